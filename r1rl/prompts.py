@@ -1,7 +1,13 @@
-"""Problem -> prompt text; this file alone knows the system text and the reasoning prefix."""
+"""Problem -> prompt; this file alone knows the system text and the reasoning prefix."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from r1rl.config import Config
+from r1rl.console import console
+from r1rl.errors import UserError
 from r1rl.records import Problem
 
 REASONING_TAG = "reasoning"
@@ -19,6 +25,16 @@ the result, one number and nothing else
 </{ANSWER_TAG}>"""
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A problem as the model reads it."""
+
+    problem: Problem
+    text: str
+    ids: tuple[int, ...]
+    prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
+
+
 def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag."""
     prompt = f"{SYSTEM_TEXT}\nQuestion: {problem.question}"
@@ -33,3 +49,41 @@ def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:
     ]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return f"{prompt}{REASONING_PREFIX}" if add_reasoning_prefix else prompt
+
+
+class Builder:
+    """Builds and tokenizes prompts; those over the limit are left out and named, never cut."""
+
+    def __init__(self, tokenizer, config: Config):
+        self.tokenizer, self.config = tokenizer, config
+
+    def __call__(self, problems: Sequence[Problem], split: str) -> list[Prompt]:
+        """The prompts within --max-prompt-length. Raises UserError if none is."""
+        limit = self.config.max_prompt_length
+        prompts = [self.prompt(problem) for problem in problems]
+        too_long = [p for p in prompts if len(p.ids) > limit]
+        if len(too_long) == len(prompts):
+            shortest = min(len(p.ids) for p in prompts)
+            raise UserError(
+                f"all {len(prompts)} {split} prompts are longer than --max-prompt-length {limit}: the shortest has "
+                f"{shortest} tokens. Use --max-prompt-length {shortest} or more."
+            )
+        if too_long:
+            names = ", ".join(p.problem.id for p in too_long[:5]) + (", ..." if len(too_long) > 5 else "")
+            longest = max(len(p.ids) for p in too_long)
+            console.print(
+                f"left out {len(too_long)} of {len(prompts)} {split} prompts over --max-prompt-length {limit} tokens: "
+                f"{names}; the longest has {longest}"
+            )
+        return [p for p in prompts if len(p.ids) <= limit]
+
+    def prompt(self, problem: Problem) -> Prompt:
+        """One problem as the model reads it."""
+        prefix = REASONING_PREFIX if self.config.add_reasoning_prefix else ""
+        if self.config.is_chat:
+            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer)
+        else:
+            text = plain_prompt(problem, self.config.add_reasoning_prefix)
+        # A chat template writes its own begin token.
+        ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
+        return Prompt(problem, text, tuple(ids), prefix)

@@ -1,1 +1,39 @@
-"""Tasks: where problems come from. One file a task; `load_task` finds one by name."""
+"""Tasks: where problems come from. One file a task; `load_task` finds one by its name."""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from r1rl.config import Config
+from r1rl.errors import unknown_name
+from r1rl.records import Problem
+from r1rl.tasks.gsm8k import Gsm8k
+from r1rl.tasks.word_problems import WordProblems
+
+
+class Task(Protocol):
+    """A source of problems with golden answers."""
+
+    name: str
+    source: str  # where the problems come from, in words
+
+    def load(self, split: str) -> list[Problem]:
+        """All problems of "train" or "test". Raises UserError for unreadable data."""
+        ...
+
+
+def load_task(config: Config) -> Task:
+    """The task that `--dataset-path` or else `--dataset-name` asks for."""
+    if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
+        return Gsm8k(config.dataset_path)
+    if config.dataset_name == WordProblems.name:
+        return WordProblems(config.seed)
+    raise unknown_name("--dataset-name", config.dataset_name, (Gsm8k.name, WordProblems.name))
+
+
+def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
+    """The `count` problems (0: all) that every evaluation of runs with this seed uses, in a fixed order."""
+    if count == 0 or count >= len(problems):
+        return problems
+    return random.Random(seed).sample(problems, count)

@@ -1,0 +1,77 @@
+"""r1rl in one screen: task -> prompt -> rollout -> reward -> advantage -> update -> dump -> report.
+
+`python main.py [flags]` trains; `python main.py eval|inspect|grade|pretrain-tiny ...` measure, look and make.
+What is left out compared with GRPO as published: no reference model unless --beta is set, no reward for the format,
+one optimizer step for each batch of rollouts.
+"""
+
+import os
+import sys
+
+from r1rl.cli import command_line
+from r1rl.config import Config
+
+# A waiting thread sleeps instead of spinning: beside another busy process a step else takes up to ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def train(config: Config, recipe: str) -> int:
+    """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
+    from r1rl import checks, engines, interrupt, machine, progress, run, summary, tasks
+    from r1rl.console import console, divert
+
+    # Whatever can go wrong later is looked for first, before anything slow is loaded.
+    here = machine.look()
+    checks.check_surroundings(config, here)
+    engine_kind, why = engines.choose(config, here.gpu is not None)
+    task = tasks.load_task(config)  # 1. task: problems with golden answers
+    train_problems = task.load("train")
+    eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    run.check_folder(config)
+    dump = run.open_run(config, recipe, here.describe())
+    checkpoint = run.continue_from(dump) if config.resume else None
+
+    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}")
+    console.print(f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation")
+    divert(dump.folder / "logs" / "libraries.log")
+
+    with interrupt.Interrupt() as stop, console.status("loading the libraries") as status:
+        from r1rl import models, prompts, rewards
+
+        models.import_backend(config)
+        tokenizer = models.load_tokenizer(config)
+        checks.check_tokenizer(config, tokenizer)
+        build = prompts.Builder(tokenizer, config)  # 2. prompt: what the model reads
+        train_prompts = build(train_problems, "train")
+        eval_prompts = build(eval_problems, "test")
+
+        status.update(f"loading {config.model_name}")
+        policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
+        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+
+        status.update("starting the engine")
+        engine = engines.start_engine(engine_kind, config, policy)  # 3. rollout: prompts -> completions
+        console.print(f"engine   {engine.name}: {why}")
+
+        status.update("proving that the engine follows the adapter")
+        from r1rl.proof import prove_adapter, proof_words
+
+        proofs = prove_adapter(policy, engine, train_prompts, config.seed)
+        console.print(f"proof    {proof_words(proofs)}")
+
+        reward = rewards.load_rewards(config)  # 4. reward: (rollout, problem) -> float
+        from r1rl.trainers.grpo import Trainer
+
+        meter = progress.Meter(config, here.price(config), run.last_line(dump))
+        # 5. advantage, 6. update, 7. dump: what the trainer does with each step's rollouts, in this order.
+        trainer = Trainer(config, policy, engine, reward, train_prompts, eval_prompts, dump, meter, stop)
+        status.stop()
+        trainer.fit(checkpoint, proofs)
+        engine.close()
+
+    return summary.finish(dump, config, stop.asked)  # 8. report: what was learned
+
+
+if __name__ == "__main__":
+    sys.exit(command_line(train))

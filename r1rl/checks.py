@@ -1,0 +1,134 @@
+"""Checks of files and surroundings before anything slow is loaded; each failure is one clear message."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from r1rl.config import TINY_MODEL, TINY_PATH, Config
+from r1rl.errors import UserError
+from r1rl.machine import Machine
+
+HUB_TIMEOUT = 1.0  # seconds
+CONNECTION_FREE_NAMES = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
+
+
+def check_surroundings(config: Config, machine: Machine) -> None:
+    """Model folder, chat template, hardware and hub, in this order. Raises UserError."""
+    if config.model_name != TINY_MODEL:
+        check_model_name(config.model_name)
+    check_hardware(config, machine)
+    check_hub(config)
+    check_chat_template(config)
+
+
+def is_local(model_name: str) -> bool:
+    """Whether the name means a folder on this machine."""
+    return model_name == TINY_MODEL or Path(model_name).is_dir()
+
+
+def check_model_name(name: str) -> None:
+    """A local folder must be there and hold a model; anything else must look like a hub name."""
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
+            raise UserError(f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model.")
+        return
+    looks_local = name.startswith((".", "/", "~")) or path.parent.is_dir() and str(path.parent) != "."
+    if looks_local or not CONNECTION_FREE_NAMES.fullmatch(name):
+        folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(name, folders, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
+    if "/" not in name:
+        near = difflib.get_close_matches(name, [TINY_MODEL, *(str(p) for p in Path().glob("*/"))], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
+        raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
+
+
+def check_hardware(config: Config, machine: Machine) -> None:
+    """The default model needs a GPU; a local one must fit into memory."""
+    if machine.gpu:
+        return
+    if not is_local(config.model_name):
+        raise UserError(
+            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.words()}). To see a whole run here, "
+            "add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
+            "local folder also runs here: --model-name DIR."
+        )
+    if config.model_name == TINY_MODEL:
+        return
+    size = sum(p.stat().st_size for p in Path(config.model_name).glob("*.safetensors"))
+    if 4 * size > machine.memory_free:  # trainer and sampler in float32 from 16-bit weights
+        raise UserError(
+            f"--model-name {config.model_name!r} has {size / 2**30:.1f} GiB of weights; without a GPU it takes about "
+            f"four times that in memory, and {machine.memory_free / 2**30:.1f} GiB are free. Use a smaller model, or "
+            "--recipe tiny."
+        )
+
+
+def check_hub(config: Config) -> None:
+    """What must come from the hub must be in its local cache, or the hub must be within reach."""
+    wanted = []
+    if not is_local(config.model_name) and not in_cache("models", config.model_name):
+        wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    if config.dataset_path is None and config.dataset_name == "gsm8k" and not in_cache("datasets", "openai/gsm8k"):
+        wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
+    if wanted and not hub_answers():
+        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        raise UserError(f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}.")
+
+
+def in_cache(kind: str, name: str) -> bool:
+    """Whether the hub's local cache has a snapshot of the repository."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    return any(hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/*"))
+
+
+def hub_answers() -> bool:
+    """Whether a connection to the hub can be opened within a second."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
+        return False
+    url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxy:
+        url = urlsplit(proxy)
+        port = url.port or 80
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=HUB_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+def check_chat_template(config: Config) -> None:
+    """--is-chat needs a chat template; a local folder tells without loading anything. Raises UserError."""
+    if not config.is_chat or not is_local(config.model_name):
+        return
+    folder = TINY_PATH if config.model_name == TINY_MODEL else Path(config.model_name)
+    settings = folder / "tokenizer_config.json"
+    written = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    if not written.get("chat_template") and not (folder / "chat_template.jinja").is_file():
+        raise no_chat_template(config)
+
+
+def check_tokenizer(config: Config, tokenizer) -> None:
+    """The same for a model of the hub, once its tokenizer is there. Raises UserError."""
+    if config.is_chat and not tokenizer.chat_template:
+        raise no_chat_template(config)
+
+
+def no_chat_template(config: Config) -> UserError:
+    """The error for --is-chat with a base model."""
+    return UserError(
+        f"--is-chat: the tokenizer of {config.model_name!r} has no chat template, so there is no chat format to use. "
+        "Leave --is-chat out for a base model, or choose an instruction-tuned one."
+    )

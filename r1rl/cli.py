@@ -1,0 +1,124 @@
+"""The command line: which command, which flags over which recipe; one message and exit code 2 for a mistake."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from r1rl.config import Config, Parser, add_flags
+from r1rl.errors import UserError, unknown_name
+from r1rl.recipes import RECIPES, overrides
+
+COMMANDS = {
+    "eval": "evaluate a checkpoint or a base model",
+    "inspect": "look at a run: its table, its completions",
+    "grade": "grade a file of completions",
+    "pretrain-tiny": "make the embedded base model anew",
+}
+INTERRUPTED, MISTAKE = 130, 2
+
+
+def command_line(train: Callable[[Config, str], int]) -> int:
+    """Runs what sys.argv asks for. Returns the exit code."""
+    try:
+        return dispatch(sys.argv[1:], train)
+    except UserError as error:
+        print(f"error: {error}", file=terminal())
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("stopped before there was anything to save", file=terminal())
+        return INTERRUPTED
+    except BrokenPipeError:  # `inspect ... | head`
+        sys.stderr.close()
+        return 0
+
+
+def terminal():
+    """Where messages go, also after the libraries' output was diverted to a log."""
+    console = sys.modules.get("r1rl.console")
+    return console.console.file if console and console.diverted() else sys.stderr
+
+
+def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> int:
+    """Finds the command; without one, trains."""
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if command is None:
+        return train_command(arguments, train)
+    if command not in COMMANDS:
+        raise unknown_name("command", command, COMMANDS)
+    module = load_command(command)
+    parser = Parser(prog=f"main.py {command}", description=COMMANDS[command], allow_abbrev=False)
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(arguments[1:]))
+
+
+def load_command(name: str):
+    """The module behind a command; it has add_arguments(parser) and run(args)."""
+    if name == "eval":
+        from r1rl import eval_command as module
+    elif name == "inspect":
+        from r1rl import inspect_command as module
+    elif name == "grade":
+        from r1rl import grade as module
+    else:
+        from r1rl import pretrain as module
+    return module
+
+
+def train_command(arguments: Sequence[str], train: Callable[[Config, str], int]) -> int:
+    """Resolves recipe and flags, then trains."""
+    parser = train_parser()
+    given = vars(parser.parse_args(arguments))
+    recipe = given.pop("recipe")
+    print_only = given.pop("print_config")
+    config = Config(**{**overrides(recipe), **given})
+    if print_only:
+        print(json.dumps({"recipe": recipe, **dataclasses.asdict(config)}, indent=2))
+        return 0
+    if config.exp_name is None:
+        # R1RL's form: dataset and time.
+        config = dataclasses.replace(config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}")
+    try:
+        return train(config, recipe)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise unexpected(error, Path(config.dumps) / config.exp_name) from error
+
+
+def unexpected(error: Exception, folder: Path) -> UserError:
+    """A fault of the program: the traceback goes to a file, the user gets a sentence."""
+    log = folder / "logs" / "error.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    first = str(error).strip().splitlines()[:1]
+    return UserError(
+        f"the run broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in {log}, what the "
+        f"libraries said in {log.with_name('libraries.log')}. What was dumped and saved so far is in {folder}; "
+        "--resume continues from the last checkpoint."
+    )
+
+
+def train_parser() -> Parser:
+    """The parser of `python main.py`."""
+    commands = "\n".join(f"  {name:<14} {help}" for name, help in COMMANDS.items())
+    parser = Parser(
+        prog="main.py",
+        usage="python main.py [--recipe NAME] [flags]",
+        description="R1-Zero-like reinforcement learning on one GPU.",
+        epilog=f"other commands (python main.py COMMAND --help):\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    names = "|".join(RECIPES)
+    parser.add_argument("--recipe", default="default", metavar=names, help="named settings (default: default)")
+    parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
+    add_flags(parser)
+    return parser

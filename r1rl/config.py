@@ -1,0 +1,223 @@
+"""One dataclass of flags with a line of help each, its parser, and the checks that need no import."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from r1rl.errors import UserError, unknown_name
+
+DATASETS = ("gsm8k", "word-problems")
+ENGINES = ("auto", "vllm", "transformers")
+ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
+LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+SCALE_REWARDS = ("group", "batch", "none")
+TRACKERS = ("none", "tensorboard", "trackio", "wandb")
+REWARDS = ("correctness",)
+TINY_MODEL = "tiny"  # the base model that ships in the package
+TINY_PATH = Path(__file__).parent / "tiny_base"
+
+
+def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
+    """One field of Config: its default, its line of help, its group in --help, its short names."""
+    metadata = {"help": help, "group": group, "short": short, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All flags of a run. Recipes are overrides of these defaults, flags are overrides of the recipe."""
+
+    # fmt: off
+    exp_name: str | None = flag(None, "name of the run and of its folder under dumps; default: dataset and time", "run", "-en")
+    dumps: str = flag("dumps", "folder that holds all runs", "run", "-du")
+    project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
+    seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
+    resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
+    report_to: str = flag("none", "tracker", "run", choices=TRACKERS)
+    gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
+
+    dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, instead of the hub or the generator", "task")
+    not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
+    answer_format: str = flag("tag", "where the answer stands in a completion", "task", choices=ANSWER_FORMATS)
+
+    is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
+    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
+    max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
+
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' is the one in the package", "model", "-m")
+    load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model")
+    lora_rank: int = flag(64, "rank and alpha of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
+    unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
+
+    engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
+    gpu_memory_utilization: float = flag(0.5, "share of the GPU's memory for the vLLM engine, weights included", "rollout", "-gmu")
+    num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
+    max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
+    temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
+    top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
+
+    reward: str = flag("correctness", "reward by name", "reward", choices=REWARDS)
+    env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
+    scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
+
+    max_steps: int = flag(500, "optimizer steps", "update", "-mstep")
+    per_device_train_batch_size: int = flag(16, "completions in one forward and backward pass; a multiple of the group size fits best", "update", "-tbs")
+    gradient_accumulation_steps: int = flag(1, "passes for one optimizer step", "update", "-gas")
+    learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
+    lr_scheduler: str = flag("cosine", "learning rate after the warm-up", "update", choices=("cosine", "linear", "constant"))
+    warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
+    weight_decay: float = flag(0.1, "AdamW's weight decay; its betas are 0.9 and 0.99", "update", "-wd")
+    max_grad_norm: float = flag(0.1, "gradients are clipped to this norm", "update")
+    loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
+    beta: float = flag(0.0, "weight of the KL divergence to the base model; 0 needs no reference model", "update")
+    importance_correction: bool = flag(False, "weigh tokens by trainer probability over sampler probability, truncated at 2", "update")
+
+    eval_on_start: bool = flag(True, "evaluate before the first step", "evaluation")
+    eval_count: int = flag(200, "problems in an evaluation, the same ones each time; 0: the whole test set", "evaluation")
+    eval_steps: int = flag(100, "steps between evaluations; there is always one at the end", "evaluation")
+    eval_samples: int = flag(1, "completions for a problem; with more than 1, pass@k and maj@k are given", "evaluation")
+    eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
+    per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
+
+    save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
+    save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+    # fmt: on
+
+    def __post_init__(self):
+        validate(self)
+
+    @property
+    def generation_batch_size(self) -> int:
+        """Completions of one optimizer step."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with a hint for mistyped flags and the project's form of errors."""
+
+    def error(self, message: str):
+        raise UserError(f"{message}. `python main.py --help` lists all flags.")
+
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`python main.py --help` lists all flags."
+            raise UserError(f"unknown argument {unknown[0]!r}: {hint}")
+        return parsed
+
+
+def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
+    """Adds a command-line option for each field of Config; an option not given leaves no trace."""
+    types = get_type_hints(Config)
+    groups: dict[str, Any] = {}
+    for f in dataclasses.fields(Config):
+        if only and f.name not in only:
+            continue
+        meta = f.metadata
+        group = groups.setdefault(meta["group"], parser.add_argument_group(meta["group"]))
+        default = "" if f.default is None else f" (default: {f.default})"
+        options: dict[str, Any] = {"help": meta["help"] + default, "default": argparse.SUPPRESS}
+        if types[f.name] is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = value_type(types[f.name])
+            options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
+        group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+def value_type(annotation: Any) -> type:
+    """The type behind `T | None`."""
+    return next((t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation)
+
+
+def validate(config: Config) -> None:
+    """Checks all that can be checked without looking at files or machines. Raises UserError."""
+    for f in dataclasses.fields(Config):
+        if f.metadata["choices"] and getattr(config, f.name) not in f.metadata["choices"]:
+            raise unknown_name(f"--{f.name.replace('_', '-')}", getattr(config, f.name), f.metadata["choices"])
+    for rule in RULES:
+        check_range(config, *rule)
+    check_groups(config)
+    if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
+        raise UserError(
+            f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
+            f"{config.max_completion_length} is more than --max-seq-length {config.max_seq_length}: the model would "
+            f"have to cut. Use --max-seq-length {config.max_prompt_length + config.max_completion_length}, or "
+            f"--max-completion-length {max(1, config.max_seq_length - config.max_prompt_length)}."
+        )
+    if config.exp_name is not None and Path(config.exp_name).name != config.exp_name:
+        raise UserError(f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>.")
+    if config.resume and config.exp_name is None:
+        raise UserError("--resume needs --exp-name: which run is to be continued?")
+    if config.eval_samples > 1 and config.eval_temperature == 0:
+        raise UserError(
+            f"--eval-samples {config.eval_samples} with --eval-temperature 0 would give {config.eval_samples} equal "
+            "completions: greedy decoding has no variety. Add --eval-temperature 1.0, or leave --eval-samples out."
+        )
+
+
+# flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
+RULES = (
+    ("num_generations", 2, None, True, "a group of one has no advantage"),
+    ("per_device_train_batch_size", 1, None, True, ""),
+    ("gradient_accumulation_steps", 1, None, True, ""),
+    ("per_device_eval_batch_size", 1, None, True, ""),
+    ("max_prompt_length", 1, None, True, ""),
+    ("max_completion_length", 1, None, True, ""),
+    ("max_seq_length", 2, None, True, ""),
+    ("max_steps", 1, None, True, ""),
+    ("lora_rank", 1, None, True, ""),
+    ("eval_count", 0, None, True, "0 is the whole test set"),
+    ("eval_steps", 1, None, True, ""),
+    ("eval_samples", 1, None, True, ""),
+    ("save_steps", 1, None, True, ""),
+    ("save_total_limit", 1, None, True, ""),
+    ("learning_rate", 0, None, False, ""),
+    ("weight_decay", 0, None, True, ""),
+    ("warmup_ratio", 0, 1, True, "it is a share of the steps"),
+    ("max_grad_norm", 0, None, False, ""),
+    ("beta", 0, None, True, ""),
+    ("temperature", 0, None, False, "greedy rollouts of one prompt are all equal, and nothing is learned from equals"),
+    ("eval_temperature", 0, None, True, ""),
+    ("top_p", 0, 1, False, "it is a probability"),
+    ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
+    ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
+)
+
+
+def check_range(config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str) -> None:
+    """One row of RULES. Raises UserError."""
+    value = getattr(config, name)
+    inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
+    if inside:  # NaN is never inside
+        return
+    rule = f"at least {low}" if low_allowed else f"more than {low}"
+    upper = "" if high is None else f" and at most {high}"
+    because = f": {reason}" if reason else ""
+    raise UserError(f"--{name.replace('_', '-')} {value} must be {rule}{upper}{because}.")
+
+
+def check_groups(config: Config) -> None:
+    """The completions of a step must make whole groups. Raises UserError with the nearest sizes that do."""
+    g, batch = config.num_generations, config.generation_batch_size
+    if batch % g == 0:
+        return
+    fitting = [n for n in range(1, batch + 2 * g) if n * config.gradient_accumulation_steps % g == 0]
+    below = [n for n in fitting if n < config.per_device_train_batch_size][-1:]
+    above = [n for n in fitting if n > config.per_device_train_batch_size][:1]
+    raise UserError(
+        f"--per-device-train-batch-size {config.per_device_train_batch_size} times --gradient-accumulation-steps "
+        f"{config.gradient_accumulation_steps} makes {batch} completions a step, which --num-generations {g} does not "
+        f"divide: a group would be torn. The nearest batch sizes that work: "
+        f"{' and '.join(str(n) for n in below + above)}."
+    )

@@ -1,0 +1,91 @@
+"""vLLM beside the trainer: an engine of our own in this process, the adapter merged and the weights reloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from r1rl.config import Config
+from r1rl.engines import Sampling, visible_text
+from r1rl.models import Policy, merged_weights
+from r1rl.prompts import STOP_TEXT, Prompt
+from r1rl.records import Rollout
+
+
+class VllmEngine:
+    """Used on a CPU, and on a GPU without Unsloth for weights that are not quantized."""
+
+    def __init__(self, config: Config, policy: Policy):
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are handed over in memory
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        from vllm import LLM
+
+        self.name = "vllm"
+        self.policy = policy
+        self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
+        on_gpu = {"gpu_memory_utilization": config.gpu_memory_utilization} if policy.on_gpu else {}
+        self.llm = LLM(
+            model=policy.path,
+            dtype="bfloat16" if policy.on_gpu else "float32",
+            max_model_len=config.max_seq_length,
+            enforce_eager=not policy.on_gpu,
+            enable_prefix_caching=True,
+            logprobs_mode="processed_logprobs",
+            seed=config.seed,
+            disable_log_stats=True,
+            **on_gpu,
+        )
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
+        """See Engine."""
+        outputs = self.llm.generate(
+            [{"prompt_token_ids": list(p.ids)} for p in prompts],
+            sampling_params(sampling, self.seeded, len(prompts)),
+            use_tqdm=False,
+        )
+        return rollouts_from_outputs(prompts, outputs)
+
+    def sync(self) -> None:
+        """Merges the adapter into the base weights and reloads those in place: tens of milliseconds when small."""
+        pairs = merged_weights(self.policy)
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": pairs})
+        self.llm.reset_prefix_cache()  # cached prefixes belong to the older weights
+
+    def close(self) -> None:
+        """See Engine."""
+        self.llm.llm_engine.engine_core.shutdown()
+
+
+def sampling_params(sampling: Sampling, seeded: bool, count: int):
+    """vLLM's SamplingParams, one a prompt: seeds differ by prompt, vLLM itself varies them within a group."""
+    from vllm import SamplingParams
+
+    def params(seed: int | None):
+        return SamplingParams(
+            n=sampling.n,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=[STOP_TEXT],
+            include_stop_str_in_output=True,
+            logprobs=0,  # the sampled token's
+            seed=seed,
+        )
+
+    if not seeded or sampling.seed is None or sampling.temperature == 0:
+        return params(None)
+    return [params((sampling.seed * 1_000_003 + i * sampling.n) % 2**31) for i in range(count)]
+
+
+def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:
+    """vLLM's RequestOutputs as Rollouts."""
+    rollouts = []
+    for prompt, output in zip(prompts, outputs):
+        for sample in output.outputs:
+            ids = tuple(sample.token_ids)
+            logprobs = tuple(step[i].logprob for step, i in zip(sample.logprobs, ids))
+            text = visible_text(prompt, sample.text)
+            finish = "length" if sample.finish_reason == "length" else "stop"
+            rollouts.append(Rollout(prompt.text, text, prompt.ids, ids, logprobs, finish))
+    return rollouts

@@ -1,0 +1,95 @@
+"""`python main.py eval`: evaluates a checkpoint or a base model in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from r1rl.config import Config, add_flags
+from r1rl.errors import UserError
+from r1rl.recipes import RECIPES, overrides
+
+FLAGS = (
+    "model_name", "dataset_name", "dataset_path", "answer_format", "not_remove_comma", "is_chat",
+    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
+    "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
+    "per_device_eval_batch_size", "seed", "dumps", "exp_name",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments: the training flags that an evaluation has a use for."""
+    parser.add_argument("--adapter", type=Path, help="folder of a checkpoint; its run's settings are the defaults")
+    parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
+    add_flags(parser, only=FLAGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluates, prints the result with its interval, and dumps the completions as a run of its own."""
+    given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe")}
+    config = resolve(args.adapter, args.recipe, given)
+    from r1rl import checks, engines, machine, prompts, tasks
+    from r1rl import run as run_folder
+    from r1rl.console import console, divert
+    from r1rl.dump import completion_line
+    from r1rl.evaluate import evaluate
+    from r1rl.rewards import load_rewards
+
+    here = machine.look()
+    checks.check_surroundings(config, here)
+    kind, why = engines.choose(config, here.gpu is not None)
+    task = tasks.load_task(config)
+    problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    run_folder.check_folder(config)
+    dump = run_folder.open_run(config, "eval", here.describe())
+    divert(dump.folder / "logs" / "libraries.log")
+    with console.status("loading the model"):
+        from r1rl import models
+
+        models.import_backend(config)
+        tokenizer = models.load_tokenizer(config)
+        checks.check_tokenizer(config, tokenizer)
+        asked = prompts.Builder(tokenizer, config)(problems, "test")
+        adapter = None if args.adapter is None else str(args.adapter)
+        policy = models.load_policy(config, here.gpu is not None, kind == "shared", adapter)
+        engine = engines.start_engine(kind, config, policy)
+        engine.sync()
+    with console.status(f"sampling {len(asked)} problems with {engine.name} ({why})"):
+        result = evaluate(engine, asked, load_rewards(config), config, step=0)
+    owners = [p for p in asked for _ in range(result.samples)]
+    lines = [
+        completion_line(0, "eval", i // result.samples, i % result.samples, p, s, None, result.seconds)
+        for i, (p, s) in enumerate(zip(owners, result.scored))
+    ]
+    dump.evaluation(0, lines, result.summary() | {"seconds": round(result.seconds, 3)})
+    what = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
+    decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
+    console.print(f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion")
+    console.print(f"completions in {dump.folder / 'eval'}")
+    engine.close()
+    return 0
+
+
+def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
+    """Flags over recipe over the run that the checkpoint belongs to. Raises UserError."""
+    if adapter is None and recipe is None and "model_name" not in given:
+        raise UserError(f"what is to be evaluated? Give --adapter DIR, --model-name DIR, or --recipe {'|'.join(RECIPES)}.")
+    settings: dict[str, Any] = {}
+    if adapter is not None:
+        if not (adapter / "adapter_model.safetensors").is_file():
+            raise UserError(f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name a checkpoint's folder.")
+        described = next((p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None)
+        settings = json.loads(described.read_text(encoding="utf-8"))["config"] if described else lone(adapter)
+    settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
+    settings |= overrides(recipe) if recipe else {}
+    return Config(**{**settings, **given})
+
+
+def lone(adapter: Path) -> dict[str, Any]:
+    """What an adapter without its run says of itself."""
+    said = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    return dataclasses.asdict(Config(model_name=said["base_model_name_or_path"], lora_rank=said["r"]))

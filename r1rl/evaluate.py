@@ -1,0 +1,115 @@
+"""Evaluation: all problems in one engine call, graded, with intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from r1rl.config import Config
+from r1rl.dump import SCHEMA_VERSION
+from r1rl.engines import Engine, Sampling
+from r1rl.prompts import Prompt
+from r1rl.records import Rollout, Scored
+from r1rl.rewards import Reward
+from r1rl.rewards.correctness import grade_rollout
+from r1rl.stats import bootstrap_interval, format_accuracy, maj_at_k, pass_at_k, wilson
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation: `scored` holds `samples` completions a problem, problem by problem."""
+
+    step: int
+    samples: int
+    scored: list[Scored]
+    seconds: float
+
+    @property
+    def problems(self) -> int:
+        """How many problems were asked."""
+        return len(self.scored) // self.samples
+
+    @property
+    def correct(self) -> list[bool]:
+        """One verdict a completion."""
+        return [s.correct for s in self.scored]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right completions: with one sample a problem, the accuracy; else the mean of pass@1."""
+        return fmean(self.correct)
+
+    def by_problem(self) -> list[list[Scored]]:
+        """The completions of each problem."""
+        return [self.scored[i : i + self.samples] for i in range(0, len(self.scored), self.samples)]
+
+    def tokens(self) -> float:
+        """Mean completion length in tokens."""
+        return fmean(len(s.rollout.completion_ids) for s in self.scored)
+
+    def words(self) -> str:
+        """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
+        if self.samples == 1:
+            return format_accuracy(sum(self.correct), len(self.correct))
+        rows = [f"{name} {v:.1%} (95 % interval {lo:.1%} to {hi:.1%})" for name, v, lo, hi in self.at_k()]
+        return f"{self.problems} problems, {self.samples} samples each: " + ", ".join(rows)
+
+    def at_k(self) -> list[tuple[str, float, float, float]]:
+        """(name, value, low, high) of pass@1, pass@k and maj@k for k = samples; bootstrap over problems."""
+        k, groups = self.samples, self.by_problem()
+        right = [sum(s.correct for s in g) for g in groups]
+        votes = [maj_at_k([s.extracted for s in g], [s.correct for s in g], k) for g in groups]
+        measures = {
+            "pass@1": [pass_at_k(k, c, 1) for c in right],
+            f"pass@{k}": [pass_at_k(k, c, k) for c in right],
+            f"maj@{k}": votes,
+        }
+        return [(name, fmean(v), *bootstrap_interval(v, seed=0)) for name, v in measures.items()]
+
+    def summary(self) -> dict[str, Any]:
+        """The line of evaluations.jsonl."""
+        line: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "step": self.step,
+            "problems": self.problems,
+            "samples": self.samples,
+            "correct": sum(self.correct),
+            "accuracy": self.accuracy,
+            "mean_tokens": self.tokens(),
+            "truncated": fmean(s.rollout.finish == "length" for s in self.scored),
+            "evaluation_seconds": round(self.seconds, 3),
+        }
+        if self.samples == 1:
+            line["low"], line["high"] = wilson(sum(self.correct), len(self.correct))
+        else:
+            line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k()}
+        return line
+
+
+def evaluate(
+    engine: Engine, prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config, step: int
+) -> Evaluation:
+    """Samples every prompt in one call and grades the completions."""
+    start = time.perf_counter()
+    sampling = Sampling(
+        n=config.eval_samples,
+        max_tokens=config.max_completion_length,
+        temperature=config.eval_temperature,
+        seed=config.seed,  # the same in every evaluation of a run
+        batch_size=config.per_device_eval_batch_size,
+    )
+    rollouts = engine.generate(prompts, sampling)
+    owners = [p for p in prompts for _ in range(config.eval_samples)]
+    scored = [score(r, p, rewards, config) for r, p in zip(rollouts, owners)]
+    return Evaluation(step, config.eval_samples, scored, time.perf_counter() - start)
+
+
+def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:
+    """Grades one rollout and gives it its rewards; the total is the sum of those that apply."""
+    graded = grade_rollout(rollout, prompt.problem, config)
+    earned = {name: reward(rollout, prompt.problem) for name, reward in rewards.items()}
+    known = [r for r in earned.values() if r is not None]
+    return Scored(rollout, prompt.problem, graded.extracted, graded.correct, earned, sum(known) if known else None)

@@ -1,0 +1,78 @@
+"""What this machine has: GPU, memory, price; asked without importing torch where that is possible."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from r1rl.config import Config
+
+# US dollars an hour, usual on-demand prices, written down in 2025: a rough guide, --gpu-price knows better.
+USUAL_PRICES = {"T4": 0.5, "A10": 0.75, "L4": 0.8, "A100": 1.5, "H100": 3.0, "H200": 4.0}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware that a run uses."""
+
+    gpu: str | None  # name of the first GPU
+    gpu_free: int  # bytes
+    gpu_total: int  # bytes
+    memory_free: int  # bytes
+    cores: int
+    processor: str
+
+    def describe(self) -> dict[str, Any]:
+        """For run.json."""
+        return asdict(self)
+
+    def words(self) -> str:
+        """For the first screen."""
+        if self.gpu:
+            return f"{self.gpu}, {self.gpu_free / 2**30:.1f} of {self.gpu_total / 2**30:.1f} GiB free"
+        return f"no GPU, {self.cores} CPU cores, {self.memory_free / 2**30:.1f} GiB of memory free"
+
+    def price(self, config: Config) -> float | None:
+        """US dollars an hour: --gpu-price, or what a card of this name usually costs; None if unknown."""
+        if config.gpu_price is not None:
+            return config.gpu_price
+        names = sorted(USUAL_PRICES, key=len, reverse=True)  # "A100" before "A10"
+        return next((USUAL_PRICES[n] for n in names if self.gpu and n in self.gpu), None)
+
+
+def look() -> Machine:
+    """This machine. Imports torch only where a CUDA driver is installed."""
+    gpu, free, total = gpu_memory() if has_driver() else (None, 0, 0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(gpu, free, total, free_memory(), cores, platform.machine())
+
+
+def has_driver() -> bool:
+    """Whether a CUDA driver can be loaded at all; without one torch need not be asked."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def gpu_memory() -> tuple[str | None, int, int]:
+    """(name, free bytes, total bytes) of the first GPU, (None, 0, 0) without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None, 0, 0
+    free, total = torch.cuda.mem_get_info(0)
+    return torch.cuda.get_device_name(0), free, total
+
+
+def free_memory() -> int:
+    """Bytes of main memory that can be had without swapping."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - not a file of ours
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

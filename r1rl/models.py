@@ -1,0 +1,193 @@
+"""Loads the policy: base model, tokenizer, LoRA adapter. The only file that imports unsloth."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from r1rl.config import TINY_MODEL, TINY_PATH, Config
+from r1rl.records import Rollout
+
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass
+class Policy:
+    """The model that is trained, and what one must know to sample from it."""
+
+    model: Any  # peft.PeftModel
+    tokenizer: Any
+    path: str  # folder or hub name of the base model
+    on_gpu: bool
+    backend: str  # "unsloth" or "transformers", with the precision, in words
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Every token that ends a completion: the tokenizer's and the model's own."""
+        declared = self.model.generation_config.eos_token_id
+        declared = declared if isinstance(declared, list) else [declared]
+        return frozenset(i for i in [self.tokenizer.eos_token_id, *declared] if i is not None)
+
+    def sampling_copy(self):
+        """A second, plain copy of the base model, for the transformers engine to merge the adapter into."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_pretrained(
+            self.path, dtype=torch.bfloat16 if self.on_gpu else torch.float32, attn_implementation="eager"
+        )
+        return model.to(self.model.device).requires_grad_(False)
+
+
+def model_path(config: Config) -> str:
+    """Where the base model is: the package's own folder for "tiny", else as given."""
+    return str(TINY_PATH) if config.model_name == TINY_MODEL else config.model_name
+
+
+def use_unsloth(config: Config) -> bool:
+    """Unsloth loads the model where it is installed and wanted."""
+    return config.unsloth and importlib.util.find_spec("unsloth") is not None
+
+
+def import_backend(config: Config) -> None:
+    """Imports unsloth, if it is to be used, before anything imports trl, transformers or peft: it patches them."""
+    if use_unsloth(config):
+        import unsloth  # noqa: F401
+
+
+def load_tokenizer(config: Config):
+    """The base model's tokenizer, padding on the left."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model_path(config), padding_side="left")
+
+
+def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str | None = None) -> Policy:
+    """Loads base model and adapter (a fresh one, or the one saved in the folder `adapter`)."""
+    from transformers import set_seed
+
+    set_seed(config.seed)  # the adapter's start is random
+    load = load_with_unsloth if use_unsloth(config) else load_with_transformers
+    model, tokenizer, precision = load(config, has_gpu, shared_engine)
+    if adapter is not None:
+        load_adapter(model, adapter)
+    backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
+    return Policy(model, tokenizer, model_path(config), has_gpu, backend)
+
+
+def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
+    """(model with a fresh adapter, tokenizer, precision)."""
+    import torch
+    from unsloth import FastLanguageModel
+
+    engine = {}
+    if shared_engine:
+        # A larger max_lora_rank than the real one costs speed (vllm#14435).
+        engine = {"max_lora_rank": config.lora_rank, "gpu_memory_utilization": config.gpu_memory_utilization}
+    model, tokenizer = FastLanguageModel.from_pretrained(
+        model_path(config),
+        max_seq_length=config.max_seq_length,
+        load_in_4bit=config.load_in_4bit,
+        dtype=None if has_gpu else torch.float32,
+        fast_inference=shared_engine,
+        **engine,
+    )
+    model = FastLanguageModel.get_peft_model(
+        model,
+        r=config.lora_rank,
+        lora_alpha=config.lora_rank,
+        target_modules=list(LORA_TARGETS),
+        use_gradient_checkpointing="unsloth" if has_gpu else False,
+        random_state=config.seed,
+    )
+    return model, tokenizer, precision_name(config, has_gpu)
+
+
+def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
+    """(model with a fresh adapter, tokenizer, precision), without Unsloth."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    dtype = torch.bfloat16 if has_gpu else torch.float32
+    quantization = {}
+    if config.load_in_4bit:
+        quantization["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        model_path(config),
+        dtype=dtype,
+        device_map={"": 0} if has_gpu else None,
+        # On a CPU eager attention trained small models nearly twice as fast as sdpa.
+        attn_implementation="sdpa" if has_gpu else "eager",
+        **quantization,
+    )
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_rank,
+        lora_dropout=0.0,
+        target_modules=list(LORA_TARGETS),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, lora), load_tokenizer(config), precision_name(config, has_gpu)
+
+
+def precision_name(config: Config, has_gpu: bool) -> str:
+    """The base weights' precision in words."""
+    if config.load_in_4bit:
+        return "4 bit (NF4)"
+    return "bfloat16" if has_gpu else "float32"
+
+
+def load_adapter(model, folder: str) -> None:
+    """Puts the adapter weights saved in `folder` into the model's adapter. Raises on any missing weight."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = load_file(str(Path(folder) / "adapter_model.safetensors"))
+    result = set_peft_model_state_dict(model, weights)
+    missing = [k for k in getattr(result, "missing_keys", []) if "lora_" in k]
+    if missing or getattr(result, "unexpected_keys", []):
+        raise ValueError(f"{folder} does not fit this model: {len(missing)} adapter weights are missing")
+
+
+def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
+    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter.
+
+    A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's.
+    """
+    import torch
+    from peft.tuners.lora import LoraLayer
+    from peft.utils.integrations import dequantize_module_weight
+
+    with torch.no_grad():
+        for name, module in policy.model.named_modules():
+            if isinstance(module, LoraLayer):
+                base = dequantize_module_weight(module.get_base_layer())
+                delta = module.get_delta_weight("default")
+                clean = name.removeprefix("base_model.model.")
+                yield f"{clean}.weight", (base.float() + delta.float()).to(base.dtype)
+
+
+def completion_logprobs(
+    policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
+) -> list[list[float]]:
+    """The trainer's own logprob of each sampled token, row by row: whole logits of long batches do not fit."""
+    import torch
+
+    context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
+    rows = []
+    with torch.no_grad(), context:
+        for rollout in rollouts:
+            ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
+            kept = len(rollout.completion_ids)
+            out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+            logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
+            logprobs = logits.log_softmax(-1).gather(1, ids[0, -kept:, None])[:, 0]
+            rows.append(logprobs.tolist())
+    return rows

@@ -1,0 +1,94 @@
+"""What a person sees while a run goes on: the progress bar, and the clock behind it."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from r1rl.config import Config
+from r1rl.console import console
+from r1rl.evaluate import Evaluation
+
+
+class Meter:
+    """Times the parts of each step, counts tokens and money, and draws the bar."""
+
+    def __init__(self, config: Config, price: float | None, last: dict[str, Any]):
+        """`last` is the newest line of metrics.jsonl of a continued run: its clock goes on."""
+        self.started = time.perf_counter() - last.get("seconds", 0.0)
+        self.price = price  # US dollars an hour
+        self.parts: dict[str, float] = defaultdict(float)
+        self.step_began = time.perf_counter()
+        self.bar = Progress(
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            refresh_per_second=4,
+        )
+        self.task = self.bar.add_task("starting", total=config.max_steps, completed=last.get("step", 0))
+        self.last = ""
+        self.last_eval = ""
+
+    def __enter__(self) -> Meter:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def seconds(self) -> float:
+        """Since the run began, the time before a resume included."""
+        return time.perf_counter() - self.started
+
+    def dollars(self) -> float | None:
+        """Spent so far; None where no price is known."""
+        return None if self.price is None else self.seconds() / 3600 * self.price
+
+    def phase(self, what: str) -> None:
+        """Says what goes on between steps."""
+        self.bar.update(self.task, description=f"{self.last} · {what}" if self.last else what)
+
+    def add(self, part: str, seconds: float) -> None:
+        """Time spent in one part of the present step."""
+        self.parts[part] += seconds
+
+    def evaluated(self, result: Evaluation) -> None:
+        """Shows an evaluation above the bar; its time does not count as the step's."""
+        self.last_eval = f"eval {result.accuracy:.1%} (n {result.problems})"
+        self.step_began = time.perf_counter()
+        console.print(f"step {result.step:>4}  {result.words()}, {result.tokens():.0f} tokens a completion")
+
+    def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
+        """Closes the books of one step. Returns what metrics.jsonl says of its time."""
+        now = time.perf_counter()
+        whole = now - self.step_began
+        self.step_began = now
+        parts = {k: round(v, 4) for k, v in self.parts.items()}
+        parts["update"] = round(max(0.0, whole - sum(parts.values())), 4)
+        self.parts.clear()
+        speed = line["tokens"] / whole
+        self.last = describe(line, speed, self.last_eval, self.dollars())
+        self.bar.update(self.task, completed=line["step"], description=self.last)
+        dollars = self.dollars()
+        return {
+            "tokens_per_second": round(speed, 1),
+            "step_seconds": round(whole, 4),
+            "parts": parts,
+            "seconds": round(self.seconds(), 3),
+            "dollars": None if dollars is None else round(dollars, 4),
+        }
+
+
+def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float | None) -> str:
+    """The words beside the bar."""
+    words = [f"reward {line['reward']:.2f}" if line["reward"] is not None else "no reward"]
+    words += [last_eval] if last_eval else []
+    words += [f"{line['mean_tokens']:.0f} tokens", f"{speed:,.0f} tok/s"]
+    words += [f"${dollars:.2f}"] if dollars is not None else []
+    return " · ".join(words)

@@ -1,0 +1,80 @@
+"""GSM8K (Cobbe et al. 2021, arXiv:2110.14168), from the hub or from a folder of JSONL files in its format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from r1rl.errors import UserError
+from r1rl.parsing import parse_gold
+from r1rl.records import Problem
+
+COLUMNS = ("question", "answer")
+HUB_NAME, HUB_CONFIG = "openai/gsm8k", "main"
+
+
+class Gsm8k:
+    """Grade-school problems whose worked solutions end in `#### N`."""
+
+    name = "gsm8k"
+
+    def __init__(self, path: str | None = None):
+        self.path = None if path is None else Path(path)
+        self.source = f"{HUB_NAME} from the Hugging Face hub" if path is None else str(path)
+        if self.path is not None and not self.path.is_dir():
+            raise UserError(
+                f"--dataset-path {str(path)!r} is not a folder: it must hold train.jsonl and test.jsonl in GSM8K's "
+                'format (a JSON object a line, with "question" and "answer").'
+            )
+
+    def load(self, split: str) -> list[Problem]:
+        """All problems of "train" or "test". Raises UserError for missing, empty or unreadable data."""
+        rows = rows_from_hub(split) if self.path is None else rows_from_file(self.path / f"{split}.jsonl")
+        return [problem_from_row(row, split, i, where) for i, (where, row) in enumerate(rows)]
+
+
+def rows_from_file(path: Path) -> list[tuple[str, dict]]:
+    """(place, row) for each line of a JSONL file. Raises UserError."""
+    if not path.is_file():
+        beside = sorted(p.name for p in path.parent.glob("*.jsonl"))
+        there = f"the folder has {', '.join(beside)}" if beside else "the folder has no .jsonl file"
+        raise UserError(f"{path} is missing: a dataset folder needs train.jsonl and test.jsonl ({there}).")
+    rows = []
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}, line {number} is not JSON: {error.msg}. Each line must be one object.") from None
+            if not isinstance(row, dict):
+                raise UserError(f"{path}, line {number} is a {type(row).__name__}: each line must be one object.")
+            rows.append((f"{path}, line {number}", row))
+    if not rows:
+        raise UserError(f"{path} is empty: it must hold at least one problem.")
+    return rows
+
+
+def rows_from_hub(split: str) -> list[tuple[str, dict]]:
+    """(place, row) for each row of the hub's dataset, or of its copy in the local cache."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    rows = datasets.load_dataset(HUB_NAME, HUB_CONFIG, split=split)
+    return [(f"{HUB_NAME} {split}, row {i}", row) for i, row in enumerate(rows)]
+
+
+def problem_from_row(row: dict, split: str, index: int, where: str) -> Problem:
+    """One row as a Problem. Raises UserError for a missing column or an answer that is not one number."""
+    for column in COLUMNS:
+        if not isinstance(row.get(column), str):
+            raise UserError(
+                f'{where} has no text column "{column}": GSM8K\'s format needs {" and ".join(COLUMNS)}; '
+                f"it has {', '.join(map(str, row)) or 'no columns'}."
+            )
+    try:
+        gold = parse_gold(row["answer"])
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+    return Problem(f"{split}/{index}", row["question"], gold, row["answer"], task=Gsm8k.name)

@@ -1,0 +1,1 @@
+"""Trainers: advantages -> new weights. One file an algorithm."""

@@ -1,0 +1,324 @@
+"""GRPO: TRL's GRPOTrainer with our engine, rewards, evaluation and dump plugged in by short overrides.
+
+Import this only after `models.import_backend`: with Unsloth on a GPU `trl.GRPOTrainer` is a class that Unsloth
+generated, which does not inherit from TRL's own. What is overridden here exists, and is called, in both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, quantiles
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from r1rl.advantages import group_advantages, groups_without_signal
+from r1rl.config import Config
+from r1rl.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, SCHEMA_VERSION, Dump, completion_line, read_lines
+from r1rl.engines import Engine, Sampling
+from r1rl.evaluate import evaluate, score
+from r1rl.interrupt import Interrupt
+from r1rl.models import Policy
+from r1rl.progress import Meter
+from r1rl.prompts import Prompt
+from r1rl.proof import Proof, sampler_gap
+from r1rl.records import Rollout, Scored
+from r1rl.rewards import Reward
+
+MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
+GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
+# TRL's log names -> ours
+RENAMED = {"loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate", "entropy": "entropy", "kl": "kl"}
+
+
+class Trainer(GRPOTrainer):
+    """One optimizer step: sync, generate, reward, advantage, update, dump."""
+
+    def __init__(
+        self,
+        config: Config,
+        policy: Policy,
+        engine: Engine,
+        rewards: dict[str, Reward],
+        train_prompts: Sequence[Prompt],
+        eval_prompts: Sequence[Prompt],
+        dump: Dump,
+        meter: Meter,
+        interrupt: Interrupt,
+    ):
+        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.train_prompts, self.eval_prompts, self.dump, self.meter = train_prompts, eval_prompts, dump, meter
+        self.interrupt = interrupt
+        self.best_accuracy = -1.0
+        self.evaluated_step = -1
+        self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
+        self._engine_step = -1  # the step whose weights the engine has
+        rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
+        super().__init__(
+            model=policy.model,
+            reward_funcs=list(rewards.values()),  # for their names: `_calculate_rewards` calls them its own way
+            args=training_arguments(config, policy, dump),
+            train_dataset=Dataset.from_list(rows),
+            eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
+            processing_class=policy.tokenizer,
+            rollout_func=self._rollout,
+            callbacks=[StopAfterStep(interrupt)],
+        )
+        # The correction for sampler and trainer disagreeing belongs to TRL's own vLLM; our engine stands in its place.
+        self.use_vllm = self.use_vllm or config.importance_correction
+
+    def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
+        """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
+        self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
+        if checkpoint is not None:
+            self.best_accuracy = max((e["accuracy"] for e in read_lines(self.dump.folder / EVALUATIONS)), default=-1.0)
+        self.interrupt.deferred = True
+        with self.meter:
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            if not self.interrupt.asked and self.evaluated_step != self.state.global_step:
+                self.evaluate()
+
+    # ---- rollout, reward, advantage
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self._batch = [self.train_prompts[row["index"]] for row in inputs]  # each prompt G times in a row
+        self._last_loaded_step = self.state.global_step  # TRL has no engine of its own to load weights into
+        out = super()._generate_and_score_completions(inputs)
+        earned = [s.reward for s in self._scored]
+        advantages = group_advantages(earned, self.num_generations, self.run.scale_rewards)
+        out["advantages"] = torch.tensor(advantages, device=out["advantages"].device)  # (B*G,)
+        self._record(advantages)
+        return out
+
+    def _rollout(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
+        self.sync_engine()
+        start = time.perf_counter()
+        sampling = Sampling(
+            n=self.num_generations,
+            max_tokens=self.run.max_completion_length,
+            temperature=self.run.temperature,
+            top_p=self.run.top_p,
+            seed=self.run.seed + 1_000_003 * (self.state.global_step + 1),
+        )
+        self._rollouts = self.engine.generate(self._batch[:: self.num_generations], sampling)
+        self.meter.add("generate", time.perf_counter() - start)
+        return {
+            "prompt_ids": [list(r.prompt_ids) for r in self._rollouts],
+            "completion_ids": [list(r.completion_ids) for r in self._rollouts],
+            "logprobs": [list(r.sampler_logprobs) for r in self._rollouts],
+        }
+
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list) -> torch.Tensor:
+        start = time.perf_counter()
+        pairs = zip(self._rollouts, self._batch)
+        self._scored = [score(rollout, prompt, self.rewards, self.run) for rollout, prompt in pairs]
+        table = [[float("nan") if r is None else r for r in s.rewards.values()] for s in self._scored]
+        self.meter.add("reward", time.perf_counter() - start)
+        device = self.accelerator.device
+        return self.accelerator.gather(torch.tensor(table, dtype=torch.float32, device=device))  # (B*G, rewards)
+
+    def sync_engine(self) -> None:
+        """Hands the present weights to the engine, once for each optimizer step."""
+        if self._engine_step != self.state.global_step:
+            start = time.perf_counter()
+            self.engine.sync()
+            self._engine_step = self.state.global_step
+            self.meter.add("sync", time.perf_counter() - start)
+
+    # ---- update
+
+    def _get_per_token_logps_and_entropies(
+        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+    ):
+        if MADE_BY_UNSLOTH or input_ids.is_cuda:
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs
+            )
+        # TRL's own needs a triton kernel, and there are none for a CPU.
+        with self.accelerator.autocast():
+            logits = model(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                logits_to_keep=logits_to_keep + 1,
+                use_cache=False,
+            ).logits[:, :-1]  # (B, C, vocab)
+        logprobs = (logits.float() / self.temperature).log_softmax(-1)
+        chosen = logprobs.gather(-1, input_ids[:, -logits_to_keep:, None])[..., 0]  # (B, C)
+        entropies = None
+        if compute_entropy:
+            fixed = logprobs.detach()
+            entropies = -(fixed.exp() * fixed).sum(-1)  # (B, C), for the log only
+        return chosen, entropies, None
+
+    # ---- evaluation, dump, checkpoints
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        """All evaluation problems in one engine call; keeps the best checkpoint by accuracy."""
+        self.sync_engine()
+        step = self.state.global_step
+        self.meter.phase("evaluating")
+        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        per_problem = [p for p in self.eval_prompts for _ in range(result.samples)]
+        lines = [
+            completion_line(step, "eval", i // result.samples, i % result.samples, p, s, None, self.meter.seconds())
+            for i, (p, s) in enumerate(zip(per_problem, result.scored))
+        ]
+        summary = result.summary() | {"seconds": round(self.meter.seconds(), 3)}
+        self.dump.evaluation(step, lines, summary)
+        self.evaluated_step = step
+        if result.accuracy > self.best_accuracy:
+            self.best_accuracy = result.accuracy
+            self.save_adapter("best")
+        self.meter.evaluated(result)
+        metrics = {f"{metric_key_prefix}_accuracy": result.accuracy, f"{metric_key_prefix}_tokens": result.tokens()}
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def save_adapter(self, name: str) -> None:
+        """Saves the adapter alone under checkpoints/<name>."""
+        folder = self.dump.folder / "checkpoints" / name
+        self.model.save_pretrained(str(folder))
+        self.policy.tokenizer.save_pretrained(str(folder))
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """A checkpoint is no publication: no card beside it."""
+
+    def _record(self, advantages: list[float]) -> None:
+        """Dumps the step's completions and keeps its numbers for `log`."""
+        step, g, seconds = self.state.global_step + 1, self.num_generations, self.meter.seconds()
+        start = time.perf_counter()
+        self.dump.append(
+            ROLLOUTS,
+            [
+                completion_line(step, "train", i // g, i % g, self._batch[i], s, advantages[i], seconds)
+                for i, s in enumerate(self._scored)
+            ],
+        )
+        self.meter.add("dump", time.perf_counter() - start)
+        start = time.perf_counter()
+        sampled = self._rollouts[::g][:GAP_ROLLOUTS]
+        gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
+        self.meter.add("sampler gap", time.perf_counter() - start)
+        self.numbers = step_numbers(self._rollouts, self._scored, g) | {"sampler_gap": gap, "sampler_gap_max": largest}
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """After each step: one line of metrics.jsonl, and the progress bar."""
+        is_step = "grad_norm" in logs or "loss" in logs
+        super().log(logs, start_time)
+        if not is_step:
+            return
+        self.numbers |= {ours: logs[trl] for trl, ours in RENAMED.items() if logs.get(trl) is not None}
+        self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
+        line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
+        line |= self.meter.step_done(line)
+        self.dump.append(METRICS, [finite(line)])
+
+
+class StopAfterStep(TrainerCallback):
+    """Turns a remembered Ctrl-C into a checkpoint and an orderly end."""
+
+    def __init__(self, interrupt: Interrupt):
+        self.interrupt = interrupt
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by transformers after each optimizer step."""
+        if self.interrupt.asked:
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False
+        return control
+
+
+def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
+    """What a step's completions were like."""
+    rewards = [s.reward for s in scored]
+    known = [r for r in rewards if r is not None]
+    lengths = [len(r.completion_ids) for r in rollouts]
+    cuts = quantiles(lengths, n=10, method="inclusive")
+    return {
+        "completions": len(rollouts),
+        "reward": fmean(known) if known else None,
+        "accuracy": fmean(s.correct for s in scored),
+        "tokens": sum(lengths),
+        "mean_tokens": fmean(lengths),
+        "p10_tokens": cuts[0],
+        "p50_tokens": cuts[4],
+        "p90_tokens": cuts[8],
+        "max_tokens": max(lengths),
+        "truncated": fmean(r.finish == "length" for r in rollouts),
+        "groups": len(rollouts) // group_size,
+        "groups_without_signal": groups_without_signal(rewards, group_size),
+    }
+
+
+def finite(line: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN and no infinity: they become null."""
+    return {k: None if isinstance(v, float) and not -1e308 < v < 1e308 else v for k, v in line.items()}
+
+
+def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
+    """TRL's settings; everything that Unsloth would change on its own is set here."""
+    cpu = not policy.on_gpu
+    return GRPOConfig(
+        output_dir=str(dump.folder / "checkpoints"),
+        run_name=config.exp_name,
+        project=config.project_name,
+        report_to=config.report_to,
+        seed=config.seed,
+        data_seed=config.seed,
+        use_cpu=cpu,
+        bf16=policy.on_gpu and torch.cuda.is_bf16_supported(),
+        fp16=policy.on_gpu and not torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=policy.on_gpu,
+        # a step
+        max_steps=config.max_steps,
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        steps_per_generation=config.gradient_accumulation_steps,
+        num_generations=config.num_generations,
+        num_iterations=1,
+        max_completion_length=config.max_completion_length,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        pad_to_multiple_of=32 if cpu else None,  # each new shape makes a CPU build new kernels
+        # the loss
+        loss_type=config.loss_type,
+        beta=config.beta,
+        epsilon=0.2,
+        epsilon_high=0.2,
+        scale_rewards=config.scale_rewards,
+        mask_truncated_completions=False,
+        importance_sampling_level="token",
+        vllm_importance_sampling_correction=config.importance_correction,
+        vllm_importance_sampling_mode="token_truncate",
+        vllm_importance_sampling_clip_max=2.0,
+        router_aux_loss_coef=0.0,
+        # the optimizer
+        optim="adamw_torch" if cpu else "adamw_8bit",
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if config.lr_scheduler == "constant" else config.lr_scheduler,
+        warmup_steps=round(config.warmup_ratio * config.max_steps),
+        weight_decay=config.weight_decay,
+        adam_beta1=0.9,
+        adam_beta2=0.99,
+        max_grad_norm=config.max_grad_norm,
+        # evaluation, saving, logging
+        eval_strategy="steps",
+        eval_steps=config.eval_steps,
+        eval_on_start=config.eval_on_start and not config.resume,
+        per_device_eval_batch_size=config.num_generations,
+        eval_accumulation_steps=None,
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        save_total_limit=config.save_total_limit,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        torch_empty_cache_steps=None if cpu else 250,
+        dataloader_num_workers=0,
+    )
