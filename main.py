@@ -51,7 +51,7 @@ def train(config: Config, recipe: str) -> int:
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
 
         status.update("starting the engine")
-        engine = engines.start_engine(engine_kind, config, policy)  # 3. rollout: prompts -> completions
+        engine = engines.start_engine(engine_kind, config, policy, dump.folder)  # 3. rollout: prompts -> completions
         console.print(f"engine   {engine.name}: {why}")
 
         status.update("proving that the engine follows the adapter")

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         asked = prompts.Builder(tokenizer, config)(problems, "test")
         adapter = None if args.adapter is None else str(args.adapter)
         policy = models.load_policy(config, here.gpu is not None, kind == "shared", adapter)
-        engine = engines.start_engine(kind, config, policy)
+        engine = engines.start_engine(kind, config, policy, dump.folder)
         engine.sync()
     with console.status(f"sampling {len(asked)} problems with {engine.name} ({why})"):
         result = evaluate(engine, asked, load_rewards(config), config, step=0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,10 @@ def use_unsloth(config: Config) -> bool:
 def import_backend(config: Config) -> None:
     """Imports unsloth, if it is to be used, before anything imports trl, transformers or peft: it patches them."""
     if use_unsloth(config):
+        # What Unsloth compiles goes stale when a version changes, and does not belong into the user's folder.
+        parts = "-".join(importlib.metadata.version(p) for p in ("unsloth", "trl", "transformers", "torch"))
+        cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}"
+        os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache))
         import unsloth  # noqa: F401
 
 

@@ -238,7 +238,7 @@ def assert_mistake(file: Path, message: str, *options: str) -> None:
         ("made.csv", "text,gold\n1,080,1080\n", "row 1 has more fields than the header's 2.*double quotes"),
         ("made.csv", 'text,gold\n"72"x,1\n', "is not CSV after line 1"),
         ("made.parquet", "text,gold\n", "is not a parquet file"),
-        ("made.jsonl", '{"Text": "72", "gold": 72}', r"--completion 'text'.*has Text, gold; did you mean 'Text'\?"),
+        ("made.jsonl", '{"Text": "72", "gold": 72}', r"'text'.*has Text, gold; did you mean 'Text'\?"),
         ("made.jsonl", '{"text": "72", "a": 72}', r"--answer 'gold'.*it has text, a\."),
         ("made.jsonl", '{"text": "72", "gold": 72}\n{"text": "72"}', "row 2, column 'gold'.*is missing"),
         ("made.jsonl", '{"text": "72", "gold": NaN}', "row 1, column 'gold'.*is missing"),

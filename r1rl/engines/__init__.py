@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from r1rl.config import Config
@@ -63,12 +64,12 @@ def choose(config: Config, has_gpu: bool) -> tuple[str, str]:
     return "vllm", "vLLM is installed" + ("" if has_gpu else " (CPU build)")
 
 
-def start_engine(kind: str, config: Config, policy) -> Engine:
-    """Starts the engine that `choose` chose."""
+def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
+    """Starts the engine that `choose` chose; `folder` is the run's, for what an engine must write."""
     if kind == "shared":
         from r1rl.engines.shared import SharedEngine
 
-        return SharedEngine(policy)
+        return SharedEngine(policy, folder / "checkpoints" / "engine")
     if kind == "vllm":
         from r1rl.engines.vllm import VllmEngine
 

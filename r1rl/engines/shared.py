@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from r1rl.engines import Sampling
 from r1rl.engines.vllm import rollouts_from_outputs, sampling_params
@@ -16,8 +17,9 @@ class SharedEngine:
 
     name = "vllm (weights shared by Unsloth)"
 
-    def __init__(self, policy: Policy):
+    def __init__(self, policy: Policy, folder: Path):
         self.policy = policy
+        self.folder = folder  # gets a small adapter_config.json; the weights stay in memory
         self.lora_request = None
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
@@ -34,7 +36,7 @@ class SharedEngine:
 
     def sync(self) -> None:
         """A new request id: vLLM loads an id once, so an old id would keep the older adapter."""
-        self.lora_request = self.policy.model.load_lora("policy_lora", load_tensors=True)
+        self.lora_request = self.policy.model.load_lora(str(self.folder), load_tensors=True)
 
     def close(self) -> None:
         """The engine is part of the model and goes with it."""

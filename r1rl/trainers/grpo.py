@@ -131,31 +131,6 @@ class Trainer(GRPOTrainer):
             self._engine_step = self.state.global_step
             self.meter.add("sync", time.perf_counter() - start)
 
-    # ---- update
-
-    def _get_per_token_logps_and_entropies(
-        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
-    ):
-        if MADE_BY_UNSLOTH or input_ids.is_cuda:
-            return super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs
-            )
-        # TRL's own needs a triton kernel, and there are none for a CPU.
-        with self.accelerator.autocast():
-            logits = model(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                logits_to_keep=logits_to_keep + 1,
-                use_cache=False,
-            ).logits[:, :-1]  # (B, C, vocab)
-        logprobs = (logits.float() / self.temperature).log_softmax(-1)
-        chosen = logprobs.gather(-1, input_ids[:, -logits_to_keep:, None])[..., 0]  # (B, C)
-        entropies = None
-        if compute_entropy:
-            fixed = logprobs.detach()
-            entropies = -(fixed.exp() * fixed).sum(-1)  # (B, C), for the log only
-        return chosen, entropies, None
-
     # ---- evaluation, dump, checkpoints
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
@@ -218,6 +193,27 @@ class Trainer(GRPOTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
+
+
+def plain_logprobs(
+    trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+):  # (B, C) logprobs, (B, C) entropies or None, None
+    """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none."""
+    with trainer.accelerator.autocast():
+        logits = model(
+            input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=logits_to_keep + 1, use_cache=False
+        ).logits[:, :-1]  # (B, C, vocab)
+    logprobs = (logits.float() / trainer.temperature).log_softmax(-1)
+    chosen = logprobs.gather(-1, input_ids[:, -logits_to_keep:, None])[..., 0]
+    entropies = None
+    if compute_entropy:
+        fixed = logprobs.detach()  # for the log only
+        entropies = -(fixed.exp() * fixed).sum(-1)
+    return chosen, entropies, None
+
+
+if not MADE_BY_UNSLOTH and not torch.cuda.is_available():
+    Trainer._get_per_token_logps_and_entropies = plain_logprobs
 
 
 class StopAfterStep(TrainerCallback):
