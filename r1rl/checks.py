@@ -38,13 +38,17 @@ def check_model_name(name: str) -> None:
     if path.is_dir():
         if not (path / "config.json").is_file():
             inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
-            raise UserError(f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model.")
+            raise UserError(
+                f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model."
+            )
         return
-    looks_local = name.startswith((".", "/", "~")) or path.parent.is_dir() and str(path.parent) != "."
+    looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
     if looks_local or not CONNECTION_FREE_NAMES.fullmatch(name):
         folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(name, folders, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        )
         raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
     if "/" not in name:
         near = difflib.get_close_matches(name, [TINY_MODEL, *(str(p) for p in Path().glob("*/"))], n=1)
@@ -78,11 +82,17 @@ def check_hub(config: Config) -> None:
     wanted = []
     if not is_local(config.model_name) and not in_cache("models", config.model_name):
         wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
-    if config.dataset_path is None and config.dataset_name == "gsm8k" and not in_cache("datasets", "openai/gsm8k"):
+    if (
+        config.dataset_path is None
+        and config.dataset_name == "gsm8k"
+        and not in_cache("datasets", "openai/gsm8k")
+    ):
         wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}.")
+        raise UserError(
+            f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}."
+        )
 
 
 def in_cache(kind: str, name: str) -> bool:

@@ -83,7 +83,9 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         return 0
     if config.exp_name is None:
         # R1RL's form: dataset and time.
-        config = dataclasses.replace(config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}")
+        config = dataclasses.replace(
+            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+        )
     try:
         return train(config, recipe)
     except (UserError, KeyboardInterrupt):
@@ -118,7 +120,9 @@ def train_parser() -> Parser:
         allow_abbrev=False,
     )
     names = "|".join(RECIPES)
-    parser.add_argument("--recipe", default="default", metavar=names, help="named settings (default: default)")
+    parser.add_argument(
+        "--recipe", default="default", metavar=names, help="named settings (default: default)"
+    )
     parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
     add_flags(parser)
     return parser

@@ -77,7 +77,9 @@ def proof_words(proofs: Sequence[Proof]) -> str:
     unproven = ", ".join(p.target for p in proofs if p.verdict != "proven")
     if not unproven:
         return f"the engine follows the adapter in all {len(proofs)} projections ({gaps})"
-    return f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise hides the difference ({gaps})"
+    return (
+        f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise hides the difference ({gaps})"
+    )
 
 
 def compare(policy: Policy, rollouts: Sequence[Rollout], target: str) -> Proof:

@@ -9,7 +9,14 @@ import pytest
 
 from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, read_lines, repair, write_json
 
-HOSTILE = ["\udc80 lone surrogate", "\x00 NUL", "line\nbreak\u2028and\x85more", "\x1b[31mred", "é € 你好", "x" * 1_000_000]
+HOSTILE = [
+    "\udc80 lone surrogate",
+    "\x00 NUL",
+    "line\nbreak\u2028and\x85more",
+    "\x1b[31mred",
+    "é € 你好",
+    "x" * 1_000_000,
+]
 
 
 def test_hostile_text_comes_back(tmp_path):

@@ -87,7 +87,13 @@ def test_learning_with_unsloth_and_vllm(program, tmp_path):
 
     # The saved adapter is what was trained: a fresh process evaluates it with the same result.
     best = program(
-        "eval", "--adapter", tmp_path / "run" / "checkpoints" / "best", "--dumps", tmp_path, "--exp-name", "again"
+        "eval",
+        "--adapter",
+        tmp_path / "run" / "checkpoints" / "best",
+        "--dumps",
+        tmp_path,
+        "--exp-name",
+        "again",
     )
     assert best.returncode == 0, best.stdout + best.stderr
     during = max(read_lines(tmp_path / "run" / EVALUATIONS), key=lambda e: e["accuracy"])

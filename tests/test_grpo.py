@@ -122,7 +122,9 @@ def test_loss_and_gradient_equal_the_formula(trainer, kind, monkeypatch):
 
 
 def test_a_run_moves_every_adapter_weight_and_nothing_else(tmp_path):
-    trainer = make_trainer(tmp_path, max_steps=3, learning_rate=1e-3, max_completion_length=96, per_device_train_batch_size=64)
+    trainer = make_trainer(
+        tmp_path, max_steps=3, learning_rate=1e-3, max_completion_length=96, per_device_train_batch_size=64
+    )
     before = {n: p.detach().clone() for n, p in trainer.model.named_parameters()}
     trainer.fit(None, [])
     moved = {n for n, p in trainer.model.named_parameters() if not torch.equal(p, before[n])}
@@ -146,9 +148,12 @@ def test_every_completion_is_dumped_and_graded(tmp_path):
         assert len({x["problem_id"] for x in group}) == 1
         assert [x["advantage"] for x in group] == group_advantages([x["reward"] for x in group], 8, "none")
     metrics = list(read_lines(folder / METRICS))
-    assert [m["tokens"] for m in metrics] == [sum(x["tokens"] for x in lines if x["step"] == s) for s in (1, 2)]
+    assert [m["tokens"] for m in metrics] == [
+        sum(x["tokens"] for x in lines if x["step"] == s) for s in (1, 2)
+    ]
     evaluated = [list(read_lines(folder / "eval" / f"step_{s}.jsonl")) for s in (0, 2)]
-    assert [[x["problem_id"] for x in e] for e in evaluated][0] == [x["problem_id"] for x in evaluated[1]]
+    asked = [[x["problem_id"] for x in e] for e in evaluated]
+    assert asked[0] == asked[1]
     assert len(evaluated[0]) == 8
     assert (folder / "checkpoints" / "best" / "adapter_model.safetensors").exists()
 
@@ -207,12 +212,17 @@ def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     assert ratio.shape == batch["completion_ids"].shape
     assert ratio.max() <= 2.0  # truncated
     # An engine that samples from other probabilities is corrected for: the ratio is trainer over sampler.
-    rollouts = [dataclasses.replace(r, sampler_logprobs=tuple(x - 0.5 for x in r.sampler_logprobs)) for r in trainer._rollouts]
+    rollouts = [
+        dataclasses.replace(r, sampler_logprobs=tuple(x - 0.5 for x in r.sampler_logprobs))
+        for r in trainer._rollouts
+    ]
     monkeypatch.setattr(trainer.engine, "generate", lambda prompts, sampling: rollouts)
     shifted = trainer._generate_and_score_completions(inputs_of(trainer))
     used = shifted["completion_mask"].bool()
     expected = (ratio * 2.718281828**0.5).clamp(max=2.0)
-    torch.testing.assert_close(shifted["importance_sampling_ratio"][used], expected[used], rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(
+        shifted["importance_sampling_ratio"][used], expected[used], rtol=2e-2, atol=2e-2
+    )
 
 
 def test_beta_needs_no_second_model(tmp_path):

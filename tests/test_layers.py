@@ -14,7 +14,18 @@ HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate"
 # Layer by layer; a file may import its own layer and those above it in this list.
 LAYERS = [
     ["errors", "records", "config", "parsing", "stats", "recipes", "console"],
-    ["machine", "prompts", "tasks", "rewards", "advantages", "dump", "run", "grade", "interrupt", "base_habits"],
+    [
+        "machine",
+        "prompts",
+        "tasks",
+        "rewards",
+        "advantages",
+        "dump",
+        "run",
+        "grade",
+        "interrupt",
+        "base_habits",
+    ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     ["summary", "inspect_command", "eval_command"],

@@ -42,7 +42,14 @@ def test_completions_grow_longer(learned):
 
 def test_the_last_screen_says_what_was_learned(learned):
     folder, screen = learned
-    for words in ("before ", "after ", "95 % interval", "exact McNemar", "tokens a completion", "main.py inspect"):
+    for words in (
+        "before ",
+        "after ",
+        "95 % interval",
+        "exact McNemar",
+        "tokens a completion",
+        "main.py inspect",
+    ):
         assert words in screen
     for scary in ("Traceback", "Warning", "warning", "Error", "deprecated"):
         assert scary not in screen
@@ -57,7 +64,13 @@ def test_a_fresh_process_evaluates_the_saved_adapter_to_the_same_result(learned,
     during = max(read_lines(folder / EVALUATIONS), key=lambda e: e["accuracy"])
     again = next(read_lines(folder.parent / "again" / EVALUATIONS))
     assert (again["correct"], again["problems"]) == (during["correct"], during["problems"])
-    lines = [list(read_lines(p)) for p in (folder / "eval" / f"step_{during['step']}.jsonl", folder.parent / "again" / "eval" / "step_0.jsonl")]
+    lines = [
+        list(read_lines(p))
+        for p in (
+            folder / "eval" / f"step_{during['step']}.jsonl",
+            folder.parent / "again" / "eval" / "step_0.jsonl",
+        )
+    ]
     assert [x["completion"] for x in lines[0]] == [x["completion"] for x in lines[1]]
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump
+from r1rl.dump import METRICS, ROLLOUTS, Dump
 from r1rl.summary import learned, numbers, paired_test
 
 

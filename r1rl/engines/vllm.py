@@ -28,7 +28,10 @@ class VllmEngine:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
         else:
             # A prompt read in two chunks makes vLLM wind its seeded generator back, which CPU generators cannot.
-            device = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(8192, config.max_seq_length)}
+            device = {
+                "enable_chunked_prefill": False,
+                "max_num_batched_tokens": max(8192, config.max_seq_length),
+            }
         self.llm = LLM(
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
