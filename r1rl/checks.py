@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import os
 import re
@@ -15,16 +16,17 @@ from r1rl.errors import UserError
 from r1rl.machine import Machine
 
 HUB_TIMEOUT = 1.0  # seconds
-CONNECTION_FREE_NAMES = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Model folder, chat template, hardware and hub, in this order. Raises UserError."""
+    """Model folder, hardware, hub, chat template and tracker, in this order. Raises UserError."""
     if config.model_name != TINY_MODEL:
         check_model_name(config.model_name)
     check_hardware(config, machine)
     check_hub(config)
     check_chat_template(config)
+    check_tracker(config)
 
 
 def is_local(model_name: str) -> bool:
@@ -43,7 +45,7 @@ def check_model_name(name: str) -> None:
             )
         return
     looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
-    if looks_local or not CONNECTION_FREE_NAMES.fullmatch(name):
+    if looks_local or not HUB_NAME.fullmatch(name):
         folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(name, folders, n=1)
         hint = (
@@ -134,6 +136,15 @@ def check_tokenizer(config: Config, tokenizer) -> None:
     """The same for a model of the hub, once its tokenizer is there. Raises UserError."""
     if config.is_chat and not tokenizer.chat_template:
         raise no_chat_template(config)
+
+
+def check_tracker(config: Config) -> None:
+    """A tracker is a package of its own. Raises UserError."""
+    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+        raise UserError(
+            f"--report-to {config.report_to}: the package is not installed. Run `pip install {config.report_to}`, or "
+            "leave --report-to out: the dump has all numbers."
+        )
 
 
 def no_chat_template(config: Config) -> UserError:

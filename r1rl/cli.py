@@ -32,7 +32,7 @@ def command_line(train: Callable[[Config, str], int]) -> int:
         print(f"error: {error}", file=terminal())
         return error.exit_code
     except KeyboardInterrupt:
-        print("stopped before there was anything to save", file=terminal())
+        print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
         return INTERRUPTED
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()

@@ -211,6 +211,6 @@ def completion_logprobs(
             kept = len(rollout.completion_ids)
             out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
             logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
-            logprobs = logits.log_softmax(-1).gather(1, ids[0, -kept:, None])[:, 0]
+            logprobs = logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)
             rows.append(logprobs.tolist())
     return rows

@@ -25,6 +25,7 @@ SMALLEST_SHIFT = 0.01  # nats; a token whose logprob hardly moved cannot tell po
 PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # what is sampled for each kind of projection
 TEMPERATURE = 1.5  # a sharp model is so sure of most tokens that a changed weight would not show
 SURE = 4.0  # standard errors
+CLEARLY = 1.5  # times as far away
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Proof:
 
     @property
     def verdict(self) -> str:
-        """A sign test over the tokens: proven, refuted, or open where the engine's noise hides the difference."""
+        """proven or refuted by a sign test over the tokens and by the gaps; open where noise hides the difference."""
         errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
-        if abs(errors) < SURE:
-            return "open"
-        return "proven" if errors > 0 else "refuted"
+        if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
+            return "proven"
+        if errors <= -SURE and self.gap_to_base * CLEARLY < self.gap_to_policy:
+            return "refuted"
+        return "open"
 
 
 def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> list[Proof]:

@@ -96,6 +96,7 @@ TINY = ("--recipe", "tiny")
         ((*TINY, "--is-chat"), ("--is-chat", "no chat template", "Leave --is-chat out")),
         ((*TINY, "--resume", "--exp-name", "never"), ("there is no run in dumps/never", "check --exp-name")),
         ((*TINY, "--dumps", "/dev/null/x"), ("--dumps '/dev/null/x' cannot be written", "another folder")),
+        ((*TINY, "--report-to", "trackio"), ("--report-to trackio", "pip install trackio")),
         (("inspect", "dumps/none"), ("dumps/none is no run",)),
         (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),

@@ -7,6 +7,7 @@ generated, which does not inherit from TRL's own. What is overridden here exists
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,14 +43,7 @@ from r1rl.rewards import Reward
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
-# TRL's log names -> ours
-RENAMED = {
-    "loss": "loss",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-    "entropy": "entropy",
-    "kl": "kl",
-}
+LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # where the base class has them
 
 
 class Trainer(GRPOTrainer):
@@ -68,13 +62,8 @@ class Trainer(GRPOTrainer):
         interrupt: Interrupt,
     ):
         self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
-        self.train_prompts, self.eval_prompts, self.dump, self.meter = (
-            train_prompts,
-            eval_prompts,
-            dump,
-            meter,
-        )
-        self.interrupt = interrupt
+        self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
+        self.dump, self.meter, self.interrupt = dump, meter, interrupt
         self.best_accuracy = -1.0
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
@@ -82,9 +71,7 @@ class Trainer(GRPOTrainer):
         rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
         super().__init__(
             model=policy.model,
-            reward_funcs=list(
-                rewards.values()
-            ),  # for their names: `_calculate_rewards` calls them its own way
+            reward_funcs=list(rewards.values()),  # for their names only: see `_calculate_rewards`
             args=training_arguments(config, policy, dump),
             train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
@@ -98,10 +85,9 @@ class Trainer(GRPOTrainer):
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
-        if checkpoint is not None:
-            self.best_accuracy = max(
-                (e["accuracy"] for e in read_lines(self.dump.folder / EVALUATIONS)), default=-1.0
-            )
+        for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
+            self.best_accuracy = max(self.best_accuracy, evaluation["accuracy"])
+            self.evaluated_step = evaluation["step"]
         self.interrupt.deferred = True
         with self.meter:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -224,7 +210,7 @@ class Trainer(GRPOTrainer):
         super().log(logs, start_time)
         if not is_step:
             return
-        self.numbers |= {ours: logs[trl] for trl, ours in RENAMED.items() if logs.get(trl) is not None}
+        self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.meter.step_done(line)
@@ -272,7 +258,6 @@ class StopAfterStep(TrainerCallback):
         """Called by transformers after each optimizer step."""
         if self.interrupt.asked:
             control.should_save = control.should_training_stop = True
-            control.should_evaluate = False
         return control
 
 
@@ -306,6 +291,9 @@ def finite(line: dict[str, Any]) -> dict[str, Any]:
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
     """TRL's settings; everything that Unsloth would change on its own is set here."""
     cpu = not policy.on_gpu
+    os.environ.setdefault(
+        "WANDB_PROJECT", config.project_name
+    )  # the only way that wandb's callback learns it
     return GRPOConfig(
         output_dir=str(dump.folder / "checkpoints"),
         run_name=config.exp_name,
