@@ -67,7 +67,7 @@ def load_command(name: str):
     elif name == "grade":
         from r1rl import grade as module
     else:
-        from r1rl import pretrain as module
+        from r1rl import pretrain_command as module
     return module
 
 

@@ -28,7 +28,7 @@ LAYERS = [
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
-    ["summary", "inspect_command", "eval_command"],
+    ["summary", "inspect_command", "eval_command", "pretrain_command"],
     ["cli"],
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
