@@ -19,6 +19,7 @@ from r1rl.records import Problem
 from r1rl.tasks.word_problems import generate, generate_worked
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
+STEPS = 2400  # 18 to 27 minutes on two cores, as busy as they are
 VOCABULARY = 640
 CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
 LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few kernels
@@ -37,7 +38,7 @@ class Progress:
     tokens_per_second: float
 
 
-def pretrain_tiny(output: Path, seed: int, steps: int) -> float:
+def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
     """`pretrain` with a progress bar. Prints and returns the greedy accuracy on held-out problems."""
     from rich import progress
 
@@ -65,7 +66,7 @@ def pretrain_tiny(output: Path, seed: int, steps: int) -> float:
 def pretrain(
     output: Path,
     seed: int = 0,
-    steps: int = 2400,
+    steps: int = STEPS,
     batch_size: int = 32,
     learning_rate: float = 3e-3,
     report: Callable[[Progress], None] | None = None,
