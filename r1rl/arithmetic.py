@@ -1,0 +1,191 @@
+"""Finds sums in a text ("0.4 × 60 marbles = 24") and works them out again, exactly; no text is run as code.
+
+Each equals sign is looked at on its own, with a bounded stretch of text on either side, so the time grows
+with the length of the text alone, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+LEFT, RIGHT = 120, 40  # characters looked at before and after an equals sign
+MOST_TOKENS = 40  # of one side; keeps fractions small and parentheses shallow
+MOST_EQUATIONS = 200  # of one text; a text with more is no solution
+
+EQUALS = re.compile(r"[=≈]|\b(?:is|are|equals|gives|makes?|leaves)\b(?=\s{1,2}[$€£]?\d)")
+TOKEN = re.compile(
+    r"""(?P<number>\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)
+    |(?P<operator>[-+−–*×÷/·]|\\(?:times|div|cdot)\b|\b(?:x|of|plus|minus|times|divided\ by|multiplied\ by)\b)
+    |(?P<percent>\\?%)
+    |(?P<bracket>[()])
+    |(?P<word>[^\W\d_]+)
+    |(?P<space>[ \t$€£]+)
+    |(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+OPERATORS = {
+    "−": "-", "–": "-", "minus": "-", "plus": "+", "÷": "/", "\\div": "/", "divided by": "/",
+    "×": "*", "·": "*", "x": "*", "of": "*", "times": "*", "multiplied by": "*",
+    "\\times": "*", "\\cdot": "*",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """A sum and the result that the text gives for it."""
+
+    start: int
+    end: int
+    numbers: tuple[Fraction, ...]
+    operators: tuple[str, ...]
+    value: Fraction  # worked out
+    stated: Fraction  # as written
+    decimals: int  # of the stated result
+    percent: bool  # a percent sign follows the stated result
+
+    @property
+    def holds(self) -> bool:
+        """Whether the stated result is right, to the digits it is given with."""
+        slack = Fraction(1, 2 * 10**self.decimals) if self.decimals else 0
+        scale = (1, 100) if self.percent else (1,)
+        return any(abs(self.value * s - self.stated) <= slack for s in scale)
+
+    @property
+    def quantity(self) -> tuple:
+        """Equal for the same sum in either order: 3 * 4 and 4 * 3."""
+        if set(self.operators) in ({"+"}, {"*"}):
+            return self.operators, tuple(sorted(self.numbers))
+        return self.operators, self.numbers
+
+
+def find_equations(text: str) -> list[Equation]:
+    """The sums with a result in a text, in order; GSM8K's <<3*4=12>> notes are skipped."""
+    found: list[Equation] = []
+    previous_end = 0
+    for sign in EQUALS.finditer(text):
+        if len(found) >= MOST_EQUATIONS:
+            break
+        start = max(previous_end, sign.start() - LEFT)
+        if text.rfind("<<", start, sign.start()) < 0:
+            equation = read_equation(text, start, sign.start(), sign.end())
+            if equation is not None:
+                found.append(equation)
+        previous_end = sign.end()
+    return found
+
+
+def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equation | None:
+    """The equation around one equals sign; None if there is none."""
+    right = read_number(text, right_start)
+    if right is None:
+        return None
+    side, begin = expression_before(text, start, left_end)
+    operators = tuple(t for t in side if isinstance(t, str) and t in "+-*/")
+    if not operators or len(side) > MOST_TOKENS:
+        return None
+    value = evaluate(side)
+    if value is None:
+        return None
+    stated, decimals, percent, end = right
+    numbers = tuple(t for t in side if isinstance(t, Fraction))
+    return Equation(begin, end, numbers, operators, value, stated, decimals, percent)
+
+
+def read_number(text: str, start: int) -> tuple[Fraction, int, bool, int] | None:
+    """(value, decimals, percent sign, end) of the number that stands alone right of an equals sign."""
+    match = NUMBER_AFTER.match(text, start, start + RIGHT)
+    if match is None:
+        return None
+    sign, digits, percent = match.groups()
+    value = Fraction(digits.replace(",", "")) * (-1 if sign else 1)
+    return value, len(digits.partition(".")[2]), percent is not None, match.end()
+
+
+NUMBER_AFTER = re.compile(
+    r"(?:\s?<<[^<>\n]{0,80}>>)?[\s$€£]{0,4}([-−]?)[$€£]?(\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)(?!\d)(\s?\\?%)?"
+    r"(?!\s{0,2}[+*×÷/·])(?!\s{1,2}[-−–]\s)"  # 6 * 8 = 40 + 8: a sum follows, not a result
+)
+
+
+def expression_before(text: str, start: int, end: int) -> tuple[list[Fraction | str], int]:
+    """The longest run of numbers, operators and brackets that ends at `end`, and where it begins."""
+    run: list[Fraction | str] = []
+    begin = words = 0
+    for token in TOKEN.finditer(text, start, end):
+        kind, piece = token.lastgroup, token.group()
+        if kind == "space":
+            continue
+        if kind == "word":
+            words += 1
+            continue
+        two_numbers = kind == "number" and run and isinstance(run[-1], Fraction)
+        if kind == "other" or two_numbers or (words and not continues(run, kind, piece, words)):
+            run = []
+        words = 0
+        if kind == "percent" and run and isinstance(run[-1], Fraction):
+            run[-1] /= 100
+        elif kind in ("number", "operator", "bracket"):
+            begin = begin if run else token.start()
+            run.append(Fraction(piece.replace(",", "")) if kind == "number" else OPERATORS.get(piece, piece))
+    unit = words <= 2 and run and isinstance(run[-1], Fraction)
+    return (run if unit or not words else []), begin
+
+
+def continues(run: list[Fraction | str], kind: str | None, piece: str, words: int) -> bool:
+    """Whether up to two words may stand here: a unit after a number, before an operator or bracket."""
+    return bool(run) and isinstance(run[-1], Fraction) and words <= 2 and (kind == "operator" or piece == ")")
+
+
+def evaluate(tokens: list[Fraction | str]) -> Fraction | None:
+    """The exact value of numbers, + - * / and brackets; None for what is no expression or divides by zero."""
+    reader = Reader(tokens)
+    try:
+        value = reader.total()
+    except (IndexError, ZeroDivisionError, ValueError):
+        return None
+    return value if reader.at == len(tokens) else None
+
+
+class Reader:
+    """Recursive descent over at most MOST_TOKENS tokens."""
+
+    def __init__(self, tokens: list[Fraction | str]):
+        self.tokens, self.at = tokens, 0
+
+    def peek(self) -> Fraction | str | None:
+        """The next token; None at the end."""
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+    def take(self) -> Fraction | str:
+        """The next token. Raises IndexError at the end."""
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def total(self) -> Fraction:
+        """Products, added and subtracted."""
+        value = self.product()
+        while self.peek() in ("+", "-"):
+            value = value + self.product() if self.take() == "+" else value - self.product()
+        return value
+
+    def product(self) -> Fraction:
+        """Factors, multiplied and divided."""
+        value = self.factor()
+        while self.peek() in ("*", "/"):
+            value = value * self.factor() if self.take() == "*" else value / self.factor()
+        return value
+
+    def factor(self) -> Fraction:
+        """A number, a negated factor or a bracket. Raises ValueError."""
+        token = self.take()
+        if isinstance(token, Fraction):
+            return token
+        if token == "-":
+            return -self.factor()
+        if token == "(":
+            value = self.total()
+            if self.take() == ")":
+                return value
+        raise ValueError(token)
