@@ -35,6 +35,7 @@ def train(config: Config, recipe: str) -> int:
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}")
     console.print(f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation")
     divert(dump.folder / "logs" / "libraries.log")
+    machine.keep_memory()
 
     with interrupt.Interrupt() as stop, console.status("loading the libraries") as status:
         from r1rl import models, prompts, rewards

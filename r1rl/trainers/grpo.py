@@ -268,8 +268,8 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         seed=config.seed,
         data_seed=config.seed,
         use_cpu=cpu,
-        bf16=policy.on_gpu and torch.cuda.is_bf16_supported(),
-        fp16=policy.on_gpu and not torch.cuda.is_bf16_supported(),
+        bf16=policy.mixed,
+        fp16=policy.on_gpu and not policy.mixed,
         gradient_checkpointing=policy.on_gpu,
         # a step
         max_steps=config.max_steps,
