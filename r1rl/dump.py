@@ -12,7 +12,12 @@ from r1rl.prompts import Prompt
 from r1rl.records import Scored
 
 SCHEMA_VERSION = 1
-ROLLOUTS, METRICS, EVALUATIONS, PROOFS = "rollouts.jsonl", "metrics.jsonl", "evaluations.jsonl", "proofs.jsonl"
+ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
+    "rollouts.jsonl",
+    "metrics.jsonl",
+    "evaluations.jsonl",
+    "proofs.jsonl",
+)
 
 
 class Dump:
@@ -28,7 +33,7 @@ class Dump:
         append_lines(self.folder / name, lines)
 
     def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
-        """The completions of one evaluation and, last, its summary line: an evaluation without one is not complete."""
+        """The completions of one evaluation and its summary line, last: without it, it is not complete."""
         path = self.folder / "eval" / f"step_{step}.jsonl"
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)  # left by an evaluation that was cut short
@@ -45,7 +50,14 @@ class Dump:
 
 
 def completion_line(
-    step: int, split: str, group: int, sample: int, prompt: Prompt, scored: Scored, advantage: float | None, seconds: float
+    step: int,
+    split: str,
+    group: int,
+    sample: int,
+    prompt: Prompt,
+    scored: Scored,
+    advantage: float | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """One completion as the dump shows it; dumps/README.md describes every field."""
     rollout, problem = scored.rollout, scored.problem
@@ -81,14 +93,32 @@ def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
         file.flush()
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a dump file as a stream; a torn last line is left out."""
+def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of a dump file as a stream, without those that cannot be read; see `numbered_lines`."""
+    for _, line in numbered_lines(path, damaged):
+        yield line
+
+
+def numbered_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number from 1, line) of a dump file as a stream.
+
+    A line that is no JSON object is left out and named in `damaged` as "rollouts.jsonl:117". A torn last line
+    is left out without a word: the run may be writing it.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+        for number, raw in enumerate(file, start=1):
+            if not raw.endswith(b"\n"):
+                return
+            try:
+                line = json.loads(raw)
+            except (ValueError, RecursionError):  # also invalid UTF-8
+                line = None
+            if isinstance(line, dict):
+                yield number, line
+            elif damaged is not None:
+                damaged.append(f"{path.name}:{number}")
 
 
 def repair(path: Path) -> None:
@@ -109,7 +139,7 @@ def repair(path: Path) -> None:
 
 
 def keep_lines(path: Path, step: int) -> None:
-    """Rewrites a file without the lines of steps beyond `step`; the old file stays until the new one is whole."""
+    """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole."""
     if not path.exists():
         return
     new = path.with_suffix(".new")

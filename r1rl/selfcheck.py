@@ -11,7 +11,7 @@ What came of it:
 
 - corrected: it disagreed, the answer changed, and the answer given is right;
 - broke: it disagreed, the answer changed, and the answer given is wrong;
-- confirmed: its arithmetic is right, has to do with what was found before, and agrees;
+- confirmed: its arithmetic is right, and the result that it checks is part of it;
 - empty talk: nothing was worked out, or wrongly, or a disagreement changed nothing.
 
 A check without sums, by estimate or reason alone, is found but is empty talk here: nothing can be worked out.
@@ -167,8 +167,8 @@ def judge(
         return False, ("corrected" if correct else "broke") if changed else "empty talk"
     if not own:
         return None, "empty talk"
-    known = {n for e in prior for n in (*e.numbers, e.stated)} | {reached(text, start, prior)}
-    linked = any(known & {*e.numbers, e.stated} for e in own)
+    checked = {reached(text, start, prior), final}
+    linked = any(checked & {*e.numbers, e.stated} for e in own)
     return True, "confirmed" if linked and all(e.holds for e in own) else "empty talk"
 
 
