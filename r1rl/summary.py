@@ -19,17 +19,22 @@ INTERRUPTED = 130
 
 
 def finish(dump: Dump, config: Config, interrupted: bool) -> int:
-    """The last screen. Returns the exit code; summary.json is written last and marks a complete run."""
+    """The last screen. Returns the exit code; summary.json marks a complete run."""
+    from r1rl.report import write_report  # it builds on this file
+
     folder = dump.folder
     console.print()
     console.print(run_table(folder, survey(folder)))
     for line in learned(folder):
         console.print(line)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
+    if not interrupted:
+        write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
+    write_report([folder], folder / "report.html")
+    console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
     if interrupted:
         console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
         return INTERRUPTED
-    write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
     console.print(
         "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
@@ -144,8 +149,8 @@ def slope_words(folder: Path) -> str | None:
         return None
     slope, low, high = learning_slope(steps, [[v[problem] for v in by_step] for problem in shared])
     return (
-        f"{100 * 100 * slope:+.1f} points in 100 steps (95 % interval {100 * 100 * low:+.1f} to "
-        f"{100 * 100 * high:+.1f}; {len(steps)} evaluations of the same {len(shared)} problems)"
+        f"{1000 * slope:+.1f} points in 10 steps (95 % interval {1000 * low:+.1f} to {1000 * high:+.1f}; "
+        f"{len(steps)} evaluations of the same {len(shared)} problems)"
     )
 
 

@@ -25,6 +25,8 @@ class Group:
     checked_correct: int = 0
     tokens: int = 0
     truncated: int = 0
+    reward: float = 0.0
+    rewarded: int = 0  # completions that a reward applied to
 
     def add(self, completion: Completion, check: Check | None) -> None:
         """Counts one completion."""
@@ -33,6 +35,9 @@ class Group:
         self.correct += line["correct"]
         self.tokens += line["tokens"]
         self.truncated += line["finish"] == "length"
+        if line["reward"] is not None:
+            self.reward += line["reward"]
+            self.rewarded += 1
         if check is not None:
             self.checked += 1
             self.checked_correct += line["correct"]
