@@ -15,7 +15,7 @@ REQUIRED = [
     "rich==15.0.0",  # progress bar, tables, colours
     "safetensors==0.8.0",  # weights; no pickles
     "tokenizers>=0.22",  # makes the embedded model's tokenizer; transformers pins the exact version
-    "vl-convert-python==1.9.0.post1",  # Vega as one script of 0.9 MB that the report carries inside (plotly has 4 MB)
+    "vl-convert-python==1.9.0.post1",  # Vega in one script of 0.9 MB, for the report (plotly: 4 MB)
     "matplotlib==3.11.2",  # `report --plots`: pictures for READMEs and papers
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]

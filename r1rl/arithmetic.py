@@ -10,26 +10,37 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-LEFT, RIGHT = 120, 40  # characters looked at before and after an equals sign
+LEFT, RIGHT = 70, 40  # characters looked at before and after an equals sign
 MOST_TOKENS = 40  # of one side; keeps fractions small and parentheses shallow
 MOST_EQUATIONS = 200  # of one text; a text with more is no solution
 
-EQUALS = re.compile(r"[=≈]|\b(?:is|are|equals|gives|makes?|leaves)\b(?=\s{1,2}[$€£]?\d)")
+WORDS = (
+    " is ",
+    " are ",
+    " equals ",
+    " gives ",
+    " make ",
+    " makes ",
+    " leaves ",
+)  # before a number: an equals sign
 TOKEN = re.compile(
-    r"""(?P<number>\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)
-    |(?P<operator>[-+−–*×÷/·]|\\(?:times|div|cdot)\b|\b(?:x|of|plus|minus|times|divided\ by|multiplied\ by)\b)
+    r"""(?P<space>[ \t$€£]+)
+    |(?P<word>[^\W\d_]+)
+    |(?P<number>\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)
+    |(?P<operator>[-+−–*×÷/·]|\\(?:times|div|cdot)\b)
     |(?P<percent>\\?%)
     |(?P<bracket>[()])
-    |(?P<word>[^\W\d_]+)
-    |(?P<space>[ \t$€£]+)
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
 OPERATORS = {
-    "−": "-", "–": "-", "minus": "-", "plus": "+", "÷": "/", "\\div": "/", "divided by": "/",
-    "×": "*", "·": "*", "x": "*", "of": "*", "times": "*", "multiplied by": "*",
+    "−": "-", "–": "-", "minus": "-", "plus": "+", "÷": "/", "\\div": "/", "divided": "/",
+    "×": "*", "·": "*", "x": "*", "of": "*", "times": "*", "multiplied": "*",
     "\\times": "*", "\\cdot": "*",
 }  # fmt: skip
+
+
+Number = int | Fraction  # whole numbers as int, which is several times as fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +49,10 @@ class Equation:
 
     start: int
     end: int
-    numbers: tuple[Fraction, ...]
+    numbers: tuple[Number, ...]
     operators: tuple[str, ...]
-    value: Fraction  # worked out
-    stated: Fraction  # as written
+    value: Number  # worked out
+    stated: Number  # as written
     decimals: int  # of the stated result
     percent: bool  # a percent sign follows the stated result
 
@@ -60,20 +71,44 @@ class Equation:
         return self.operators, self.numbers
 
 
+def exact(digits: str) -> Number:
+    """A number as written, with thousands separators or a decimal point."""
+    digits = digits.replace(",", "")
+    return Fraction(digits) if "." in digits else int(digits)
+
+
 def find_equations(text: str) -> list[Equation]:
     """The sums with a result in a text, in order; GSM8K's <<3*4=12>> notes are skipped."""
     found: list[Equation] = []
     previous_end = 0
-    for sign in EQUALS.finditer(text):
+    for left_end, right_start in equals_signs(text):
         if len(found) >= MOST_EQUATIONS:
             break
-        start = max(previous_end, sign.start() - LEFT)
-        if text.rfind("<<", start, sign.start()) < 0:
-            equation = read_equation(text, start, sign.start(), sign.end())
+        start = max(previous_end, left_end - LEFT)
+        if text.rfind("<<", start, left_end) < 0:
+            equation = read_equation(text, start, left_end, right_start)
             if equation is not None:
                 found.append(equation)
-        previous_end = sign.end()
+        previous_end = right_start
     return found
+
+
+def equals_signs(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each "=", "≈", and of each "is" or the like before a number, in order."""
+    found = []
+    for sign in "=≈":
+        at = text.find(sign)
+        while at >= 0:
+            found.append((at, at + 1))
+            at = text.find(sign, at + 1)
+    for word in WORDS:
+        at = text.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if text[end : end + 2].lstrip("$€£")[:1].isdigit():
+                found.append((at + 1, end))
+            at = text.find(word, end - 1)
+    return sorted(found)
 
 
 def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equation | None:
@@ -89,17 +124,17 @@ def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equ
     if value is None:
         return None
     stated, decimals, percent, end = right
-    numbers = tuple(t for t in side if isinstance(t, Fraction))
+    numbers = tuple(t for t in side if not isinstance(t, str))
     return Equation(begin, end, numbers, operators, value, stated, decimals, percent)
 
 
-def read_number(text: str, start: int) -> tuple[Fraction, int, bool, int] | None:
+def read_number(text: str, start: int) -> tuple[Number, int, bool, int] | None:
     """(value, decimals, percent sign, end) of the number that stands alone right of an equals sign."""
     match = NUMBER_AFTER.match(text, start, start + RIGHT)
     if match is None:
         return None
     sign, digits, percent = match.groups()
-    value = Fraction(digits.replace(",", "")) * (-1 if sign else 1)
+    value = exact(digits) * (-1 if sign else 1)
     return value, len(digits.partition(".")[2]), percent is not None, match.end()
 
 
@@ -109,36 +144,38 @@ NUMBER_AFTER = re.compile(
 )
 
 
-def expression_before(text: str, start: int, end: int) -> tuple[list[Fraction | str], int]:
+def expression_before(text: str, start: int, end: int) -> tuple[list[Number | str], int]:
     """The longest run of numbers, operators and brackets that ends at `end`, and where it begins."""
-    run: list[Fraction | str] = []
+    run: list[Number | str] = []
     begin = words = 0
     for token in TOKEN.finditer(text, start, end):
         kind, piece = token.lastgroup, token.group()
         if kind == "space":
             continue
         if kind == "word":
-            words += 1
-            continue
-        two_numbers = kind == "number" and run and isinstance(run[-1], Fraction)
+            if piece not in OPERATORS:
+                words += piece != "by"  # divided by, multiplied by
+                continue
+            kind = "operator"
+        two_numbers = kind == "number" and run and not isinstance(run[-1], str)
         if kind == "other" or two_numbers or (words and not continues(run, kind, piece, words)):
             run = []
         words = 0
-        if kind == "percent" and run and isinstance(run[-1], Fraction):
-            run[-1] /= 100
+        if kind == "percent" and run and not isinstance(run[-1], str):
+            run[-1] = Fraction(run[-1], 100)
         elif kind in ("number", "operator", "bracket"):
             begin = begin if run else token.start()
-            run.append(Fraction(piece.replace(",", "")) if kind == "number" else OPERATORS.get(piece, piece))
-    unit = words <= 2 and run and isinstance(run[-1], Fraction)
+            run.append(exact(piece) if kind == "number" else OPERATORS.get(piece, piece))
+    unit = words <= 2 and run and not isinstance(run[-1], str)
     return (run if unit or not words else []), begin
 
 
-def continues(run: list[Fraction | str], kind: str | None, piece: str, words: int) -> bool:
+def continues(run: list[Number | str], kind: str | None, piece: str, words: int) -> bool:
     """Whether up to two words may stand here: a unit after a number, before an operator or bracket."""
-    return bool(run) and isinstance(run[-1], Fraction) and words <= 2 and (kind == "operator" or piece == ")")
+    return bool(run) and not isinstance(run[-1], str) and words <= 2 and (kind == "operator" or piece == ")")
 
 
-def evaluate(tokens: list[Fraction | str]) -> Fraction | None:
+def evaluate(tokens: list[Number | str]) -> Number | None:
     """The exact value of numbers, + - * / and brackets; None for what is no expression or divides by zero."""
     reader = Reader(tokens)
     try:
@@ -151,36 +188,36 @@ def evaluate(tokens: list[Fraction | str]) -> Fraction | None:
 class Reader:
     """Recursive descent over at most MOST_TOKENS tokens."""
 
-    def __init__(self, tokens: list[Fraction | str]):
+    def __init__(self, tokens: list[Number | str]):
         self.tokens, self.at = tokens, 0
 
-    def peek(self) -> Fraction | str | None:
+    def peek(self) -> Number | str | None:
         """The next token; None at the end."""
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
-    def take(self) -> Fraction | str:
+    def take(self) -> Number | str:
         """The next token. Raises IndexError at the end."""
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def total(self) -> Fraction:
+    def total(self) -> Number:
         """Products, added and subtracted."""
         value = self.product()
         while self.peek() in ("+", "-"):
             value = value + self.product() if self.take() == "+" else value - self.product()
         return value
 
-    def product(self) -> Fraction:
+    def product(self) -> Number:
         """Factors, multiplied and divided."""
         value = self.factor()
         while self.peek() in ("*", "/"):
-            value = value * self.factor() if self.take() == "*" else value / self.factor()
+            value = value * self.factor() if self.take() == "*" else Fraction(value) / self.factor()
         return value
 
-    def factor(self) -> Fraction:
+    def factor(self) -> Number:
         """A number, a negated factor or a bracket. Raises ValueError."""
         token = self.take()
-        if isinstance(token, Fraction):
+        if not isinstance(token, str):
             return token
         if token == "-":
             return -self.factor()

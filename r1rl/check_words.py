@@ -6,11 +6,11 @@ import re
 
 # Any announcement contains one of these; looking for them first makes 200,000 completions quick.
 STEMS = (
-    "check", "verif", "confirm", "validat", "proof", "substitut", "plug", "again", "sure", "certain",
-    "recalc", "re-calc", "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong",
-    "right", "correct", "test", "does this", "does that", "does it", "go back", "going back", "work back",
-    "working back", "multiply back", "looking back", "count back",
+    "check", "verif", "confirm", "validat", "proof", " back", "again", "sure", "certain", "recalc",
+    "re-calc", "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
+    "right?", "not right", "test", "does this", "does that", "does it", "see if", "see whether", "prove",
 )  # fmt: skip
+AROUND = 90  # characters before and after a stem in which the whole announcement stands
 
 
 def spaced(pattern: str) -> str:

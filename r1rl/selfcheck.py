@@ -25,11 +25,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r1rl.arithmetic import Equation, find_equations
-from r1rl.check_words import AGAIN, ANNOUNCED, CONCLUDES, DISAGREES, REACHED, STEMS
+from r1rl.check_words import AGAIN, ANNOUNCED, AROUND, CONCLUDES, DISAGREES, REACHED, STEMS
 
 OUTCOMES = ("confirmed", "corrected", "broke", "empty talk")
 LONGEST = 20_000  # characters read of a completion; what is longer is no solution
-ANSWER_BEGINS = re.compile(r"<answer>|^####", re.MULTILINE)
 NUMBER = re.compile(r"\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,12})?")
 
 
@@ -51,13 +50,12 @@ def find_check(completion: str, answer: str | None, correct: bool) -> Check | No
     `answer` is the answer the completion gives in the end, as the dump's `extracted`; `correct` is its grade.
     """
     text = body_of(completion)
-    lowered = text.lower()
-    announced = any(stem in lowered for stem in STEMS)
-    if not announced and text.count("=") < 2:
+    near = stretches(text.lower())
+    if not near and text.count("=") < 2:
         return None
     equations = find_equations(text)
     final = number(answer)
-    found = announcement(text, equations) if announced else None
+    found = announcement(text, near, equations)
     silent = silent_check(text, equations, final)
     kind, start = min((f for f in (found, silent) if f is not None), key=lambda f: f[1], default=(None, 0))
     if kind is None:
@@ -70,8 +68,25 @@ def find_check(completion: str, answer: str | None, correct: bool) -> Check | No
 def body_of(completion: str) -> str:
     """The reasoning: what comes before the tag or the hashes of the answer."""
     text = completion[:LONGEST]
-    begins = ANSWER_BEGINS.search(text)
-    return text if begins is None else text[: begins.start()]
+    ends = [i for i in (text.find("<answer>"), text.find("\n####")) if i >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def stretches(lowered: str) -> list[tuple[int, int]]:
+    """Where an announcement may stand: around each stem, overlapping stretches joined."""
+    places = []
+    for stem in STEMS:
+        at = lowered.find(stem)
+        while at >= 0:
+            places.append(at)
+            at = lowered.find(stem, at + AROUND)
+    joined: list[tuple[int, int]] = []
+    for at in sorted(places):
+        start, end = max(0, at - AROUND), at + AROUND
+        if joined and start <= joined[-1][1]:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined
 
 
 def number(text: str | None) -> Fraction | None:
@@ -82,11 +97,13 @@ def number(text: str | None) -> Fraction | None:
         return None
 
 
-def announcement(text: str, equations: list[Equation]) -> tuple[str, int] | None:
+def announcement(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
     """The first words that announce a check of what was reached before them."""
-    for match in ANNOUNCED.finditer(text):
-        if match["plan"] is None and is_reached(text, match.start(), equations):
-            return "announced", match.start() + len(match.group()) - len(match.group().lstrip(" .!?:;,(\n"))
+    for first, last in near:
+        for match in ANNOUNCED.finditer(text, first, last):
+            if match["plan"] is None and is_reached(text, match.start(), equations):
+                words = match.group()
+                return "announced", match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
     return None
 
 
