@@ -33,7 +33,7 @@ def command_line(train: Callable[[Config, str], int]) -> int:
         print(f"error: {error}", file=terminal())
         return error.exit_code
     except KeyboardInterrupt:
-        print("stopped before there was anything to save", file=terminal())
+        print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
         return INTERRUPTED
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()
@@ -70,7 +70,7 @@ def load_command(name: str):
     elif name == "grade":
         from r1rl import grade as module
     else:
-        from r1rl import pretrain as module
+        from r1rl import pretrain_command as module
     return module
 
 
@@ -86,7 +86,9 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         return 0
     if config.exp_name is None:
         # R1RL's form: dataset and time.
-        config = dataclasses.replace(config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}")
+        config = dataclasses.replace(
+            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+        )
     try:
         return train(config, recipe)
     except (UserError, KeyboardInterrupt):
@@ -121,7 +123,9 @@ def train_parser() -> Parser:
         allow_abbrev=False,
     )
     names = "|".join(RECIPES)
-    parser.add_argument("--recipe", default="default", metavar=names, help="named settings (default: default)")
+    parser.add_argument(
+        "--recipe", default="default", metavar=names, help="named settings (default: default)"
+    )
     parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
     add_flags(parser)
     return parser

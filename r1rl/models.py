@@ -205,10 +205,12 @@ def completion_logprobs(
     rows = []
     with torch.no_grad(), context, policy.autocast():
         for rollout in rollouts:
-            ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
+            ids = torch.tensor(
+                [rollout.prompt_ids + rollout.completion_ids], device=policy.model.device
+            )  # (1, P+C)
             kept = len(rollout.completion_ids)
             out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
             logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
-            logprobs = logits.log_softmax(-1).gather(1, ids[0, -kept:, None])[:, 0]
+            logprobs = logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)
             rows.append(logprobs.tolist())
     return rows

@@ -12,7 +12,6 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.evaluate import Evaluation
 
-
 SECONDS_BETWEEN_LINES = 20  # where the output is no terminal, a bar would be shown only at the end
 
 

@@ -33,7 +33,13 @@ def wrong(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", PROBE, *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", **environment},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "HF_HOME": str(tmp_path / "hub"),
+                "HF_HUB_OFFLINE": "1",
+                **environment,
+            },
             capture_output=True,
             text=True,
             timeout=120,
@@ -80,13 +86,17 @@ TINY = ("--recipe", "tiny")
         (("--max-steps", "many"), ("--max-steps", "invalid int value: 'many'")),
         (("insepct",), ("unknown command 'insepct'", "did you mean 'inspect'")),
         (("-tbs", "12"), ("--per-device-train-batch-size 12", "8 and 16")),
-        (("-mclen", "1000"), ("--max-seq-length 1024", "--max-seq-length 1256", "--max-completion-length 768")),
+        (
+            ("-mclen", "1000"),
+            ("--max-seq-length 1024", "--max-seq-length 1256", "--max-completion-length 768"),
+        ),
         ((*TINY, "--model-name", "./nowhere"), ("--model-name './nowhere' is no folder", "config.json")),
         ((*TINY, "--model-name", "tinny"), ("'tinny' is no folder and no hub name", "did you mean 'tiny'")),
         ((*TINY, "--dataset-path", "nodata"), ("--dataset-path 'nodata' is not a folder", "train.jsonl")),
         ((*TINY, "--is-chat"), ("--is-chat", "no chat template", "Leave --is-chat out")),
         ((*TINY, "--resume", "--exp-name", "never"), ("there is no run in dumps/never", "check --exp-name")),
         ((*TINY, "--dumps", "/dev/null/x"), ("--dumps '/dev/null/x' cannot be written", "another folder")),
+        ((*TINY, "--report-to", "trackio"), ("--report-to trackio", "pip install trackio")),
         (("inspect", "dumps/none"), ("dumps/none is no run",)),
         (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
@@ -105,7 +115,10 @@ def test_wrong_flags(wrong, arguments, parts):
         ("", ("train.jsonl is empty",)),
         ('{"question": "a", "answer": "#### 1"}\n{"question"\n', ("train.jsonl, line 2 is not JSON",)),
         ('["a"]\n', ("line 1 is a list",)),
-        ('{"question": "a", "solution": "#### 1"}\n', ('no text column "answer"', "it has question, solution")),
+        (
+            '{"question": "a", "solution": "#### 1"}\n',
+            ('no text column "answer"', "it has question, solution"),
+        ),
         ('{"question": "a", "answer": "#### one"}\n', ("train.jsonl, line 1", "one")),
         ('{"question": "a", "answer": ""}\n', ("train.jsonl, line 1",)),
     ],
@@ -133,7 +146,9 @@ def test_a_hub_that_does_not_answer(wrong):
     with socket.socket() as closed:  # a port that nobody listens on
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    message = wrong(*TINY, "--dataset-name", "gsm8k", HF_HUB_OFFLINE="0", HF_ENDPOINT=endpoint, HTTPS_PROXY="")
+    message = wrong(
+        *TINY, "--dataset-name", "gsm8k", HF_HUB_OFFLINE="0", HF_ENDPOINT=endpoint, HTTPS_PROXY=""
+    )
     assert f"the hub at {endpoint} cannot be reached" in message
     assert "openai/gsm8k" in message
     assert "--dataset-path DIR" in message
@@ -157,7 +172,9 @@ def test_a_name_in_use_with_other_settings(wrong, tmp_path):
     folder = existing_run(tmp_path, learning_rate=0.25)
     for resume in ((), ("--resume",)):
         message = wrong(*TINY, "--exp-name", "old", *resume)
-        assert "--exp-name 'old' exists with other settings: --learning-rate was 0.25 and is 0.0003" in message
+        assert (
+            "--exp-name 'old' exists with other settings: --learning-rate was 0.25 and is 0.0003" in message
+        )
     assert [p.name for p in folder.iterdir()] == ["run.json"]
 
 
