@@ -22,16 +22,24 @@ def write_plots(charts: list[Chart], folder: Path) -> list[Path]:
         figure = Figure(figsize=(6, 3.7), layout="constrained")
         draw(figure.subplots(), chart)
         paths.append(save(figure, folder / f"{chart.key}.png"))
+    return [*paths, write_story(charts, folder / "run.png")]
+
+
+def write_story(charts: list[Chart], path: Path) -> Path:
+    """One picture of the charts that tell the story: accuracy, reward, checks, and what checks are worth."""
+    from matplotlib.figure import Figure
+
     story = charts[:4]
-    figure = Figure(figsize=(11, 3.4 * -(-len(story) // 2)), layout="constrained")
-    for axes, chart in zip(figure.subplots(-(-len(story) // 2), 2, squeeze=False).flat, story):
+    rows = max(1, -(-len(story) // 2))
+    figure = Figure(figsize=(11, 3.4 * rows), layout="constrained")
+    for axes, chart in zip(figure.subplots(rows, 2, squeeze=False).flat, story):
         draw(axes, chart)
-    return [*paths, save(figure, folder / "run.png")]
+    return save(figure, path, dpi=80)
 
 
-def save(figure, path: Path) -> Path:
+def save(figure, path: Path, dpi: int = 110) -> Path:
     """Writes a picture; returns its path."""
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=dpi)
     return path
 
 
