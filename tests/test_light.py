@@ -10,7 +10,8 @@ import pytest
 HEAVY = ("torch", "transformers", "trl", "unsloth", "vllm", "datasets", "accelerate", "peft")
 LIGHT = (
     "arithmetic", "cherry", "check_words", "cli", "completions", "dump", "history", "inspect_command",
-    "inspect_screen", "report", "charts", "curves", "plots", "samples", "dump_command", "selfcheck", "stats", "summary", "survey",
+    "inspect_screen", "report", "charts", "curves", "plots", "samples", "dump_command", "selfcheck",
+    "stats", "summary", "survey",
 )  # fmt: skip
 
 
