@@ -80,22 +80,25 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
 def selfcheck_table(found: Survey) -> Table:
     """How many completions check themselves, by phase of training, and what came of it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("self-verification", "with a check", "right with check", "right without", *OUTCOMES):
-        table.add_column(name, justify="left" if name == "self-verification" else "right")
+    for name in ("self-verification", "with a check", "right with check", "right without"):
+        table.add_column(name, justify="left" if name == "self-verification" else "right", no_wrap=True)
+    table.add_column(" / ".join(OUTCOMES))
     for split, name, first, last in stretches(found):
         groups, outcomes = found.within(split, first, last), found.outcomes_within(split, first, last)
         shares = (checking(groups), right_with_check(groups), right_without_check(groups))
-        table.add_row(name, *(str(s or "-") for s in shares), *(f"{outcomes[o]:,}" for o in OUTCOMES))
+        table.add_row(
+            name, *(str(s or "-") for s in shares), " / ".join(f"{outcomes[o]:,}" for o in OUTCOMES)
+        )
     return table
 
 
 def stretches(found: Survey) -> Iterable[tuple[str, str, int, int]]:
     """(split, name, first step, last step): training in phases, then the first and the last evaluation."""
     for name, first, last in phases(found.steps("train")):
-        yield "train", f"{name}, steps {first}-{last}", first, last
+        yield "train", f"{name}: {first}-{last}", first, last
     evaluated = found.steps("eval")
     for step in sorted({*evaluated[:1], *evaluated[-1:]}):
-        yield "eval", f"evaluation at step {step}", step, step
+        yield "eval", f"evaluation {step}", step, step
 
 
 def damage(damaged: list[str]) -> list[str]:

@@ -204,8 +204,8 @@ def learning_slope(
 
 
 def format_share(correct: int, n: int, low: float, high: float) -> str:
-    """For example "61 / 200, 30.5 % (24.5 to 37.2)": the short form for tables."""
-    return f"{correct:,} / {n:,}, {100 * correct / n:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    """For example "30.5 % of 200 (24.5 to 37.2)": the short form for tables."""
+    return f"{100 * correct / n:.1f} % of {n:,} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _check_count(correct: float, n: float) -> None:

@@ -44,7 +44,7 @@ def test_one_screen_says_it_all(folder, inspect):
     shown = inspect(folder)
     for words in (
         "one: tiny", "going on, or stopped: 30 of 30", "before ", "after ", "accuracy ▁", "no signal",
-        "exact McNemar", "slope ", "confirmed", "late, steps 21-30", "tokens",
+        "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
     ):  # fmt: skip
         assert words in shown
     assert len(shown.splitlines()) < 45

@@ -49,6 +49,13 @@ def test_outcomes_of_the_table():
     assert len(right) >= 30 and sum(right) / len(right) >= 0.9
 
 
+def test_hand_checked_examples_of_a_real_run():
+    """Completions of a real tiny run, at least three of each outcome, labelled by reading them."""
+    rows = [row for row in TABLE if row["split"] == "tiny run"]
+    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in OUTCOMES)
+    assert [found(row).outcome for row in rows] == [row["label"] for row in rows]
+
+
 def test_the_tiny_base_models_wordings():
     rng = random.Random(0)
     for worked in generate_worked("train", 1, 500):
