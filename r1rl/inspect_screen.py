@@ -82,7 +82,7 @@ def selfcheck_table(found: Survey) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("self-verification", "with a check", "right with check", "right without"):
         table.add_column(name, justify="left" if name == "self-verification" else "right", no_wrap=True)
-    table.add_column(" / ".join(OUTCOMES))
+    table.add_column(" / ".join(OUTCOMES), min_width=18)
     for split, name, first, last in stretches(found):
         groups, outcomes = found.within(split, first, last), found.outcomes_within(split, first, last)
         shares = (checking(groups), right_with_check(groups), right_without_check(groups))

@@ -12,7 +12,14 @@ from rich.table import Table
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, METRICS, Dump, read_lines, write_json
-from r1rl.stats import format_accuracy, learning_slope, mcnemar_exact, minimal_difference, paired_bootstrap
+from r1rl.stats import (
+    format_accuracy,
+    format_share,
+    learning_slope,
+    mcnemar_exact,
+    minimal_difference,
+    paired_bootstrap,
+)
 from r1rl.survey import Survey, right, survey
 
 INTERRUPTED = 130
@@ -104,6 +111,13 @@ def evaluation_words(line: dict[str, Any]) -> str:
     return f"{line['problems']} problems, {line['samples']} samples each: " + ", ".join(parts)
 
 
+def evaluation_cell(line: dict[str, Any]) -> str:
+    """One evaluation, in the short form where there is one."""
+    if line["samples"] == 1:
+        return format_share(line["correct"], line["problems"], line["low"], line["high"])
+    return evaluation_words(line)
+
+
 def paired_test(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> str:
     """Two evaluations of one run on the problems that both asked."""
     greedy = before["samples"] == 1 and after["samples"] == 1
@@ -178,7 +192,7 @@ def run_table(folder: Path, found: Survey, rows: int = 12) -> Table:
     ):
         table.add_column(name, justify="left" if name.startswith("eval") else "right")
     if 0 in evaluations:
-        table.add_row("0", "", "", "", "", "", evaluation_words(evaluations[0]))
+        table.add_row("0", "", "", "", "", "", evaluation_cell(evaluations[0]))
     width = max(1, -(-len(metrics) // rows))
     for start in range(0, len(metrics), width):
         table.add_row(*stretch(metrics[start : start + width], evaluations, found))
@@ -193,7 +207,7 @@ def stretch(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], 
         return sum(known) / len(known) if known else float("nan")
 
     first, last = part[0]["step"], part[-1]["step"]
-    within = [evaluation_words(e) for s, e in evaluations.items() if first <= s <= last]
+    within = [evaluation_cell(e) for s, e in evaluations.items() if first <= s <= last]
     return [
         str(first) if first == last else f"{first}-{last}",
         str(right(found.within("train", first, last)) or ""),
