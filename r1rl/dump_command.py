@@ -113,21 +113,21 @@ def excerpt(folder: Path, target: Path) -> int:
     picker = Picker()
     found = survey(folder, picker)
     wanted = {completion.place for _, completion, _ in picker.picked()}
-    evaluations = evaluation_files(folder)
-    shares = {path: EXCERPT // (2 * len(evaluations)) for path in evaluations} | {
-        folder / ROLLOUTS: EXCERPT // 2
-    }
-    for path, budget in shares.items():
-        copy = target / path.relative_to(folder)
-        copy.parent.mkdir(exist_ok=True)
-        append_lines(copy, thinned(path, wanted, budget))
+    for paths in (evaluation_files(folder), [folder / ROLLOUTS]):
+        size = sum(path.stat().st_size for path in paths if path.exists())
+        every = max(
+            1, -(-2 * size // EXCERPT)
+        )  # the same in all evaluations, so that they ask the same problems
+        for path in paths:
+            copy = target / path.relative_to(folder)
+            copy.parent.mkdir(exist_ok=True)
+            append_lines(copy, thinned(path, wanted, every))
     picture(folder, target, found)
     return sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
 
 
-def thinned(path: Path, wanted: set[str], budget: int) -> Iterator[dict[str, Any]]:
-    """Whole groups at equal distances that fit into `budget` bytes, and the lines named in `wanted`."""
-    every = max(1, -(-path.stat().st_size // budget))
+def thinned(path: Path, wanted: set[str], every: int) -> Iterator[dict[str, Any]]:
+    """Every k-th group in whole, and the lines named in `wanted`."""
     groups: dict[tuple[int, int], int] = {}
     folder = path.parent.parent if path.parent.name == "eval" else path.parent
     for number, line in enumerate(read_lines(path), start=1):
