@@ -41,6 +41,8 @@ OPERATORS = {
 
 
 Number = int | Fraction  # whole numbers as int, which is several times as fast
+SIGNS = frozenset("-+*/\\−–×÷·")
+SPELLED = (" x ", " of ", " plus ", " minus ", " times ", " divided ", " multiplied ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,9 @@ def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equ
     """The equation around one equals sign; None if there is none."""
     right = read_number(text, right_start)
     if right is None:
+        return None
+    window = text[start:left_end]
+    if SIGNS.isdisjoint(window) and not any(word in window for word in SPELLED):
         return None
     side, begin = expression_before(text, start, left_end)
     operators = tuple(t for t in side if isinstance(t, str) and t in "+-*/")

@@ -29,6 +29,8 @@ from r1rl.check_words import AGAIN, ANNOUNCED, AROUND, CONCLUDES, DISAGREES, REA
 
 OUTCOMES = ("confirmed", "corrected", "broke", "empty talk")
 LONGEST = 20_000  # characters read of a completion; what is longer is no solution
+SPAN = 400  # characters before and after a check in which words about it are looked for
+ANSWER = re.compile(r"answer\W{1,3}(?:is\W{1,3})?", re.IGNORECASE)
 NUMBER = re.compile(r"\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,12})?")
 
 
@@ -111,7 +113,7 @@ def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
     """Whether a result stands before `position`."""
     if equations and equations[0].end <= position:
         return True
-    return REACHED.search(text, 0, position) is not None
+    return REACHED.search(text, max(0, position - SPAN), position) is not None
 
 
 def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
@@ -179,7 +181,11 @@ def judge(
     own = [e for e in after if e.start < end]
     results = {e.quantity: e.stated for e in prior}
     other_result = any(results.get(e.quantity, e.stated) != e.stated for e in after)
-    if other_result or DISAGREES.search(text, start) or answer_was_another(text, start, own, final):
+    if (
+        other_result
+        or DISAGREES.search(text, start, end + SPAN)
+        or answer_was_another(text, start, own, final)
+    ):
         changed = final is not None and final != reached(text, start, prior)
         return False, ("corrected" if correct else "broke") if changed else "empty talk"
     if not own:
@@ -191,10 +197,11 @@ def judge(
 
 def answer_was_another(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:
     """Whether the answer declared before the check is another one now, which the check worked out."""
-    declared = list(re.finditer(r"\banswer\W{1,3}(?:is\W{1,3})?", text[:start], re.IGNORECASE))
-    if not declared or final is None:
+    at = text.lower().rfind("answer", 0, start)
+    declared = ANSWER.match(text, at) if at >= 0 else None
+    if declared is None or final is None:
         return False
-    said = NUMBER.match(text, declared[-1].end())
+    said = NUMBER.match(text, declared.end())
     return (
         said is not None
         and Fraction(said.group().replace(",", "")) != final
