@@ -92,10 +92,8 @@ def measure(command: str, run: Path) -> bool:
     _, status, used = os.wait4(process.pid, 0)
     seconds, memory = time.perf_counter() - start, used.ru_maxrss * 1024
     held = status == 0 and seconds <= SECONDS and memory <= MEMORY
-    print(
-        f"{command}: {seconds:.1f} s (limit {SECONDS}), {memory / 1e9:.2f} GB (limit {MEMORY / 1e9:.0f})",
-        flush=True,
-    )
+    words = f"{command}: {seconds:.1f} s (limit {SECONDS}), {memory / 1e9:.2f} GB (limit {MEMORY / 1e9:.0f})"
+    print(f"{words}; {used.ru_utime + used.ru_stime:.1f} s of CPU, load {os.getloadavg()[0]:.1f}", flush=True)
     return held
 
 

@@ -105,20 +105,31 @@ def numbered_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tup
     A line that is no JSON object is left out and named in `damaged` as "rollouts.jsonl:117". A torn last line
     is left out without a word: the run may be writing it.
     """
+    for number, raw in raw_lines(path):
+        line = parsed(raw)
+        if line is not None:
+            yield number, line
+        elif damaged is not None:
+            damaged.append(f"{path.name}:{number}")
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line as it stands) of a dump file, up to the last whole one."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
-            if not raw.endswith(b"\n"):
-                return
-            try:
-                line = json.loads(raw)
-            except (ValueError, RecursionError):  # also invalid UTF-8
-                line = None
-            if isinstance(line, dict):
-                yield number, line
-            elif damaged is not None:
-                damaged.append(f"{path.name}:{number}")
+            if raw.endswith(b"\n"):
+                yield number, raw
+
+
+def parsed(raw: bytes) -> dict[str, Any] | None:
+    """The object in a line; None where there is none."""
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):  # also invalid UTF-8
+        return None
+    return line if isinstance(line, dict) else None
 
 
 def repair(path: Path) -> None:

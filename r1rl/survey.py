@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from r1rl.completions import Completion, read_completions
+from r1rl.checked import read_checked
+from r1rl.completions import Completion
 from r1rl.selfcheck import Check
 from r1rl.stats import format_share, wilson_clustered
 
@@ -67,8 +68,8 @@ class Survey:
 def survey(folder: Path, visit: Callable[[Completion, Check | None], None] | None = None) -> Survey:
     """Reads a run once. `visit` sees each completion with its check, so that one reading serves all."""
     found = Survey()
-    for completion in read_completions(folder, damaged=found.damaged):
-        line, check = completion.line, completion.check
+    for completion, check in read_checked(folder, found.damaged):
+        line = completion.line
         split = "eval" if completion.file.parent.name == "eval" else "train"
         key = line["step"], line["group"]
         group = found.groups[split].get(key)

@@ -9,7 +9,7 @@ import json
 import pytest
 from made_run import make_run
 
-from r1rl import inspect_command
+from r1rl import checked, inspect_command
 from r1rl.cherry import CRITERIA, Picker
 from r1rl.completions import Filter, read_completions, step_range
 from r1rl.config import Parser
@@ -136,6 +136,14 @@ def test_survey_counts_what_a_plain_count_does(folder):
     assert checking(groups).hits == sum(c.check is not None for c in lines)
     assert phases(found.steps("train")) == [("early", 1, 10), ("middle", 11, 20), ("late", 21, 30)]
     assert phases([4]) == [("all", 4, 4)] and phases([]) == []
+
+
+def test_several_processes_find_the_same(folder, monkeypatch):
+    alone = survey(folder)
+    monkeypatch.setattr(checked, "LARGE", 0)
+    monkeypatch.setattr(checked, "CHUNK", 50)
+    together = survey(folder)
+    assert together == alone
 
 
 def test_damaged_lines_are_named_and_the_rest_is_used(inspect, tmp_path):

@@ -7,7 +7,7 @@ import sys
 
 HEAVY = ("torch", "transformers", "trl", "unsloth", "vllm", "datasets", "accelerate", "peft")
 LIGHT = (
-    "arithmetic", "cherry", "check_words", "cli", "completions", "dump", "history", "inspect_command",
+    "arithmetic", "cherry", "checked", "check_words", "cli", "completions", "dump", "history", "inspect_command",
     "inspect_screen", "report", "charts", "curves", "plots", "samples", "dump_command", "selfcheck",
     "stats", "summary", "survey",
 )  # fmt: skip
