@@ -86,10 +86,10 @@ def completion_line(
 
 
 def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Appends JSON lines. A lone surrogate becomes its JSON escape, so that the file stays valid UTF-8."""
+    """Appends JSON lines. Half a surrogate pair, which is no UTF-8, becomes U+FFFD: every reader takes that."""
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
     with path.open("ab") as file:
-        file.write(text.encode("utf-8", errors="backslashreplace"))
+        file.write(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
         file.flush()
 
 
