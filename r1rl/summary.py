@@ -9,9 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from r1rl.config import Config
-from r1rl.console import console
-from r1rl.dump import EVALUATIONS, METRICS, Dump, read_lines, write_json
+from r1rl.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.stats import (
     format_accuracy,
     format_share,
@@ -20,36 +18,7 @@ from r1rl.stats import (
     minimal_difference,
     paired_bootstrap,
 )
-from r1rl.survey import Survey, right, survey
-
-INTERRUPTED = 130
-
-
-def finish(dump: Dump, config: Config, interrupted: bool) -> int:
-    """The last screen. Returns the exit code; summary.json marks a complete run."""
-    from r1rl.report import write_report  # it builds on this file
-
-    folder = dump.folder
-    console.print()
-    console.print(run_table(folder, survey(folder)))
-    for line in learned(folder):
-        console.print(line)
-    console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
-    if not interrupted:
-        write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
-    write_report([folder], folder / "report.html")
-    console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
-    if interrupted:
-        console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
-        return INTERRUPTED
-    console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
-    console.print(
-        "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
-    )
-    console.print(
-        f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
-    )
-    return 0
+from r1rl.survey import Survey, right
 
 
 def numbers(folder: Path) -> dict[str, Any]:
