@@ -204,8 +204,8 @@ def learning_slope(
 
 
 def format_share(correct: int, n: int, low: float, high: float) -> str:
-    """For example "30.5 % of 200 (24.5 to 37.2)": the short form for tables."""
-    return f"{100 * correct / n:.1f} % of {n:,} ({100 * low:.1f} to {100 * high:.1f})"
+    """For example "31 % of 200 (25 to 37)": the short form for tables of 80 columns."""
+    return f"{100 * correct / n:.0f} % of {n:,} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def _check_count(correct: float, n: float) -> None:

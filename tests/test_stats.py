@@ -273,4 +273,4 @@ def test_learning_slope_equals_scipy():
 
 
 def test_short_form_of_a_share():
-    assert format_share(61, 200, *wilson(61, 200)) == "30.5 % of 200 (24.5 to 37.2)"
+    assert format_share(61, 200, *wilson(61, 200)) == "30 % of 200 (25 to 37)"

@@ -10,6 +10,7 @@ import pytest
 from r1rl.config import Config
 from r1rl.dump import METRICS, ROLLOUTS, Dump
 from r1rl.recipes import overrides
+from r1rl.stats import wilson
 from r1rl.summary import learned, numbers, paired_test
 
 
@@ -30,7 +31,8 @@ def completion(step, problem, correct, split="eval", text="<reasoning>\n2 + 2 = 
 
 
 def evaluation(step, correct, n):
-    return {"step": step, "problems": n, "samples": 1, "correct": correct, "accuracy": correct / n,
+    low, high = wilson(correct, n)
+    return {"step": step, "problems": n, "samples": 1, "correct": correct, "accuracy": correct / n, "low": low, "high": high,
             "mean_tokens": 10.0 + step, "seconds": 1.0}  # fmt: skip
 
 
