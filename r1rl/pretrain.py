@@ -43,6 +43,7 @@ def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
     from rich import progress
 
     from r1rl.console import console
+    from r1rl.stats import format_accuracy
 
     columns = (
         progress.BarColumn(bar_width=20),
@@ -59,7 +60,8 @@ def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
         model, tokenizer = pretrain(output, seed, steps, report=show)
     problems = generate("test", seed, EVALUATED)
     accuracy = greedy_accuracy(model, tokenizer, problems)
-    console.print(f"saved {output}; greedy accuracy {accuracy:.1%} on {len(problems)} held-out problems")
+    words = format_accuracy(round(accuracy * len(problems)), len(problems))
+    console.print(f"saved {output}; greedy accuracy on held-out problems: {words}")
     return accuracy
 
 
