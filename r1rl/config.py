@@ -11,13 +11,16 @@ from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
 
-DATASETS = ("gsm8k", "word-problems")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
-REWARDS = ("correctness",)
+REWARDS = ("correctness", "logic-rl", "strict", "answer-only")
+ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
+FEWEST_PEOPLE, MOST_PEOPLE = 2, 8
+DEFAULT_PEOPLE = "3"
 TINY_MODEL = "tiny"  # the base model that ships in the package
 TINY_PATH = Path(__file__).parent / "tiny_base"
 
@@ -42,9 +45,11 @@ class Config:
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
     dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, instead of the hub or the generator", "task")
+    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on; instead of the hub or the generator", "task")
+    people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
+    claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
     not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
-    answer_format: str = flag("tag", "where the answer stands in a completion", "task", choices=ANSWER_FORMATS)
+    answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
@@ -147,6 +152,7 @@ def validate(config: Config) -> None:
     for rule in RULES:
         check_range(config, *rule)
     check_groups(config)
+    check_knights_knaves(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -191,6 +197,7 @@ RULES = (
     ("top_p", 0, 1, False, "it is a probability"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
+    ("claim_depth", 1, 3, True, "claims about one person alone fit two solutions or none, deeper ones cannot be read"),
     ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
 )
 
@@ -221,3 +228,38 @@ def check_groups(config: Config) -> None:
         f"divide: a group would be torn. The nearest batch sizes that work: "
         f"{' and '.join(str(n) for n in below + above)}."
     )
+
+
+def check_knights_knaves(config: Config) -> None:
+    """Its flags and rewards go with its puzzles, and others do not. Raises UserError."""
+    if config.dataset_name == "knights_knaves":
+        if config.answer_format not in ("tag", "auto"):
+            raise UserError(
+                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
+                "is everybody's role: leave it out."
+            )
+        read_people("--people", config.people or DEFAULT_PEOPLE)
+        return
+    if config.reward in ROLE_REWARDS:
+        raise UserError(
+            f"--reward {config.reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
+            "--dataset-name knights_knaves, or use --reward correctness."
+        )
+    if config.people is not None:
+        raise UserError(
+            f"--people {config.people} means puzzles, and --dataset-name {config.dataset_name} has none: add "
+            "--dataset-name knights_knaves, or leave it out."
+        )
+
+
+def read_people(option: str, text: str) -> tuple[int, ...]:
+    """The numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
+    parts = [part.strip() for part in text.split(",")]
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
+    fits = len(numbers) == len(parts) == len(set(numbers))
+    if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
+        raise UserError(
+            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE} with commas between "
+            "them, because there are puzzles for so many people: for example 3 or 2,3,4."
+        )
+    return tuple(numbers)

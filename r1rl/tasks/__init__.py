@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from typing import Protocol
 
-from r1rl.config import Config
+from r1rl.config import DATASETS, DEFAULT_PEOPLE, Config, read_people
 from r1rl.errors import unknown_name
 from r1rl.records import Problem
 from r1rl.tasks.gsm8k import Gsm8k
+from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
 from r1rl.tasks.word_problems import WordProblems
 
 
@@ -25,11 +27,21 @@ class Task(Protocol):
 
 def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
+    if config.dataset_name == KnightsKnaves.name:
+        return load_knights_knaves(config)
     if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
         return Gsm8k(config.dataset_path)
     if config.dataset_name == WordProblems.name:
         return WordProblems(config.seed)
-    raise unknown_name("--dataset-name", config.dataset_name, (Gsm8k.name, WordProblems.name))
+    raise unknown_name("--dataset-name", config.dataset_name, DATASETS)
+
+
+def load_knights_knaves(config: Config) -> Task:
+    """The puzzles of --dataset-path, or those that the seed makes."""
+    people = read_people("--people", config.people or DEFAULT_PEOPLE)
+    if config.dataset_path is not None:
+        return KnightsKnavesFolder(config.dataset_path, people)
+    return KnightsKnaves(config.seed, people, config.claim_depth)
 
 
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
