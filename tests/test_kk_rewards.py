@@ -76,7 +76,7 @@ def test_strict_knows_two_values_only():
 
 
 def test_a_prompt_that_opened_the_tag_costs_nothing():
-    """Logic-RL's trap: such a bare completion is never in form. `Rollout.completion` begins with the prefix."""
+    """Logic-RL's trap: such a bare completion is never in form; `Rollout.completion` has the prefix."""
     bare = f"Hm.</reasoning><answer>{RIGHT}</answer>"
     assert plain_prompt(PROBLEM, add_reasoning_prefix=True).endswith(REASONING_PREFIX)
     assert not is_formatted(bare)
