@@ -32,9 +32,14 @@ def train(config: Config, recipe: str) -> int:
     dump = run.open_run(config, recipe, here.describe())
     checkpoint = run.continue_from(dump) if config.resume else None
 
-    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}")
-    console.print(f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation")
+    console.print(
+        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}"
+    )
+    console.print(
+        f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
+    )
     divert(dump.folder / "logs" / "libraries.log")
+    machine.keep_memory()
 
     with interrupt.Interrupt() as stop, console.status("loading the libraries") as status:
         from r1rl import models, prompts, rewards
@@ -51,11 +56,13 @@ def train(config: Config, recipe: str) -> int:
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
 
         status.update("starting the engine")
-        engine = engines.start_engine(engine_kind, config, policy, dump.folder)  # 3. rollout: prompts -> completions
+        engine = engines.start_engine(
+            engine_kind, config, policy, dump.folder
+        )  # 3. rollout: prompts -> completions
         console.print(f"engine   {engine.name}: {why}")
 
         status.update("proving that the engine follows the adapter")
-        from r1rl.proof import prove_adapter, proof_words
+        from r1rl.proof import proof_words, prove_adapter
 
         proofs = prove_adapter(policy, engine, train_prompts, config.seed)
         console.print(f"proof    {proof_words(proofs)}")

@@ -32,10 +32,10 @@ class Document:
     completion: str
 
 
-def write_document(worked: WorkedProblem, rng: random.Random) -> Document:
+def write_document(worked: WorkedProblem, rng: random.Random, guess_share: float = GUESS) -> Document:
     """One problem, answered in one of the habits."""
     prefix = rng.random() < WITH_PREFIX
-    if rng.random() < GUESS:
+    if rng.random() < guess_share:
         answer = guess(worked.steps, rng)
         body = f"I think it is {answer}."
     else:

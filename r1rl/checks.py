@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import os
 import re
@@ -15,16 +16,17 @@ from r1rl.errors import UserError
 from r1rl.machine import Machine
 
 HUB_TIMEOUT = 1.0  # seconds
-CONNECTION_FREE_NAMES = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Model folder, chat template, hardware and hub, in this order. Raises UserError."""
+    """Model folder, hardware, hub, chat template and tracker, in this order. Raises UserError."""
     if config.model_name != TINY_MODEL:
         check_model_name(config.model_name)
     check_hardware(config, machine)
     check_hub(config)
     check_chat_template(config)
+    check_tracker(config)
 
 
 def is_local(model_name: str) -> bool:
@@ -38,13 +40,17 @@ def check_model_name(name: str) -> None:
     if path.is_dir():
         if not (path / "config.json").is_file():
             inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
-            raise UserError(f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model.")
+            raise UserError(
+                f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model."
+            )
         return
-    looks_local = name.startswith((".", "/", "~")) or path.parent.is_dir() and str(path.parent) != "."
-    if looks_local or not CONNECTION_FREE_NAMES.fullmatch(name):
+    looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
+    if looks_local or not HUB_NAME.fullmatch(name):
         folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(name, folders, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        )
         raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
     if "/" not in name:
         near = difflib.get_close_matches(name, [TINY_MODEL, *(str(p) for p in Path().glob("*/"))], n=1)
@@ -78,11 +84,17 @@ def check_hub(config: Config) -> None:
     wanted = []
     if not is_local(config.model_name) and not in_cache("models", config.model_name):
         wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
-    if config.dataset_path is None and config.dataset_name == "gsm8k" and not in_cache("datasets", "openai/gsm8k"):
+    if (
+        config.dataset_path is None
+        and config.dataset_name == "gsm8k"
+        and not in_cache("datasets", "openai/gsm8k")
+    ):
         wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}.")
+        raise UserError(
+            f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}."
+        )
 
 
 def in_cache(kind: str, name: str) -> bool:
@@ -124,6 +136,15 @@ def check_tokenizer(config: Config, tokenizer) -> None:
     """The same for a model of the hub, once its tokenizer is there. Raises UserError."""
     if config.is_chat and not tokenizer.chat_template:
         raise no_chat_template(config)
+
+
+def check_tracker(config: Config) -> None:
+    """A tracker is a package of its own. Raises UserError."""
+    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+        raise UserError(
+            f"--report-to {config.report_to}: the package is not installed. Run `pip install {config.report_to}`, or "
+            "leave --report-to out: the dump has all numbers."
+        )
 
 
 def no_chat_template(config: Config) -> UserError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from r1rl.config import Config, Parser, add_flags
-from r1rl.errors import UserError, unknown_name
+from r1rl.errors import RunFailed, UserError, unknown_name
 from r1rl.recipes import RECIPES, overrides
 
 COMMANDS = {
@@ -21,7 +21,7 @@ COMMANDS = {
     "grade": "grade a file of completions",
     "pretrain-tiny": "make the embedded base model anew",
 }
-INTERRUPTED, MISTAKE = 130, 2
+INTERRUPTED = 130
 
 
 def command_line(train: Callable[[Config, str], int]) -> int:
@@ -30,9 +30,9 @@ def command_line(train: Callable[[Config, str], int]) -> int:
         return dispatch(sys.argv[1:], train)
     except UserError as error:
         print(f"error: {error}", file=terminal())
-        return MISTAKE
+        return error.exit_code
     except KeyboardInterrupt:
-        print("stopped before there was anything to save", file=terminal())
+        print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
         return INTERRUPTED
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()
@@ -67,7 +67,7 @@ def load_command(name: str):
     elif name == "grade":
         from r1rl import grade as module
     else:
-        from r1rl import pretrain as module
+        from r1rl import pretrain_command as module
     return module
 
 
@@ -83,7 +83,9 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         return 0
     if config.exp_name is None:
         # R1RL's form: dataset and time.
-        config = dataclasses.replace(config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}")
+        config = dataclasses.replace(
+            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+        )
     try:
         return train(config, recipe)
     except (UserError, KeyboardInterrupt):
@@ -92,14 +94,14 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         raise unexpected(error, Path(config.dumps) / config.exp_name) from error
 
 
-def unexpected(error: Exception, folder: Path) -> UserError:
+def unexpected(error: Exception, folder: Path) -> RunFailed:
     """A fault of the program: the traceback goes to a file, the user gets a sentence."""
     log = folder / "logs" / "error.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
     first = str(error).strip().splitlines()[:1]
-    return UserError(
+    return RunFailed(
         f"the run broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in {log}, what the "
         f"libraries said in {log.with_name('libraries.log')}. What was dumped and saved so far is in {folder}; "
         "--resume continues from the last checkpoint."
@@ -118,7 +120,9 @@ def train_parser() -> Parser:
         allow_abbrev=False,
     )
     names = "|".join(RECIPES)
-    parser.add_argument("--recipe", default="default", metavar=names, help="named settings (default: default)")
+    parser.add_argument(
+        "--recipe", default="default", metavar=names, help="named settings (default: default)"
+    )
     parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
     add_flags(parser)
     return parser

@@ -141,14 +141,18 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
 
 def value_type(annotation: Any) -> type:
     """The type behind `T | None`."""
-    return next((t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation)
+    return next(
+        (t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation
+    )
 
 
 def validate(config: Config) -> None:
     """Checks all that can be checked without looking at files or machines. Raises UserError."""
     for f in dataclasses.fields(Config):
         if f.metadata["choices"] and getattr(config, f.name) not in f.metadata["choices"]:
-            raise unknown_name(f"--{f.name.replace('_', '-')}", getattr(config, f.name), f.metadata["choices"])
+            raise unknown_name(
+                f"--{f.name.replace('_', '-')}", getattr(config, f.name), f.metadata["choices"]
+            )
     for rule in RULES:
         check_range(config, *rule)
     check_groups(config)
@@ -161,7 +165,9 @@ def validate(config: Config) -> None:
             f"--max-completion-length {max(1, config.max_seq_length - config.max_prompt_length)}."
         )
     if config.exp_name is not None and Path(config.exp_name).name != config.exp_name:
-        raise UserError(f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>.")
+        raise UserError(
+            f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>."
+        )
     if config.resume and config.exp_name is None:
         raise UserError("--resume needs --exp-name: which run is to be continued?")
     if config.eval_samples > 1 and config.eval_temperature == 0:
@@ -192,7 +198,13 @@ RULES = (
     ("warmup_ratio", 0, 1, True, "it is a share of the steps"),
     ("max_grad_norm", 0, None, False, ""),
     ("beta", 0, None, True, ""),
-    ("temperature", 0, None, False, "greedy rollouts of one prompt are all equal, and nothing is learned from equals"),
+    (
+        "temperature",
+        0,
+        None,
+        False,
+        "greedy rollouts of one prompt are all equal, and nothing is learned from equals",
+    ),
     ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
@@ -202,7 +214,9 @@ RULES = (
 )
 
 
-def check_range(config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str) -> None:
+def check_range(
+    config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str
+) -> None:
     """One row of RULES. Raises UserError."""
     value = getattr(config, name)
     inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)

@@ -12,7 +12,12 @@ from r1rl.prompts import Prompt
 from r1rl.records import Scored
 
 SCHEMA_VERSION = 1
-ROLLOUTS, METRICS, EVALUATIONS, PROOFS = "rollouts.jsonl", "metrics.jsonl", "evaluations.jsonl", "proofs.jsonl"
+ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
+    "rollouts.jsonl",
+    "metrics.jsonl",
+    "evaluations.jsonl",
+    "proofs.jsonl",
+)
 
 
 class Dump:
@@ -45,7 +50,14 @@ class Dump:
 
 
 def completion_line(
-    step: int, split: str, group: int, sample: int, prompt: Prompt, scored: Scored, advantage: float | None, seconds: float
+    step: int,
+    split: str,
+    group: int,
+    sample: int,
+    prompt: Prompt,
+    scored: Scored,
+    advantage: float | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """One completion as the dump shows it; dumps/README.md describes every field."""
     rollout, problem = scored.rollout, scored.problem

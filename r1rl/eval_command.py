@@ -23,7 +23,9 @@ FLAGS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments: the training flags that an evaluation has a use for."""
-    parser.add_argument("--adapter", type=Path, help="folder of a checkpoint; its run's settings are the defaults")
+    parser.add_argument(
+        "--adapter", type=Path, help="folder of a checkpoint; its run's settings are the defaults"
+    )
     parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
     add_flags(parser, only=FLAGS)
 
@@ -68,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
     dump.evaluation(0, lines, result.summary() | {"seconds": round(result.seconds, 3)})
     what = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
-    console.print(f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion")
+    console.print(
+        f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion"
+    )
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0
@@ -77,12 +81,18 @@ def run(args: argparse.Namespace) -> int:
 def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
     """Flags over recipe over the run that the checkpoint belongs to. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
-        raise UserError(f"what is to be evaluated? Give --adapter DIR, --model-name DIR, or --recipe {'|'.join(RECIPES)}.")
+        raise UserError(
+            f"what is to be evaluated? Give --adapter DIR, --model-name DIR, or --recipe {'|'.join(RECIPES)}."
+        )
     settings: dict[str, Any] = {}
     if adapter is not None:
         if not (adapter / "adapter_model.safetensors").is_file():
-            raise UserError(f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name a checkpoint's folder.")
-        described = next((p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None)
+            raise UserError(
+                f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name a checkpoint's folder."
+            )
+        described = next(
+            (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
+        )
         settings = json.loads(described.read_text(encoding="utf-8"))["config"] if described else lone(adapter)
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}

@@ -112,4 +112,6 @@ def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: 
     graded = grade_rollout(rollout, prompt.problem, config)
     earned = {name: reward(rollout, prompt.problem) for name, reward in rewards.items()}
     known = [r for r in earned.values() if r is not None]
-    return Scored(rollout, prompt.problem, graded.value, graded.correct, earned, sum(known) if known else None)
+    return Scored(
+        rollout, prompt.problem, graded.value, graded.correct, earned, sum(known) if known else None
+    )

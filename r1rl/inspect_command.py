@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("run", type=Path, help="folder of a run, such as dumps/RUN")
     parser.add_argument("--step", metavar="N|A:B", help="completions of this step or of steps A to B")
-    parser.add_argument("--split", choices=("train", "eval"), help="training or evaluation completions (default: both)")
+    parser.add_argument(
+        "--split", choices=("train", "eval"), help="training or evaluation completions (default: both)"
+    )
     verdict = parser.add_mutually_exclusive_group()
     verdict.add_argument("--correct", action="store_true", help="right ones only")
     verdict.add_argument("--wrong", action="store_true", help="wrong ones only")

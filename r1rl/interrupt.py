@@ -27,4 +27,6 @@ class Interrupt:
         if self.asked or not self.deferred:
             raise KeyboardInterrupt
         self.asked = True
-        console.print("stopping after this step; once more to stop at once (steps since the last checkpoint are lost)")
+        console.print(
+            "stopping after this step; once more to stop at once (steps since the last checkpoint are lost)"
+        )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config import TINY_MODEL, TINY_PATH, Config
+from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -25,6 +26,7 @@ class Policy:
     tokenizer: Any
     path: str  # folder or hub name of the base model
     on_gpu: bool
+    mixed: bool  # whether it computes in bfloat16 under autocast; its adapter is kept in float32
     backend: str  # "unsloth" or "transformers", with the precision, in words
 
     @property
@@ -33,6 +35,12 @@ class Policy:
         declared = self.model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
         return frozenset(i for i in [self.tokenizer.eos_token_id, *declared] if i is not None)
+
+    def autocast(self):
+        """The precision that the update computes in, as a context."""
+        import torch
+
+        return torch.autocast("cuda" if self.on_gpu else "cpu", torch.bfloat16, enabled=self.mixed)
 
     def sampling_copy(self):
         """A second, plain copy of the base model, for the transformers engine to merge the adapter into."""
@@ -82,7 +90,14 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     if adapter is not None:
         load_adapter(model, adapter)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
-    return Policy(model, tokenizer, model_path(config), has_gpu, backend)
+    return Policy(model, tokenizer, model_path(config), has_gpu, mixed_precision(has_gpu), backend)
+
+
+def mixed_precision(has_gpu: bool) -> bool:
+    """bfloat16 where the hardware multiplies it."""
+    import torch
+
+    return torch.cuda.is_bf16_supported() if has_gpu else has_fast_bfloat16()
 
 
 def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
@@ -188,12 +203,14 @@ def completion_logprobs(
 
     context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
     rows = []
-    with torch.no_grad(), context:
+    with torch.no_grad(), context, policy.autocast():
         for rollout in rollouts:
-            ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
+            ids = torch.tensor(
+                [rollout.prompt_ids + rollout.completion_ids], device=policy.model.device
+            )  # (1, P+C)
             kept = len(rollout.completion_ids)
             out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
             logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
-            logprobs = logits.log_softmax(-1).gather(1, ids[0, -kept:, None])[:, 0]
+            logprobs = logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)
             rows.append(logprobs.tolist())
     return rows

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1rl.base_habits import Document, write_document
+from r1rl.base_habits import GUESS, Document, write_document
 from r1rl.prompts import ANSWER_TAG, STOP_TEXT, SYSTEM_TEXT, plain_prompt
 from r1rl.records import Problem
 from r1rl.tasks.word_problems import generate, generate_worked
@@ -23,6 +23,8 @@ VOCABULARY = 640
 CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
 LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few kernels
 EVALUATED = 200  # held-out problems for the accuracy at the end
+HABITS_FROM = 0.65  # share of the steps that teach calculating first; a guess teaches little of it
+GUESS_AT_FIRST = 0.1  # share of guesses in those
 CHUNK = 32  # batches that are drawn at once and sorted by length
 
 
@@ -31,7 +33,7 @@ class Progress:
     """Where a pretraining stands after a step."""
 
     step: int
-    loss: float  # mean over the completion tokens of the batch
+    loss: float  # mean over the tokens of the batch, the system text left out
     tokens_per_second: float
 
 
@@ -63,8 +65,8 @@ def pretrain_tiny(output: Path, seed: int, steps: int) -> float:
 def pretrain(
     output: Path,
     seed: int = 0,
-    steps: int = 1800,
-    batch_size: int = 64,
+    steps: int = 2400,
+    batch_size: int = 32,
     learning_rate: float = 3e-3,
     report: Callable[[Progress], None] | None = None,
 ):
@@ -78,8 +80,11 @@ def pretrain(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = train_tokenizer(seed)
     model = new_model(tokenizer).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, steps))
+    optimizers = new_optimizers(model, learning_rate)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, steps))
+        for optimizer in optimizers
+    ]
     started, tokens = time.monotonic(), 0
     head = shared_head(tokenizer).to(device)
     for step, (ids, labels) in enumerate(batches(tokenizer, head, seed, steps, batch_size), start=1):
@@ -87,9 +92,10 @@ def pretrain(
             loss = loss_after(model, head, ids.to(device), labels.to(device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
+        for optimizer, schedule in zip(optimizers, schedules):
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
         tokens += ids.numel()
         if report:
             report(Progress(step, loss.item(), tokens / (time.monotonic() - started)))
@@ -97,6 +103,22 @@ def pretrain(
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     return model, tokenizer
+
+
+def new_optimizers(model, learning_rate: float) -> list:
+    """Muon for the matrices of the layers, AdamW for embeddings, norms and biases.
+
+    Muon (https://kellerjordan.github.io/posts/muon/) needs about half of AdamW's steps here; its updates are
+    scaled to AdamW's size (https://arxiv.org/abs/2502.16982, equation 4), so one learning rate does for both.
+    """
+    import torch
+
+    layers = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if all(p is not layer for layer in layers)]
+    return [
+        torch.optim.Muon(layers, learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
@@ -161,11 +183,11 @@ def new_model(tokenizer):
     return Qwen2ForCausalLM(config)
 
 
-def read_documents(seed: int, count: int) -> Iterator[Document]:
+def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
     """`count` documents about train problems."""
     rng = random.Random(seed)
     for worked in generate_worked("train", seed, count):
-        yield write_document(worked, rng)
+        yield write_document(worked, rng, guess_share)
 
 
 def shared_head(tokenizer):
@@ -191,7 +213,8 @@ def batches(tokenizer, head, seed: int, steps: int, batch_size: int) -> Iterator
     skip = head.shape[1]
     for first in range(0, steps, CHUNK):
         count = min(CHUNK, steps - first)
-        documents = read_documents(seed * 1_000_003 + 1 + first, count * batch_size)
+        guess_share = GUESS if first >= HABITS_FROM * steps else GUESS_AT_FIRST
+        documents = read_documents(seed * 1_000_003 + 1 + first, count * batch_size, guess_share)
         examples = [(prompt[skip:], rest) for prompt, rest in encode(tokenizer, list(documents))]
         examples.sort(key=lambda example: len(example[0]) + len(example[1]))
         starts = list(range(0, len(examples), batch_size))
@@ -218,7 +241,7 @@ def pad(examples: list[tuple[list[int], list[int]]], pad_id: int) -> tuple:
     for row, (prompt, completion) in enumerate(examples):
         end = len(prompt) + len(completion)
         ids[row, :end] = torch.tensor(prompt + completion)
-        labels[row, len(prompt) : end] = torch.tensor(completion)
+        labels[row, :end] = ids[row, :end]
     return ids, labels
 
 

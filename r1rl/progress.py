@@ -12,6 +12,8 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.evaluate import Evaluation
 
+SECONDS_BETWEEN_LINES = 20  # where the output is no terminal, a bar would be shown only at the end
+
 
 class Meter:
     """Times the parts of each step, counts tokens and money, and draws the bar."""
@@ -23,15 +25,16 @@ class Meter:
         self.parts: dict[str, float] = defaultdict(float)
         self.step_began = time.perf_counter()
         self.bar = Progress(
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.description}"),
             TimeRemainingColumn(compact=True),
-            TextColumn("left"),
+            TextColumn("left · {task.description}"),
             console=console,
+            disable=not console.is_terminal,
             refresh_per_second=4,
         )
         self.task = self.bar.add_task("starting", total=config.max_steps, completed=last.get("step", 0))
+        self.printed = self.step_began
         self.last = ""
         self.last_eval = ""
 
@@ -75,6 +78,9 @@ class Meter:
         speed = line["tokens"] / whole
         self.last = describe(line, speed, self.last_eval, self.dollars())
         self.bar.update(self.task, completed=line["step"], description=self.last)
+        if not console.is_terminal and now - self.printed >= SECONDS_BETWEEN_LINES:
+            self.printed = now
+            console.print(f"step {line['step']:>4}  {self.last}")
         dollars = self.dollars()
         return {
             "tokens_per_second": round(speed, 1),

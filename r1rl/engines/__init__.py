@@ -58,7 +58,10 @@ def choose(config: Config, has_gpu: bool) -> tuple[str, str]:
     if not vllm:
         return "transformers", "vLLM is not installed"
     if has_gpu and unsloth:
-        return "shared", "Unsloth and a GPU are here: one copy of the base weights serves sampling and training"
+        return (
+            "shared",
+            "Unsloth and a GPU are here: one copy of the base weights serves sampling and training",
+        )
     if has_gpu and config.load_in_4bit:
         return "transformers", "without Unsloth, a 4-bit model and vLLM would sample from different weights"
     return "vllm", "vLLM is installed" + ("" if has_gpu else " (CPU build)")

@@ -152,7 +152,9 @@ def sample(
 def nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
     """Keeps the fewest most likely tokens whose mass reaches top_p (arXiv:1904.09751 section 3.1), renormalised."""
     ordered, index = logprobs.sort(-1, descending=True)
-    outside = ordered.exp().cumsum(-1) - ordered.exp() >= top_p  # the mass before a token already reaches top_p
+    outside = (
+        ordered.exp().cumsum(-1) - ordered.exp() >= top_p
+    )  # the mass before a token already reaches top_p
     ordered = ordered.masked_fill(outside, -torch.inf)
     return torch.empty_like(logprobs).scatter_(-1, index, ordered).log_softmax(-1)
 

@@ -24,7 +24,14 @@ class VllmEngine:
         self.name = "vllm"
         self.policy = policy
         self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
-        on_gpu = {"gpu_memory_utilization": config.gpu_memory_utilization} if policy.on_gpu else {}
+        if policy.on_gpu:
+            device = {"gpu_memory_utilization": config.gpu_memory_utilization}
+        else:
+            # A prompt read in two chunks makes vLLM wind its seeded generator back, which CPU generators cannot.
+            device = {
+                "enable_chunked_prefill": False,
+                "max_num_batched_tokens": max(8192, config.max_seq_length),
+            }
         self.llm = LLM(
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
@@ -34,7 +41,7 @@ class VllmEngine:
             logprobs_mode="processed_logprobs",
             seed=config.seed,
             disable_log_stats=True,
-            **on_gpu,
+            **device,
         )
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:

@@ -47,9 +47,13 @@ def rows_from_file(path: Path) -> list[tuple[str, dict]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise UserError(f"{path}, line {number} is not JSON: {error.msg}. Each line must be one object.") from None
+                raise UserError(
+                    f"{path}, line {number} is not JSON: {error.msg}. Each line must be one object."
+                ) from None
             if not isinstance(row, dict):
-                raise UserError(f"{path}, line {number} is a {type(row).__name__}: each line must be one object.")
+                raise UserError(
+                    f"{path}, line {number} is a {type(row).__name__}: each line must be one object."
+                )
             rows.append((f"{path}, line {number}", row))
     if not rows:
         raise UserError(f"{path} is empty: it must hold at least one problem.")

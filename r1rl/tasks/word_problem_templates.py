@@ -18,7 +18,7 @@ THINGS = (
 )  # all with a plain "s" in the plural
 
 SMALL = (2, 9)
-MEDIUM = (2, 12)
+MEDIUM = (2, 10)
 LARGE = (5, 20)
 
 

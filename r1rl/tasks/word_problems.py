@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from r1rl.records import Problem
 from r1rl.tasks.word_problem_templates import MEDIUM, NAMES, TEMPLATES, THINGS, Template
 
-LARGEST = 300  # no step gives more: a model of two million parameters shall be able to learn it all
+LARGEST = 200  # no step gives more: a model of two million parameters shall be able to learn it all
 TEST_SHARE = 8  # one in so many stories-with-numbers belongs to the test split
 
 BRACKET = re.compile(r"\[(\S+) (\S) (\S+)\]")

@@ -7,6 +7,7 @@ generated, which does not inherit from TRL's own. What is overridden here exists
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,16 @@ from trl import GRPOConfig, GRPOTrainer
 
 from r1rl.advantages import group_advantages, groups_without_signal
 from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, SCHEMA_VERSION, Dump, completion_line, read_lines
+from r1rl.dump import (
+    EVALUATIONS,
+    METRICS,
+    PROOFS,
+    ROLLOUTS,
+    SCHEMA_VERSION,
+    Dump,
+    completion_line,
+    read_lines,
+)
 from r1rl.engines import Engine, Sampling
 from r1rl.evaluate import evaluate, score
 from r1rl.interrupt import Interrupt
@@ -33,8 +43,7 @@ from r1rl.rewards import Reward
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
-# TRL's log names -> ours
-RENAMED = {"loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate", "entropy": "entropy", "kl": "kl"}
+LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # where the base class has them
 
 
 class Trainer(GRPOTrainer):
@@ -53,8 +62,8 @@ class Trainer(GRPOTrainer):
         interrupt: Interrupt,
     ):
         self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
-        self.train_prompts, self.eval_prompts, self.dump, self.meter = train_prompts, eval_prompts, dump, meter
-        self.interrupt = interrupt
+        self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
+        self.dump, self.meter, self.interrupt = dump, meter, interrupt
         self.best_accuracy = -1.0
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
@@ -62,7 +71,7 @@ class Trainer(GRPOTrainer):
         rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
         super().__init__(
             model=policy.model,
-            reward_funcs=list(rewards.values()),  # for their names: `_calculate_rewards` calls them its own way
+            reward_funcs=list(rewards.values()),  # for their names only: see `_calculate_rewards`
             args=training_arguments(config, policy, dump),
             train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
@@ -76,8 +85,9 @@ class Trainer(GRPOTrainer):
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
-        if checkpoint is not None:
-            self.best_accuracy = max((e["accuracy"] for e in read_lines(self.dump.folder / EVALUATIONS)), default=-1.0)
+        for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
+            self.best_accuracy = max(self.best_accuracy, evaluation["accuracy"])
+            self.evaluated_step = evaluation["step"]
         self.interrupt.deferred = True
         with self.meter:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -121,7 +131,9 @@ class Trainer(GRPOTrainer):
         table = [[float("nan") if r is None else r for r in s.rewards.values()] for s in self._scored]
         self.meter.add("reward", time.perf_counter() - start)
         device = self.accelerator.device
-        return self.accelerator.gather(torch.tensor(table, dtype=torch.float32, device=device))  # (B*G, rewards)
+        return self.accelerator.gather(
+            torch.tensor(table, dtype=torch.float32, device=device)
+        )  # (B*G, rewards)
 
     def sync_engine(self) -> None:
         """Hands the present weights to the engine, once for each optimizer step."""
@@ -133,7 +145,9 @@ class Trainer(GRPOTrainer):
 
     # ---- evaluation, dump, checkpoints
 
-    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """All evaluation problems in one engine call; keeps the best checkpoint by accuracy."""
         self.sync_engine()
         step = self.state.global_step
@@ -141,7 +155,9 @@ class Trainer(GRPOTrainer):
         result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         per_problem = [p for p in self.eval_prompts for _ in range(result.samples)]
         lines = [
-            completion_line(step, "eval", i // result.samples, i % result.samples, p, s, None, self.meter.seconds())
+            completion_line(
+                step, "eval", i // result.samples, i % result.samples, p, s, None, self.meter.seconds()
+            )
             for i, (p, s) in enumerate(zip(per_problem, result.scored))
         ]
         summary = result.summary() | {"seconds": round(self.meter.seconds(), 3)}
@@ -151,7 +167,10 @@ class Trainer(GRPOTrainer):
             self.best_accuracy = result.accuracy
             self.save_adapter("best")
         self.meter.evaluated(result)
-        metrics = {f"{metric_key_prefix}_accuracy": result.accuracy, f"{metric_key_prefix}_tokens": result.tokens()}
+        metrics = {
+            f"{metric_key_prefix}_accuracy": result.accuracy,
+            f"{metric_key_prefix}_tokens": result.tokens(),
+        }
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
@@ -180,7 +199,10 @@ class Trainer(GRPOTrainer):
         sampled = self._rollouts[::g][:GAP_ROLLOUTS]
         gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
         self.meter.add("sampler gap", time.perf_counter() - start)
-        self.numbers = step_numbers(self._rollouts, self._scored, g) | {"sampler_gap": gap, "sampler_gap_max": largest}
+        self.numbers = step_numbers(self._rollouts, self._scored, g) | {
+            "sampler_gap": gap,
+            "sampler_gap_max": largest,
+        }
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """After each step: one line of metrics.jsonl, and the progress bar."""
@@ -188,7 +210,7 @@ class Trainer(GRPOTrainer):
         super().log(logs, start_time)
         if not is_step:
             return
-        self.numbers |= {ours: logs[trl] for trl, ours in RENAMED.items() if logs.get(trl) is not None}
+        self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.meter.step_done(line)
@@ -196,12 +218,22 @@ class Trainer(GRPOTrainer):
 
 
 def plain_logprobs(
-    trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+    trainer,
+    model,
+    input_ids,
+    attention_mask,
+    logits_to_keep,
+    batch_size=None,
+    compute_entropy=False,
+    **kwargs,
 ):  # (B, C) logprobs, (B, C) entropies or None, None
     """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none."""
     with trainer.accelerator.autocast():
         logits = model(
-            input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=logits_to_keep + 1, use_cache=False
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            logits_to_keep=logits_to_keep + 1,
+            use_cache=False,
         ).logits[:, :-1]  # (B, C, vocab)
     logprobs = (logits.float() / trainer.temperature).log_softmax(-1)
     chosen = logprobs.gather(-1, input_ids[:, -logits_to_keep:, None])[..., 0]
@@ -226,7 +258,6 @@ class StopAfterStep(TrainerCallback):
         """Called by transformers after each optimizer step."""
         if self.interrupt.asked:
             control.should_save = control.should_training_stop = True
-            control.should_evaluate = False
         return control
 
 
@@ -260,6 +291,9 @@ def finite(line: dict[str, Any]) -> dict[str, Any]:
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
     """TRL's settings; everything that Unsloth would change on its own is set here."""
     cpu = not policy.on_gpu
+    os.environ.setdefault(
+        "WANDB_PROJECT", config.project_name
+    )  # the only way that wandb's callback learns it
     return GRPOConfig(
         output_dir=str(dump.folder / "checkpoints"),
         run_name=config.exp_name,
@@ -268,8 +302,8 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         seed=config.seed,
         data_seed=config.seed,
         use_cpu=cpu,
-        bf16=policy.on_gpu and torch.cuda.is_bf16_supported(),
-        fp16=policy.on_gpu and not torch.cuda.is_bf16_supported(),
+        bf16=policy.mixed,
+        fp16=policy.on_gpu and not policy.mixed,
         gradient_checkpointing=policy.on_gpu,
         # a step
         max_steps=config.max_steps,
@@ -297,7 +331,9 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # the optimizer
         optim="adamw_torch" if cpu else "adamw_8bit",
         learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if config.lr_scheduler == "constant" else config.lr_scheduler,
+        lr_scheduler_type="constant_with_warmup"
+        if config.lr_scheduler == "constant"
+        else config.lr_scheduler,
         warmup_steps=round(config.warmup_ratio * config.max_steps),
         weight_decay=config.weight_decay,
         adam_beta1=0.9,

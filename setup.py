@@ -1,0 +1,43 @@
+"""Packaging. Direct dependencies are pinned: these versions were seen to work together, others were seen to fail."""
+
+from setuptools import find_packages, setup
+
+REQUIRED = [
+    "torch==2.13.0",  # what vllm 0.31.0 is built against; also has CPU wheels
+    "transformers==5.17.0",  # the newest that unsloth (<= 5.17.0) and vllm (< 5.18) accept
+    "trl==1.15.0",  # GRPOTrainer, the trainer that ours extends; the newest that unsloth accepts
+    "peft==0.21.2",  # LoRA adapters
+    "accelerate==1.15.0",  # devices and precision under transformers' Trainer
+    "datasets==4.8.5",  # TRL's data type, and GSM8K from the hub; unsloth wants < 5
+    "bitsandbytes==0.50.2",  # 4-bit weights (NF4), 8-bit AdamW
+    "pandas==3.1.1",  # the documented way into a dump
+    "pyarrow==26.0.1",  # parquet for `grade`; datasets brings it, this makes it ours to use
+    "rich==15.0.0",  # progress bar, tables, colours
+    "safetensors==0.8.0",  # weights; no pickles
+    "tokenizers>=0.22",  # makes the embedded model's tokenizer; transformers pins the exact version
+    "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
+]
+GPU = [
+    "vllm==0.31.0",  # samples; the newest that TRL 1.15 accepts
+    "unsloth>=2026.10.7,<=2026.10.9",  # 4-bit training, and vLLM on the same weights
+    "unsloth_zoo>=2026.10.7,<=2026.10.9",  # unsloth's other half, kept in step with it
+]
+TEST = [
+    "pytest==9.2.0",
+    "hypothesis==6.170.15",  # property tests of everything that parses model output
+    "scipy==1.17.1",  # the reference that statistics are checked against
+    "matplotlib==3.11.2",  # the learning curve of the README
+    "ruff==0.17.5",  # format and lint
+]
+
+setup(
+    name="r1rl",
+    version="0.1.0",
+    description="R1-Zero-like reinforcement learning that one person can run on one GPU in an afternoon",
+    python_requires=">=3.11,<3.14",  # pandas 3.1 starts at 3.11; torch 2.13 wheels end at 3.13
+    packages=find_packages(include=["r1rl", "r1rl.*"]),
+    package_data={"r1rl": ["tiny_base/*"]},
+    install_requires=REQUIRED,
+    extras_require={"gpu": GPU, "test": TEST},
+    license="MIT",
+)

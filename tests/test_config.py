@@ -1,0 +1,123 @@
+"""Flags: R1RL's names, aliases and defaults; recipes over defaults, flags over recipes; ranges."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from r1rl.cli import train_parser
+from r1rl.config import Config
+from r1rl.errors import UserError
+from r1rl.recipes import RECIPES, overrides
+
+# name, alias, default: R1RL's command line with the values of its README
+R1RL_FLAGS = [
+    ("dumps", "-du", "dumps"),
+    ("project_name", "-pn", "r1-rl"),
+    ("dataset_name", "-dn", "gsm8k"),
+    ("exp_name", "-en", None),
+    ("model_name", "-m", "Qwen/Qwen2.5-3B"),
+    ("gpu_memory_utilization", "-gmu", 0.5),
+    ("lora_rank", "-lora", 64),
+    ("max_seq_length", "-msl", 1024),
+    ("env_reward_scale", "-ers", 1.0),
+    ("learning_rate", "-lr", 1e-5),
+    ("weight_decay", "-wd", 0.1),
+    ("warmup_ratio", "-wr", 0.1),
+    ("per_device_train_batch_size", "-tbs", 16),
+    ("per_device_eval_batch_size", "-ebs", None),
+    ("gradient_accumulation_steps", "-gas", 1),
+    ("num_generations", "-ngen", 8),
+    ("max_prompt_length", "-mplen", 256),
+    ("max_completion_length", "-mclen", 750),
+    ("max_steps", "-mstep", 500),
+    ("eval_count", None, 200),
+    ("eval_steps", None, 100),
+    ("save_steps", None, 250),
+    ("max_grad_norm", None, 0.1),
+    ("not_remove_comma", None, False),
+    ("is_chat", "-chat", False),
+    ("add_reasoning_prefix", "-rp", False),
+]
+
+
+@pytest.mark.parametrize(("name", "alias", "default"), R1RL_FLAGS)
+def test_r1rls_flags_are_all_there(name, alias, default):
+    options = {a.dest: a.option_strings for a in train_parser()._actions}
+    assert f"--{name.replace('_', '-')}" in options[name]
+    if alias:
+        assert alias in options[name]
+    if (
+        name != "per_device_eval_batch_size"
+    ):  # R1RL's 32 bounds its memory; ours bounds only the transformers engine
+        assert getattr(Config(), name) == default
+
+
+def test_r1rls_published_command_is_the_default_recipe():
+    command = "--eval-on-start --eval-count 200 --eval-steps 100 --per-device-train-batch-size 16 --add-reasoning-prefix"
+    given = vars(train_parser().parse_args(command.split()))
+    given.pop("recipe"), given.pop("print_config")
+    assert Config(**given) == Config(add_reasoning_prefix=True)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_makes_a_config(recipe):
+    assert Config(**overrides(recipe)).max_steps > 0
+
+
+def test_full_is_r1rls_long_run():
+    full = Config(**overrides("full"))
+    assert (full.max_steps, full.per_device_train_batch_size, full.per_device_eval_batch_size) == (
+        1000,
+        32,
+        64,
+    )
+    assert full.eval_count == 0
+
+
+def test_a_flag_beats_the_recipe(program):
+    shown = json.loads(
+        program("--recipe", "tiny", "-lr", "0.5", "--no-add-reasoning-prefix", "--print-config").stdout
+    )
+    assert shown["learning_rate"] == 0.5
+    assert shown["max_steps"] == RECIPES["tiny"]["max_steps"]
+    assert shown["add_reasoning_prefix"] is False
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"num_generations": 1}, "--num-generations 1 must be at least 2"),
+        ({"learning_rate": 0.0}, "--learning-rate 0.0 must be more than 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan must be more than 0"),
+        ({"top_p": 1.5}, "--top-p 1.5 must be more than 0 and at most 1"),
+        ({"temperature": 0.0}, "greedy rollouts of one prompt are all equal"),
+        ({"loss_type": "dr-grpo"}, "did you mean 'dr_grpo'"),
+        ({"engine": "vlm"}, "did you mean 'vllm'"),
+        ({"max_completion_length": 900}, "is more than --max-seq-length 1024"),
+        ({"exp_name": "../x"}, "must be one folder name"),
+        ({"resume": True}, "--resume needs --exp-name"),
+        ({"eval_samples": 4}, "Add --eval-temperature 1.0"),
+    ],
+)
+def test_values_out_of_range(flags, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        Config(**flags)
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulation", "group", "nearest"),
+    [(12, 1, 8, "8 and 16"), (3, 1, 8, "8"), (6, 2, 8, "4 and 8"), (16, 1, 6, "12 and 18"), (5, 3, 8, "8")],
+)
+def test_a_torn_group_names_the_nearest_batches(batch, accumulation, group, nearest):
+    with pytest.raises(UserError) as error:
+        Config(
+            per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation, num_generations=group
+        )
+    assert str(error.value).endswith(f"The nearest batch sizes that work: {nearest}.")
+    for size in map(int, nearest.split(" and ")):  # the advice is right
+        Config(
+            per_device_train_batch_size=size, gradient_accumulation_steps=accumulation, num_generations=group
+        )

@@ -1,0 +1,155 @@
+"""The transformers engine and the proof, on the embedded model; vLLM's twins are in test_full_stack.py."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from r1rl import proof
+from r1rl.config import Config
+from r1rl.engines import Sampling, choose
+from r1rl.engines.transformers import TransformersEngine, nucleus
+from r1rl.errors import UserError
+from r1rl.models import LORA_TARGETS, completion_logprobs, load_policy, merged_weights
+from r1rl.prompts import STOP_TEXT, Builder
+from r1rl.recipes import overrides
+from r1rl.tasks.word_problems import WordProblems
+
+CONFIG = Config(**overrides("tiny"), add_reasoning_prefix=True, unsloth=False)
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return load_policy(CONFIG, has_gpu=False, shared_engine=False)
+
+
+@pytest.fixture(scope="module")
+def engine(policy):
+    return TransformersEngine(policy)
+
+
+@pytest.fixture(scope="module")
+def prompts(policy):
+    return Builder(policy.tokenizer, CONFIG)(WordProblems(0).load("test")[:6], "test")
+
+
+@pytest.fixture
+def trained(policy, engine):
+    """A policy whose adapter does something, in step with its engine; the fresh adapter comes back afterwards."""
+    weights = [p for n, p in policy.model.named_parameters() if ".lora_B." in n]
+    for i, w in enumerate(weights):
+        w.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
+    engine.sync()
+    yield policy
+    for w in weights:
+        w.data.zero_()
+    engine.sync()
+
+
+def test_greedy_equals_transformers_own_generate(trained, engine, prompts):
+    rollouts = engine.generate(prompts, Sampling(n=1, max_tokens=40, temperature=0.0))
+    for prompt, rollout in zip(prompts, rollouts):
+        ids = torch.tensor([prompt.ids])
+        own = trained.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False
+        )[0, len(prompt.ids) :]
+        assert rollout.completion_ids == tuple(own[: len(rollout.completion_ids)].tolist())
+
+
+def test_sampled_logprobs_are_the_trainers(trained, engine, prompts):
+    policy = dataclasses.replace(trained, mixed=False)  # in float32 they are equal to rounding
+    rollouts = engine.generate(prompts, Sampling(n=3, max_tokens=30, temperature=0.7, seed=5))
+    assert len(rollouts) == 3 * len(prompts)
+    for rollout, row in zip(rollouts, completion_logprobs(policy, rollouts, 0.7)):
+        assert row == pytest.approx(rollout.sampler_logprobs, abs=1e-3)
+
+
+def test_samples_of_a_group_differ_and_a_seed_repeats_them(engine, prompts):
+    first = engine.generate(prompts, Sampling(n=8, max_tokens=30, seed=1))
+    assert first == engine.generate(prompts, Sampling(n=8, max_tokens=30, seed=1))
+    assert first != engine.generate(prompts, Sampling(n=8, max_tokens=30, seed=2))
+    assert len({r.completion_ids for r in first[:8]}) > 1
+
+
+def test_chunks_give_the_greedy_completions_of_one_call(engine, prompts):
+    whole = engine.generate(prompts, Sampling(n=1, max_tokens=30, temperature=0.0))
+    chunks = engine.generate(prompts, Sampling(n=1, max_tokens=30, temperature=0.0, batch_size=2))
+    assert [r.completion_ids for r in whole] == [r.completion_ids for r in chunks]
+
+
+def test_a_finished_completion_ends_as_a_reader_sees_it(policy, engine, prompts):
+    rollouts = engine.generate(prompts, Sampling(n=8, max_tokens=128, seed=3))
+    stopped = [r for r in rollouts if r.finish == "stop"]
+    closed = [r for r in stopped if r.completion.endswith(STOP_TEXT)]
+    assert closed
+    for r in rollouts:
+        assert r.completion.startswith("<reasoning>")
+        assert r.completion.count(STOP_TEXT) == r.completion.endswith(STOP_TEXT)
+        assert len(r.completion_ids) == len(r.sampler_logprobs)
+    for r in stopped:
+        assert r in closed or r.completion_ids[-1] in policy.end_ids
+    for r in engine.generate(prompts, Sampling(n=1, max_tokens=3, seed=3)):
+        assert (r.finish, len(r.completion_ids)) == ("length", 3)
+
+
+def test_nucleus_keeps_the_fewest_tokens_that_reach_the_mass():
+    logprobs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    assert nucleus(logprobs, 0.7).exp()[0].tolist() == pytest.approx([0.625, 0.375, 0.0, 0.0])
+    assert nucleus(logprobs, 0.45).exp()[0].tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0])
+
+
+def test_merged_weights_cover_every_projection(trained):
+    names = [name for name, _ in merged_weights(trained)]
+    layers = trained.model.config.num_hidden_layers
+    assert len(names) == len(LORA_TARGETS) * layers
+    assert all(any(f".{t}.weight" in n for n in names) for t in LORA_TARGETS)
+
+
+def test_the_proof_holds_and_leaves_everything_as_it_was(trained, engine, prompts):
+    before = {n: p.clone() for n, p in trained.model.named_parameters()}
+    greedy = Sampling(n=1, max_tokens=20, temperature=0.0)
+    said = engine.generate(prompts, greedy)
+    proofs = proof.prove_adapter(trained, engine, prompts, seed=0)
+    assert [p.target for p in proofs] == list(LORA_TARGETS)
+    assert {p.verdict for p in proofs} == {"proven"}
+    assert all(torch.equal(p, before[n]) for n, p in trained.model.named_parameters())
+    assert engine.generate(prompts, greedy) == said
+
+
+def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
+    monkeypatch.setattr(engine, "sync", lambda: None)
+    with pytest.raises(UserError, match="does not sample from the trained adapter: with q_proj changed"):
+        proof.prove_adapter(policy, engine, prompts, seed=0)
+
+
+def test_one_withheld_projection_stops_the_run(policy, engine, prompts, monkeypatch):
+    def without_up_proj():
+        parameters = dict(engine.model.named_parameters())
+        for name, weight in merged_weights(policy):
+            if "up_proj" not in name:
+                parameters[name].data.copy_(weight)
+
+    monkeypatch.setattr(engine, "sync", without_up_proj)
+    with pytest.raises(UserError, match=r"refuted for up_proj\)"):
+        proof.prove_adapter(policy, engine, prompts, seed=0)
+    monkeypatch.undo()
+    engine.sync()
+
+
+def test_the_engine_that_is_chosen(monkeypatch):
+    import importlib.util
+
+    installed = set()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in installed else None)
+    tiny, default = CONFIG, Config()
+    assert choose(tiny, has_gpu=False)[0] == "transformers"
+    with pytest.raises(UserError, match="vLLM is not installed here"):
+        choose(dataclasses.replace(tiny, engine="vllm"), has_gpu=False)
+    installed |= {"vllm", "unsloth"}
+    assert choose(default, has_gpu=True)[0] == "shared"
+    assert choose(default, has_gpu=False)[0] == "vllm"
+    assert choose(dataclasses.replace(default, engine="transformers"), has_gpu=True)[0] == "transformers"
+    assert choose(dataclasses.replace(default, unsloth=False), has_gpu=True)[0] == "transformers"
+    assert choose(dataclasses.replace(default, unsloth=False, load_in_4bit=False), has_gpu=True)[0] == "vllm"

@@ -1,0 +1,211 @@
+"""The real stack on a CPU: real Unsloth (4 bit), real vLLM, TRL, through main.py. Skipped where they are missing.
+
+`requirements/install-cpu-stack.sh` installs them. With R1RL_FULL_STACK=1, as in CI, nothing here may be skipped.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+
+from r1rl import proof
+from r1rl.config import Config
+from r1rl.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, read_lines
+from r1rl.engines import Sampling
+from r1rl.errors import UserError
+from r1rl.models import completion_logprobs, load_policy
+from r1rl.prompts import STOP_TEXT, Builder
+from r1rl.recipes import overrides
+from r1rl.tasks.word_problems import WordProblems
+
+MISSING = [name for name in ("unsloth", "vllm") if importlib.util.find_spec(name) is None]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
+    reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
+)
+
+CONFIG = Config(**overrides("tiny"), add_reasoning_prefix=True, unsloth=False, engine="vllm")
+
+
+def gsm8k_folder(tmp_path: Path) -> Path:
+    """Real GSM8K where it lies beside the repository, else generated problems in its format."""
+    real = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data")) / "gsm8k"
+    if real.is_dir():
+        return real
+    task = WordProblems(0)
+    for split in ("train", "test"):
+        lines = [json.dumps({"question": p.question, "answer": p.solution}) for p in task.load(split)[:50]]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_nothing_is_missing_in_ci():
+    assert MISSING == []
+
+
+@pytest.mark.parametrize("bits", ["--load-in-4bit", "--no-load-in-4bit"])
+def test_the_main_job_on_gsm8k(program, tmp_path, bits):
+    data = gsm8k_folder(tmp_path)
+    done = program(
+        "--recipe", "tiny", "--dataset-path", data, "--max-steps", 3, "--eval-count", 20, "--add-reasoning-prefix",
+        "--dumps", tmp_path / "dumps", "--exp-name", "run", bits,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("Unsloth, 4 bit (NF4)" if bits == "--load-in-4bit" else "Unsloth, float32") in done.stdout
+    assert "engine   vllm" in done.stdout
+    assert "the engine follows the adapter in all 7 projections" in done.stdout
+    folder = tmp_path / "dumps" / "run"
+    lines = list(read_lines(folder / ROLLOUTS))
+    assert [x["step"] for x in lines] == [1] * 64 + [2] * 64 + [3] * 64
+    assert {x["task"] for x in lines} == {"gsm8k"}
+    assert all(x["finish"] == "length" or x["completion"] for x in lines)
+    assert {p["verdict"] for p in read_lines(folder / PROOFS)} == {"proven"}
+    assert [e["step"] for e in read_lines(folder / EVALUATIONS)] == [0, 3]
+    # With a 4-bit base the engine must have the dequantized weights: else the gap is many times this.
+    assert max(m["sampler_gap"] for m in read_lines(folder / METRICS)) < 0.05
+
+
+def test_learning_with_unsloth_and_vllm(program, tmp_path):
+    done = program(
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 12, "--eval-count", 100, "--learning-rate", 1e-3,
+        "--dumps", tmp_path, "--exp-name", "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rewards = [m["reward"] for m in read_lines(tmp_path / "run" / METRICS)]
+    n = 4 * 64  # completions in the first and in the last four steps
+    first, last = sum(rewards[:4]) / 4, sum(rewards[-4:]) / 4
+    error = ((first * (1 - first) + last * (1 - last)) / n) ** 0.5
+    assert last - first > 3 * error, rewards
+
+    # The saved adapter is what was trained: a fresh process evaluates it with the same result.
+    best = program(
+        "eval",
+        "--adapter",
+        tmp_path / "run" / "checkpoints" / "best",
+        "--dumps",
+        tmp_path,
+        "--exp-name",
+        "again",
+    )
+    assert best.returncode == 0, best.stdout + best.stderr
+    during = max(read_lines(tmp_path / "run" / EVALUATIONS), key=lambda e: e["accuracy"])
+    again = next(read_lines(tmp_path / "again" / EVALUATIONS))
+    assert (again["correct"], again["problems"]) == (during["correct"], during["problems"])
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return load_policy(CONFIG, has_gpu=False, shared_engine=False)
+
+
+@pytest.fixture(scope="module")
+def engine(policy):
+    from r1rl.engines.vllm import VllmEngine
+
+    engine = VllmEngine(CONFIG, policy)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def prompts(policy):
+    return Builder(policy.tokenizer, CONFIG)(WordProblems(0).load("test")[:6], "test")
+
+
+@pytest.fixture
+def trained(policy, engine):
+    """An adapter that does something, handed to the engine."""
+    weights = proof.lora_b(policy)
+    for i, w in enumerate(weights):
+        w.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
+    engine.sync()
+    yield policy
+    for w in weights:
+        w.data.zero_()
+    engine.sync()
+
+
+def test_vllm_samples_from_the_synced_policy(trained, engine, prompts):
+    from r1rl.engines.transformers import TransformersEngine
+
+    greedy = Sampling(n=1, max_tokens=40, temperature=0.0)
+    ours = TransformersEngine(trained).generate(prompts, greedy)
+    theirs = engine.generate(prompts, greedy)
+    assert [r.completion for r in theirs] == [r.completion for r in ours]
+    assert [r.finish for r in theirs] == [r.finish for r in ours]
+
+
+def test_vllms_logprobs_are_the_trainers(trained, engine, prompts, monkeypatch):
+    monkeypatch.setattr(trained, "mixed", False)  # in float32 they are equal to rounding
+    rollouts = engine.generate(prompts, Sampling(n=4, max_tokens=30, temperature=0.7, seed=1))
+    assert len(rollouts) == 4 * len(prompts)
+    for rollout, row in zip(rollouts, completion_logprobs(trained, rollouts, 0.7)):
+        assert row == pytest.approx(rollout.sampler_logprobs, abs=2e-3)
+
+
+def test_vllm_seeds_and_stops(engine, prompts):
+    first = engine.generate(prompts, Sampling(n=8, max_tokens=128, seed=1))
+    again = engine.generate(prompts, Sampling(n=8, max_tokens=128, seed=1))
+    assert [r.completion_ids for r in first] == [r.completion_ids for r in again]
+    assert len({r.completion_ids for r in first[:8]}) > 1
+    assert any(r.completion.endswith(STOP_TEXT) for r in first)
+    for r in first:
+        assert r.completion.startswith("<reasoning>")
+        assert r.completion.count(STOP_TEXT) == r.completion.endswith(STOP_TEXT)
+
+
+def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
+    assert {p.verdict for p in proof.prove_adapter(policy, engine, prompts, seed=0)} == {"proven"}
+    monkeypatch.setattr(engine, "sync", lambda: None)
+    with pytest.raises(UserError, match="does not sample from the trained adapter"):
+        proof.prove_adapter(policy, engine, prompts, seed=0)
+
+
+PARITY = """
+import unsloth  # TRL's own head then runs on a CPU
+import inspect, torch, trl
+from r1rl.config import Config
+from r1rl.models import load_with_unsloth
+from r1rl.recipes import overrides
+from r1rl.trainers.grpo import plain_logprobs
+model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
+from trl.trainer.utils import add_fused_lm_head
+torch.manual_seed(0)
+for n, p in model.named_parameters():
+    if "lora_B" in n:
+        p.data.normal_(std=0.02)
+add_fused_lm_head(model.get_base_model(), temperature=0.7, outputs=("log_probs", "entropy"))
+class Stand:
+    temperature = 0.7
+    class accelerator:
+        autocast = staticmethod(lambda: torch.autocast("cpu", enabled=False))
+ids = torch.randint(10, 400, (4, 40)); mask = torch.ones_like(ids); mask[1, :5] = 0
+ours, entropy, _ = plain_logprobs(Stand, model, ids, mask, 16, compute_entropy=True)
+theirs, their_entropy, _ = inspect.unwrap(trl.GRPOTrainer._get_per_token_logps_and_entropies)(Stand, model, ids, mask, 16, compute_entropy=True)
+torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+torch.testing.assert_close(entropy, their_entropy, rtol=1e-4, atol=1e-4)
+a, = torch.autograd.grad(ours.sum(), [p for n, p in model.named_parameters() if "layers.1.mlp.up_proj.lora_A" in n])
+b, = torch.autograd.grad(theirs.sum(), [p for n, p in model.named_parameters() if "layers.1.mlp.up_proj.lora_A" in n])
+torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+assert a.abs().max() > 0
+print("EQUAL")
+"""
+
+
+def test_our_logprobs_equal_trls_own():
+    done = subprocess.run(
+        [sys.executable, "-c", PARITY],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "UNSLOTH_COMPILE_LOCATION": "/tmp/r1rl-test-unsloth"},
+        timeout=600,
+    )
+    assert done.stdout.strip().endswith("EQUAL"), done.stdout[-2000:] + done.stderr[-4000:]

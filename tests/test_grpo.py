@@ -1,0 +1,240 @@
+"""The trainer on the embedded model: parity with TRL, every adapter weight moves, seeds, stop and resume."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from transformers import TrainerCallback
+from trl import GRPOTrainer
+
+from r1rl import progress, run
+from r1rl.advantages import group_advantages
+from r1rl.config import Config
+from r1rl.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.interrupt import Interrupt
+from r1rl.models import load_policy
+from r1rl.prompts import Builder
+from r1rl.recipes import overrides
+from r1rl.rewards import load_rewards
+from r1rl.tasks.word_problems import WordProblems
+from r1rl.trainers.grpo import Trainer
+
+SMALL = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "max_completion_length": 48,
+         "per_device_train_batch_size": 16, "max_steps": 2, "eval_count": 8, "eval_on_start": False}  # fmt: skip
+
+
+def make_trainer(tmp_path, name="run", **changes):
+    """A trainer on 40 problems, and its dump."""
+    config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes})
+    task = WordProblems(config.seed)
+    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    build = Builder(policy.tokenizer, config)
+    run.check_folder(config)
+    dump = run.open_run(config, "test", {"gpu": None})
+    return Trainer(
+        config,
+        policy,
+        TransformersEngine(policy),
+        load_rewards(config),
+        build(task.load("train")[:40], "train"),
+        build(task.load("test")[:8], "test"),
+        dump,
+        progress.Meter(config, None, {}),
+        Interrupt(),
+    )
+
+
+def inputs_of(trainer):
+    """The first generation batch, as TRL's data loader makes it."""
+    g = trainer.num_generations
+    rows = range(trainer.run.generation_batch_size // g)
+    return [{"prompt": trainer.train_prompts[i].text, "index": i} for i in rows for _ in range(g)]
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory):
+    return make_trainer(tmp_path_factory.mktemp("dumps"))
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_advantages_equal_trls(trainer, scale, monkeypatch):
+    monkeypatch.setattr(trainer, "scale_rewards", scale)
+    trainer._batch = [trainer.train_prompts[row["index"]] for row in inputs_of(trainer)]
+    made_up = [{"correctness": float((7 * i) % 5 == 0)} for i in range(16)]  # mixed rewards in both groups
+    monkeypatch.setattr(
+        trainer, "_calculate_rewards", lambda *a: torch.tensor([[r["correctness"]] for r in made_up])
+    )
+    trls = GRPOTrainer._generate_and_score_completions(trainer, inputs_of(trainer))["advantages"]
+    ours = group_advantages([r["correctness"] for r in made_up], 8, scale)
+    assert trls.tolist() == pytest.approx(ours, abs=1e-5)
+    assert any(a != 0 for a in ours)
+
+
+def reference_loss(logprobs, mask, advantages, kind, max_length):
+    """The on-policy losses written from their papers: the ratio is 1, its gradient that of the logprob.
+
+    GRPO (arXiv:2402.03300 eq. 3), Dr. GRPO (arXiv:2503.20783 eq. 2), DAPO (arXiv:2503.14476 eq. 8): they differ in
+    what a token's loss is divided by.
+    """
+    ratio = (logprobs - logprobs.detach()).exp()
+    token_loss = -ratio * advantages[:, None] * mask  # (B, C)
+    if kind == "grpo":
+        return (token_loss.sum(1) / mask.sum(1)).mean()
+    if kind == "dr_grpo":
+        return token_loss.sum() / (len(mask) * max_length)
+    return token_loss.sum() / mask.sum()  # dapo, bnpo: all tokens of the batch weigh the same
+
+
+@pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "bnpo"])
+def test_loss_and_gradient_equal_the_formula(trainer, kind, monkeypatch):
+    monkeypatch.setattr(trainer, "loss_type", kind)
+    monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
+    trainer.current_gradient_accumulation_steps = 1
+    batch = trainer._generate_and_score_completions(inputs_of(trainer))
+    batch["advantages"] = torch.linspace(-1, 1, 16)
+    model = trainer.model.train()
+
+    model.zero_grad()
+    loss = trainer._compute_loss(model, batch)
+    loss.backward()
+    got = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+    model.zero_grad()
+    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
+    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
+    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+    logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
+    c = batch["completion_ids"].shape[1]
+    expected = reference_loss(
+        logprobs[:, -c:], batch["completion_mask"], batch["advantages"], kind, trainer.max_completion_length
+    )
+    expected.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-6)
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(got[name], parameter.grad, rtol=1e-3, atol=1e-6)
+    assert any(g.abs().max() > 0 for g in got.values())
+    model.zero_grad()
+
+
+def test_a_run_moves_every_adapter_weight_and_nothing_else(tmp_path):
+    trainer = make_trainer(
+        tmp_path, max_steps=3, learning_rate=1e-3, max_completion_length=96, per_device_train_batch_size=64
+    )
+    before = {n: p.detach().clone() for n, p in trainer.model.named_parameters()}
+    trainer.fit(None, [])
+    moved = {n for n, p in trainer.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved == {n for n in before if "lora_" in n}
+
+
+def test_every_completion_is_dumped_and_graded(tmp_path):
+    trainer = make_trainer(tmp_path, max_steps=2, eval_on_start=True, eval_steps=2)
+    trainer.fit(None, [])
+    folder = tmp_path / "run"
+    lines = list(read_lines(folder / ROLLOUTS))
+    assert [(x["step"], x["group"], x["sample"]) for x in lines] == [
+        (s, g, i) for s in (1, 2) for g in (0, 1) for i in range(8)
+    ]
+    for line in lines:
+        assert line["rewards"] == {"correctness": float(line["correct"])}
+        assert line["completion"].startswith("<reasoning>")
+        assert not line["prompt"].endswith("<reasoning>")
+        assert line["correct"] == (line["extracted"] == line["answer"])
+    for group in (lines[i : i + 8] for i in range(0, 32, 8)):
+        assert len({x["problem_id"] for x in group}) == 1
+        assert [x["advantage"] for x in group] == group_advantages([x["reward"] for x in group], 8, "none")
+    metrics = list(read_lines(folder / METRICS))
+    assert [m["tokens"] for m in metrics] == [
+        sum(x["tokens"] for x in lines if x["step"] == s) for s in (1, 2)
+    ]
+    evaluated = [list(read_lines(folder / "eval" / f"step_{s}.jsonl")) for s in (0, 2)]
+    asked = [[x["problem_id"] for x in e] for e in evaluated]
+    assert asked[0] == asked[1]
+    assert len(evaluated[0]) == 8
+    assert (folder / "checkpoints" / "best" / "adapter_model.safetensors").exists()
+
+
+TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds"}
+
+
+def without_times(path):
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in read_lines(path)]
+
+
+def test_a_seeded_run_repeats_itself(tmp_path):
+    for name in ("a", "b"):
+        make_trainer(tmp_path, name).fit(None, [])
+    make_trainer(tmp_path, "c", seed=4).fit(None, [])
+    first, again, other = (without_times(tmp_path / n / ROLLOUTS) for n in "abc")
+    assert first == again
+    assert first != other
+    assert without_times(tmp_path / "a" / METRICS) == without_times(tmp_path / "b" / METRICS)
+
+
+def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
+    settings = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "learning_rate": 1e-3}
+    make_trainer(tmp_path, "whole", **settings).fit(None, [])
+
+    stopped = make_trainer(tmp_path, "parts", **settings)
+    stopped.add_callback(AskToStop(stopped.interrupt, after=3))
+    stopped.fit(None, [])
+    assert [m["step"] for m in read_lines(tmp_path / "parts" / METRICS)] == [1, 2, 3]
+
+    config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", **settings, "resume": True})
+    dump = run.open_run(config, "test", {"gpu": None})
+    checkpoint = run.continue_from(dump)
+    assert checkpoint.name == "checkpoint-3"
+    resumed = make_trainer(tmp_path, "parts", **settings, resume=True)
+    resumed.fit(checkpoint, [])
+    for name in (ROLLOUTS, METRICS, "evaluations.jsonl", "eval/step_4.jsonl"):
+        assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
+
+
+class AskToStop(TrainerCallback):
+    """Ctrl-C during step `after`."""
+
+    def __init__(self, interrupt, after):
+        self.interrupt, self.after = interrupt, after
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.after - 1:
+            self.interrupt.asked = True
+
+
+def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
+    trainer = make_trainer(tmp_path, importance_correction=True)
+    batch = trainer._generate_and_score_completions(inputs_of(trainer))
+    ratio = batch["importance_sampling_ratio"]
+    assert ratio.shape == batch["completion_ids"].shape
+    assert ratio.max() <= 2.0  # truncated
+    # An engine that samples from other probabilities is corrected for: the ratio is trainer over sampler.
+    rollouts = [
+        dataclasses.replace(r, sampler_logprobs=tuple(x - 0.5 for x in r.sampler_logprobs))
+        for r in trainer._rollouts
+    ]
+    monkeypatch.setattr(trainer.engine, "generate", lambda prompts, sampling: rollouts)
+    shifted = trainer._generate_and_score_completions(inputs_of(trainer))
+    used = shifted["completion_mask"].bool()
+    expected = (ratio * 2.718281828**0.5).clamp(max=2.0)
+    torch.testing.assert_close(
+        shifted["importance_sampling_ratio"][used], expected[used], rtol=2e-2, atol=2e-2
+    )
+
+
+def test_beta_needs_no_second_model(tmp_path):
+    trainer = make_trainer(tmp_path, beta=0.05)
+    trainer.fit(None, [])
+    lines = list(read_lines(tmp_path / "run" / METRICS))
+    assert lines[0]["kl"] == pytest.approx(0.0, abs=1e-4)  # the adapter begins at zero
+    assert trainer.ref_model is None
+
+
+def test_run_json_tells_how_to_repeat_it(tmp_path):
+    make_trainer(tmp_path, learning_rate=0.5)
+    described = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert Config(**described["config"]).learning_rate == 0.5
+    assert described["versions"]["trl"]

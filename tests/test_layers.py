@@ -1,0 +1,85 @@
+"""Data flows one way: the light layers never import a model library, and no layer imports a later one."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "r1rl"
+HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate", "bitsandbytes"}
+# Layer by layer; a file may import its own layer and those above it in this list.
+LAYERS = [
+    ["errors", "records", "config", "parsing", "stats", "recipes", "console"],
+    [
+        "machine",
+        "prompts",
+        "tasks",
+        "rewards",
+        "advantages",
+        "dump",
+        "run",
+        "grade",
+        "interrupt",
+        "base_habits",
+    ],
+    ["checks", "models", "engines", "pretrain"],
+    ["evaluate", "progress", "proof", "trainers"],
+    ["summary", "inspect_command", "eval_command", "pretrain_command"],
+    ["cli"],
+]
+LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
+         "run", "grade", "checks", "summary", "inspect_command", "cli"]  # fmt: skip
+
+
+def module_files():
+    return [p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE]
+
+
+def top(path) -> str:
+    """ "engines" for r1rl/engines/vllm.py."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path, whole_file: bool) -> set[str]:
+    """Modules imported at the top of a file, or anywhere in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if whole_file else tree.body
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", module_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_file_imports_a_later_layer(path):
+    rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    name = top(path)
+    if name == "cli":  # dispatches to every command
+        return
+    own = next((rank[known] for known in rank if name == known or name.startswith(known)), None)
+    assert own is not None, f"{name} belongs to no layer: add it to LAYERS"
+    for module in imports(path, whole_file=True):
+        if module.startswith("r1rl."):
+            other = module.split(".")[1]
+            assert rank.get(other, 0) <= own, f"{name} imports {other}, a later layer"
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_light_modules_load_no_model_library(name):
+    code = f"import sys, r1rl.{name}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_only_models_imports_unsloth():
+    users = {top(p) for p in module_files() if any(m.split(".")[0] == "unsloth" for m in imports(p, True))}
+    assert users == {"models"}

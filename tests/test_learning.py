@@ -1,0 +1,111 @@
+"""Real learning, from the command line as a user types it, on the embedded model."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
+
+
+@pytest.fixture(scope="module")
+def learned(program, tmp_path_factory):
+    """A short run with a high learning rate."""
+    dumps = tmp_path_factory.mktemp("dumps")
+    done = program(
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 20, "--learning-rate", 6e-4, "--eval-count", 100,
+        "--eval-steps", 10, "--no-unsloth", "--engine", "transformers", "--dumps", dumps, "--exp-name", "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dumps / "run", done.stdout
+
+
+def test_the_reward_rises(learned):
+    metrics = list(read_lines(learned[0] / METRICS))
+    rewards = [m["reward"] for m in metrics]
+    n = 5 * 64  # completions in the first and in the last five steps
+    first, last = sum(rewards[:5]) / 5, sum(rewards[-5:]) / 5
+    error = ((first * (1 - first) + last * (1 - last)) / n) ** 0.5
+    assert last - first > 3 * error, rewards
+
+
+def test_completions_grow_longer(learned):
+    lengths = [m["mean_tokens"] for m in read_lines(learned[0] / METRICS)]
+    assert sum(lengths[-5:]) > sum(lengths[:5]), lengths
+
+
+def test_the_last_screen_says_what_was_learned(learned):
+    folder, screen = learned
+    for words in (
+        "before ",
+        "after ",
+        "95 % interval",
+        "exact McNemar",
+        "tokens a completion",
+        "main.py inspect",
+    ):
+        assert words in screen
+    for scary in ("Traceback", "Warning", "warning", "Error", "deprecated"):
+        assert scary not in screen
+    assert json.loads((folder / "summary.json").read_text())["steps"] == 20
+
+
+def test_a_fresh_process_evaluates_the_saved_adapter_to_the_same_result(learned, program):
+    folder, _ = learned
+    best = folder / "checkpoints" / "best"
+    done = program("eval", "--adapter", best, "--dumps", folder.parent, "--exp-name", "again")
+    assert done.returncode == 0, done.stdout + done.stderr
+    during = max(read_lines(folder / EVALUATIONS), key=lambda e: e["accuracy"])
+    again = next(read_lines(folder.parent / "again" / EVALUATIONS))
+    assert (again["correct"], again["problems"]) == (during["correct"], during["problems"])
+    lines = [
+        list(read_lines(p))
+        for p in (
+            folder / "eval" / f"step_{during['step']}.jsonl",
+            folder.parent / "again" / "eval" / "step_0.jsonl",
+        )
+    ]
+    assert [x["completion"] for x in lines[0]] == [x["completion"] for x in lines[1]]
+
+
+def test_several_samples_give_pass_and_majority(program, learned):
+    done = program(
+        "eval", "--recipe", "tiny", "--add-reasoning-prefix", "--no-unsloth", "--engine", "transformers",
+        "--eval-count", 20, "--eval-samples", 4, "--eval-temperature", 1.0, "--dumps", learned[0].parent,
+        "--exp-name", "sampled",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 problems, 4 samples each: pass@1" in done.stdout
+    line = next(read_lines(learned[0].parent / "sampled" / EVALUATIONS))
+    assert line["pass@1"]["value"] <= line["pass@4"]["value"]
+    assert line["maj@4"]["low"] <= line["maj@4"]["value"] <= line["maj@4"]["high"]
+
+
+def test_ctrl_c_saves_reports_and_resumes(program, tmp_path):
+    arguments = ["--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", "3", "--eval-count", "8", "--no-unsloth",
+                 "--engine", "transformers", "--dumps", str(tmp_path), "--exp-name", "run",
+                 "--per-device-train-batch-size", "16"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not list(read_lines(tmp_path / "run" / ROLLOUTS)):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    screen = process.communicate(timeout=300)[0]
+    assert process.returncode == 130, screen
+    assert "--resume" in screen
+    done = [m["step"] for m in read_lines(tmp_path / "run" / METRICS)]
+    assert (tmp_path / "run" / "checkpoints" / f"checkpoint-{done[-1]}").is_dir()
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+    again = program(*arguments, "--resume")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [m["step"] for m in read_lines(tmp_path / "run" / METRICS)] == [1, 2, 3]
+    assert [x["step"] for x in read_lines(tmp_path / "run" / ROLLOUTS)] == [1] * 16 + [2] * 16 + [3] * 16
+    assert (tmp_path / "run" / "summary.json").exists()

@@ -1,0 +1,102 @@
+"""The last screen and `inspect`, on a dump made by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from r1rl.dump import METRICS, ROLLOUTS, Dump
+from r1rl.summary import learned, numbers, paired_test
+
+
+def step_line(step, reward):
+    return {
+        "schema_version": 1, "step": step, "completions": 4, "reward": reward, "accuracy": reward, "tokens": 40,
+        "mean_tokens": 10.0, "truncated": 0.0, "groups": 1, "groups_without_signal": int(reward in (0, 1)),
+        "tokens_per_second": 20.0, "seconds": 2.0 * step, "dollars": None,
+    }  # fmt: skip
+
+
+def completion(step, problem, correct, split="eval", text="<reasoning>\n2 + 2 = 4\n</reasoning>"):
+    return {
+        "schema_version": 1, "step": step, "split": split, "problem_id": problem, "level": None, "group": 0,
+        "sample": 0, "prompt": "Do.\nQuestion: 2 + 2?\n", "completion": text, "tokens": 10, "finish": "stop",
+        "extracted": "4", "answer": "4", "correct": correct, "reward": float(correct), "advantage": None,
+    }  # fmt: skip
+
+
+def evaluation(step, correct, n):
+    return {"step": step, "problems": n, "samples": 1, "correct": correct, "accuracy": correct / n,
+            "mean_tokens": 10.0 + step, "seconds": 1.0}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    """10 problems: 2 right before; after, one of those lost and 7 gained."""
+    dump = Dump(tmp_path)
+    dump.append(METRICS, [step_line(1, 0.0), step_line(2, 0.5)])
+    dump.append(ROLLOUTS, [completion(1, "train/3", True, "train", "To VERIFY, 2 + 2 = 4. \x1b[31m[bold]")])
+    dump.evaluation(0, [completion(0, f"test/{i}", i < 2) for i in range(10)], evaluation(0, 2, 10))
+    dump.evaluation(2, [completion(2, f"test/{i}", i != 1) for i in range(10)],
+                    evaluation(2, 9, 10))  # fmt: skip
+    config = {"model_name": "tiny", "dataset_name": "word-problems", "seed": 1}
+    machine = {"gpu": None, "cores": 2}
+    run = {"recipe": "tiny", "config": config, "machine": machine, "started": "now"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    return tmp_path
+
+
+def test_numbers(run):
+    found = numbers(run)
+    assert (found["steps"], found["completions"], found["tokens"]) == (2, 8, 80)
+    assert (found["groups"], found["groups_without_signal"]) == (2, 1)
+
+
+def test_before_and_after_with_a_paired_test(run):
+    text = "\n".join(learned(run))
+    assert "before   2 / 10, 20.0 %, 95 % interval" in text
+    assert "after    9 / 10, 90.0 %, 95 % interval" in text
+    # 8 gained, 1 lost of 9 that changed: p = 2 * (1 + 9) / 2^9
+    assert "+70.0% on the same 10 problems: 8 gained, 1 lost; significant (p = 0.039, exact McNemar)" in text
+    assert "length   10 -> 12 tokens" in text
+
+
+def test_no_difference_is_called_so(run):
+    line = evaluation(0, 2, 10)
+    assert "not significant (p = 1" in paired_test(run, line, line)
+
+
+def test_inspect_prints_the_table(run, program):
+    done = program("inspect", run)
+    assert done.returncode == 0
+    assert "2 / 10, 20.0 %" in done.stdout
+    assert "8 gained, 1 lost" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (("--split", "train"), 1),
+        (("--step", "2", "--wrong"), 1),
+        (("--step", "0", "--correct"), 2),
+        (("--step", "1:"), 11),
+        (("--problem", "test/4"), 2),
+        (("--contains", "to verify"), 1),
+        (("--contains", "to verify", "--wrong"), 0),
+    ],
+)
+def test_inspect_filters(run, program, filters, count):
+    assert f"of {count} completions that fit" in program("inspect", run, *filters, "-n", 1).stdout
+
+
+def test_inspect_shows_text_as_text(run, program):
+    shown = program("inspect", run, "--split", "train").stdout
+    assert "[bold]" in shown  # no markup
+    assert "\x1b" not in shown  # no terminal escape
+    assert "\\x1b[31m" in shown
+
+
+def test_inspect_wrong_range(run, program):
+    done = program("inspect", run, "--step", "a:b")
+    assert (done.returncode, "--step 'a:b' is no step and no range" in done.stderr) == (2, True)

@@ -1,0 +1,198 @@
+"""Every wrong input gives one clear message and exit code 2, before any model library is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+HEAVY = ("torch", "transformers", "trl", "peft", "unsloth", "vllm", "datasets")
+# Runs main.py and tells on its last line which heavy libraries it had imported when it stopped.
+PROBE = f"""
+import runpy, sys
+sys.argv[0] = "main.py"
+try:
+    runpy.run_path({str(ROOT / "main.py")!r}, run_name="__main__")
+except SystemExit as end:
+    code = end.code
+print("CODE", code)
+print("HEAVY", [m for m in {HEAVY!r} if m in sys.modules])
+"""
+
+
+@pytest.fixture
+def wrong(tmp_path):
+    """Runs the program with arguments that are wrong; returns its message."""
+
+    def run(*arguments: object, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE, *map(str, arguments)],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "HF_HOME": str(tmp_path / "hub"),
+                "HF_HUB_OFFLINE": "1",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr + done.stdout
+        assert "CODE 2" in done.stdout, done.stdout + done.stderr
+        if not has_driver():
+            assert "HEAVY []" in done.stdout
+        message = done.stderr.strip()
+        assert message.startswith("error: ")
+        assert len(message.splitlines()) == 1
+        return message
+
+    return run
+
+
+def has_driver() -> bool:
+    """With a CUDA driver torch is asked for the free memory, without one it is not imported."""
+    from r1rl.machine import has_driver
+
+    return has_driver()
+
+
+def write_data(folder, train, test='{"question": "1 + 1?", "answer": "#### 2"}\n'):
+    folder.mkdir(exist_ok=True)
+    (folder / "train.jsonl").write_text(train)
+    (folder / "test.jsonl").write_text(test)
+    return folder
+
+
+TINY = ("--recipe", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("--recipe", "tiney"), ("unknown recipe 'tiney'", "did you mean 'tiny'")),
+        (("--dataset-name", "gsm8"), ("unknown --dataset-name 'gsm8'", "did you mean 'gsm8k'")),
+        (("--reward", "correctnes"), ("unknown --reward 'correctnes'", "did you mean 'correctness'")),
+        (("--engine", "vlllm"), ("unknown --engine 'vlllm'", "did you mean 'vllm'")),
+        (("--loss-type", "drgrpo"), ("unknown --loss-type 'drgrpo'", "did you mean 'dr_grpo'")),
+        (("--report-to", "wandbb"), ("unknown --report-to 'wandbb'", "did you mean 'wandb'")),
+        (("--lerning-rate", "1e-5"), ("unknown argument '--lerning-rate'", "did you mean --learning-rate")),
+        (("--max-steps", "many"), ("--max-steps", "invalid int value: 'many'")),
+        (("insepct",), ("unknown command 'insepct'", "did you mean 'inspect'")),
+        (("-tbs", "12"), ("--per-device-train-batch-size 12", "8 and 16")),
+        (
+            ("-mclen", "1000"),
+            ("--max-seq-length 1024", "--max-seq-length 1256", "--max-completion-length 768"),
+        ),
+        ((*TINY, "--model-name", "./nowhere"), ("--model-name './nowhere' is no folder", "config.json")),
+        ((*TINY, "--model-name", "tinny"), ("'tinny' is no folder and no hub name", "did you mean 'tiny'")),
+        ((*TINY, "--dataset-path", "nodata"), ("--dataset-path 'nodata' is not a folder", "train.jsonl")),
+        ((*TINY, "--is-chat"), ("--is-chat", "no chat template", "Leave --is-chat out")),
+        ((*TINY, "--resume", "--exp-name", "never"), ("there is no run in dumps/never", "check --exp-name")),
+        ((*TINY, "--dumps", "/dev/null/x"), ("--dumps '/dev/null/x' cannot be written", "another folder")),
+        ((*TINY, "--report-to", "trackio"), ("--report-to trackio", "pip install trackio")),
+        (("inspect", "dumps/none"), ("dumps/none is no run",)),
+        (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
+        (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
+    ],
+)
+def test_wrong_flags(wrong, arguments, parts):
+    message = wrong(*arguments)
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("train", "parts"),
+    [
+        (None, ("train.jsonl is missing", "the folder has no .jsonl file")),
+        ("", ("train.jsonl is empty",)),
+        ('{"question": "a", "answer": "#### 1"}\n{"question"\n', ("train.jsonl, line 2 is not JSON",)),
+        ('["a"]\n', ("line 1 is a list",)),
+        (
+            '{"question": "a", "solution": "#### 1"}\n',
+            ('no text column "answer"', "it has question, solution"),
+        ),
+        ('{"question": "a", "answer": "#### one"}\n', ("train.jsonl, line 1", "one")),
+        ('{"question": "a", "answer": ""}\n', ("train.jsonl, line 1",)),
+    ],
+)
+def test_wrong_data(wrong, tmp_path, train, parts):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if train is not None:
+        write_data(folder, train)
+    message = wrong(*TINY, "--dataset-path", folder)
+    for part in parts:
+        assert part in message
+    assert not (tmp_path / "dumps").exists()  # a refused run leaves nothing behind
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has a CUDA driver")
+def test_the_default_recipe_without_a_gpu(wrong):
+    message = wrong("--add-reasoning-prefix")
+    assert "needs a CUDA GPU" in message
+    assert "GiB of memory free" in message
+    assert "--recipe tiny" in message
+
+
+def test_a_hub_that_does_not_answer(wrong):
+    with socket.socket() as closed:  # a port that nobody listens on
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    message = wrong(
+        *TINY, "--dataset-name", "gsm8k", HF_HUB_OFFLINE="0", HF_ENDPOINT=endpoint, HTTPS_PROXY=""
+    )
+    assert f"the hub at {endpoint} cannot be reached" in message
+    assert "openai/gsm8k" in message
+    assert "--dataset-path DIR" in message
+
+
+def existing_run(tmp_path, **changes):
+    """A run.json as the program writes it."""
+    import dataclasses
+
+    from r1rl.config import Config
+    from r1rl.recipes import overrides
+
+    config = dataclasses.asdict(Config(**overrides("tiny"), exp_name="old")) | changes
+    folder = tmp_path / "dumps" / "old"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"config": config}))
+    return folder
+
+
+def test_a_name_in_use_with_other_settings(wrong, tmp_path):
+    folder = existing_run(tmp_path, learning_rate=0.25)
+    for resume in ((), ("--resume",)):
+        message = wrong(*TINY, "--exp-name", "old", *resume)
+        assert (
+            "--exp-name 'old' exists with other settings: --learning-rate was 0.25 and is 0.0003" in message
+        )
+    assert [p.name for p in folder.iterdir()] == ["run.json"]
+
+
+def test_a_name_in_use_with_the_same_settings(wrong, tmp_path):
+    existing_run(tmp_path)
+    assert "add --resume to continue it, or choose another --exp-name" in wrong(*TINY, "--exp-name", "old")
+
+
+def test_too_little_room(tmp_path, monkeypatch):
+    import collections
+    import shutil
+
+    from r1rl import run
+    from r1rl.config import Config
+    from r1rl.errors import UserError
+
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 2**20))
+    with pytest.raises(UserError, match="has 1 MiB free, a run needs at least 200 MiB"):
+        run.check_folder(Config(exp_name="a", dumps=str(tmp_path / "dumps")))
+    assert not (tmp_path / "dumps").exists()
