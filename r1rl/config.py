@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
+from r1rl.puzzle_flags import ROLE_REWARDS, check_knights_knaves, check_stages, stage_count
 
 DATASETS = ("gsm8k", "word-problems", "knights_knaves")
 ENGINES = ("auto", "vllm", "transformers")
@@ -17,12 +18,12 @@ ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
-REWARDS = ("correctness", "logic-rl", "strict", "answer-only")
-ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
-FEWEST_PEOPLE, MOST_PEOPLE = 2, 8
-DEFAULT_PEOPLE = "3"
-TINY_MODEL = "tiny"  # the base model that ships in the package
-TINY_PATH = Path(__file__).parent / "tiny_base"
+REWARDS = ("correctness", *ROLE_REWARDS)
+TINY_MODEL, TINY_KK_MODEL = "tiny", "tiny-kk"  # base models that ship in the package
+TINY_MODELS = {
+    TINY_MODEL: Path(__file__).parent / "tiny_base",
+    TINY_KK_MODEL: Path(__file__).parent / "tiny_kk",
+}
 
 
 def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
@@ -47,6 +48,10 @@ class Config:
     dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
     dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on; instead of the hub or the generator", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
+    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
+    steps_per_stage: int | None = flag(None, "optimizer steps of a stage; the run's --max-steps follows from it", "task")
+    advance_at: float | None = flag(None, "share of right completions in the last --advance-window groups at which a stage ends by itself", "task")
+    advance_window: int = flag(32, "groups that --advance-at looks back on", "task")
     claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
     not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
@@ -55,7 +60,7 @@ class Config:
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
-    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' is the one in the package", "model", "-m")
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' and 'tiny-kk' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model")
     lora_rank: int = flag(64, "rank and alpha of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
@@ -97,6 +102,8 @@ class Config:
 
     def __post_init__(self):
         validate(self)
+        if self.steps_per_stage is not None:  # the run is as long as its stages together
+            object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
 
     @property
     def generation_batch_size(self) -> int:
@@ -157,6 +164,7 @@ def validate(config: Config) -> None:
         check_range(config, *rule)
     check_groups(config)
     check_knights_knaves(config)
+    check_stages(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -209,7 +217,16 @@ RULES = (
     ("top_p", 0, 1, False, "it is a probability"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
-    ("claim_depth", 1, 3, True, "claims about one person alone fit two solutions or none, deeper ones cannot be read"),
+    ("steps_per_stage", 1, None, True, ""),
+    ("advance_at", 0, 1, False, "it is a share of completions"),
+    ("advance_window", 1, None, True, ""),
+    (
+        "claim_depth",
+        1,
+        3,
+        True,
+        "claims about one person alone fit two solutions or none, deeper ones cannot be read",
+    ),
     ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
 )
 
@@ -219,6 +236,8 @@ def check_range(
 ) -> None:
     """One row of RULES. Raises UserError."""
     value = getattr(config, name)
+    if value is None:  # a flag that was left out
+        return
     inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
     if inside:  # NaN is never inside
         return
@@ -242,38 +261,3 @@ def check_groups(config: Config) -> None:
         f"divide: a group would be torn. The nearest batch sizes that work: "
         f"{' and '.join(str(n) for n in below + above)}."
     )
-
-
-def check_knights_knaves(config: Config) -> None:
-    """Its flags and rewards go with its puzzles, and others do not. Raises UserError."""
-    if config.dataset_name == "knights_knaves":
-        if config.answer_format not in ("tag", "auto"):
-            raise UserError(
-                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
-                "is everybody's role: leave it out."
-            )
-        read_people("--people", config.people or DEFAULT_PEOPLE)
-        return
-    if config.reward in ROLE_REWARDS:
-        raise UserError(
-            f"--reward {config.reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
-            "--dataset-name knights_knaves, or use --reward correctness."
-        )
-    if config.people is not None:
-        raise UserError(
-            f"--people {config.people} means puzzles, and --dataset-name {config.dataset_name} has none: add "
-            "--dataset-name knights_knaves, or leave it out."
-        )
-
-
-def read_people(option: str, text: str) -> tuple[int, ...]:
-    """The numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
-    parts = [part.strip() for part in text.split(",")]
-    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
-    fits = len(numbers) == len(parts) == len(set(numbers))
-    if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
-        raise UserError(
-            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE} with commas between "
-            "them, because there are puzzles for so many people: for example 3 or 2,3,4."
-        )
-    return tuple(numbers)
