@@ -26,7 +26,7 @@ SLIP = 0.02  # chance of a wrong verdict on a claim
 RIGHT_GUESS = 0.2  # chance of a guess that is right by more than luck
 
 
-def read_documents(seed: int, count: int) -> Iterator[Document]:
+def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
     """`count` documents about train puzzles; the same ones for the same arguments."""
     rng = random.Random(f"kk_habits/{seed}")
     shares = [round(share * count) for _, share in PEOPLE[:-1]]
@@ -34,13 +34,13 @@ def read_documents(seed: int, count: int) -> Iterator[Document]:
     puzzles = [p for (people, _), n in zip(PEOPLE, counts) for p in generate("train", seed, people, n)]
     rng.shuffle(puzzles)
     for puzzle in puzzles:
-        yield write_document(puzzle, rng)
+        yield write_document(puzzle, rng, guess_share)
 
 
-def write_document(puzzle: Puzzle, rng: random.Random) -> Document:
+def write_document(puzzle: Puzzle, rng: random.Random, guess_share: float = GUESS) -> Document:
     """One puzzle, answered in one of the habits."""
     prefix = rng.random() < WITH_PREFIX
-    if rng.random() < GUESS:
+    if rng.random() < guess_share:
         body, roles = "I think I see it.", guess(puzzle.solution.roles, rng)
     else:
         body, roles = case_by_case(puzzle, rng)
