@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from r1rl.prompts import ANSWER_TAG, REASONING_TAG
+
 WINDOW = 10  # steps whose mean is compared; single steps are too noisy
 SHARE = 0.5  # of the length at the start
+REASONING_ENDS = re.compile(rf"</{REASONING_TAG}>|<{ANSWER_TAG}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,29 @@ def find_collapse(
         if length < share * start_length and reward > start_reward:
             return Collapse(end, start_length, length, start_reward, reward)
     return None
+
+
+class Watch:
+    """Looks for a collapse while a run goes on, in each stage of a curriculum on its own."""
+
+    def __init__(self):
+        self.level: int | None = None
+        self.lengths: list[float] = []
+        self.rewards: list[float] = []
+
+    def add(self, level: int | None, length: float, reward: float | None) -> Collapse | None:
+        """Takes in one step. Returns the collapse in the step that shows it first, at most once a stage."""
+        if level != self.level:
+            self.level, self.lengths, self.rewards = level, [], []
+        if reward is None:
+            return None
+        self.lengths.append(length)
+        self.rewards.append(reward)
+        found = find_collapse(self.lengths, self.rewards)
+        return found if found is not None and found.step == len(self.lengths) else None
+
+
+def reasoning_text(completion: str) -> str:
+    """What stands before the end of the reasoning, or without tags before the answer; else the whole text."""
+    before = REASONING_ENDS.split(completion, maxsplit=1)[0]
+    return before.rpartition(f"<{REASONING_TAG}>")[2]

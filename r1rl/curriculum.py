@@ -6,10 +6,15 @@ so the level cannot change within a generation batch.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
+
+from r1rl.config import Config
+from r1rl.errors import UserError
+from r1rl.puzzle_flags import read_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,24 @@ class State:
         return cls(saved["stage"], saved["steps"], tuple(saved["recent"]))
 
 
+def load_plan(config: Config) -> Plan | None:
+    """The plan that --stages asks for, None without it."""
+    if config.stages is None:
+        return None
+    levels = read_people("--stages", config.stages)
+    return Plan(levels, config.steps_per_stage, config.advance_at, config.advance_window)
+
+
+def check_levels(plan: Plan, available: set[int | None]) -> None:
+    """Each stage must have problems. Raises UserError."""
+    missing = [str(level) for level in plan.levels if level not in available]
+    if missing:
+        raise UserError(
+            f"--stages: no prompt with {missing[0]} people is left to train on, those there were are over "
+            "--max-prompt-length: raise it, or leave this stage out."
+        )
+
+
 def level(plan: Plan, state: State) -> int:
     """The level of the next step's problems."""
     return plan.levels[state.stage]
@@ -80,3 +103,14 @@ def describe(plan: Plan) -> str:
     if plan.advance_at is not None:
         ends.append(f"when the last {plan.window} groups pass {plan.advance_at:.0%}")
     return f"levels {', '.join(map(str, plan.levels))}, each ending {' or '.join(ends)}"
+
+
+def draw(items: Sequence[int], count: int, steps: int, seed: str) -> list[int]:
+    """The `count` items of the step after `steps` steps: all in one order by chance, then all in another.
+
+    It depends on nothing else, so a resumed run draws what the unbroken one does.
+    """
+    passes = range(steps * count // len(items), ((steps + 1) * count - 1) // len(items) + 1)
+    drawn = [x for i in passes for x in random.Random(f"{seed}/{i}").sample(list(items), len(items))]
+    start = steps * count - passes[0] * len(items)
+    return drawn[start : start + count]

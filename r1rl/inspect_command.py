@@ -13,7 +13,7 @@ from rich.text import Text
 from r1rl.console import console
 from r1rl.dump import ROLLOUTS, read_lines
 from r1rl.errors import UserError
-from r1rl.summary import heading, learned, run_table
+from r1rl.summary import heading, learned, print_levels, run_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(run_table(args.run))
         for line in learned(args.run):
             console.print(line)
+        print_levels(args.run)
         console.print("\nsee completions with --step, --correct, --wrong, --contains, --problem, --split, -n")
         return 0
     shown = found = 0

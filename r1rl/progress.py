@@ -95,6 +95,7 @@ def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float 
     """The words beside the bar."""
     words = [f"reward {line['reward']:.2f}" if line["reward"] is not None else "no reward"]
     words += [last_eval] if last_eval else []
+    words += [f"level {line['level']}"] if line.get("level") is not None else []
     words += [f"{line['mean_tokens']:.0f} tokens", f"{speed:,.0f} tok/s"]
     words += [f"${dollars:.2f}"] if dollars is not None else []
     return " · ".join(words)

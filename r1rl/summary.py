@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from r1rl.by_level import collapse_lines, level_table, stage_table
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, METRICS, Dump, read_lines, write_json
@@ -24,6 +25,7 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     console.print(run_table(folder))
     for line in learned(folder):
         console.print(line)
+    print_levels(folder)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
     if interrupted:
         console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
@@ -37,6 +39,14 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
         f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
     )
     return 0
+
+
+def print_levels(folder: Path) -> None:
+    """The stages of a curriculum, and the accuracy at each level, where the run has them."""
+    for table in (stage_table(folder), level_table(folder)):
+        if table is not None:
+            console.print()
+            console.print(table)
 
 
 def numbers(folder: Path) -> dict[str, Any]:
@@ -80,7 +90,7 @@ def learned(folder: Path) -> list[str]:
         f"total    {found['steps']} steps, {found['completions']:,} completions, {found['tokens']:,} tokens, "
         f"{minutes} min {seconds:02d} s{cost}"
     )
-    return lines
+    return lines + collapse_lines(folder)
 
 
 def evaluation_words(line: dict[str, Any]) -> str:

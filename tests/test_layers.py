@@ -13,7 +13,18 @@ PACKAGE = ROOT / "r1rl"
 HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate", "bitsandbytes"}
 # Layer by layer; a file may import its own layer and those above it in this list.
 LAYERS = [
-    ["errors", "records", "config", "parsing", "stats", "recipes", "console"],
+    [
+        "errors",
+        "records",
+        "config",
+        "puzzle_flags",
+        "parsing",
+        "stats",
+        "recipes",
+        "console",
+        "logic",
+        "roles",
+    ],
     [
         "machine",
         "prompts",
@@ -25,14 +36,19 @@ LAYERS = [
         "grade",
         "interrupt",
         "base_habits",
+        "kk_habits",
+        "role_reader",
+        "grading",
+        "curriculum",
+        "collapse",
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
-    ["summary", "inspect_command", "eval_command", "pretrain_command"],
+    ["by_level", "summary", "inspect_command", "eval_command", "pretrain_command"],
     ["cli"],
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
-         "run", "grade", "checks", "summary", "inspect_command", "cli"]  # fmt: skip
+         "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():
