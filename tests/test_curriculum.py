@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from r1rl.collapse import find_collapse
-from r1rl.curriculum import Plan, State, after_step, describe, level
+from r1rl.collapse import Watch, find_collapse, reasoning_text
+from r1rl.curriculum import Plan, State, after_step, describe, draw, level
 
 
 def levels(plan: Plan, rates: list[list[float]], state: State | None = None) -> list[int]:
@@ -96,6 +96,18 @@ def test_descriptions():
     assert describe(both).endswith("after 50 steps or when the last 16 groups pass 80%")
 
 
+def test_draws_go_through_all_items_before_one_comes_again():
+    drawn = [x for step in range(14) for x in draw(range(7), 3, step, "seed")]
+    assert all(sorted(drawn[i : i + 7]) == list(range(7)) for i in range(0, 42, 7))
+    assert drawn[:7] != drawn[7:14]
+    assert draw(range(7), 3, 5, "seed") == drawn[15:18]  # a step needs no others before it
+    assert [x for step in range(14) for x in draw(range(7), 3, step, "other")] != drawn
+
+
+def test_more_than_there_are_come_again():
+    assert sorted(draw([4, 5], 5, 0, "seed")) in ([4, 4, 4, 5, 5], [4, 4, 5, 5, 5])
+
+
 # ---- collapse
 
 
@@ -148,3 +160,36 @@ def test_the_first_alarm_stays_the_first():
 def test_lengths_and_rewards_belong_together():
     with pytest.raises(ValueError, match="1 lengths and 2 rewards"):
         find_collapse([1.0], [1.0, 2.0])
+
+
+def test_the_watch_says_it_once_a_stage():
+    watch = Watch()
+    short, long = [(10.0, 1.0)] * 25, [(100.0, 0.0)] * 10
+    seen = [watch.add(level, *step) is not None for level in (2, 3) for step in long + short]
+    assert [i for i, found in enumerate(seen) if found] == [19, 54]  # the step that fills the second window
+    other = Watch()
+    assert not any(
+        other.add(level, *step) for level, step in [*((2, s) for s in long), *((3, s) for s in short)]
+    )
+
+
+def test_steps_without_reward_are_left_out():
+    watch = Watch()
+    assert watch.add(None, 50.0, None) is None
+    assert watch.lengths == []
+
+
+@pytest.mark.parametrize(
+    ("completion", "reasoning"),
+    [
+        ("<reasoning>\nabc\n</reasoning>\n<answer>x</answer>", "\nabc\n"),
+        ("\n<reasoning>abc", "abc"),
+        ("<reasoning></reasoning><answer>x</answer>", ""),
+        ("first this <answer>x</answer>", "first this "),
+        ("no tags at all", "no tags at all"),
+        ("\n<reasoning>", ""),
+        ("", ""),
+    ],
+)
+def test_what_counts_as_reasoning(completion, reasoning):
+    assert reasoning_text(completion) == reasoning

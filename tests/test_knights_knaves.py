@@ -19,7 +19,7 @@ from r1rl.logic import fingerprint, parse_claims, solve, truth_table
 from r1rl.records import Problem
 from r1rl.role_reader import read_roles
 from r1rl.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, write_solution
-from r1rl.tasks import load_task
+from r1rl.tasks import evaluation_subset, load_task
 from r1rl.tasks.knights_knaves import KnightsKnaves, generate
 from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
 
@@ -583,3 +583,22 @@ def test_going_case_by_case_is_right_more_often_than_a_guess():
         right["Try " in document.completion].append(result.correct)
     cases, guesses = (sum(right[key]) / len(right[key]) for key in (True, False))
     assert cases > 0.85 and 0.2 < guesses < 0.5
+
+
+# ---- evaluation
+
+
+def test_the_evaluation_asks_each_number_of_people_equally_often():
+    problems = KnightsKnaves(1, test_count=20).load("test")
+    chosen = evaluation_subset(problems, 37, seed=5)
+    assert [sum(p.level == n for p in chosen) for n in range(2, 9)] == [6, 6, 5, 5, 5, 5, 5]
+    assert len({p.id for p in chosen}) == 37
+    assert evaluation_subset(problems, 37, seed=5) == chosen
+    assert evaluation_subset(problems, 37, seed=6) != chosen
+    assert evaluation_subset(problems, 0, seed=5) == evaluation_subset(problems, 140, seed=5) == problems
+
+
+def test_levels_of_few_problems_give_way_to_the_others():
+    problems = KnightsKnaves(1, test_count=4).load("test")[3:]  # one with 2 people, four of each other number
+    chosen = evaluation_subset(problems, 20, seed=5)
+    assert [sum(p.level == n for p in chosen) for n in range(2, 9)] == [1, 4, 3, 3, 3, 3, 3]
