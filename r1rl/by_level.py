@@ -11,7 +11,7 @@ from rich.table import Table
 
 from r1rl.collapse import WINDOW
 from r1rl.dump import EVALUATIONS, METRICS, read_lines
-from r1rl.stats import bootstrap_interval, format_accuracy
+from r1rl.stats import bootstrap_interval, format_accuracy, mcnemar_exact
 
 LEVEL_NAMES = {"knights_knaves": "people", "word-problems": "steps"}  # what a task's level counts
 
@@ -68,18 +68,29 @@ def level_table(folder: Path) -> Table | None:
     table.add_column(LEVEL_NAMES.get(task, "level"), justify="right")
     for step in steps:
         table.add_column(f"step {step}")
+    table.add_column("gained, lost" if len(steps) == 2 else "")
     for level in sorted(found[0]):
-        table.add_row(str(level), *(accuracy_words(verdicts[level]) for verdicts in found))
+        words = [accuracy_words(list(verdicts[level].values())) for verdicts in found]
+        table.add_row(str(level), *words, paired_words(*(v[level] for v in found)) if len(steps) == 2 else "")
     return table
 
 
-def verdicts_by_level(folder: Path, step: int) -> dict[int, list[list[bool]]]:
-    """For each level the verdicts on the completions of each of its problems."""
+def paired_words(before: dict[str, list[bool]], after: dict[str, list[bool]]) -> str:
+    """Exact McNemar test over the problems of both evaluations; nothing where there are several completions each."""
+    if any(len(verdicts) != 1 for verdicts in [*before.values(), *after.values()]):
+        return ""
+    pairs = [(before[i][0], after[i][0]) for i in before if i in after]
+    p = mcnemar_exact([b for b, _ in pairs], [a for _, a in pairs])
+    return f"{sum(a > b for b, a in pairs)}, {sum(a < b for b, a in pairs)} (p = {p:.2g})"
+
+
+def verdicts_by_level(folder: Path, step: int) -> dict[int, dict[str, list[bool]]]:
+    """For each level and problem the verdicts on its completions."""
     found: dict[int, dict[str, list[bool]]] = {}
     for line in read_lines(folder / "eval" / f"step_{step}.jsonl"):
         if line["level"] is not None:
             found.setdefault(line["level"], {}).setdefault(line["problem_id"], []).append(line["correct"])
-    return {level: list(problems.values()) for level, problems in found.items()}
+    return found
 
 
 def accuracy_words(problems: list[list[bool]]) -> str:

@@ -22,7 +22,6 @@ from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.word_problems import WordProblems, generate, generate_worked
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
-VOCABULARY = 640
 CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
 LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few kernels
 EVALUATED = 200  # held-out problems for the accuracy at the end
@@ -39,6 +38,7 @@ class Reading:
     guess_share: float
     head: str  # what every prompt begins with
     held_out: Callable[[int, int], list[Problem]]  # (seed, count)
+    vocabulary: int  # tokens
     answer_tokens: int  # that the longest answer takes
 
 
@@ -161,7 +161,7 @@ def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=reading.vocabulary,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -216,9 +216,11 @@ def held_out_puzzles(seed: int, count: int) -> list[Problem]:
 # By the task that --task names.
 READINGS = {
     WordProblems.name: Reading(
-        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 128
+        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 640, 128
     ),
-    KnightsKnaves.name: Reading(kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 256),
+    KnightsKnaves.name: Reading(  # a vocabulary in which each name is one token, easy to copy
+        kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 832, 256
+    ),
 }
 
 
