@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from r1rl.dump import completion_line
     from r1rl.evaluate import evaluate
     from r1rl.rewards import load_rewards
+    from r1rl.summary import print_levels
 
     here = machine.look()
     checks.check_surroundings(config, here)
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(
         f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion"
     )
+    print_levels(dump.folder)
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0
