@@ -17,7 +17,7 @@ from r1rl.prompts import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG, plain_prom
 from r1rl.roles import Solution, write_solution
 from r1rl.tasks.knights_knaves import Puzzle, generate
 
-PEOPLE = ((2, 0.7), (3, 0.3))  # number of people, and share of the documents
+PEOPLE = ((2, 0.8), (3, 0.2))  # number of people, and share of the documents
 WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
 GUESS = 0.62  # share of completions that answer at once; the others go case by case
 NO_TAGS = 0.1  # share of completions without any tag

@@ -39,6 +39,7 @@ class Reading:
     head: str  # what every prompt begins with
     held_out: Callable[[int, int], list[Problem]]  # (seed, count)
     vocabulary: int  # tokens
+    batch_size: int  # documents
     answer_tokens: int  # that the longest answer takes
 
 
@@ -81,7 +82,7 @@ def pretrain(
     output: Path,
     seed: int = 0,
     steps: int = 2400,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     learning_rate: float = 3e-3,
     report: Callable[[Progress], None] | None = None,
     task: str = WordProblems.name,
@@ -104,7 +105,7 @@ def pretrain(
     ]
     started, tokens = time.monotonic(), 0
     head = shared_head(tokenizer, reading.head).to(device)
-    drawn = batches(tokenizer, reading, head, seed, steps, batch_size)
+    drawn = batches(tokenizer, reading, head, seed, steps, batch_size or reading.batch_size)
     for step, (ids, labels) in enumerate(drawn, start=1):
         with torch.autocast(device, torch.bfloat16):
             loss = loss_after(model, head, ids.to(device), labels.to(device))
@@ -216,10 +217,10 @@ def held_out_puzzles(seed: int, count: int) -> list[Problem]:
 # By the task that --task names.
 READINGS = {
     WordProblems.name: Reading(
-        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 640, 128
+        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 640, 32, 128
     ),
     KnightsKnaves.name: Reading(  # a vocabulary in which each name is one token, easy to copy
-        kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 832, 256
+        kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 832, 16, 256
     ),
 }
 

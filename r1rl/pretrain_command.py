@@ -7,14 +7,17 @@ from pathlib import Path
 
 from r1rl.errors import UserError
 
-FOLDERS = {"word-problems": "tiny_base", "knights_knaves": "tiny_kk"}  # by task, as in the package
+MADE = {  # by task: folder and steps of the model in the package
+    "word-problems": ("tiny_base", 2400),
+    "knights_knaves": ("tiny_kk", 1100),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments; the defaults made the models in the package."""
     parser.add_argument(
         "--task",
-        choices=tuple(FOLDERS),
+        choices=tuple(MADE),
         default="word-problems",
         help="what it learns to read (default: word-problems)",
     )
@@ -22,19 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, help="new folder (default: tiny_base, or tiny_kk for knights_knaves)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
-    parser.add_argument("--steps", type=int, default=2400, help="optimizer steps (default: 2400)")
+    parser.add_argument(
+        "--steps", type=int, help="optimizer steps (default: 2400, or 1100 for knights_knaves)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains and saves; then train on it with --recipe tiny (or kk-tiny) --model-name DIR."""
-    output = args.output or Path(FOLDERS[args.task])
+    folder, steps = MADE[args.task]
+    output, steps = args.output or Path(folder), steps if args.steps is None else args.steps
     if output.exists() and any(output.iterdir()):
         raise UserError(f"--output {str(output)!r} is not empty: choose a new folder, nothing was changed.")
-    if args.steps < 1:
-        raise UserError(f"--steps {args.steps} must be at least 1.")
+    if steps < 1:
+        raise UserError(f"--steps {steps} must be at least 1.")
     from r1rl.machine import keep_memory
     from r1rl.pretrain import pretrain_tiny
 
     keep_memory()
-    pretrain_tiny(output, args.seed, args.steps, args.task)
+    pretrain_tiny(output, args.seed, steps, args.task)
     return 0

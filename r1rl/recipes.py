@@ -73,7 +73,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "max_seq_length": 2048,
         "per_device_train_batch_size": 64,
         "num_generations": 8,
-        "learning_rate": 3e-4,
+        "learning_rate": 6e-4,
         "lr_scheduler": "constant",
         "warmup_ratio": 0.0,
         "weight_decay": 0.0,
