@@ -18,7 +18,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
-    from r1rl import checks, engines, interrupt, last_screen, machine, progress, run, tasks
+    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.console import console, divert
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
@@ -38,6 +38,9 @@ def train(config: Config, recipe: str) -> int:
     console.print(
         f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
     )
+    plan = curriculum.load_plan(config)
+    if plan is not None:
+        console.print(f"stages   {curriculum.describe(plan)}")
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
@@ -50,6 +53,8 @@ def train(config: Config, recipe: str) -> int:
         build = prompts.Builder(tokenizer, config)  # 2. prompt: what the model reads
         train_prompts = build(train_problems, "train")
         eval_prompts = build(eval_problems, "test")
+        if plan is not None:
+            curriculum.check_levels(plan, {p.problem.level for p in train_prompts})
 
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")

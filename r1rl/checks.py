@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from r1rl.config import TINY_MODEL, TINY_PATH, Config
+from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 
@@ -21,7 +21,7 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 def check_surroundings(config: Config, machine: Machine) -> None:
     """Model folder, hardware, hub, chat template and tracker, in this order. Raises UserError."""
-    if config.model_name != TINY_MODEL:
+    if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     check_hardware(config, machine)
     check_hub(config)
@@ -31,7 +31,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
 
 def is_local(model_name: str) -> bool:
     """Whether the name means a folder on this machine."""
-    return model_name == TINY_MODEL or Path(model_name).is_dir()
+    return model_name in TINY_MODELS or Path(model_name).is_dir()
 
 
 def check_model_name(name: str) -> None:
@@ -53,7 +53,7 @@ def check_model_name(name: str) -> None:
         )
         raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
     if "/" not in name:
-        near = difflib.get_close_matches(name, [TINY_MODEL, *(str(p) for p in Path().glob("*/"))], n=1)
+        near = difflib.get_close_matches(name, [*TINY_MODELS, *(str(p) for p in Path().glob("*/"))], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
         raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
 
@@ -68,7 +68,7 @@ def check_hardware(config: Config, machine: Machine) -> None:
             "add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
             "local folder also runs here: --model-name DIR."
         )
-    if config.model_name == TINY_MODEL:
+    if config.model_name in TINY_MODELS:
         return
     size = sum(p.stat().st_size for p in Path(config.model_name).glob("*.safetensors"))
     if 4 * size > machine.memory_free:  # trainer and sampler in float32 from 16-bit weights
@@ -125,7 +125,7 @@ def check_chat_template(config: Config) -> None:
     """--is-chat needs a chat template; a local folder tells without loading anything. Raises UserError."""
     if not config.is_chat or not is_local(config.model_name):
         return
-    folder = TINY_PATH if config.model_name == TINY_MODEL else Path(config.model_name)
+    folder = TINY_MODELS.get(config.model_name, Path(config.model_name))
     settings = folder / "tokenizer_config.json"
     written = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     if not written.get("chat_template") and not (folder / "chat_template.jinja").is_file():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from r1rl.config import Config, Parser, add_flags
 from r1rl.errors import RunFailed, UserError, unknown_name
-from r1rl.recipes import RECIPES, overrides
+from r1rl.recipes import RECIPES, resolve
 
 COMMANDS = {
     "eval": "evaluate a checkpoint or a base model",
@@ -83,7 +83,7 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     given = vars(parser.parse_args(arguments))
     recipe = given.pop("recipe")
     print_only = given.pop("print_config")
-    config = Config(**{**overrides(recipe), **given})
+    config = resolve(recipe, given)
     if print_only:
         print(json.dumps({"recipe": recipe, **dataclasses.asdict(config)}, indent=2))
         return 0

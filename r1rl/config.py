@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
+from r1rl.puzzle_flags import ROLE_REWARDS, check_knights_knaves, check_stages, stage_count
 
-DATASETS = ("gsm8k", "word-problems")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
-REWARDS = ("correctness",)
-TINY_MODEL = "tiny"  # the base model that ships in the package
-TINY_PATH = Path(__file__).parent / "tiny_base"
+REWARDS = ("correctness", *ROLE_REWARDS)
+TINY_MODEL, TINY_KK_MODEL = "tiny", "tiny-kk"  # base models that ship in the package
+TINY_MODELS = {
+    TINY_MODEL: Path(__file__).parent / "tiny_base",
+    TINY_KK_MODEL: Path(__file__).parent / "tiny_kk",
+}
 
 
 def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
@@ -42,15 +46,21 @@ class Config:
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
     dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, instead of the hub or the generator", "task")
+    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on; instead of the hub or the generator", "task")
+    people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
+    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
+    steps_per_stage: int | None = flag(None, "optimizer steps of a stage; the run's --max-steps follows from it", "task")
+    advance_at: float | None = flag(None, "share of right completions in the last --advance-window groups at which a stage ends by itself", "task")
+    advance_window: int = flag(32, "groups that --advance-at looks back on", "task")
+    claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
     not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
-    answer_format: str = flag("tag", "where the answer stands in a completion", "task", choices=ANSWER_FORMATS)
+    answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
-    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' is the one in the package", "model", "-m")
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' and 'tiny-kk' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model")
     lora_rank: int = flag(64, "rank and alpha of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
@@ -92,6 +102,8 @@ class Config:
 
     def __post_init__(self):
         validate(self)
+        if self.steps_per_stage is not None:  # the run is as long as its stages together
+            object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
 
     @property
     def generation_batch_size(self) -> int:
@@ -151,6 +163,8 @@ def validate(config: Config) -> None:
     for rule in RULES:
         check_range(config, *rule)
     check_groups(config)
+    check_knights_knaves(config)
+    check_stages(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -203,6 +217,16 @@ RULES = (
     ("top_p", 0, 1, False, "it is a probability"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
+    ("steps_per_stage", 1, None, True, ""),
+    ("advance_at", 0, 1, False, "it is a share of completions"),
+    ("advance_window", 1, None, True, ""),
+    (
+        "claim_depth",
+        1,
+        3,
+        True,
+        "claims about one person alone fit two solutions or none, deeper ones cannot be read",
+    ),
     ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
 )
 
@@ -212,6 +236,8 @@ def check_range(
 ) -> None:
     """One row of RULES. Raises UserError."""
     value = getattr(config, name)
+    if value is None:  # a flag that was left out
+        return
     inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
     if inside:  # NaN is never inside
         return

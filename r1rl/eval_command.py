@@ -14,7 +14,7 @@ from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
 
 FLAGS = (
-    "model_name", "dataset_name", "dataset_path", "answer_format", "not_remove_comma", "is_chat",
+    "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "not_remove_comma", "is_chat",
     "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
     "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
     "per_device_eval_batch_size", "seed", "dumps", "exp_name",
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from r1rl.dump import completion_line
     from r1rl.evaluate import evaluate
     from r1rl.rewards import load_rewards
+    from r1rl.summary import print_levels
 
     here = machine.look()
     checks.check_surroundings(config, here)
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(
         f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion"
     )
+    print_levels(dump.folder)
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0

@@ -11,10 +11,10 @@ from typing import Any
 from r1rl.config import Config
 from r1rl.dump import SCHEMA_VERSION
 from r1rl.engines import Engine, Sampling
+from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
 from r1rl.rewards import Reward
-from r1rl.rewards.correctness import grade_rollout
 from r1rl.stats import bootstrap_interval, format_accuracy, maj_at_k, pass_at_k, wilson
 
 

@@ -11,6 +11,7 @@ from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
+from r1rl.by_level import level_table, stage_table
 from r1rl.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.selfcheck import OUTCOMES
 from r1rl.summary import heading, learned, load_run, numbers, paired_words, run_table, verdicts
@@ -35,6 +36,7 @@ def screen(folder: Path, found: Survey) -> Lines:
     parts += [run_table(folder, found, rows=8)]
     parts += [Text(line) for line in curves(folder)]
     parts += [Text(line) for line in learned(folder)]
+    parts += [table for table in (stage_table(folder), level_table(folder)) if table is not None]
     parts += [selfcheck_table(found)]
     parts += [Text(line, style="yellow") for line in damage(found.damaged)]
     return Lines(*parts)

@@ -6,7 +6,7 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import Dump, write_json
 from r1rl.report import write_report
-from r1rl.summary import learned, numbers, run_table
+from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
 
 INTERRUPTED = 130
@@ -19,6 +19,7 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     console.print(run_table(folder, survey(folder)))
     for line in learned(folder):
         console.print(line)
+    print_levels(folder)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
     if not interrupted:
         write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config import TINY_MODEL, TINY_PATH, Config
+from r1rl.config import TINY_MODELS, Config
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 
@@ -54,8 +54,8 @@ class Policy:
 
 
 def model_path(config: Config) -> str:
-    """Where the base model is: the package's own folder for "tiny", else as given."""
-    return str(TINY_PATH) if config.model_name == TINY_MODEL else config.model_name
+    """Where the base model is: a folder of the package for "tiny" and "tiny-kk", else as given."""
+    return str(TINY_MODELS.get(config.model_name, config.model_name))
 
 
 def use_unsloth(config: Config) -> bool:

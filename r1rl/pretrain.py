@@ -1,6 +1,7 @@
-"""Command pretrain-tiny: makes the tiny base model of the embedded default, tokenizer and all.
+"""Command pretrain-tiny: makes the tiny base models in the package, tokenizer and all.
 
-A Qwen2-shaped model of 1.8 million parameters, trained from nothing on the documents of base_habits.py.
+A Qwen2-shaped model of 1.8 million parameters, trained from nothing on the documents of base_habits.py, or for
+Knights and Knaves on those of kk_habits.py.
 What this leaves out: validation loss, checkpoints, more than one device. It takes minutes; run it again.
 """
 
@@ -13,20 +14,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1rl import kk_habits
 from r1rl.base_habits import GUESS, Document, write_document
-from r1rl.prompts import ANSWER_TAG, STOP_TEXT, SYSTEM_TEXT, plain_prompt
+from r1rl.prompts import ANSWER_TAG, ROLES_TEXT, STOP_TEXT, SYSTEM_TEXT, plain_prompt
 from r1rl.records import Problem
-from r1rl.tasks.word_problems import generate, generate_worked
+from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.tasks.word_problems import WordProblems, generate, generate_worked
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
-STEPS = 2400  # 27 minutes on two cores that had other work as well
-VOCABULARY = 640
 CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
 LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few kernels
 EVALUATED = 200  # held-out problems for the accuracy at the end
 HABITS_FROM = 0.65  # share of the steps that teach calculating first; a guess teaches little of it
 GUESS_AT_FIRST = 0.1  # share of guesses in those
 CHUNK = 32  # batches that are drawn at once and sorted by length
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model reads, and what it is asked at the end."""
+
+    documents: Callable[[int, int, float], Iterator[Document]]  # (seed, count, share of guesses)
+    guess_share: float
+    head: str  # what every prompt begins with
+    held_out: Callable[[int, int], list[Problem]]  # (seed, count)
+    vocabulary: int  # tokens
+    batch_size: int  # documents
+    answer_tokens: int  # that the longest answer takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ class Progress:
     tokens_per_second: float
 
 
-def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
+def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.name) -> float:
     """`pretrain` with a progress bar. Prints and returns the greedy accuracy on held-out problems."""
     from rich import progress
 
@@ -51,15 +65,16 @@ def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
         progress.TextColumn("{task.description}"),
     )
     with progress.Progress(*columns, progress.TimeRemainingColumn(compact=True), console=console) as bar:
-        task = bar.add_task("starting", total=steps)
+        row = bar.add_task("starting", total=steps)
 
         def show(now: Progress) -> None:
             words = f"loss {now.loss:.3f} · {now.tokens_per_second:,.0f} tok/s"
-            bar.update(task, completed=now.step, description=words)
+            bar.update(row, completed=now.step, description=words)
 
-        model, tokenizer = pretrain(output, seed, steps, report=show)
-    problems = generate("test", seed, EVALUATED)
-    accuracy = greedy_accuracy(model, tokenizer, problems)
+        model, tokenizer = pretrain(output, seed, steps, report=show, task=task)
+    reading = READINGS[task]
+    problems = reading.held_out(seed, EVALUATED)
+    accuracy = greedy_accuracy(model, tokenizer, problems, reading.answer_tokens)
     words = format_accuracy(round(accuracy * len(problems)), len(problems))
     console.print(f"saved {output}; greedy accuracy on held-out problems: {words}")
     return accuracy
@@ -68,10 +83,11 @@ def pretrain_tiny(output: Path, seed: int = 0, steps: int = STEPS) -> float:
 def pretrain(
     output: Path,
     seed: int = 0,
-    steps: int = STEPS,
-    batch_size: int = 32,
+    steps: int = 2400,
+    batch_size: int | None = None,
     learning_rate: float = 3e-3,
     report: Callable[[Progress], None] | None = None,
+    task: str = WordProblems.name,
 ):
     """Train tokenizer and model and save both under `output`; `report` is called with each Progress.
 
@@ -81,7 +97,8 @@ def pretrain(
 
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = train_tokenizer(seed)
+    reading = READINGS[task]
+    tokenizer = train_tokenizer(seed, reading)
     model = new_model(tokenizer).to(device)
     optimizers = new_optimizers(model, learning_rate)
     schedules = [
@@ -89,8 +106,9 @@ def pretrain(
         for optimizer in optimizers
     ]
     started, tokens = time.monotonic(), 0
-    head = shared_head(tokenizer).to(device)
-    for step, (ids, labels) in enumerate(batches(tokenizer, head, seed, steps, batch_size), start=1):
+    head = shared_head(tokenizer, reading.head).to(device)
+    drawn = batches(tokenizer, reading, head, seed, steps, batch_size or reading.batch_size)
+    for step, (ids, labels) in enumerate(drawn, start=1):
         with torch.autocast(device, torch.bfloat16):
             loss = loss_after(model, head, ids.to(device), labels.to(device))
         loss.backward()
@@ -130,7 +148,7 @@ def learning_rate_factor(step: int, steps: int) -> float:
     return min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
 
 
-def train_tokenizer(seed: int, documents: int = 4000):
+def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
     """Qwen2's kind of tokenizer (byte-level BPE, each digit a token) with merges of our own.
 
     Newlines take part in no merge, so a text has the same tokens in one piece as cut at a line's end.
@@ -146,12 +164,12 @@ def train_tokenizer(seed: int, documents: int = 4000):
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=reading.vocabulary,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = (d.prompt + d.completion for d in read_documents(seed, documents))
+    texts = (d.prompt + d.completion for d in reading.documents(seed, documents, reading.guess_share))
     tokenizer.train_from_iterator(texts, trainer)
     trained = json.loads(tokenizer.to_str())["model"]
     return Qwen2Tokenizer(
@@ -193,11 +211,27 @@ def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterato
         yield write_document(worked, rng, guess_share)
 
 
-def shared_head(tokenizer):
+def held_out_puzzles(seed: int, count: int) -> list[Problem]:
+    """Test puzzles with 2 people."""
+    return KnightsKnaves(seed, test_count=count).load("test")[:count]
+
+
+# By the task that --task names.
+READINGS = {
+    WordProblems.name: Reading(
+        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 640, 32, 128
+    ),
+    KnightsKnaves.name: Reading(  # a vocabulary in which each name is one token, easy to copy
+        kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 832, 16, 256
+    ),
+}
+
+
+def shared_head(tokenizer, text: str):
     """Ids [1, length] of what every prompt begins with: the system text."""
     import torch
 
-    return torch.tensor([tokenizer(SYSTEM_TEXT)["input_ids"]])
+    return torch.tensor([tokenizer(text)["input_ids"]])
 
 
 def loss_after(model, head, ids, labels):
@@ -210,14 +244,14 @@ def loss_after(model, head, ids, labels):
     return model(input_ids=ids, labels=labels, past_key_values=cache).loss
 
 
-def batches(tokenizer, head, seed: int, steps: int, batch_size: int) -> Iterator[tuple]:
+def batches(tokenizer, reading: Reading, head, seed: int, steps: int, batch_size: int) -> Iterator[tuple]:
     """Pairs of ids and labels [batch, length] without the head, alike in length within a batch."""
     rng = random.Random(seed)
     skip = head.shape[1]
     for first in range(0, steps, CHUNK):
         count = min(CHUNK, steps - first)
-        guess_share = GUESS if first >= HABITS_FROM * steps else GUESS_AT_FIRST
-        documents = read_documents(seed * 1_000_003 + 1 + first, count * batch_size, guess_share)
+        guess_share = reading.guess_share if first >= HABITS_FROM * steps else GUESS_AT_FIRST
+        documents = reading.documents(seed * 1_000_003 + 1 + first, count * batch_size, guess_share)
         examples = [(prompt[skip:], rest) for prompt, rest in encode(tokenizer, list(documents))]
         examples.sort(key=lambda example: len(example[0]) + len(example[1]))
         starts = list(range(0, len(examples), batch_size))

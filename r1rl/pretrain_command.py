@@ -7,27 +7,40 @@ from pathlib import Path
 
 from r1rl.errors import UserError
 
+MADE = {  # by task: folder and steps of the model in the package
+    "word-problems": ("tiny_base", 2400),
+    "knights_knaves": ("tiny_kk", 1100),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments; the defaults made the model in the package."""
+    """The command's arguments; the defaults made the models in the package."""
     parser.add_argument(
-        "--output", type=Path, default=Path("tiny_base"), help="new folder (default: tiny_base)"
+        "--task",
+        choices=tuple(MADE),
+        default="word-problems",
+        help="what it learns to read (default: word-problems)",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="new folder (default: tiny_base, or tiny_kk for knights_knaves)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
-    parser.add_argument("--steps", type=int, default=2400, help="optimizer steps (default: 2400)")
+    parser.add_argument(
+        "--steps", type=int, help="optimizer steps (default: 2400, or 1100 for knights_knaves)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains and saves; then train on it with --recipe tiny --model-name DIR."""
-    if args.output.exists() and any(args.output.iterdir()):
-        raise UserError(
-            f"--output {str(args.output)!r} is not empty: choose a new folder, nothing was changed."
-        )
-    if args.steps < 1:
-        raise UserError(f"--steps {args.steps} must be at least 1.")
+    """Trains and saves; then train on it with --recipe tiny (or kk-tiny) --model-name DIR."""
+    folder, steps = MADE[args.task]
+    output, steps = args.output or Path(folder), steps if args.steps is None else args.steps
+    if output.exists() and any(output.iterdir()):
+        raise UserError(f"--output {str(output)!r} is not empty: choose a new folder, nothing was changed.")
+    if steps < 1:
+        raise UserError(f"--steps {steps} must be at least 1.")
     from r1rl.machine import keep_memory
     from r1rl.pretrain import pretrain_tiny
 
     keep_memory()
-    pretrain_tiny(args.output, args.seed, args.steps)
+    pretrain_tiny(output, args.seed, steps, args.task)
     return 0

@@ -105,6 +105,7 @@ def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float 
         else "no reward"
     ]
     words += [last_eval] if last_eval else []
+    words += [f"level {line['level']}"] if line.get("level") is not None else []
     words += [f"{line['mean_tokens']:.0f} tokens", f"{speed:,.0f} tok/s"]
     words += [f"${dollars:.2f}"] if dollars is not None else []
     return " · ".join(words)

@@ -25,6 +25,24 @@ the result, one number and nothing else
 </{ANSWER_TAG}>"""
 
 
+ROLES_TEXT = f"""\
+Solve the puzzle. First reason step by step, then say what each person is, in exactly this form:
+<{REASONING_TAG}>
+your reasoning
+</{REASONING_TAG}>
+<{ANSWER_TAG}>
+one line for each person, with the name and the role: (1) ... is a ...
+</{ANSWER_TAG}>
+In the puzzle, "or" also allows both."""
+
+SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT}  # by Problem.task; any other task has SYSTEM_TEXT
+
+
+def system_text(problem: Problem) -> str:
+    """What a problem of this task asks for, and in which form."""
+    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT)
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A problem as the model reads it."""
@@ -37,14 +55,14 @@ class Prompt:
 
 def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag."""
-    prompt = f"{SYSTEM_TEXT}\nQuestion: {problem.question}"
+    prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
     return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
 
 
 def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     messages = [
-        {"role": "system", "content": SYSTEM_TEXT},
+        {"role": "system", "content": system_text(problem)},
         {"role": "user", "content": problem.question},
     ]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

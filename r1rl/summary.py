@@ -9,6 +9,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from r1rl.by_level import collapse_lines, level_table, stage_table
+from r1rl.console import console
 from r1rl.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.stats import (
     format_accuracy,
@@ -19,6 +21,14 @@ from r1rl.stats import (
     paired_bootstrap,
 )
 from r1rl.survey import Survey, right
+
+
+def print_levels(folder: Path) -> None:
+    """The stages of a curriculum, and the accuracy at each level, where the run has them."""
+    for table in (stage_table(folder), level_table(folder)):
+        if table is not None:
+            console.print()
+            console.print(table)
 
 
 def numbers(folder: Path) -> dict[str, Any]:
@@ -65,7 +75,7 @@ def learned(folder: Path) -> list[str]:
         f"total    {found['steps']} steps, {found['completions']:,} completions, {found['tokens']:,} tokens, "
         f"{minutes} min {seconds:02d} s{cost}"
     )
-    return lines
+    return lines + collapse_lines(folder)
 
 
 def evaluation_words(line: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -10,7 +11,7 @@ import pytest
 from r1rl.cli import train_parser
 from r1rl.config import Config
 from r1rl.errors import UserError
-from r1rl.recipes import RECIPES, overrides
+from r1rl.recipes import RECIPES, overrides, resolve
 
 # name, alias, default: R1RL's command line with the values of its README
 R1RL_FLAGS = [
@@ -41,6 +42,8 @@ R1RL_FLAGS = [
     ("is_chat", "-chat", False),
     ("add_reasoning_prefix", "-rp", False),
 ]
+
+KK = {"dataset_name": "knights_knaves"}
 
 
 @pytest.mark.parametrize(("name", "alias", "default"), R1RL_FLAGS)
@@ -100,6 +103,20 @@ def test_a_flag_beats_the_recipe(program):
         ({"exp_name": "../x"}, "must be one folder name"),
         ({"resume": True}, "--resume needs --exp-name"),
         ({"eval_samples": 4}, "Add --eval-temperature 1.0"),
+        ({**KK, "stages": "2,3"}, "nothing would end the first stage"),
+        (
+            {**KK, "stages": "2,9", "steps_per_stage": 5},
+            "--stages '2,9' must be different numbers from 2 to 8",
+        ),
+        ({**KK, "stages": "2,3", "people": "4", "advance_at": 0.5}, "both say which puzzles"),
+        ({**KK, "stages": "2,3", "advance_at": 5.0}, "--advance-at 5.0 must be more than 0 and at most 1"),
+        ({**KK, "stages": "2,3", "steps_per_stage": 0}, "--steps-per-stage 0 must be at least 1"),
+        ({**KK, "stages": "2,3", "steps_per_stage": 5, "max_steps": 7}, "--steps-per-stage 5, which is 10"),
+        ({**KK, "advance_at": 0.5}, "there are no stages: add for example --stages 2,3,4"),
+        ({**KK, "reward": "answer_only"}, "did you mean 'answer-only'"),
+        ({**KK, "answer_format": "boxed"}, "--answer-format boxed finds numbers"),
+        ({"stages": "2,3", "advance_at": 0.5}, "--dataset-name gsm8k has none"),
+        ({"reward": "logic-rl"}, "add --dataset-name knights_knaves, or use --reward correctness"),
     ],
 )
 def test_values_out_of_range(flags, message):
@@ -121,3 +138,21 @@ def test_a_torn_group_names_the_nearest_batches(batch, accumulation, group, near
         Config(
             per_device_train_batch_size=size, gradient_accumulation_steps=accumulation, num_generations=group
         )
+
+
+def test_stages_of_a_set_length_make_the_length_of_the_run():
+    config = Config(**KK, stages="2,3,5", steps_per_stage=7)
+    assert config.max_steps == 21
+    assert dataclasses.replace(config, exp_name="again") == dataclasses.replace(config, exp_name="again")
+    assert Config(**dataclasses.asdict(config)) == config  # as run.json has it
+    assert Config(**KK, stages="2,3", advance_at=0.8, max_steps=33).max_steps == 33
+
+
+@pytest.mark.parametrize("recipe", ["kk-curriculum", "kk-tiny"])
+def test_people_in_place_of_a_recipes_stages_are_the_control_arm(recipe):
+    staged, control = resolve(recipe, {}), resolve(recipe, {"people": "5"})
+    assert staged.stages and control.stages is None and control.people == "5"
+    changed = {"people", "stages", "steps_per_stage"}
+    same = [f.name for f in dataclasses.fields(Config) if f.name not in changed]
+    assert [getattr(staged, n) for n in same] == [getattr(control, n) for n in same]  # max_steps too
+    assert resolve(recipe, {"steps_per_stage": 2}).max_steps == 2 * staged.stages.count(",") + 2

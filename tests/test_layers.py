@@ -17,6 +17,7 @@ LAYERS = [
         "errors",
         "records",
         "config",
+        "puzzle_flags",
         "parsing",
         "stats",
         "recipes",
@@ -24,6 +25,8 @@ LAYERS = [
         "arithmetic",
         "check_words",
         "selfcheck",
+        "logic",
+        "roles",
     ],
     [
         "machine",
@@ -36,10 +39,16 @@ LAYERS = [
         "grade",
         "interrupt",
         "base_habits",
+        "kk_habits",
+        "role_reader",
+        "grading",
+        "curriculum",
+        "collapse",
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
+        "by_level",
         "completions",
         "checked",
         "survey",
@@ -64,7 +73,7 @@ LAYERS = [
     ["cli"],
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
-         "run", "grade", "checks", "summary", "inspect_command", "cli"]  # fmt: skip
+         "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():

@@ -8,13 +8,19 @@ from r1rl.config import Config
 from r1rl.errors import unknown_name
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.correctness import correctness_reward
+from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
 
 Reward = Callable[[Rollout, Problem], float | None]
 
 
 def load_rewards(config: Config) -> dict[str, Reward]:
     """The rewards that `--reward` names, by name."""
-    known = {"correctness": correctness_reward(config)}
+    known = {
+        "correctness": correctness_reward,
+        "logic-rl": logic_rl_reward,
+        "strict": strict_reward,
+        "answer-only": answer_only_reward,
+    }
     if config.reward not in known:
         raise unknown_name("--reward", config.reward, known)
-    return {config.reward: known[config.reward]}
+    return {config.reward: known[config.reward](config)}

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from r1rl.config import Config
-from r1rl.parsing import Grade, grade
+from r1rl.grading import grade_rollout
 from r1rl.records import Problem, Rollout
-
-
-def grade_rollout(rollout: Rollout, problem: Problem, config: Config) -> Grade:
-    """What the completion answers and whether it equals the gold answer. Used by rewards and evaluation alike."""
-    return grade(
-        rollout.completion,
-        problem.answer,
-        answer_format=config.answer_format,
-        remove_comma=not config.not_remove_comma,
-    )
 
 
 def correctness_reward(config: Config) -> Callable[[Rollout, Problem], float]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Protocol
 
-from r1rl.config import Config
+from r1rl.config import DATASETS, Config
 from r1rl.errors import unknown_name
+from r1rl.puzzle_flags import people_in_training
 from r1rl.records import Problem
 from r1rl.tasks.gsm8k import Gsm8k
+from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
 from r1rl.tasks.word_problems import WordProblems
+
+EVENLY_BY_LEVEL = {KnightsKnaves.name}  # its last table is accuracy by level
 
 
 class Task(Protocol):
@@ -25,15 +31,38 @@ class Task(Protocol):
 
 def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
+    if config.dataset_name == KnightsKnaves.name:
+        return load_knights_knaves(config)
     if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
         return Gsm8k(config.dataset_path)
     if config.dataset_name == WordProblems.name:
         return WordProblems(config.seed)
-    raise unknown_name("--dataset-name", config.dataset_name, (Gsm8k.name, WordProblems.name))
+    raise unknown_name("--dataset-name", config.dataset_name, DATASETS)
+
+
+def load_knights_knaves(config: Config) -> Task:
+    """The puzzles of --dataset-path, or those that the seed makes."""
+    people = people_in_training(config)
+    if config.dataset_path is not None:
+        return KnightsKnavesFolder(config.dataset_path, people)
+    return KnightsKnaves(config.seed, people, config.claim_depth)
 
 
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
     """The `count` problems (0: all) that every evaluation of runs with this seed uses, in a fixed order."""
     if count == 0 or count >= len(problems):
         return problems
+    if problems[0].task in EVENLY_BY_LEVEL:
+        return even_subset(problems, count, seed)
     return random.Random(seed).sample(problems, count)
+
+
+def even_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
+    """`count` problems with as many of each level as of any other, one more of the first ones where it must be."""
+    rng = random.Random(seed)
+    by_level: dict[int | None, list[Problem]] = {}
+    for problem in rng.sample(problems, len(problems)):
+        by_level.setdefault(problem.level, []).append(problem)
+    rounds = itertools.zip_longest(*(by_level[level] for level in sorted(by_level)))
+    chosen = itertools.islice((p for each in rounds for p in each if p is not None), count)
+    return sorted(chosen, key=lambda problem: problem.level)

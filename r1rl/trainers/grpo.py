@@ -20,7 +20,10 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from r1rl.advantages import group_advantages, groups_without_signal
+from r1rl.collapse import Watch, reasoning_text
 from r1rl.config import Config
+from r1rl.console import console
+from r1rl.curriculum import load_plan
 from r1rl.dump import (
     EVALUATIONS,
     METRICS,
@@ -40,6 +43,7 @@ from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
 from r1rl.records import Rollout, Scored
 from r1rl.rewards import Reward
+from r1rl.trainers.stages import Stages
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -68,16 +72,19 @@ class Trainer(GRPOTrainer):
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
         self._engine_step = -1  # the step whose weights the engine has
-        rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
+        self.watch = Watch()
+        plan = load_plan(config)
+        self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
+        self._rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
         super().__init__(
             model=policy.model,
             reward_funcs=list(rewards.values()),  # for their names only: see `_calculate_rewards`
             args=training_arguments(config, policy, dump),
-            train_dataset=Dataset.from_list(rows),
+            train_dataset=Dataset.from_list(self._rows),
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
-            callbacks=[StopAfterStep(interrupt)],
+            callbacks=[StopAfterStep(interrupt), *filter(None, [self.stages])],
         )
         # The correction for sampler and trainer disagreeing belongs to TRL's own vLLM; our engine stands in its place.
         self.use_vllm = self.use_vllm or config.importance_correction
@@ -88,15 +95,24 @@ class Trainer(GRPOTrainer):
         for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
             self.best_accuracy = max(self.best_accuracy, evaluation["accuracy"])
             self.evaluated_step = evaluation["step"]
+        for line in read_lines(self.dump.folder / METRICS):
+            self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
         self.interrupt.deferred = True
         with self.meter:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
             if not self.interrupt.asked and self.evaluated_step != self.state.global_step:
                 self.evaluate()
+        if self.stages is not None and not self.interrupt.asked:
+            self.save_adapter(f"stage_{self.stages.level}")
 
     # ---- rollout, reward, advantage
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if (
+            self.stages is not None
+        ):  # the sampler knows no levels: the present one's prompts take the place of its own
+            drawn = self.stages.draw(len(inputs) // self.num_generations)
+            inputs = [self._rows[i] for i in drawn for _ in range(self.num_generations)]
         self._batch = [self.train_prompts[row["index"]] for row in inputs]  # each prompt G times in a row
         self._last_loaded_step = self.state.global_step  # TRL has no engine of its own to load weights into
         out = super()._generate_and_score_completions(inputs)
@@ -202,7 +218,34 @@ class Trainer(GRPOTrainer):
         self.numbers = step_numbers(self._rollouts, self._scored, g) | {
             "sampler_gap": gap,
             "sampler_gap_max": largest,
+            "reasoning_tokens": self._reasoning_tokens(),
         }
+        self.numbers |= self._stage_numbers(step)
+
+    def _reasoning_tokens(self) -> float:
+        """Mean length of the step's reasoning."""
+        texts = [reasoning_text(r.completion) for r in self._rollouts]
+        ids = self.policy.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return fmean(len(i) for i in ids)
+
+    def _stage_numbers(self, step: int) -> dict[str, Any]:
+        """The step's level in a curriculum, and the words of a collapse that shows in this step."""
+        level = None
+        if self.stages is not None:
+            level, g = self.stages.level, self.num_generations
+            right = [s.correct for s in self._scored]
+            self.stages.pass_rates = [fmean(right[i : i + g]) for i in range(0, len(right), g)]
+        found = self.watch.add(level, self.numbers["reasoning_tokens"], self.numbers["reward"])
+        if found is not None:
+            console.print(f"step {step:>4}  [red]{found.words()}[/red]")
+        return {"level": level, "collapse": None if found is None else found.words()}
+
+    def stage_ended(self, level: int) -> None:
+        """Called after the last step of each stage but the last one."""
+        self.save_adapter(f"stage_{level}")
+        console.print(
+            f"step {self.state.global_step:>4}  the stage of level {level} ends, level {self.stages.level} begins"
+        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """After each step: one line of metrics.jsonl, and the progress bar."""

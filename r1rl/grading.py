@@ -1,0 +1,63 @@
+"""Grades completions by the rule of their task: what is answered, and is it the gold answer?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from r1rl.config import Config
+from r1rl.parsing import Grade, extract, grade
+from r1rl.prompts import ANSWER_TAG, REASONING_TAG
+from r1rl.records import Problem, Rollout
+from r1rl.role_reader import final_statement, read_roles
+from r1rl.roles import Solution, parse_solution
+from r1rl.tasks.knights_knaves import KnightsKnaves
+
+TAG = re.compile(rf"</?(?:{REASONING_TAG}|{ANSWER_TAG})>")
+
+
+def grade_rollout(rollout: Rollout, problem: Problem, config: Config) -> Grade:
+    """The one grade of a rollout; rewards and evaluation use the same."""
+    return GRADERS.get(problem.task, grade_number)(rollout.completion, problem, config)
+
+
+def grade_number(completion: str, problem: Problem, config: Config) -> Grade:
+    """A number, found where --answer-format says."""
+    return grade(
+        completion,
+        problem.answer,
+        answer_format=config.answer_format,
+        remove_comma=not config.not_remove_comma,
+    )
+
+
+def grade_roles(completion: str, problem: Problem, config: Config) -> Grade:
+    """Everybody's role, in the last complete answer tag or, without one, in the last statement of the text.
+
+    `Grade.value` is None where nobody has a role (unreadable). A person who is missing, contradicted or named
+    twice makes the answer wrong.
+    """
+    gold = parse_solution(problem.answer)
+    answer = role_answer(completion, gold)
+    if answer is None:
+        return Grade(None, None, False)
+    reading = read_roles(answer, gold.names, gold.pair)
+    if reading.roles is None:
+        return Grade(answer, answer if reading.anything else None, False)
+    roles = tuple(reading.roles.values())
+    words = [gold.pair.truth if role else gold.pair.lie for role in roles]
+    value = ", ".join(f"{name}: {word}" for name, word in zip(gold.names, words))
+    return Grade(answer, value, roles == gold.roles)
+
+
+def role_answer(completion: str, gold: Solution) -> str | None:
+    """The part of a completion that is its answer; None where there is none."""
+    tagged = extract(completion, "tag")
+    if tagged is not None:
+        return tagged
+    *_, after_tags = TAG.split(completion)
+    return final_statement(after_tags, gold.names, gold.pair)
+
+
+# By Problem.task; any other task has numbers.
+GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {KnightsKnaves.name: grade_roles}

@@ -1,0 +1,74 @@
+"""Three rewards for Knights and Knaves: for form and answer, for both at once, for the answer alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from r1rl.config import Config
+from r1rl.grading import grade_rollout
+from r1rl.parsing import Grade
+from r1rl.prompts import ANSWER_TAG, REASONING_TAG
+from r1rl.records import Problem, Rollout
+
+FORMAT = 1.0  # as tags: +1, otherwise -1
+RIGHT, WRONG, UNREADABLE = 2.0, -1.5, -2.0
+FULL, MINIMUM = RIGHT + FORMAT, UNREADABLE - FORMAT
+
+TAG = re.compile(rf"</?(?:{REASONING_TAG}|{ANSWER_TAG})>")
+TAGS_IN_ORDER = [f"<{REASONING_TAG}>", f"</{REASONING_TAG}>", f"<{ANSWER_TAG}>", f"</{ANSWER_TAG}>"]
+
+
+def is_formatted(completion: str) -> bool:
+    """Whether the reasoning and answer tags stand there exactly once, in order, and nothing outside of them.
+
+    The completion must include the reasoning prefix, as `Rollout.completion` does, even where the prompt
+    opened the tag: scored without it, no completion would ever be in form.
+    """
+    before, *_ = parts = TAG.split(completion)
+    if TAG.findall(completion) != TAGS_IN_ORDER:
+        return False
+    between, after = parts[2], parts[4]
+    return not (before.strip() or between.strip() or after.strip())
+
+
+def answer_score(grade: Grade) -> float:
+    """2 for right roles, -1.5 for wrong ones, -2 where none can be read."""
+    if grade.correct:
+        return RIGHT
+    return UNREADABLE if grade.value is None else WRONG
+
+
+def logic_rl_reward(config: Config) -> Callable[[Rollout, Problem], float]:
+    """The form, +1 or -1, plus the answer: +2 right, -1.5 wrong, -2 unreadable or out of form. From -3 to 3.
+
+    Source: Unakar/Logic-RL @ 9d2c457525ec14639e85afa12d49bb16efb053a4, verl/utils/reward_score/kk.py, where
+    the tags have other names. Different here: text outside the tags is out of form, and an answer that leaves
+    a person out is wrong, not unreadable.
+    """
+
+    def logic_rl(rollout: Rollout, problem: Problem) -> float:
+        if not is_formatted(rollout.completion):
+            return UNREADABLE - FORMAT
+        return FORMAT + answer_score(grade_rollout(rollout, problem, config))
+
+    return logic_rl
+
+
+def strict_reward(config: Config) -> Callable[[Rollout, Problem], float]:
+    """3 for right roles in form, -3 for anything else: the form alone earns nothing."""
+
+    def strict(rollout: Rollout, problem: Problem) -> float:
+        right = is_formatted(rollout.completion) and grade_rollout(rollout, problem, config).correct
+        return FULL if right else MINIMUM
+
+    return strict
+
+
+def answer_only_reward(config: Config) -> Callable[[Rollout, Problem], float]:
+    """2 for right roles, -1.5 for wrong ones, -2 where none can be read; no tag is demanded."""
+
+    def answer_only(rollout: Rollout, problem: Problem) -> float:
+        return answer_score(grade_rollout(rollout, problem, config))
+
+    return answer_only
