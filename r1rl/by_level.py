@@ -11,7 +11,7 @@ from rich.table import Table
 
 from r1rl.collapse import WINDOW
 from r1rl.dump import EVALUATIONS, METRICS, read_lines
-from r1rl.stats import bootstrap_interval, format_accuracy, mcnemar_exact
+from r1rl.stats import bootstrap_interval, mcnemar_exact, wilson
 
 LEVEL_NAMES = {"knights_knaves": "people", "word-problems": "steps"}  # what a task's level counts
 
@@ -66,7 +66,7 @@ def level_table(folder: Path) -> Table | None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(LEVEL_NAMES.get(task, "level"), justify="right")
     for step in steps:
-        table.add_column(f"step {step}")
+        table.add_column(f"step {step} (95 % interval)")
     table.add_column("gained, lost" if len(steps) == 2 else "")
     for level in sorted(found[0]):
         words = [accuracy_words(list(verdicts[level].values())) for verdicts in found]
@@ -93,9 +93,10 @@ def verdicts_by_level(folder: Path, step: int) -> dict[int, dict[str, list[bool]
 
 
 def accuracy_words(problems: list[list[bool]]) -> str:
-    """With one completion a problem the Wilson interval, with several one over problems."""
-    if all(len(verdicts) == 1 for verdicts in problems):
-        return format_accuracy(sum(v[0] for v in problems), len(problems))
+    """With one completion a problem the Wilson interval, with several one by bootstrap over problems."""
     shares = [fmean(verdicts) for verdicts in problems]
-    low, high = bootstrap_interval(shares, seed=0)
-    return f"{len(shares)} problems, pass@1 {fmean(shares):.1%} (95 % interval {low:.1%} to {high:.1%})"
+    if all(len(verdicts) == 1 for verdicts in problems):
+        low, high = wilson(round(sum(shares)), len(shares))
+    else:
+        low, high = bootstrap_interval(shares, seed=0)
+    return f"{sum(shares):g} / {len(shares)}, {fmean(shares):.0%} ({low:.0%} to {high:.0%})"

@@ -23,8 +23,13 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
     if not interrupted:
         write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
-    write_report([folder], folder / "report.html")
-    console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
+    try:
+        write_report([folder], folder / "report.html")
+        console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
+    except ImportError:  # a run's end must not fail for want of a page
+        console.print(
+            "report   not written, a package is missing: pip install vl-convert-python, then main.py report"
+        )
     if interrupted:
         console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
         return INTERRUPTED
