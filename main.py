@@ -18,7 +18,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
-    from r1rl import checks, curriculum, engines, interrupt, machine, progress, run, summary, tasks
+    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.console import console, divert
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
@@ -82,7 +82,7 @@ def train(config: Config, recipe: str) -> int:
         trainer.fit(checkpoint, proofs)
         engine.close()
 
-    return summary.finish(dump, config, stop.asked)  # 8. report: what was learned
+    return last_screen.finish(dump, config, stop.asked)  # 8. report: what was learned
 
 
 if __name__ == "__main__":

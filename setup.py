@@ -15,6 +15,8 @@ REQUIRED = [
     "rich==15.0.0",  # progress bar, tables, colours
     "safetensors==0.8.0",  # weights; no pickles
     "tokenizers>=0.22",  # makes the embedded model's tokenizer; transformers pins the exact version
+    "vl-convert-python==1.9.0.post1",  # Vega in one script of 0.9 MB, for the report (plotly: 4 MB)
+    "matplotlib==3.11.2",  # `report --plots`: pictures for READMEs and papers
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]
 GPU = [
@@ -26,7 +28,7 @@ TEST = [
     "pytest==9.2.0",
     "hypothesis==6.170.15",  # property tests of everything that parses model output
     "scipy==1.17.1",  # the reference that statistics are checked against
-    "matplotlib==3.11.2",  # the learning curve of the README
+    "selenium==4.51.0",  # drives the Chromium that the report is tested in
     "ruff==0.17.5",  # format and lint
 ]
 
@@ -36,7 +38,7 @@ setup(
     description="R1-Zero-like reinforcement learning that one person can run on one GPU in an afternoon",
     python_requires=">=3.11,<3.14",  # pandas 3.1 starts at 3.11; torch 2.13 wheels end at 3.13
     packages=find_packages(include=["r1rl", "r1rl.*"]),
-    package_data={"r1rl": ["tiny_base/*", "tiny_kk/*"]},
+    package_data={"r1rl": ["tiny_base/*", "tiny_kk/*", "report_page/*"]},
     install_requires=REQUIRED,
     extras_require={"gpu": GPU, "test": TEST},
     license="MIT",

@@ -22,7 +22,7 @@ def stage_table(folder: Path) -> Table | None:
     if not steps:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("stage", "steps", "reward", "right", "tokens of reasoning"):
+    for name in ("stage", "steps", "reward", "tokens of reasoning"):
         table.add_column(name, justify="right")
     for level, group in groupby(steps, key=lambda m: m["level"]):
         table.add_row(str(level), *stage_row(list(group)))
@@ -40,7 +40,6 @@ def stage_row(steps: list[dict[str, Any]]) -> list[str]:
     return [
         f"{steps[0]['step']}-{steps[-1]['step']}",
         change("reward", ".2f"),
-        change("accuracy", ".0%"),
         change("reasoning_tokens", ".0f"),
     ]
 

@@ -18,6 +18,8 @@ from r1rl.recipes import RECIPES, resolve
 COMMANDS = {
     "eval": "evaluate a checkpoint or a base model",
     "inspect": "look at a run: its table, its completions",
+    "report": "write a run's page, or several runs' together",
+    "dump": "a dump as parquet, or a small part of it",
     "grade": "grade a file of completions",
     "pretrain-tiny": "make the embedded base model anew",
 }
@@ -64,6 +66,10 @@ def load_command(name: str):
         from r1rl import eval_command as module
     elif name == "inspect":
         from r1rl import inspect_command as module
+    elif name == "report":
+        from r1rl import report as module
+    elif name == "dump":
+        from r1rl import dump_command as module
     elif name == "grade":
         from r1rl import grade as module
     else:

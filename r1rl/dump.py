@@ -33,7 +33,7 @@ class Dump:
         append_lines(self.folder / name, lines)
 
     def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
-        """The completions of one evaluation and, last, its summary line: an evaluation without one is not complete."""
+        """The completions of one evaluation and its summary line, last: without it, it is not complete."""
         path = self.folder / "eval" / f"step_{step}.jsonl"
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)  # left by an evaluation that was cut short
@@ -86,21 +86,50 @@ def completion_line(
 
 
 def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Appends JSON lines. A lone surrogate becomes its JSON escape, so that the file stays valid UTF-8."""
+    """Appends JSON lines. Half a surrogate pair, which is no UTF-8, becomes U+FFFD: every reader takes that."""
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
     with path.open("ab") as file:
-        file.write(text.encode("utf-8", errors="backslashreplace"))
+        file.write(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
         file.flush()
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a dump file as a stream; a torn last line is left out."""
+def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of a dump file as a stream, without those that cannot be read; see `numbered_lines`."""
+    for _, line in numbered_lines(path, damaged):
+        yield line
+
+
+def numbered_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number from 1, line) of a dump file as a stream.
+
+    A line that is no JSON object is left out and named in `damaged` as "rollouts.jsonl:117". A torn last line
+    is left out without a word: the run may be writing it.
+    """
+    for number, raw in raw_lines(path):
+        line = parsed(raw)
+        if line is not None:
+            yield number, line
+        elif damaged is not None:
+            damaged.append(f"{path.name}:{number}")
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line as it stands) of a dump file, up to the last whole one."""
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+        for number, raw in enumerate(file, start=1):
+            if raw.endswith(b"\n"):
+                yield number, raw
+
+
+def parsed(raw: bytes) -> dict[str, Any] | None:
+    """The object in a line; None where there is none."""
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):  # also invalid UTF-8
+        return None
+    return line if isinstance(line, dict) else None
 
 
 def repair(path: Path) -> None:
@@ -121,7 +150,7 @@ def repair(path: Path) -> None:
 
 
 def keep_lines(path: Path, step: int) -> None:
-    """Rewrites a file without the lines of steps beyond `step`; the old file stays until the new one is whole."""
+    """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole."""
     if not path.exists():
         return
     new = path.with_suffix(".new")

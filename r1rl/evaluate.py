@@ -57,6 +57,10 @@ class Evaluation:
         rows = [f"{name} {v:.1%} (95 % interval {lo:.1%} to {hi:.1%})" for name, v, lo, hi in self.at_k()]
         return f"{self.problems} problems, {self.samples} samples each: " + ", ".join(rows)
 
+    def interval(self) -> tuple[float, float, float]:
+        """(accuracy, low, high) of one sample a problem: a 95 % Wilson interval."""
+        return self.accuracy, *wilson(sum(self.correct), len(self.correct))
+
     def at_k(self) -> list[tuple[str, float, float, float]]:
         """(name, value, low, high) of pass@1, pass@k and maj@k for k = samples; bootstrap over problems."""
         k, groups = self.samples, self.by_problem()
@@ -83,7 +87,7 @@ class Evaluation:
             "evaluation_seconds": round(self.seconds, 3),
         }
         if self.samples == 1:
-            line["low"], line["high"] = wilson(sum(self.correct), len(self.correct))
+            _, line["low"], line["high"] = self.interval()
         else:
             line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k()}
         return line

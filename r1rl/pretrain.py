@@ -57,6 +57,7 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
     from rich import progress
 
     from r1rl.console import console
+    from r1rl.stats import format_accuracy
 
     columns = (
         progress.BarColumn(bar_width=20),
@@ -74,7 +75,8 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
     reading = READINGS[task]
     problems = reading.held_out(seed, EVALUATED)
     accuracy = greedy_accuracy(model, tokenizer, problems, reading.answer_tokens)
-    console.print(f"saved {output}; greedy accuracy {accuracy:.1%} on {len(problems)} held-out problems")
+    words = format_accuracy(round(accuracy * len(problems)), len(problems))
+    console.print(f"saved {output}; greedy accuracy on held-out problems: {words}")
     return accuracy
 
 
@@ -127,8 +129,8 @@ def pretrain(
 def new_optimizers(model, learning_rate: float) -> list:
     """Muon for the matrices of the layers, AdamW for embeddings, norms and biases.
 
-    Muon (https://kellerjordan.github.io/posts/muon/) needs about half of AdamW's steps here; its updates are
-    scaled to AdamW's size (https://arxiv.org/abs/2502.16982, equation 4), so one learning rate does for both.
+    After 250 steps Muon (https://kellerjordan.github.io/posts/muon/) was where AdamW alone was after 450. Its
+    updates are scaled to AdamW's size (https://arxiv.org/abs/2502.16982), so one learning rate does for both.
     """
     import torch
 

@@ -63,7 +63,7 @@ class Meter:
 
     def evaluated(self, result: Evaluation) -> None:
         """Shows an evaluation above the bar; its time does not count as the step's."""
-        self.last_eval = f"eval {result.accuracy:.1%} (n {result.problems})"
+        self.last_eval = f"eval {short_words(result)}"
         self.step_began = time.perf_counter()
         console.print(f"step {result.step:>4}  {result.words()}, {result.tokens():.0f} tokens a completion")
 
@@ -91,9 +91,19 @@ class Meter:
         }
 
 
+def short_words(result: Evaluation) -> str:
+    """The newest evaluation for the bar: never without n and interval."""
+    name, value, low, high = result.at_k()[0] if result.samples > 1 else ("", *result.interval())
+    return f"{name} {value:.0%} ({low:.0%} to {high:.0%}, n {result.problems})".lstrip()
+
+
 def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float | None) -> str:
     """The words beside the bar."""
-    words = [f"reward {line['reward']:.2f}" if line["reward"] is not None else "no reward"]
+    words = [
+        f"reward {line['reward']:.2f} (n {line['completions']})"
+        if line["reward"] is not None
+        else "no reward"
+    ]
     words += [last_eval] if last_eval else []
     words += [f"level {line['level']}"] if line.get("level") is not None else []
     words += [f"{line['mean_tokens']:.0f} tokens", f"{speed:,.0f} tok/s"]

@@ -35,6 +35,7 @@ class Proof:
     target: str
     gap_to_policy: float
     gap_to_base: float
+    shift: float  # from the base model to the policy
     tokens: int  # tokens that can tell policy and base apart
     closer_to_policy: int  # of these
 
@@ -44,7 +45,9 @@ class Proof:
         errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
         if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
             return "proven"
-        if errors <= -SURE and self.gap_to_base * CLEARLY < self.gap_to_policy:
+        if (
+            errors <= -SURE and self.gap_to_base * CLEARLY < self.shift
+        ):  # it is the base model, not just noise
             return "refuted"
         return "open"
 
@@ -94,7 +97,8 @@ def compare(policy: Policy, rollouts: Sequence[Rollout], target: str) -> Proof:
     to_base = [abs(e - b) for e, b in zip(engine, without)]
     telling = [i for i, (w, b) in enumerate(zip(with_adapter, without)) if abs(w - b) >= SMALLEST_SHIFT]
     closer = sum(to_policy[i] < to_base[i] for i in telling)
-    return Proof(target, fmean(to_policy), fmean(to_base), len(telling), closer)
+    shift = fmean(abs(w - b) for w, b in zip(with_adapter, without))
+    return Proof(target, fmean(to_policy), fmean(to_base), shift, len(telling), closer)
 
 
 def lora_b(policy: Policy, target: str = "") -> list:

@@ -1,4 +1,4 @@
-"""What a run taught, read from its dump alone: the last screen, and the numbers that `inspect` begins with."""
+"""What a run taught, read from its dump alone: the last screen, and what `inspect` begins with."""
 
 from __future__ import annotations
 
@@ -10,35 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from r1rl.by_level import collapse_lines, level_table, stage_table
-from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import EVALUATIONS, METRICS, Dump, read_lines, write_json
-from r1rl.stats import format_accuracy, mcnemar_exact, paired_bootstrap
-
-INTERRUPTED = 130
-
-
-def finish(dump: Dump, config: Config, interrupted: bool) -> int:
-    """The last screen. Returns the exit code; summary.json is written last and marks a complete run."""
-    folder = dump.folder
-    console.print()
-    console.print(run_table(folder))
-    for line in learned(folder):
-        console.print(line)
-    print_levels(folder)
-    console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
-    if interrupted:
-        console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
-        return INTERRUPTED
-    write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
-    console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
-    console.print(
-        "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
-    )
-    console.print(
-        f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
-    )
-    return 0
+from r1rl.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.stats import (
+    format_accuracy,
+    format_share,
+    learning_slope,
+    mcnemar_exact,
+    minimal_difference,
+    paired_bootstrap,
+)
+from r1rl.survey import Survey, right
 
 
 def print_levels(folder: Path) -> None:
@@ -76,8 +58,11 @@ def learned(folder: Path) -> list[str]:
     if after is not None and after["step"] != before["step"]:
         lines.append(f"after    {evaluation_words(after)} (step {after['step']})")
         lines.append(f"         {paired_test(folder, before, after)}")
+        slope = slope_words(folder)
+        lines += [f"slope    {slope}"] if slope else []
         lines.append(
-            f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion in evaluation"
+            f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion "
+            "in evaluation"
         )
     if found["groups"]:
         equal = found["groups_without_signal"]
@@ -105,25 +90,61 @@ def evaluation_words(line: dict[str, Any]) -> str:
     return f"{line['problems']} problems, {line['samples']} samples each: " + ", ".join(parts)
 
 
+def evaluation_cell(line: dict[str, Any]) -> str:
+    """One evaluation, in the short form where there is one."""
+    if line["samples"] == 1:
+        return format_share(line["correct"], line["problems"], line["low"], line["high"])
+    return evaluation_words(line)
+
+
 def paired_test(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> str:
-    """McNemar's exact test for one greedy answer a problem, a paired bootstrap for several samples."""
-    first, last = verdicts(folder, before["step"]), verdicts(folder, after["step"])
+    """Two evaluations of one run on the problems that both asked."""
+    greedy = before["samples"] == 1 and after["samples"] == 1
+    return paired_words(verdicts(folder, before["step"]), verdicts(folder, after["step"]), greedy)
+
+
+def paired_words(first: dict[str, float], last: dict[str, float], greedy: bool) -> str:
+    """McNemar's exact test for one greedy answer a problem, a paired bootstrap for several samples.
+
+    Where it is not significant, adds the smallest difference that so many problems could have shown.
+    """
     shared = [problem for problem in first if problem in last]
-    difference = after["accuracy"] - before["accuracy"]
-    if before["samples"] == 1 and after["samples"] == 1:
-        p = mcnemar_exact([first[i] > 0 for i in shared], [last[i] > 0 for i in shared])
-        gained = sum(last[i] > first[i] for i in shared)
-        lost = sum(last[i] < first[i] for i in shared)
-        sure = "significant" if p < 0.05 else "not significant"
-        return (
-            f"{difference:+.1%} on the same {len(shared)} problems: {gained} gained, {lost} lost; {sure} "
-            f"(p = {p:.2g}, exact McNemar)"
-        )
-    low, high = paired_bootstrap([first[i] for i in shared], [last[i] for i in shared], seed=0)
-    sure = "significant" if low > 0 or high < 0 else "not significant"
+    if not shared:
+        return "no problem in common, so nothing to compare"
+    before, after = [first[i] for i in shared], [last[i] for i in shared]
+    difference = (sum(after) - sum(before)) / len(shared)
+    gained, lost = sum(a > b for b, a in zip(before, after)), sum(a < b for b, a in zip(before, after))
+    low, high = paired_bootstrap(before, after, seed=0)
+    words = (
+        f"{100 * difference:+.1f} points on the same {len(shared)} problems "
+        f"(95 % interval {100 * low:+.1f} to {100 * high:+.1f}, paired bootstrap): "
+        f"{gained} gained, {lost} lost"
+    )
+    if not greedy:
+        return f"{words}; {'significant' if low > 0 or high < 0 else 'not significant'}"
+    p = mcnemar_exact([b > 0 for b in before], [a > 0 for a in after])
+    if p < 0.05:
+        return f"{words}; significant (p = {p:.2g}, exact McNemar)"
+    shows = minimal_difference(len(shared), (gained + lost) / len(shared))
     return (
-        f"{difference:+.1%} on the same {len(shared)} problems; {sure} (95 % interval {low:+.1%} to {high:+.1%}, "
-        "paired bootstrap)"
+        f"{words}; not significant (p = {p:.2g}, exact McNemar; {len(shared)} problems with so many changes show a "
+        f"true difference of {100 * shows:.1f} points four times in five)"
+    )
+
+
+def slope_words(folder: Path) -> str | None:
+    """How fast accuracy rose over all evaluations; None for fewer than three: before and after say it."""
+    steps = [e["step"] for e in read_lines(folder / EVALUATIONS)]
+    if len(set(steps)) < 3:
+        return None
+    by_step = [verdicts(folder, step) for step in steps]
+    shared = [problem for problem in by_step[0] if all(problem in v for v in by_step)]
+    if not shared:
+        return None
+    slope, low, high = learning_slope(steps, [[v[problem] for v in by_step] for problem in shared])
+    return (
+        f"{1000 * slope:+.1f} points in 10 steps (95 % interval {1000 * low:+.1f} to {1000 * high:+.1f}; "
+        f"{len(steps)} evaluations of the same {len(shared)} problems)"
     )
 
 
@@ -135,37 +156,36 @@ def verdicts(folder: Path, step: int) -> dict[str, float]:
     return {problem: sum(r) / len(r) for problem, r in right.items()}
 
 
-def run_table(folder: Path, rows: int = 12) -> Table:
+def run_table(folder: Path, found: Survey, rows: int = 12) -> Table:
     """The run in about `rows` lines: averages over equal stretches of steps, evaluations beside them."""
     metrics = list(read_lines(folder / METRICS))
     evaluations = {e["step"]: e for e in read_lines(folder / EVALUATIONS)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("steps", "reward", "tokens", "cut off", "no signal", "tok/s", "evaluation after it"):
+    for name in ("steps", "right in training", "tokens", "cut", "no signal", "evaluation"):
         table.add_column(name, justify="left" if name.startswith("eval") else "right")
     if 0 in evaluations:
-        table.add_row("0", "", "", "", "", "", evaluation_words(evaluations[0]))
+        table.add_row("0", "", "", "", "", evaluation_cell(evaluations[0]))
     width = max(1, -(-len(metrics) // rows))
     for start in range(0, len(metrics), width):
-        table.add_row(*stretch(metrics[start : start + width], evaluations))
+        table.add_row(*stretch(metrics[start : start + width], evaluations, found))
     return table
 
 
-def stretch(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]]) -> list[str]:
+def stretch(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey) -> list[str]:
     """One row of the table."""
 
     def mean(key: str) -> float:
-        known = [m[key] for m in part if m[key] is not None]
+        known = [m[key] for m in part if m.get(key) is not None]
         return sum(known) / len(known) if known else float("nan")
 
     first, last = part[0]["step"], part[-1]["step"]
-    within = [evaluation_words(evaluations[s]) for s in range(first, last + 1) if s in evaluations]
+    within = [evaluation_cell(e) for s, e in evaluations.items() if first <= s <= last]
     return [
         str(first) if first == last else f"{first}-{last}",
-        f"{mean('reward'):.2f}",
+        str(right(found.within("train", first, last)) or ""),
         f"{mean('mean_tokens'):.0f}",
         f"{mean('truncated'):.0%}",
         f"{sum(m['groups_without_signal'] for m in part)}/{sum(m['groups'] for m in part)}",
-        f"{mean('tokens_per_second'):,.0f}",
         "; ".join(within),
     ]
 
@@ -180,6 +200,12 @@ def heading(folder: Path) -> str:
     run = load_run(folder)
     config, machine = run["config"], run["machine"]
     on = machine["gpu"] or f"{machine['cores']} CPU cores"
-    return escape(
-        f"{folder.name}: {run['recipe']}, {config['model_name']}, {config['dataset_name']}, seed {config['seed']}, {on}, {run['started']}"
+    parts = (
+        run["recipe"],
+        config["model_name"],
+        config["dataset_name"],
+        f"seed {config['seed']}",
+        on,
+        run["started"],
     )
+    return escape(f"{folder.name}: {', '.join(parts)}")

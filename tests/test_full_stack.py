@@ -75,7 +75,7 @@ def test_the_main_job_on_gsm8k(program, tmp_path, bits):
 
 def test_learning_with_unsloth_and_vllm(program, tmp_path):
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 12, "--eval-count", 100, "--learning-rate", 1e-3,
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 16, "--eval-count", 100,
         "--dumps", tmp_path, "--exp-name", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

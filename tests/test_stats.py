@@ -8,16 +8,20 @@ from collections import Counter
 from statistics import fmean
 
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, linregress
 
 from r1rl.stats import (
     bootstrap_interval,
     format_accuracy,
+    format_share,
+    learning_slope,
     maj_at_k,
     mcnemar_exact,
+    minimal_difference,
     paired_bootstrap,
     pass_at_k,
     wilson,
+    wilson_clustered,
 )
 
 
@@ -209,3 +213,64 @@ def test_paired_bootstrap_sees_a_gain_that_the_spread_between_problems_hides():
     assert 0.03 < low < fmean(after) - fmean(before) < high < 0.07
     assert (low, high) == bootstrap_interval([a - b for b, a in zip(before, after)], resamples=1000)
     assert bootstrap_interval(before, resamples=1000)[1] > bootstrap_interval(after, resamples=1000)[0]
+
+
+def test_clustered_wilson_equals_wilson_where_groups_say_nothing():
+    singles = [(1, 1)] * 30 + [(0, 1)] * 70
+    assert wilson_clustered(singles) == pytest.approx(wilson(30, 100), rel=0.02)
+    assert wilson_clustered([(2, 4)] * 10) == pytest.approx(wilson(20, 40))  # never narrower than that
+
+
+def test_clustered_wilson_counts_equal_completions_once():
+    alike = [(8, 8)] * 6 + [(0, 8)] * 14
+    low, high = wilson_clustered(alike)
+    assert (low, high) == pytest.approx(wilson(6, 20), rel=0.05)
+    assert wilson_clustered([(8, 8)] * 20) == wilson(20, 20)
+
+
+def test_clustered_wilson_covers_the_truth():
+    """Where completions of one problem are alike the plain interval covers too rarely."""
+    rng = random.Random(1)
+    clustered = plain = 0
+    for _ in range(600):
+        groups = []
+        for _ in range(40):
+            p = rng.betavariate(0.5, 0.5)
+            groups.append((sum(rng.random() < p for _ in range(8)), 8))
+        low, high = wilson_clustered(groups)
+        clustered += low <= 0.5 <= high
+        low, high = wilson(sum(c for c, _ in groups), 320)
+        plain += low <= 0.5 <= high
+    assert clustered / 600 > 0.92 > 0.75 > plain / 600
+
+
+def test_minimal_difference_by_hand_and_by_simulation():
+    # n d^2 = (1.96 sqrt(0.2) + 0.8416 sqrt(0.2 - d^2))^2 holds for d = 0.0881 and n = 200
+    d = minimal_difference(200, 0.2)
+    assert d == pytest.approx(0.0881, abs=1e-4)
+    assert minimal_difference(100, 0) == 0
+    rng = random.Random(2)
+    found = 0
+    for _ in range(400):
+        draws = [rng.random() for _ in range(200)]
+        gained = sum(x < (0.2 + d) / 2 for x in draws)
+        lost = sum((0.2 + d) / 2 <= x < 0.2 for x in draws)
+        before = [False] * gained + [True] * lost
+        found += mcnemar_exact(before, [not b for b in before]) < 0.05
+    assert 0.7 < found / 400 < 0.87  # the exact test is a little weaker than its approximation
+
+
+def test_learning_slope_equals_scipy():
+    rng = random.Random(3)
+    steps = [0, 20, 40, 60]
+    rows = [[float(rng.random() < 0.3 + 0.01 * s) for s in steps] for _ in range(200)]
+    slope, low, high = learning_slope(steps, rows)
+    assert slope == pytest.approx(linregress(steps, [fmean(r[i] for r in rows) for i in range(4)]).slope)
+    assert low < slope < high and low < 0.01 < high
+    assert learning_slope([0, 10], [[0, 1]])[0] == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="two different steps"):
+        learning_slope([5], [[1.0]])
+
+
+def test_short_form_of_a_share():
+    assert format_share(61, 200, *wilson(61, 200)) == "30 % of 200 (25 to 37)"

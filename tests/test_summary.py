@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from r1rl.config import Config
 from r1rl.dump import METRICS, ROLLOUTS, Dump
+from r1rl.recipes import overrides
+from r1rl.stats import wilson
 from r1rl.summary import learned, numbers, paired_test
 
 
@@ -27,7 +31,8 @@ def completion(step, problem, correct, split="eval", text="<reasoning>\n2 + 2 = 
 
 
 def evaluation(step, correct, n):
-    return {"step": step, "problems": n, "samples": 1, "correct": correct, "accuracy": correct / n,
+    low, high = wilson(correct, n)
+    return {"step": step, "problems": n, "samples": 1, "correct": correct, "accuracy": correct / n, "low": low, "high": high,
             "mean_tokens": 10.0 + step, "seconds": 1.0}  # fmt: skip
 
 
@@ -40,7 +45,7 @@ def run(tmp_path):
     dump.evaluation(0, [completion(0, f"test/{i}", i < 2) for i in range(10)], evaluation(0, 2, 10))
     dump.evaluation(2, [completion(2, f"test/{i}", i != 1) for i in range(10)],
                     evaluation(2, 9, 10))  # fmt: skip
-    config = {"model_name": "tiny", "dataset_name": "word-problems", "seed": 1}
+    config = dataclasses.asdict(Config(**overrides("tiny")))
     machine = {"gpu": None, "cores": 2}
     run = {"recipe": "tiny", "config": config, "machine": machine, "started": "now"}
     (tmp_path / "run.json").write_text(json.dumps(run))
@@ -58,7 +63,8 @@ def test_before_and_after_with_a_paired_test(run):
     assert "before   2 / 10, 20.0 %, 95 % interval" in text
     assert "after    9 / 10, 90.0 %, 95 % interval" in text
     # 8 gained, 1 lost of 9 that changed: p = 2 * (1 + 9) / 2^9
-    assert "+70.0% on the same 10 problems: 8 gained, 1 lost; significant (p = 0.039, exact McNemar)" in text
+    assert "+70.0 points on the same 10 problems" in text
+    assert "8 gained, 1 lost; significant (p = 0.039, exact McNemar" in text
     assert "length   10 -> 12 tokens" in text
 
 
@@ -81,7 +87,6 @@ def test_inspect_prints_the_table(run, program):
         (("--step", "2", "--wrong"), 1),
         (("--step", "0", "--correct"), 2),
         (("--step", "1:"), 11),
-        (("--problem", "test/4"), 2),
         (("--contains", "to verify"), 1),
         (("--contains", "to verify", "--wrong"), 0),
     ],

@@ -172,9 +172,7 @@ def test_a_name_in_use_with_other_settings(wrong, tmp_path):
     folder = existing_run(tmp_path, learning_rate=0.25)
     for resume in ((), ("--resume",)):
         message = wrong(*TINY, "--exp-name", "old", *resume)
-        assert (
-            "--exp-name 'old' exists with other settings: --learning-rate was 0.25 and is 0.0003" in message
-        )
+        assert "--exp-name 'old' exists with other settings: --learning-rate was 0.25 and is 0.001" in message
     assert [p.name for p in folder.iterdir()] == ["run.json"]
 
 

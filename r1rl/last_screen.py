@@ -1,0 +1,43 @@
+"""The end of a run: its last screen, its report, and summary.json, which marks it complete."""
+
+from __future__ import annotations
+
+from r1rl.config import Config
+from r1rl.console import console
+from r1rl.dump import Dump, write_json
+from r1rl.report import write_report
+from r1rl.summary import learned, numbers, print_levels, run_table
+from r1rl.survey import survey
+
+INTERRUPTED = 130
+
+
+def finish(dump: Dump, config: Config, interrupted: bool) -> int:
+    """The last screen. Returns the exit code; summary.json marks a complete run."""
+    folder = dump.folder
+    console.print()
+    console.print(run_table(folder, survey(folder)))
+    for line in learned(folder):
+        console.print(line)
+    print_levels(folder)
+    console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
+    if not interrupted:
+        write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
+    try:
+        write_report([folder], folder / "report.html")
+        console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
+    except ImportError:  # a run's end must not fail for want of a page
+        console.print(
+            "report   not written, a package is missing: pip install vl-convert-python, then main.py report"
+        )
+    if interrupted:
+        console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
+        return INTERRUPTED
+    console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
+    console.print(
+        "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
+    )
+    console.print(
+        f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
+    )
+    return 0

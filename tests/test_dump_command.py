@@ -1,0 +1,97 @@
+"""The dump for others: parquet, datasets, pandas as the dump's page shows it, and the excerpt in the repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas
+import pytest
+from made_run import make_run
+
+from r1rl import dump_command, inspect_command
+from r1rl.completions import read_completions
+from r1rl.config import Parser
+from r1rl.dump import ROLLOUTS, append_lines, read_lines
+from r1rl.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = make_run(tmp_path_factory.mktemp("dumps") / "one", steps=30, eval_steps=10, problems=40)
+    first = next(read_lines(made / ROLLOUTS))
+    append_lines(made / ROLLOUTS, [{**first, "completion": "\ud800 = 3", "reward": None, "level": None}])
+    return made
+
+
+def run_command(*arguments: object) -> int:
+    parser = Parser()
+    dump_command.add_arguments(parser)
+    return dump_command.run(parser.parse_args([str(a) for a in arguments]))
+
+
+def test_parquet_holds_every_completion(folder):
+    assert run_command("to-parquet", folder) == 0
+    table = pandas.read_parquet(folder / "parquet" / "completions.parquet")
+    lines = [c.line for c in read_completions(folder)]
+    assert len(table) == len(lines) and list(table.tokens) == [line["tokens"] for line in lines]
+    assert set(table.check_outcome.dropna()) <= {"confirmed", "corrected", "broke", "empty talk"}
+    assert table.completion.iloc[-1] == "\ufffd = 3" and table.reward_correctness.notna().all()
+    assert len(pandas.read_parquet(folder / "parquet" / "metrics.parquet")) == 30
+
+
+def test_datasets_loads_it(folder, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    cache = str(tmp_path / "cache")
+    loaded = datasets.load_dataset("json", data_files=str(folder / ROLLOUTS), cache_dir=cache, split="train")
+    assert len(loaded) == 241 and loaded[0]["step"] == 1 and loaded[0]["rewards"]["correctness"] in (0, 1)
+
+
+def test_the_example_with_pandas(folder, tmp_path):
+    code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL).group(1)
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 20
+    code = code.replace("dumps/example", str(folder))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        env={"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "selfcheck.png").stat().st_size > 5000 and "confirmed" in done.stdout
+
+
+def test_the_page_describes_every_field(folder):
+    described = set(re.findall(r"`([a-z0-9_]+)`", PAGE))
+    files = ("rollouts.jsonl", "metrics.jsonl", "evaluations.jsonl")
+    for name in files:
+        assert set(next(read_lines(folder / name))) <= described
+    example = ROOT / "dumps" / "example"
+    for name in files if example.is_dir() else ():
+        assert set(next(read_lines(example / name))) <= described
+    for name in ("run.json", "summary.json") if example.is_dir() else ():
+        assert set(json.loads((example / name).read_text())) <= described
+
+
+def test_an_excerpt_reads_like_a_run(folder, tmp_path):
+    assert run_command("excerpt", folder, "-o", tmp_path / "part") == 0
+    assert sum(p.stat().st_size for p in (tmp_path / "part").rglob("*") if p.is_file()) <= 300_000
+    parser = Parser()
+    inspect_command.add_arguments(parser)
+    assert inspect_command.run(parser.parse_args([str(tmp_path / "part")])) == 0
+    with pytest.raises(UserError, match="not there yet"):
+        run_command("excerpt", folder, "-o", tmp_path / "part")
+
+
+@pytest.mark.skipif(not (ROOT / "dumps" / "example").is_dir(), reason="the example is not made yet")
+def test_the_example_in_the_repository():
+    example = ROOT / "dumps" / "example"
+    files = [p for p in example.rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in files) <= 300_000
+    assert {"run.json", "rollouts.jsonl", "report.png"} <= {p.name for p in files}
+    damaged: list[str] = []
+    assert len(list(read_completions(example, damaged=damaged))) > 50 and damaged == []

@@ -1,0 +1,200 @@
+"""`inspect` on a made run: one screen, filters, history, cherry-picking, exports, damage, hostile output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from made_run import make_run
+
+from r1rl import checked, inspect_command
+from r1rl.cherry import CRITERIA, Picker
+from r1rl.completions import Filter, read_completions, step_range
+from r1rl.config import Parser
+from r1rl.console import console
+from r1rl.dump import ROLLOUTS, append_lines
+from r1rl.errors import UserError
+from r1rl.history import differences
+from r1rl.inspect_screen import sparkline
+from r1rl.survey import checking, phases, right, survey
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("dumps") / "one", steps=30, eval_steps=10, problems=40)
+
+
+@pytest.fixture
+def inspect(capsys):
+    """Runs `inspect` and returns what it printed."""
+    parser = Parser()
+    inspect_command.add_arguments(parser)
+
+    def run(*arguments: object) -> str:
+        console.file, console.width = None, 180
+        assert inspect_command.run(parser.parse_args([str(a) for a in arguments])) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_one_screen_says_it_all(folder, inspect):
+    shown = inspect(folder)
+    for words in (
+        "one: tiny", "going on, or stopped: 30 of 30", "before ", "after ", "accuracy ▁", "no signal",
+        "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
+    ):  # fmt: skip
+        assert words in shown
+    assert len(shown.splitlines()) < 45
+
+
+def test_every_share_comes_with_n_and_interval(folder, inspect):
+    """A percentage is followed by an interval on its line, but for shares cut off, which are no scores."""
+    for line in inspect(folder).splitlines():
+        if " % " in line or " %)" in line:
+            assert "interval" in line or "(" in line, line
+
+
+def test_several_runs_are_compared(folder, inspect, tmp_path):
+    other = make_run(tmp_path / "two", steps=30, eval_steps=10, problems=40, seed=5, skill=0.3)
+    shown = inspect(folder, other)
+    assert "two against one: " in shown and "on the same 40 problems" in shown and "seed" in shown
+
+
+@pytest.mark.parametrize(
+    ("filters", "fits"),
+    [
+        (["--step", "3:5"], lambda line: 3 <= line["step"] <= 5),
+        (["--step", "10", "--split", "eval"], lambda line: line["step"] == 10 and line["split"] == "eval"),
+        (["--wrong"], lambda line: not line["correct"]),
+        (["--correct", "--level", "2"], lambda line: line["correct"] and line["level"] == 2),
+        (["--contains", "TO CHECK"], lambda line: "to check" in line["completion"].lower()),
+        (["--selfcheck", "corrected"], lambda line: line["check_outcome"] == "corrected"),
+        (["--selfcheck", "none"], lambda line: line["check_outcome"] is None),
+    ],
+)
+def test_filters(folder, inspect, filters, fits):
+    everything = [json.loads(line) for line in inspect(folder, "--show", "--json").splitlines()]
+    assert len(everything) == 30 * 8 + 4 * 40
+    chosen = [json.loads(line) for line in inspect(folder, *filters, "--json").splitlines()]
+    assert chosen == [line for line in everything if fits(line)] and chosen
+    assert f"2 of {len(chosen)} completions that fit" in inspect(folder, *filters, "-n", 2)
+
+
+def test_longest_come_first(folder, inspect):
+    rows = [json.loads(line) for line in inspect(folder, "--longest", "-n", 7, "--json").splitlines()]
+    tokens = sorted((c.line["tokens"] for c in read_completions(folder)), reverse=True)
+    assert [row["tokens"] for row in rows] == tokens[:7]
+
+
+def test_places_are_lines_of_the_dump(folder, inspect):
+    for row in map(json.loads, inspect(folder, "--cherry-pick", "--json").splitlines()):
+        name, _, number = row["place"].partition(":")
+        assert (
+            json.loads((folder / name).read_text().splitlines()[int(number) - 1])["completion"]
+            == row["completion"]
+        )
+
+
+def test_csv_is_read_back(folder, inspect):
+    rows = list(csv.DictReader(io.StringIO(inspect(folder, "--csv"))))
+    assert len(rows) == 30 and float(rows[0]["reward"]) <= 1
+    assert len(list(csv.DictReader(io.StringIO(inspect(folder, "--wrong", "--csv"))))) > 100
+
+
+def test_history_of_a_problem(folder, inspect):
+    shown = inspect(folder, "--problem", "test/0")
+    assert [f"step {step}: " in shown for step in (0, 10, 20, 30)] == [True] * 4
+    with pytest.raises(UserError, match="test/0"):
+        inspect(folder, "--problem", "test/9999")
+
+
+def test_differences_give_both_texts_back():
+    before, after = "3 * 4 = 13, so 13.", "3 * 4 = 12, so it is 12."
+    parts = list(differences(before, after))
+    assert "".join(text for kind, text in parts if kind != "gone") == after
+    assert "".join(text for kind, text in parts if kind != "new") == before
+
+
+def test_cherry_picking_takes_ten_different_ones(folder):
+    picker = Picker()
+    survey(folder, picker)
+    picked = picker.picked()
+    assert 5 <= len(picked) <= len(CRITERIA) == 10
+    assert len({c.place for _, c, _ in picked}) == len(picked)
+    longest = max(c.line["tokens"] for c in read_completions(folder) if c.line["correct"])
+    assert {title: c for title, c, _ in picked}["the longest right one"].line["tokens"] <= longest
+
+
+def test_survey_counts_what_a_plain_count_does(folder):
+    found = survey(folder)
+    lines = list(read_completions(folder, Filter(split="train")))
+    groups = list(found.groups["train"].values())
+    assert right(groups).hits == sum(c.line["correct"] for c in lines) and right(groups).n == len(lines)
+    assert checking(groups).hits == sum(c.check is not None for c in lines)
+    assert phases(found.steps("train")) == [("early", 1, 10), ("middle", 11, 20), ("late", 21, 30)]
+    assert phases([4]) == [("all", 4, 4)] and phases([]) == []
+
+
+def test_several_processes_find_the_same(folder, monkeypatch):
+    alone = survey(folder)
+    monkeypatch.setattr(checked, "LARGE", 0)
+    monkeypatch.setattr(checked, "CHUNK", 50)
+    together = survey(folder)
+    assert together == alone
+
+
+def test_damaged_lines_are_named_and_the_rest_is_used(inspect, tmp_path):
+    folder = make_run(tmp_path / "hurt", steps=3, eval_steps=3, problems=10)
+    with (folder / ROLLOUTS).open("ab") as file:
+        file.write(
+            b"{broken\n\xff\xfe\n[1]\n" + b"[" * 100_000 + b"\n" + b'{"step": 3}\n' + b'{"step": 3, "torn'
+        )
+    shown = inspect(folder)
+    assert (
+        "damaged  5 lines could not be read and are left out: rollouts.jsonl:25, rollouts.jsonl:26" in shown
+    )
+    assert "24 completions" in shown
+
+
+def test_hostile_output_is_inert(inspect, tmp_path):
+    folder = make_run(tmp_path / "evil", steps=1, eval_steps=1, problems=5)
+    line = json.loads((folder / ROLLOUTS).read_text().splitlines()[0])
+    texts = [
+        "\x1b[2J\x1b]0;owned\x07 [red]markup[/red] [/]",
+        "\ud800\u202e\u0000",
+        "x" * 100_000,
+        "=" * 100_000,
+    ]
+    append_lines(
+        folder / ROLLOUTS, [{**line, "step": 2, "completion": text, "problem_id": text} for text in texts]
+    )
+    shown = inspect(folder, "--step", "2", "-n", 9)
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
+    assert "\\x1b[2J" in shown and "[red]markup[/red]" in shown
+    inspect(folder, "--step", "2", "--csv")
+
+
+def test_a_run_that_has_just_begun(inspect, tmp_path):
+    folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
+    for path in (*folder.glob("*.jsonl"), *folder.glob("eval/*")):
+        path.unlink()
+    assert "going on" in inspect(folder)
+
+
+def test_step_ranges():
+    assert step_range("7") == (7, 7) and step_range("3:") == (3, float("inf")) and step_range(":4") == (0, 4)
+    with pytest.raises(UserError, match="no step and no range"):
+        step_range("late")
+
+
+def test_a_folder_that_is_no_run(folder, inspect):
+    with pytest.raises(UserError, match="is no run"):
+        inspect(folder.parent / "none")
+
+
+def test_sparkline():
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█" and sparkline([3, 3]) == "▁▁"
+    assert len(sparkline(range(1000), width=40)) == 40

@@ -1,0 +1,243 @@
+"""The report in a real browser: it renders, filters, sorts, stays within itself; hostile output is inert."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from browser import open_browser, open_page
+from made_run import make_run
+
+from r1rl import report
+from r1rl.charts import said
+from r1rl.cherry import CRITERIA
+from r1rl.config import Parser
+from r1rl.curves import Point, charts
+from r1rl.dump import METRICS, ROLLOUTS, append_lines, read_lines
+from r1rl.errors import UserError
+from r1rl.samples import Sampler, within
+from r1rl.survey import survey
+
+HOSTILE = [
+    "</script><script>window.owned = 1</script><img src=x onerror='window.owned = 1'>",
+    "<!--<script>\u2028\u0000\ud800\u202egnp.exe\x1b[2J {{SCRIPT}} ${window.owned = 1}",
+    "x" * 100_000,
+    "Let me check: 3 * 4 = 12. <b onclick=alert(1)>" * 50,
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run with a few hostile completions in it."""
+    made = make_run(tmp_path_factory.mktemp("dumps") / "<b>one", steps=30, eval_steps=10, problems=40)
+    first = next(read_lines(made / ROLLOUTS))
+    lines = [
+        {**first, "step": 31, "completion": t, "problem_id": t, "extracted": t, "answer": t} for t in HOSTILE
+    ]
+    append_lines(made / ROLLOUTS, lines)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    report.write_report([folder], folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as driver:
+        yield driver
+
+
+def visible_rows(browser) -> int:
+    return browser.execute_script("return document.querySelectorAll('tr.row').length")
+
+
+def count(browser) -> str:
+    return browser.execute_script("return document.getElementById('count').textContent")
+
+
+def choose(browser, name: str, value: str) -> None:
+    browser.execute_script(
+        "const f = document.getElementById(arguments[0]); f.value = arguments[1];"
+        "f.dispatchEvent(new Event('input', {bubbles: true}));"
+        "f.dispatchEvent(new Event('change', {bubbles: true}))",
+        name,
+        value,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_renders_without_an_error_or_a_request(browser, page, width, scheme):
+    browser.get_log("browser"), browser.get_log("performance")  # what came before
+    open_page(browser, page, width, scheme)
+    assert browser.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith("data:")} <= {page.resolve().as_uri()}
+    drawn = browser.execute_script("return document.querySelectorAll('figure svg path').length")
+    assert drawn > 50
+    assert browser.execute_script("return document.querySelectorAll('figure').length") >= 11
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width  # nothing sticks out sideways
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(20, 23, 27)") == (scheme == "dark")
+
+
+def test_hostile_output_is_inert(browser, page):
+    open_page(browser, page)
+    assert browser.execute_script("return window.owned") is None
+    choose(browser, "f-from", "31")
+    assert count(browser).startswith("4 of ")
+    browser.execute_script("document.querySelectorAll('button.open').forEach((b) => b.click())")
+    text = browser.execute_script("return document.getElementById('table').textContent")
+    assert "onerror='window.owned = 1'" in text and "more characters in the dump" in text
+    assert "\\u001b[2J" in text and "\\u202e" in text and "\ufffd" in text
+    assert (
+        browser.execute_script(
+            "return document.querySelectorAll('#table img, #table script, #table b').length"
+        )
+        == 0
+    )
+    assert browser.execute_script("return window.owned") is None
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 1280
+    assert browser.execute_script("return document.getElementById('title').textContent") == "<b>one"
+
+
+def test_filters_search_and_sorting(browser, page):
+    open_page(browser, page)
+    everything = int(count(browser).split()[0].replace(",", ""))
+    assert everything > 300 and visible_rows(browser) == 50
+    choose(browser, "f-right", "wrong")
+    wrong = int(count(browser).split()[0])
+    choose(browser, "f-right", "right")
+    assert wrong + int(count(browser).split()[0]) == everything
+    choose(browser, "f-check", "corrected")
+    assert "corrected" in browser.execute_script("return document.querySelector('tr.row').textContent")
+    choose(browser, "f-text", "no completion says this")
+    assert count(browser).startswith("0 of") and visible_rows(browser) == 0
+    browser.execute_script("document.querySelector('#filters button[type=reset]').click()")
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert int(count(browser).split()[0].replace(",", "")) == everything
+    for _ in range(2):
+        browser.execute_script(
+            "document.querySelectorAll('#table thead button')[6].click()"
+        )  # tokens, descending
+    tokens = browser.execute_script(
+        "return [...document.querySelectorAll('tr.row')].map((r) => Number(r.children[6].textContent))"
+    )
+    assert tokens == sorted(tokens, reverse=True) and tokens[0] > tokens[-1]
+    browser.execute_script("document.getElementById('more').click()")
+    assert visible_rows(browser) == 100
+
+
+def test_it_works_from_the_keyboard(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, page)
+    opener = browser.find_element("css selector", "tr.row button.open")
+    opener.send_keys(Keys.ENTER)
+    assert opener.get_attribute("aria-expanded") == "true"
+    assert browser.execute_script("return document.querySelectorAll('tr.open mark').length") == 1  # the check
+    opener.send_keys(Keys.ENTER)
+    assert opener.get_attribute("aria-expanded") == "false"
+    head = browser.find_elements("css selector", "#table thead button")[0]
+    head.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.text.startswith("step")
+    reachable = browser.execute_script(
+        "return [...document.querySelectorAll('a, button, input, select, summary')]"
+        ".every((e) => e.tabIndex >= 0)"
+    )
+    assert reachable
+
+
+def test_a_problem_through_training(browser, page):
+    open_page(browser, page)
+    steps = browser.execute_script(
+        "return [...document.querySelectorAll('#h-steps h3')].map((h) => h.textContent)"
+    )
+    assert [s.split(":")[0] for s in steps] == ["step 0", "step 10", "step 20", "step 30"]
+    choose(
+        browser,
+        "h-problem",
+        browser.execute_script("return document.getElementById('h-problem').options[3].value"),
+    )
+    assert browser.execute_script("return document.querySelectorAll('#h-steps ins').length") > 0
+
+
+def test_several_runs_are_overlaid_with_a_paired_test(browser, folder, tmp_path):
+    other = make_run(tmp_path / "two", steps=30, eval_steps=10, problems=40, seed=4, skill=0.3)
+    report.write_report([folder, other], tmp_path / "both.html")
+    open_page(browser, tmp_path / "both.html")
+    assert browser.get_log("browser") == []
+    shown = browser.execute_script("return document.getElementById('learned').textContent")
+    assert "two against <b>one: " in shown and "exact McNemar" in shown
+    choose(browser, "f-run", "two")
+    assert "two" in browser.execute_script("return document.querySelector('tr.row').textContent")
+
+
+def test_it_prints(browser, page):
+    open_page(browser, page, scheme="dark")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert (
+        browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
+    assert (
+        browser.execute_script("return getComputedStyle(document.getElementById('filters')).display")
+        == "none"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_page_stays_small():
+    """However long the texts: rows that do not fit are left out, the most instructive ones last."""
+    rows = [{"text": "\ud800" * 6000, "question": "q"}] * 2000
+    assert 0 < len(within(rows, 2_600_000)) * 36_000 < 2_600_000 * 1.05
+
+
+def test_samples_follow_the_rule(folder):
+    sampler = Sampler()
+    found = survey(folder, sampler)
+    rows = sampler.chosen(folder, 2_600_000)
+    assert sum("why" in row for row in rows) <= len(CRITERIA) and "why" in rows[0]
+    for problem in sampler.problems():
+        assert {0, 10, 20, 30} <= {row["step"] for row in rows if row["id"] == problem}
+    assert len({row["place"] for row in rows}) == len(rows) and found.damaged == []
+
+
+def test_charts_have_n_and_interval_where_they_show_scores(folder):
+    found = {chart.key: chart for chart in charts([("one", folder, survey(folder))])}
+    for key in ("accuracy", "reward", "selfcheck", "checked"):
+        points = [p for line in found[key].lines for p in line.points]
+        assert points and all(p.n and p.low <= p.y <= p.high for p in points)
+    assert len(found["length"].lines) == 4 and "money" not in found  # no price is known
+    assert said(Point(5, 0.305, 0.245, 0.372, 200), True) == "30.5 % (95 % interval 24.5 to 37.2 %, n = 200)"
+
+
+def test_pictures(folder, tmp_path):
+    from r1rl.plots import write_plots
+
+    paths = write_plots(charts([("one", folder, survey(folder))]), tmp_path / "plots")
+    assert {"accuracy.png", "run.png"} <= {p.name for p in paths}
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
+
+
+def test_report_of_a_run_that_has_just_begun(tmp_path):
+    folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
+    for path in (folder / METRICS, folder / ROLLOUTS, *folder.glob("eval/*"), folder / "evaluations.jsonl"):
+        path.unlink()
+    assert report.write_report([folder], tmp_path / "new.html") == []
+
+
+def test_wrong_arguments(folder, tmp_path):
+    parser = Parser()
+    report.add_arguments(parser)
+    with pytest.raises(UserError, match="is no run"):
+        report.run(parser.parse_args([str(tmp_path)]))
+    with pytest.raises(UserError, match="named twice"):
+        report.run(parser.parse_args([str(folder), str(folder)]))
+    with pytest.raises(UserError, match="cannot be written"):
+        report.run(parser.parse_args([str(folder), "-o", str(tmp_path)]))

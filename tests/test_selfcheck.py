@@ -1,0 +1,128 @@
+"""The self-verification finder against the labelled table, the base model's wordings, and hostile text."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r1rl.arithmetic import find_equations
+from r1rl.base_habits import write_document
+from r1rl.selfcheck import OUTCOMES, find_check
+from r1rl.tasks.word_problems import generate_worked
+
+TABLE = [
+    json.loads(line) for line in (Path(__file__).parent / "selfcheck_table.jsonl").read_text().splitlines()
+]
+
+
+def found(row):
+    return find_check(row["text"], row["answer"], row["correct"])
+
+
+def test_the_table_is_large_and_half_of_it_are_traps():
+    traps = [row for row in TABLE if row["label"] == "none"]
+    assert len(TABLE) >= 300 and len({row["text"] for row in TABLE}) == len(TABLE)
+    assert 0.45 < len(traps) / len(TABLE) < 0.55
+    assert sum(row["split"] == "held-out" for row in TABLE) >= 150
+
+
+@pytest.mark.parametrize("split", ["dev", "held-out"])
+def test_precision_and_recall(split):
+    """The held-out rows were written before the rules and not looked at while they were tuned."""
+    rows = [row for row in TABLE if row["split"] == split]
+    hits = [row["label"] != "none" for row in rows if found(row)]
+    checks = sum(row["label"] != "none" for row in rows)
+    assert sum(hits) / len(hits) >= 0.95  # precision
+    assert sum(hits) / checks >= 0.85  # recall
+
+
+def test_outcomes_of_the_table():
+    labelled = [row for row in TABLE if row["label"] in OUTCOMES]
+    right = [found(row) is not None and found(row).outcome == row["label"] for row in labelled]
+    assert len(right) >= 30 and sum(right) / len(right) >= 0.9
+
+
+def test_hand_checked_examples_of_a_real_run():
+    """Completions of a real tiny run, at least three of each outcome, labelled by reading them."""
+    rows = [row for row in TABLE if row["split"] == "tiny run"]
+    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in OUTCOMES)
+    assert [found(row).outcome for row in rows] == [row["label"] for row in rows]
+
+
+def test_the_tiny_base_models_wordings():
+    rng = random.Random(0)
+    for worked in generate_worked("train", 1, 500):
+        text = write_document(worked, rng).completion
+        answer = worked.problem.answer  # a check always ends in the right answer there
+        announced = any(
+            words in text for words in ("double-check", "Let me verify", "To check", "Let me check")
+        )
+        check = find_check(text, answer, True)
+        assert (check is not None and check.kind == "announced") == announced
+
+
+def test_where_it_stands_and_whether_it_agrees():
+    text = "12 - 5 = 8. Let me check: 12 - 5 = 7, not 8."
+    check = find_check(text, "7", True)
+    assert text[check.start : check.end] == "Let me check: 12 - 5 = 7, not 8."
+    assert check.where == 12 / len(text) and check.agrees is False and check.outcome == "corrected"
+
+
+def test_a_disagreement_that_changes_nothing_is_empty_talk():
+    assert find_check("50 - 10 = 41. Let me check: 50 - 10 = 40.", "41", False).outcome == "empty talk"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "holds"),
+    [
+        ("0.4 × 60 marbles = 24 marbles", 24, True),
+        ("60% of 40 is 24", 24, True),
+        ("$12/60 = $0.2", Fraction(1, 5), True),
+        ("10 / 3 = 3.33", Fraction(10, 3), True),
+        ("10 / 3 = 3", Fraction(10, 3), False),
+        ("(3 + 4) * 2 = 14", 14, True),
+        ("2 + 3 * 4 = 20", 14, False),
+        ("48/2 = <<48/2=24>>24 clips", 24, True),
+        ("360 * 3 = 1,080", 1080, True),
+        ("11 \\times 5 = 55", 55, True),
+        ("1 / 4 = 25%", Fraction(1, 4), True),
+        ("-3 + 5 = 2", 2, True),
+    ],
+)
+def test_sums_are_worked_out_exactly(text, value, holds):
+    (equation,) = find_equations(text)
+    assert equation.value == value and equation.holds == holds
+
+
+@pytest.mark.parametrize(
+    "text", ["50 / 0 = 7", "2 ** 99999999 = 1", "__import__('os') = 1", "x = 5", "= = =", "3 + = 4"]
+)
+def test_what_is_no_sum(text):
+    assert find_equations(text) == []
+
+
+HOSTILE = [
+    "=" * 100_000, "1" * 100_000, "1 + " * 30_000 + "= 3", "(" * 50_000 + "= 3", "Let me check " * 9_000,
+    "1=1 " * 30_000, "= 3 + 4 " * 20_000, "<<" * 50_000 + "=1", "1,000" * 20_000, "substitute " * 10_000,
+    "\n" * 100_000, " " * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_takes_no_time(text):
+    start = time.perf_counter()
+    find_check(text, "3", False)
+    assert time.perf_counter() - start < 1
+
+
+@given(st.text(alphabet="0123456789+-*/=(). ,%$\nxcheklvriy", max_size=300), st.booleans())
+def test_any_text_is_read_without_an_error(text, correct):
+    check = find_check("3 * 4 = 12. " + text, "12", correct)
+    assert check is None or (check.outcome in OUTCOMES and 0 <= check.where <= 1 and check.start <= check.end)
