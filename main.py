@@ -61,9 +61,8 @@ def train(config: Config, recipe: str) -> int:
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
 
         status.update("starting the engine")
-        engine = engines.start_engine(
-            engine_kind, config, policy, dump.folder
-        )  # 3. rollout: prompts -> completions
+        # 3. rollout: prompts -> completions, all of a step in one call
+        engine = engines.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
 
         status.update("proving that the engine follows the adapter")

@@ -108,9 +108,8 @@ class Trainer(GRPOTrainer):
     # ---- rollout, reward, advantage
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if (
-            self.stages is not None
-        ):  # the sampler knows no levels: the present one's prompts take the place of its own
+        if self.stages is not None:
+            # The sampler knows no levels: the present one's prompts take the place of its own.
             drawn = self.stages.draw(len(inputs) // self.num_generations)
             inputs = [self._rows[i] for i in drawn for _ in range(self.num_generations)]
         self._batch = [self.train_prompts[row["index"]] for row in inputs]  # each prompt G times in a row
