@@ -45,9 +45,8 @@ class Proof:
         errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
         if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
             return "proven"
-        if (
-            errors <= -SURE and self.gap_to_base * CLEARLY < self.shift
-        ):  # it is the base model, not just noise
+        # Refuted only by an engine that really is at the base model: far from both is just noise.
+        if errors <= -SURE and self.gap_to_base * CLEARLY < self.shift:
             return "refuted"
         return "open"
 
