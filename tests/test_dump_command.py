@@ -87,7 +87,6 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
         run_command("excerpt", folder, "-o", tmp_path / "part")
 
 
-@pytest.mark.skipif(not (ROOT / "dumps" / "example").is_dir(), reason="the example is not made yet")
 def test_the_example_in_the_repository():
     example = ROOT / "dumps" / "example"
     files = [p for p in example.rglob("*") if p.is_file()]
