@@ -19,7 +19,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
-    from r1rl.console import console, divert
+    from r1rl.console import Waiting, console, divert
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
@@ -44,7 +44,7 @@ def train(config: Config, recipe: str) -> int:
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
-    with interrupt.Interrupt() as stop, console.status("loading the libraries") as status:
+    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
         from r1rl import models, prompts, rewards
 
         models.import_backend(config)

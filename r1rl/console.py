@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -28,3 +29,34 @@ def divert(log: Path) -> None:
 def diverted() -> bool:
     """Whether `divert` was called."""
     return console.file is not sys.stdout
+
+
+class Waiting:
+    """A spinner with words, for what takes a while before the first step. Leaves stdout to `divert`, unlike rich's own."""
+
+    def __init__(self, words: str):
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task(words)
+
+    def __enter__(self) -> Waiting:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def update(self, words: str) -> None:
+        """What goes on now."""
+        self.bar.update(self.task, description=words)
+
+    def stop(self) -> None:
+        """Takes the spinner away."""
+        self.bar.stop()

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     config = resolve(args.adapter, args.recipe, given)
     from r1rl import checks, engines, machine, prompts, tasks
     from r1rl import run as run_folder
-    from r1rl.console import console, divert
+    from r1rl.console import Waiting, console, divert
     from r1rl.dump import completion_line
     from r1rl.evaluate import evaluate
     from r1rl.rewards import load_rewards
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     run_folder.check_folder(config)
     dump = run_folder.open_run(config, "eval", here.describe())
     divert(dump.folder / "logs" / "libraries.log")
-    with console.status("loading the model"):
+    with Waiting("loading the model"):
         from r1rl import models
 
         models.import_backend(config)
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         policy = models.load_policy(config, here.gpu is not None, kind == "shared", adapter)
         engine = engines.start_engine(kind, config, policy, dump.folder)
         engine.sync()
-    with console.status(f"sampling {len(asked)} problems with {engine.name} ({why})"):
+    with Waiting(f"sampling {len(asked)} problems with {engine.name} ({why})"):
         result = evaluate(engine, asked, load_rewards(config), config, step=0)
     owners = [p for p in asked for _ in range(result.samples)]
     lines = [

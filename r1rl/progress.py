@@ -32,6 +32,8 @@ class Meter:
             console=console,
             disable=not console.is_terminal,
             refresh_per_second=4,
+            redirect_stdout=False,  # rich would bring the libraries' chatter back to the terminal
+            redirect_stderr=False,
         )
         self.task = self.bar.add_task("starting", total=config.max_steps, completed=last.get("step", 0))
         self.printed = self.step_began
