@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -108,3 +111,27 @@ def test_ctrl_c_saves_reports_and_resumes(program, tmp_path):
     assert [m["step"] for m in read_lines(tmp_path / "run" / METRICS)] == [1, 2, 3]
     assert [x["step"] for x in read_lines(tmp_path / "run" / ROLLOUTS)] == [1] * 16 + [2] * 16 + [3] * 16
     assert (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_terminal_shows_the_bar_and_nothing_of_the_libraries(tmp_path):
+    """On a terminal rich redirects what others print to it, unless it is told not to."""
+    arguments = ["--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", "1", "--eval-count", "4", "--no-unsloth",
+                 "--engine", "transformers", "--dumps", str(tmp_path), "--per-device-train-batch-size", "8"]  # fmt: skip
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *arguments],
+        cwd=ROOT,
+        stdout=theirs,
+        stderr=theirs,
+        close_fds=True,
+    )
+    os.close(theirs)
+    screen = b""
+    with contextlib.suppress(OSError):  # the other end is closed when the program ends
+        while chunk := os.read(ours, 65536):
+            screen += chunk
+    assert process.wait() == 0
+    text = screen.decode("utf-8", errors="replace")
+    assert "loading tiny" in text and "1/1" in text and "after" in text
+    for chatter in ("grad_norm", "Warning", "Loading weights", "Failed"):
+        assert chatter not in text
