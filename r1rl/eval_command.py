@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from r1rl import checks, engines, machine, prompts, tasks
     from r1rl import run as run_folder
     from r1rl.console import Waiting, console, divert
-    from r1rl.dump import completion_line
-    from r1rl.evaluate import evaluate
+    from r1rl.evaluate import dump_evaluation, evaluate
     from r1rl.rewards import load_rewards
     from r1rl.summary import print_levels
 
@@ -63,12 +62,7 @@ def run(args: argparse.Namespace) -> int:
         engine.sync()
     with Waiting(f"sampling {len(asked)} problems with {engine.name} ({why})"):
         result = evaluate(engine, asked, load_rewards(config), config, step=0)
-    owners = [p for p in asked for _ in range(result.samples)]
-    lines = [
-        completion_line(0, "eval", i // result.samples, i % result.samples, p, s, None, result.seconds)
-        for i, (p, s) in enumerate(zip(owners, result.scored))
-    ]
-    dump.evaluation(0, lines, result.summary() | {"seconds": round(result.seconds, 3)})
+    dump_evaluation(dump, asked, result, result.seconds)
     what = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
     console.print(

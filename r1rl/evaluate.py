@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from r1rl.config import Config
-from r1rl.dump import SCHEMA_VERSION
+from r1rl.dump import SCHEMA_VERSION, Dump, completion_line
 from r1rl.engines import Engine, Sampling
 from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
@@ -109,6 +109,16 @@ def evaluate(
     owners = [p for p in prompts for _ in range(config.eval_samples)]
     scored = [score(r, p, rewards, config) for r, p in zip(rollouts, owners)]
     return Evaluation(step, config.eval_samples, scored, time.perf_counter() - start)
+
+
+def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, seconds: float) -> None:
+    """Writes an evaluation's completions and then its summary; `seconds` is when it ended."""
+    owners = [p for p in prompts for _ in range(result.samples)]
+    lines = [
+        completion_line(result.step, "eval", *divmod(i, result.samples), prompt, scored, None, seconds)
+        for i, (prompt, scored) in enumerate(zip(owners, result.scored))
+    ]
+    dump.evaluation(result.step, lines, result.summary() | {"seconds": round(seconds, 3)})
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:

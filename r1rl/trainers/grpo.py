@@ -35,7 +35,7 @@ from r1rl.dump import (
     read_lines,
 )
 from r1rl.engines import Engine, Sampling
-from r1rl.evaluate import evaluate, score
+from r1rl.evaluate import dump_evaluation, evaluate, score
 from r1rl.interrupt import Interrupt
 from r1rl.models import Policy
 from r1rl.progress import Meter
@@ -168,15 +168,7 @@ class Trainer(GRPOTrainer):
         step = self.state.global_step
         self.meter.phase("evaluating")
         result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        per_problem = [p for p in self.eval_prompts for _ in range(result.samples)]
-        lines = [
-            completion_line(
-                step, "eval", i // result.samples, i % result.samples, p, s, None, self.meter.seconds()
-            )
-            for i, (p, s) in enumerate(zip(per_problem, result.scored))
-        ]
-        summary = result.summary() | {"seconds": round(self.meter.seconds(), 3)}
-        self.dump.evaluation(step, lines, summary)
+        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.evaluated_step = step
         if result.accuracy > self.best_accuracy:
             self.best_accuracy = result.accuracy
