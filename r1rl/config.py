@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
-from r1rl.puzzle_flags import ROLE_REWARDS, check_knights_knaves, check_stages, stage_count
+from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
+from r1rl.safety_flags import REWARDS, check_reward, check_safety
+from r1rl.value_flags import check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
+PROMPT_STYLES = ("tags", "plain")
+MODES = ("sft", "rl", "both", "eval")
+ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
-REWARDS = ("correctness", *ROLE_REWARDS)
 TINY_MODEL, TINY_KK_MODEL = "tiny", "tiny-kk"  # base models that ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -43,10 +47,14 @@ class Config:
     seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
     report_to: str = flag("none", "tracker", "run", choices=TRACKERS)
+    mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
+    sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
+    rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
     dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
     dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on; instead of the hub or the generator", "task")
+    max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
     stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
     steps_per_stage: int | None = flag(None, "optimizer steps of a stage; the run's --max-steps follows from it", "task")
@@ -54,30 +62,38 @@ class Config:
     advance_window: int = flag(32, "groups that --advance-at looks back on", "task")
     claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
     not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
+    answer_tolerance: float = flag(0.0, "largest difference between a right number and the gold one; 0: exact", "task")
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
+    prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:", "prompt", choices=PROMPT_STYLES)
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' and 'tiny-kk' are in the package", "model", "-m")
-    load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model")
-    lora_rank: int = flag(64, "rank and alpha of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
+    lora_rank: int = flag(64, "rank of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
 
     engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
     gpu_memory_utilization: float = flag(0.5, "share of the GPU's memory for the vLLM engine, weights included", "rollout", "-gmu")
+    generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
     max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", "reward by name", "reward", choices=REWARDS)
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function", "reward")
+    reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
-    max_steps: int = flag(500, "optimizer steps", "update", "-mstep")
+    max_steps: int = flag(500, "steps: one batch of rollouts each", "update", "-mstep")
+    num_epochs: int | None = flag(None, "passes over the training problems, from which --max-steps follows; fine-tuning: passes over the solutions", "update")
+    batch_size: int | None = flag(None, "prompts of a step, instead of --per-device-train-batch-size; fine-tuning: solutions of a step (default: 4)", "update")
+    train_every: int = flag(1, "with --num-epochs: use only every n-th batch of prompts", "update")
     per_device_train_batch_size: int = flag(16, "completions in one forward and backward pass; a multiple of the group size fits best", "update", "-tbs")
     gradient_accumulation_steps: int = flag(1, "passes for one optimizer step", "update", "-gas")
     learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
@@ -86,8 +102,25 @@ class Config:
     weight_decay: float = flag(0.1, "AdamW's weight decay; its betas are 0.9 and 0.99", "update", "-wd")
     max_grad_norm: float = flag(0.1, "gradients are clipped to this norm", "update")
     loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
-    beta: float = flag(0.0, "weight of the KL divergence to the base model; 0 needs no reference model", "update")
+    beta: float = flag(0.0, "weight of the KL divergence to the model that training began with; 0 needs no reference model", "update")
     importance_correction: bool = flag(False, "weigh tokens by trainer probability over sampler probability, truncated at 2", "update")
+
+    sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
+    keep_calculator_notes: bool = flag(False, "leave <<48/2=24>> in the solutions that are learnt", "fine-tuning")
+
+    algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)
+    ppo_epochs: int = flag(4, "passes over a step's rollouts", "value head")
+    minibatches: int = flag(1, "optimizer steps in a pass", "value head")
+    gamma: float = flag(1.0, "discount of later rewards", "value head")
+    gae_lambda: float = flag(0.95, "lambda of generalised advantage estimation", "value head")
+    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus to 1 plus this", "value head")
+    value_clip_range: float = flag(0.2, "new values are clipped to the old ones minus to plus this", "value head")
+    value_coef: float = flag(0.1, "weight of the value loss", "value head")
+    value_learning_rate: float = flag(1e-3, "peak learning rate of the value head", "value head")
+    whiten_advantages: bool = flag(True, "scale a step's advantages to mean 0 and standard deviation 1", "value head")
+    target_kl: float | None = flag(None, "adapt --beta so that the KL divergence stays near this", "value head")
+    update_chunk: int | None = flag(None, "completions in one forward and backward pass; default: all of a minibatch", "value head")
+    cleanup_steps: int = flag(50, "steps between clearings of memory caches", "value head")
 
     eval_on_start: bool = flag(True, "evaluate before the first step", "evaluation")
     eval_count: int = flag(200, "problems in an evaluation, the same ones each time; 0: the whole test set", "evaluation")
@@ -101,6 +134,9 @@ class Config:
     # fmt: on
 
     def __post_init__(self):
+        if self.batch_size is not None:  # prompts, where the other flag counts completions
+            completions = self.batch_size * self.num_generations // self.gradient_accumulation_steps
+            object.__setattr__(self, "per_device_train_batch_size", completions)
         validate(self)
         if self.steps_per_stage is not None:  # the run is as long as its stages together
             object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
@@ -156,13 +192,15 @@ def value_type(annotation: Any) -> type:
 def validate(config: Config) -> None:
     """Checks all that can be checked without looking at files or machines. Raises UserError."""
     for f in dataclasses.fields(Config):
-        if f.metadata["choices"] and getattr(config, f.name) not in f.metadata["choices"]:
-            raise unknown_name(
-                f"--{f.name.replace('_', '-')}", getattr(config, f.name), f.metadata["choices"]
-            )
+        value, choices = getattr(config, f.name), f.metadata["choices"]
+        if choices and value is not None and value not in choices:
+            raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
     for rule in RULES:
         check_range(config, *rule)
     check_groups(config)
+    check_reward(config)
+    check_safety(config)
+    check_value_head(config)
     check_knights_knaves(config)
     check_stages(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
@@ -187,7 +225,26 @@ def validate(config: Config) -> None:
 
 # flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
 RULES = (
-    ("num_generations", 2, None, True, "a group of one has no advantage"),
+    ("num_generations", 1, None, True, ""),
+    ("batch_size", 1, None, True, ""),
+    ("num_epochs", 1, None, True, ""),
+    ("train_every", 1, None, True, ""),
+    ("max_samples", 1, None, True, ""),
+    ("generation_chunk", 1, None, True, ""),
+    ("update_chunk", 1, None, True, ""),
+    ("ppo_epochs", 1, None, True, ""),
+    ("minibatches", 1, None, True, ""),
+    ("cleanup_steps", 1, None, True, ""),
+    ("lora_alpha", 1, None, True, ""),
+    ("gamma", 0, 1, False, "it is a discount"),
+    ("gae_lambda", 0, 1, True, "it is a share"),
+    ("clip_range", 0, None, False, ""),
+    ("value_clip_range", 0, None, False, ""),
+    ("value_coef", 0, None, True, ""),
+    ("value_learning_rate", 0, None, False, ""),
+    ("sft_learning_rate", 0, None, False, ""),
+    ("target_kl", 0, None, False, ""),
+    ("answer_tolerance", 0, None, True, ""),
     ("per_device_train_batch_size", 1, None, True, ""),
     ("gradient_accumulation_steps", 1, None, True, ""),
     ("per_device_eval_batch_size", 1, None, True, ""),

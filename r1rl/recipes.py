@@ -87,6 +87,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         "per_device_eval_batch_size": 175,
     },
 }
+REPLACES = {
+    "max_steps": "num_epochs",
+    "per_device_train_batch_size": "batch_size",
+}  # two ways to say a length
 STAGE_FLAGS = ("stages", *STAGE_ENDS)
 
 
@@ -100,10 +104,14 @@ def overrides(name: str) -> dict[str, Any]:
 def resolve(name: str, given: dict[str, Any]) -> Config:
     """The recipe with the given flags over it. Raises UserError.
 
+    --max-steps takes the place of a recipe's --num-epochs, --per-device-train-batch-size that of its --batch-size.
     --people takes the place of a recipe's stages, for as many steps as they have together: the control arm.
     """
     settings = overrides(name)
     if "people" in given and "stages" in settings:
         steps = Config(**settings).max_steps
         settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS} | {"max_steps": steps}
+    for flag, other in REPLACES.items():
+        if flag in given:
+            settings = {k: v for k, v in settings.items() if k != other}
     return Config(**{**settings, **given})

@@ -18,6 +18,8 @@ LAYERS = [
         "records",
         "config",
         "puzzle_flags",
+        "safety_flags",
+        "value_flags",
         "parsing",
         "stats",
         "recipes",

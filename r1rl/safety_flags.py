@@ -1,0 +1,56 @@
+"""Checks of the flags of rewards that need no gold answer: names, word lists, functions of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1rl.errors import UserError, unknown_name
+from r1rl.puzzle_flags import ROLE_REWARDS
+
+if TYPE_CHECKING:
+    from r1rl.config import Config
+
+HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
+SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe or unsafe
+REWARDS = ("correctness", *ROLE_REWARDS, *HEURISTIC_REWARDS)
+
+
+def own_function(reward: str) -> tuple[Path, str] | None:
+    """(file, function) of a reward given as path/to/file.py:function; None for a shipped one."""
+    file, colon, function = reward.rpartition(":")
+    return (Path(file), function) if colon and file.endswith(".py") else None
+
+
+def check_reward(config: Config) -> None:
+    """The reward is a known name, or a function in a file that is there. Raises UserError."""
+    own = own_function(config.reward)
+    if own is None:
+        if config.reward.endswith(".py"):
+            raise UserError(
+                f"--reward {config.reward}: which function of the file? Write {config.reward}:function."
+            )
+        if config.reward not in REWARDS:
+            raise unknown_name("--reward", config.reward, REWARDS)
+    elif not own[0].is_file():
+        raise UserError(f"--reward {config.reward}: there is no file {str(own[0])!r}.")
+    if config.reward_words is not None and config.reward not in HEURISTIC_REWARDS:
+        raise UserError(
+            f"--reward-words {config.reward_words}: --reward {config.reward} looks for no words. Leave it out, or use "
+            f"--reward {HEURISTIC_REWARDS[0]}."
+        )
+
+
+def check_safety(config: Config) -> None:
+    """A verdict is no number. Raises UserError."""
+    if config.dataset_name not in SAFETY_DATASETS:
+        return
+    if config.answer_format != "tag":
+        raise UserError(
+            f"--answer-format {config.answer_format} finds numbers, and the answer to a query of "
+            f"{config.dataset_name} is a verdict, safe or unsafe: leave it out."
+        )
+    if config.answer_tolerance:
+        raise UserError(
+            f"--answer-tolerance {config.answer_tolerance}: a verdict has no tolerance: leave it out."
+        )
