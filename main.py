@@ -9,7 +9,7 @@ import os
 import sys
 
 from r1rl.cli import command_line
-from r1rl.config import Config
+from r1rl.config import Config, with_steps
 
 # A waiting thread sleeps instead of spinning: beside another busy process a step else takes up to ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -26,8 +26,9 @@ def train(config: Config, recipe: str) -> int:
     checks.check_surroundings(config, here)
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
-    train_problems = task.load("train")
+    train_problems = tasks.training_subset(task.load("train"), config)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    config = with_steps(config, len(train_problems))
     run.check_folder(config)
     dump = run.open_run(config, recipe, here.describe())
     checkpoint = run.continue_from(dump) if config.resume else None
@@ -72,11 +73,14 @@ def train(config: Config, recipe: str) -> int:
         console.print(f"proof    {proof_words(proofs)}")
 
         reward = rewards.load_rewards(config)  # 4. reward: (rollout, problem) -> float
-        from r1rl.trainers.grpo import Trainer
+        from r1rl.trainers import trainer_class
 
         meter = progress.Meter(config, here.price(config), run.last_line(dump))
         # 5. advantage, 6. update, 7. dump: what the trainer does with each step's rollouts, in this order.
-        trainer = Trainer(config, policy, engine, reward, train_prompts, eval_prompts, dump, meter, stop)
+        build_trainer = trainer_class(config)
+        trainer = build_trainer(
+            config, policy, engine, reward, train_prompts, eval_prompts, dump, meter, stop
+        )
         status.stop()
         trainer.fit(checkpoint, proofs)
         engine.close()

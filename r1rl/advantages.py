@@ -45,3 +45,61 @@ def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> i
     """How many groups have only equal rewards: all their advantages are 0, they teach nothing."""
     groups = (rewards[i : i + group_size] for i in range(0, len(rewards), group_size))
     return sum(len({r for r in group if r is not None}) <= 1 for group in groups)
+
+
+def token_rewards(
+    reward: float, logprobs: Sequence[float], reference: Sequence[float] | None, beta: float
+) -> list[float]:  # (C,)
+    """The reward of each token: -beta * (log pi - log pi_ref), and the completion's reward on the last one.
+
+    Source: Ziegler et al. (arXiv:1909.08593) equation 2; Stiennon et al. (arXiv:2009.01325) section 3.4.
+
+    >>> token_rewards(1.0, [-1.0, -2.0], [-1.5, -2.0], beta=0.1)
+    [-0.05, 1.0]
+    """
+    penalties = [0.0] * len(logprobs)
+    if reference is not None:
+        penalties = [-beta * (own - other) for own, other in zip(logprobs, reference)]
+    penalties[-1] += reward
+    return penalties
+
+
+def gae(
+    rewards: Sequence[float], values: Sequence[float], gamma: float, lam: float
+) -> tuple[list[float], list[float]]:  # (C,), (C,) -> (C,), (C,)
+    """Generalised advantage estimation of one completion: (advantages, returns).
+
+    delta_t = r_t + gamma V(s_t+1) - V(s_t); A_t = delta_t + gamma lam A_t+1; return_t = A_t + V(s_t). The state
+    after the last token has the value 0, also where a completion was cut: nothing is earned beyond it.
+    Source: Schulman et al. (arXiv:1506.02438) equations 11 and 16.
+
+    >>> gae([0.0, 1.0], [0.5, 0.5], gamma=1.0, lam=0.5)
+    ([0.25, 0.5], [0.75, 1.0])
+    """
+    advantages = [0.0] * len(rewards)
+    ahead, value_ahead = 0.0, 0.0
+    for t in reversed(range(len(rewards))):
+        delta = rewards[t] + gamma * value_ahead - values[t]
+        ahead = advantages[t] = delta + gamma * lam * ahead
+        value_ahead = values[t]
+    return advantages, [a + v for a, v in zip(advantages, values)]
+
+
+def whitened(values: Sequence[float]) -> list[float]:
+    """Shifted and scaled to mean 0 and standard deviation 1 (divisor n - 1, as deviation has it).
+
+    Source: detail 7 of the 37 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/); here over
+    all tokens of a step, as in https://huggingface.co/blog/the_n_implementation_details_of_rlhf_with_ppo.
+    """
+    mean = math.fsum(values) / len(values)
+    scale = deviation(values) + 1e-8
+    return [(value - mean) / scale for value in values]
+
+
+def adapted_beta(beta: float, kl: float, target: float, share: float) -> float:
+    """The KL weight for the next step: up where the divergence is over its target, down where it is under it.
+
+    `share` is the step's part of the controller's horizon. Source: Ziegler et al. (arXiv:1909.08593) section 2.2.
+    """
+    error = min(max(kl / target - 1, -0.2), 0.2)
+    return beta * (1 + error * share)

@@ -147,6 +147,15 @@ class Config:
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
 
 
+def with_steps(config: Config, problems: int) -> Config:
+    """The config with the --max-steps that --num-epochs passes over so many problems take."""
+    if config.num_epochs is None:
+        return config
+    prompts = config.generation_batch_size // config.num_generations  # of one step
+    steps = config.num_epochs * (problems // prompts) // config.train_every
+    return dataclasses.replace(config, max_steps=max(1, steps))
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with a hint for mistyped flags and the project's form of errors."""
 

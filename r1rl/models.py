@@ -120,7 +120,7 @@ def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
     model = FastLanguageModel.get_peft_model(
         model,
         r=config.lora_rank,
-        lora_alpha=config.lora_rank,
+        lora_alpha=config.lora_alpha or config.lora_rank,
         target_modules=list(LORA_TARGETS),
         use_gradient_checkpointing="unsloth" if has_gpu else False,
         random_state=config.seed,
@@ -150,7 +150,7 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
     )
     lora = LoraConfig(
         r=config.lora_rank,
-        lora_alpha=config.lora_rank,
+        lora_alpha=config.lora_alpha or config.lora_rank,
         lora_dropout=0.0,
         target_modules=list(LORA_TARGETS),
         task_type="CAUSAL_LM",
@@ -193,6 +193,39 @@ def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
                 delta = module.get_delta_weight("default")
                 clean = name.removeprefix("base_model.model.")
                 yield f"{clean}.weight", (base.float() + delta.float()).to(base.dtype)
+
+
+def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
+    """The states that the output layer reads, for rows padded on the right."""
+    with policy.autocast():
+        return policy.model.get_base_model().model(input_ids=ids, use_cache=False)[0]
+
+
+def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
+    """The output layer alone, for those positions that are needed."""
+    head = policy.model.get_base_model().lm_head
+    with policy.autocast():
+        return head(hidden.to(head.weight.dtype))
+
+
+def merge_into(policy: Policy, model) -> None:
+    """Copies base weights plus adapter into a plain model of the same shape, in place."""
+    import torch
+
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in merged_weights(policy):
+            parameters[name].copy_(weight)
+
+
+def save_merged(policy: Policy, folder: Path) -> None:
+    """Saves base model and adapter as one plain model, with its tokenizer; whole or not at all."""
+    model = policy.sampling_copy()
+    merge_into(policy, model)
+    unfinished = folder.with_name(folder.name + ".new")
+    model.save_pretrained(unfinished)
+    policy.tokenizer.save_pretrained(unfinished)
+    unfinished.replace(folder)
 
 
 def completion_logprobs(

@@ -158,7 +158,7 @@ def test_every_completion_is_dumped_and_graded(tmp_path):
     assert (folder / "checkpoints" / "best" / "adapter_model.safetensors").exists()
 
 
-TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds"}
+TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
 
 
 def without_times(path):

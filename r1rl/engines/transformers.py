@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache
 
 from r1rl.engines import Sampling, visible_text
-from r1rl.models import Policy, merged_weights
+from r1rl.models import Policy, merge_into
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
 
@@ -27,11 +27,8 @@ class TransformersEngine:
         self.sync()
 
     def sync(self) -> None:
-        """Copies base weights plus adapter into the sampling model, in place."""
-        parameters = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name, weight in merged_weights(self.policy):
-                parameters[name].copy_(weight)
+        """See Engine."""
+        merge_into(self.policy, self.model)
 
     def close(self) -> None:
         """See Engine."""

@@ -48,6 +48,13 @@ def load_knights_knaves(config: Config) -> Task:
     return KnightsKnaves(config.seed, people, config.claim_depth)
 
 
+def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
+    """As many as --max-samples says, drawn with the seed."""
+    if config.max_samples is None or config.max_samples >= len(problems):
+        return problems
+    return random.Random(config.seed).sample(problems, config.max_samples)
+
+
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
     """The `count` problems (0: all) that every evaluation of runs with this seed uses, in a fixed order."""
     if count == 0 or count >= len(problems):

@@ -19,6 +19,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from r1rl import machine
 from r1rl.advantages import group_advantages, groups_without_signal
 from r1rl.collapse import Watch, reasoning_text
 from r1rl.config import Config
@@ -115,11 +116,15 @@ class Trainer(GRPOTrainer):
         self._batch = [self.train_prompts[row["index"]] for row in inputs]  # each prompt G times in a row
         self._last_loaded_step = self.state.global_step  # TRL has no engine of its own to load weights into
         out = super()._generate_and_score_completions(inputs)
-        earned = [s.reward for s in self._scored]
-        advantages = group_advantages(earned, self.num_generations, self.run.scale_rewards)
+        advantages = self._advantages()
         out["advantages"] = torch.tensor(advantages, device=out["advantages"].device)  # (B*G,)
         self._record(advantages)
         return out
+
+    def _advantages(self) -> list[float]:
+        """One for each completion of the step."""
+        earned = [s.reward for s in self._scored]
+        return group_advantages(earned, self.num_generations, self.run.scale_rewards)
 
     def _rollout(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
         self.sync_engine()
@@ -130,6 +135,7 @@ class Trainer(GRPOTrainer):
             temperature=self.run.temperature,
             top_p=self.run.top_p,
             seed=self.run.seed + 1_000_003 * (self.state.global_step + 1),
+            batch_size=self.run.generation_chunk and self.run.generation_chunk * self.num_generations,
         )
         self._rollouts = self.engine.generate(self._batch[:: self.num_generations], sampling)
         self.meter.add("generate", time.perf_counter() - start)
@@ -210,6 +216,7 @@ class Trainer(GRPOTrainer):
             "sampler_gap": gap,
             "sampler_gap_max": largest,
             "reasoning_tokens": self._reasoning_tokens(),
+            "peak_memory_gib": peak_memory(self.policy.on_gpu),
         }
         self.numbers |= self._stage_numbers(step)
 
@@ -317,6 +324,12 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     }
 
 
+def peak_memory(on_gpu: bool) -> float:
+    """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
+    peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
+    return round(peak / 2**30, 3)
+
+
 def finite(line: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN and no infinity: they become null."""
     return {k: None if isinstance(v, float) and not -1e308 < v < 1e308 else v for k, v in line.items()}
@@ -325,6 +338,8 @@ def finite(line: dict[str, Any]) -> dict[str, Any]:
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
     """TRL's settings; everything that Unsloth would change on its own is set here."""
     cpu = not policy.on_gpu
+    # TRL refuses groups of one; a trainer with a value head needs no groups, and sets the number back.
+    group_size = config.num_generations if config.num_generations > 1 else config.per_device_train_batch_size
     os.environ.setdefault(
         "WANDB_PROJECT", config.project_name
     )  # the only way that wandb's callback learns it
@@ -344,7 +359,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         per_device_train_batch_size=config.per_device_train_batch_size,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         steps_per_generation=config.gradient_accumulation_steps,
-        num_generations=config.num_generations,
+        num_generations=group_size,
         num_iterations=1,
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,
@@ -352,7 +367,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         pad_to_multiple_of=32 if cpu else None,  # each new shape makes a CPU build new kernels
         # the loss
         loss_type=config.loss_type,
-        beta=config.beta,
+        beta=config.beta if config.algorithm == "grpo" else 0.0,  # a value head has the KL in its rewards
         epsilon=0.2,
         epsilon_high=0.2,
         scale_rewards=config.scale_rewards,
@@ -377,7 +392,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         eval_strategy="steps",
         eval_steps=config.eval_steps,
         eval_on_start=config.eval_on_start and not config.resume,
-        per_device_eval_batch_size=config.num_generations,
+        per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         save_strategy="steps",
         save_steps=config.save_steps,

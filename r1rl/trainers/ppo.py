@@ -1,0 +1,251 @@
+"""PPO and reward-weighted updates: the GRPO trainer with a value head, token advantages and passes of its own.
+
+What is kept of PPO's details, each linked where it stands: generalised advantage estimation, whitened advantages,
+clipped surrogate and value loss, minibatches over several passes, gradients clipped by their whole norm, one learning
+rate schedule for all, and the debug variables (approx_kl, clip_fraction, explained_variance). Left out: an entropy
+bonus, orthogonal initialisation and reward scaling, which language models were not seen to need
+(https://huggingface.co/blog/the_n_implementation_details_of_rlhf_with_ppo).
+Policy and value share the model (detail 13 of the 37); TRL gives sampling, evaluation, schedules and checkpoints.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
+from r1rl.models import Policy, last_hidden, output_logits
+from r1rl.records import Rollout
+from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.value_head import (
+    ValueHead,
+    clipped_surrogate,
+    clipped_value_loss,
+    reward_weighted,
+)
+
+KL_HORIZON = 10_000  # completions; source: arXiv:1909.08593 section 2.2
+
+
+@dataclass(frozen=True)
+class Experience:
+    """A step's rollouts with all that an update needs; the lists have a tensor (tokens,) for each rollout."""
+
+    rollouts: list[Rollout]
+    logprobs: list[torch.Tensor]
+    values: list[torch.Tensor]
+    advantages: list[torch.Tensor]
+    returns: list[torch.Tensor]
+
+
+class ValueTrainer(Trainer):
+    """One step: sync, generate, reward, token advantages, several optimizer steps, dump."""
+
+    def __init__(self, config, policy: Policy, *others):
+        self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
+        policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
+        self.kl_weight = config.beta
+        super().__init__(config, policy, *others)
+        self.num_generations = config.num_generations  # TRL itself refuses groups of one
+
+    # ---- advantages of tokens instead of groups
+
+    def _advantages(self) -> list[float]:
+        """Fills `self.experience`; returns each completion's mean advantage, for the dump."""
+        kept = [i for i, s in enumerate(self._scored) if s.reward is not None]
+        rollouts = [self._rollouts[i] for i in kept]
+        with torch.no_grad():
+            logprobs, values, _ = self._in_chunks(rollouts)
+            reference = None
+            if self.kl_weight:
+                with self.policy.model.disable_adapter():
+                    reference, _, _ = self._in_chunks(rollouts)
+        estimated = [
+            gae(
+                token_rewards(
+                    self._scored[i].reward,
+                    logprobs[row].tolist(),
+                    None if reference is None else reference[row].tolist(),
+                    self.kl_weight,
+                ),
+                values[row].tolist(),
+                self.run.gamma,
+                self.run.gae_lambda,
+            )
+            for row, i in enumerate(kept)
+        ]
+        flat = [a for advantages, _ in estimated for a in advantages]
+        if self.run.whiten_advantages and len(flat) > 1:
+            flat = whitened(flat)
+        device = self.policy.model.device
+        ends = [0, *torch.tensor([len(r.completion_ids) for r in rollouts]).cumsum(0).tolist()]
+        advantages = [torch.tensor(flat[a:b], device=device) for a, b in pairwise(ends)]
+        returns = [torch.tensor(r, device=device) for _, r in estimated]
+        self.experience = Experience(rollouts, logprobs, values, advantages, returns)
+        self.value_numbers = self._looked_at(reference)
+        by_place = dict(zip(kept, (a.mean().item() for a in advantages)))
+        return [by_place.get(i, 0.0) for i in range(len(self._scored))]
+
+    def _looked_at(self, reference: list[torch.Tensor] | None) -> dict[str, float]:
+        """How well the values fit, and how far the policy went from where training began."""
+        values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
+        spread = returns.var().clamp(min=1e-8)
+        found = {
+            "value": values.mean().item(),
+            "explained_variance": (1 - (returns - values).var() / spread).item(),
+        }
+        if reference is not None:
+            gone = [(a - b).sum().item() for a, b in zip(self.experience.logprobs, reference)]
+            found |= {"kl": fmean(gone), "beta": self.kl_weight}
+            if self.run.target_kl is not None:
+                share = len(gone) / KL_HORIZON
+                self.kl_weight = adapted_beta(self.kl_weight, fmean(gone), self.run.target_kl, share)
+        return found
+
+    def _in_chunks(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
+        """(logprobs, values, entropies), each a tensor (tokens,) for every rollout, --update-chunk at once."""
+        size = self.run.update_chunk or len(rollouts)
+        parts = [self._evaluated(rollouts[i : i + size]) for i in range(0, len(rollouts), size)]
+        return tuple([row for part in parts for row in part[kind]] for kind in range(3))
+
+    def _evaluated(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
+        """(logprobs, values, entropies) by the present weights."""
+        counts = [len(r.completion_ids) for r in rollouts]
+        states, tokens = completion_states(self.policy, rollouts)  # (N, H), (N,) over all completion tokens
+        logits = output_logits(self.policy, states).float() / self.run.temperature  # (N, vocab)
+        logprobs = logits.log_softmax(-1)
+        entropies = -(logprobs.detach().exp() * logprobs.detach()).sum(-1)
+        chosen = logprobs.gather(1, tokens[:, None])[:, 0]
+        return tuple(list(x.split(counts)) for x in (chosen, self.head(states), entropies))
+
+    # ---- the update
+
+    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """All passes over the step's rollouts; the last optimizer step is left to transformers' loop.
+
+        So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
+        """
+        model.train()
+        self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
+        self._step += 1
+        self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
+        self.sums: dict[str, float] = defaultdict(float)
+        parts = self._minibatches()
+        for number, rows in enumerate(parts, start=1):
+            loss = self._backward(rows)
+            if number < len(parts):
+                self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
+                self.optimizer.step()
+                model.zero_grad()
+        self.numbers |= self.value_numbers | {k: v / len(parts) for k, v in self.sums.items()}
+        if (self.state.global_step + 1) % self.run.cleanup_steps == 0:
+            gc.collect()
+            if self.policy.on_gpu:
+                torch.cuda.empty_cache()
+        return torch.tensor(loss, device=self.policy.model.device)
+
+    def _minibatches(self) -> list[list[int]]:
+        """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""
+        count = len(self.experience.rollouts)
+        size = max(1, -(-count // self.run.minibatches))
+        parts = []
+        for epoch in range(self.run.ppo_epochs):
+            order = list(range(count))
+            random.Random(f"{self.run.seed}/{self.state.global_step}/{epoch}").shuffle(order)
+            parts += [order[i : i + size] for i in range(0, count, size)]
+        return parts
+
+    def _backward(self, rows: list[int]) -> float:
+        """Adds one minibatch's gradients, --update-chunk rollouts at once; returns its loss."""
+        total = sum(len(self.experience.logprobs[i]) for i in rows)
+        size = self.run.update_chunk or len(rows)
+        loss = 0.0
+        for start in range(0, len(rows), size):
+            part = self._loss(rows[start : start + size]) / total
+            self.accelerator.backward(part)
+            loss += part.item()
+        for name in ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction"):
+            self.sums[name] += self.sums.pop(f"{name} of minibatch") / total
+        return loss
+
+    def _loss(self, rows: list[int]) -> torch.Tensor:
+        """The summed loss of these rollouts' tokens."""
+        run, batch = self.run, self.experience
+        logprobs, values, entropies = (
+            torch.cat(x) for x in self._evaluated([batch.rollouts[i] for i in rows])
+        )
+        old, old_values, advantages, returns = (
+            torch.cat([x[i] for i in rows])
+            for x in (batch.logprobs, batch.values, batch.advantages, batch.returns)
+        )
+        if run.algorithm == "ppo":
+            policy_loss = clipped_surrogate(logprobs, old, advantages, run.clip_range).sum()
+        else:
+            policy_loss = reward_weighted(logprobs, advantages).sum()
+        value_loss = clipped_value_loss(values, old_values, returns, run.value_clip_range).sum()
+        self._count(logprobs.detach() - old, policy_loss, value_loss, entropies)
+        return policy_loss + run.value_coef * value_loss
+
+    def _count(self, log_ratio: torch.Tensor, policy_loss, value_loss, entropies) -> None:
+        """The debug variables (detail 12 of the 37); approx_kl as in http://joschu.net/blog/kl-approx.html."""
+        ratio = log_ratio.exp()
+        found = {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropies.sum(),
+            "approx_kl": (ratio - 1 - log_ratio).sum(),
+            "clip_fraction": ((ratio - 1).abs() > self.run.clip_range).sum(),
+        }
+        for name, value in found.items():
+            self.sums[f"{name} of minibatch"] += value.item()
+
+    # ---- optimizer and checkpoints
+
+    def create_optimizer(self, *args, **kwargs):
+        """The head's weights have a learning rate of their own: the adapter's would leave it behind."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if is_new:
+            own = list(self.head.parameters())
+            for group in optimizer.param_groups:
+                group["params"] = [p for p in group["params"] if all(p is not o for o in own)]
+            optimizer.add_param_group(
+                {"params": own, "lr": self.run.value_learning_rate, "weight_decay": 0.0}
+            )
+        return optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The adapter, and beside it the value head."""
+        super().save_model(output_dir, _internal_call)
+        self.head.save(output_dir or self.args.output_dir, self.kl_weight)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.kl_weight = self.head.load(resume_from_checkpoint)
+
+
+def completion_states(policy: Policy, rollouts: list[Rollout]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The hidden state before each completion token, and the token: (N, H), (N,), rollout after rollout.
+
+    Rows are padded on the right, where causal attention never looks, so no mask is needed.
+    """
+    longest = max(len(r.prompt_ids) + len(r.completion_ids) for r in rollouts)
+    length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
+    ids = torch.zeros(len(rollouts), length, dtype=torch.long)  # (B, T)
+    rows, places, tokens = [], [], []
+    for row, rollout in enumerate(rollouts):
+        begin, end = len(rollout.prompt_ids), len(rollout.prompt_ids) + len(rollout.completion_ids)
+        ids[row, :end] = torch.tensor(rollout.prompt_ids + rollout.completion_ids)
+        rows += [row] * (end - begin)
+        places += range(begin - 1, end - 1)
+        tokens += rollout.completion_ids
+    device = policy.model.device
+    hidden = last_hidden(policy, ids.to(device))  # (B, T, H)
+    return hidden[torch.tensor(rows), torch.tensor(places)], torch.tensor(tokens, device=device)

@@ -1,0 +1,75 @@
+"""The value head and the losses of PPO and reward-weighted updates, over flat lists of tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+FILE = "value_head.safetensors"
+LARGEST_WEIGHT = 20.0  # of a token in reward-weighted updates; source: arXiv:1910.00177 section 5
+
+
+class ValueHead(torch.nn.Linear):
+    """Last hidden state -> expected reward of what follows; float32, and 0 everywhere at the start.
+
+    At zero the first advantages are the rewards themselves, whatever the model's hidden states look like.
+    """
+
+    def __init__(self, hidden_size: int, device: torch.device):
+        super().__init__(hidden_size, 1, device=device, dtype=torch.float32)
+        torch.nn.init.zeros_(self.weight)
+        torch.nn.init.zeros_(self.bias)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:  # (tokens, H) -> (tokens,)
+        """The values."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return super().forward(hidden.float())[:, 0]
+
+    def save(self, folder: str, beta: float) -> None:
+        """Writes the head, and where adaptive --beta stood, beside the adapter."""
+        from safetensors.torch import save_file
+
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state | {"beta": torch.tensor(beta, dtype=torch.float64)}, str(Path(folder) / FILE))
+
+    def load(self, folder: str) -> float:
+        """Reads what `save` wrote; returns beta."""
+        from safetensors.torch import load_file
+
+        state = load_file(str(Path(folder) / FILE))
+        beta = state.pop("beta").item()
+        self.load_state_dict(state)
+        return beta
+
+
+def clipped_surrogate(
+    logprobs: torch.Tensor, old: torch.Tensor, advantages: torch.Tensor, clip: float
+) -> torch.Tensor:  # all (tokens,)
+    """PPO's loss of each token: the larger of -A r and -A clip(r, 1 - clip, 1 + clip), r = pi / pi_old.
+
+    Source: Schulman et al. (arXiv:1707.06347) equation 7; detail 8 of the 37
+    (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).
+    """
+    ratio = (logprobs - old).exp()
+    return torch.maximum(-advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip))
+
+
+def reward_weighted(logprobs: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:  # all (tokens,)
+    """Negative log-likelihood of each token, weighted by exp(A), at most LARGEST_WEIGHT.
+
+    Source: Peng et al., advantage-weighted regression (arXiv:1910.00177) equation 6 and section 5, with the
+    temperature 1 for whitened advantages; after Peters and Schaal's reward-weighted regression (ICML 2007).
+    """
+    return -advantages.exp().clamp(max=LARGEST_WEIGHT) * logprobs
+
+
+def clipped_value_loss(
+    values: torch.Tensor, old: torch.Tensor, returns: torch.Tensor, clip: float
+) -> torch.Tensor:  # all (tokens,)
+    """Half the larger of (V - R)^2 and (clip(V, V_old - clip, V_old + clip) - R)^2, for each token.
+
+    Source: detail 9 of the 37 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).
+    """
+    near = old + (values - old).clamp(-clip, clip)
+    return 0.5 * torch.maximum((values - returns) ** 2, (near - returns) ** 2)
