@@ -87,17 +87,19 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     if print_only:
         print(json.dumps({"recipe": recipe, **dataclasses.asdict(config)}, indent=2))
         return 0
-    if config.exp_name is None:
+    if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
         config = dataclasses.replace(
             config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
+    from r1rl.modes import run_mode
+
     try:
-        return train(config, recipe)
+        return run_mode(config, recipe, train) if config.mode else train(config, recipe)
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise unexpected(error, Path(config.dumps) / config.exp_name) from error
+        raise unexpected(error, Path(config.dumps) / (config.exp_name or config.dataset_name)) from error
 
 
 def unexpected(error: Exception, folder: Path) -> RunFailed:

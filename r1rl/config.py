@@ -23,6 +23,7 @@ PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
+DEFAULT_SFT_BATCH_SIZE = 4
 TINY_MODEL, TINY_KK_MODEL = "tiny", "tiny-kk"  # base models that ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -189,6 +190,20 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["type"] = value_type(types[f.name])
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
+    """The command line that gives this config: every flag that is set."""
+    arguments = []
+    for f in dataclasses.fields(Config):
+        value, name = getattr(config, f.name), f.name.replace("_", "-")
+        if value is None or (only and f.name not in only):
+            continue
+        if isinstance(value, bool):
+            arguments.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            arguments += [f"--{name}", str(value)]
+    return arguments
 
 
 def value_type(annotation: Any) -> type:

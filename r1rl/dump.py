@@ -18,6 +18,8 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
     "evaluations.jsonl",
     "proofs.jsonl",
 )
+FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
+BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING)
 
 
 class Dump:
@@ -25,7 +27,7 @@ class Dump:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in (ROLLOUTS, METRICS, EVALUATIONS):
+        for name in BY_STEP:
             repair(folder / name)
 
     def append(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -42,7 +44,7 @@ class Dump:
 
     def cut_after(self, step: int) -> None:
         """Drops all that was written beyond the checkpoint that the run continues from."""
-        for name in (ROLLOUTS, METRICS, EVALUATIONS):
+        for name in BY_STEP:
             keep_lines(self.folder / name, step)
         for path in (self.folder / "eval").glob("step_*.jsonl"):
             if int(path.stem.removeprefix("step_")) > step:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +226,7 @@ def save_merged(policy: Policy, folder: Path) -> None:
     unfinished = folder.with_name(folder.name + ".new")
     model.save_pretrained(unfinished)
     policy.tokenizer.save_pretrained(unfinished)
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier end of the same run
     unfinished.replace(folder)
 
 

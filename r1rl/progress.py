@@ -101,13 +101,15 @@ def short_words(result: Evaluation) -> str:
 
 def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float | None) -> str:
     """The words beside the bar."""
-    words = [
-        f"reward {line['reward']:.2f} (n {line['completions']})"
-        if line["reward"] is not None
-        else "no reward"
-    ]
+    if "reward" not in line:  # a supervised step
+        words = [f"loss {line['loss']:.3f}"]
+    elif line["reward"] is None:
+        words = ["no reward"]
+    else:
+        words = [f"reward {line['reward']:.2f} (n {line['completions']})"]
     words += [last_eval] if last_eval else []
     words += [f"level {line['level']}"] if line.get("level") is not None else []
-    words += [f"{line['mean_tokens']:.0f} tokens", f"{speed:,.0f} tok/s"]
+    words += [f"{line['mean_tokens']:.0f} tokens"] if "mean_tokens" in line else []
+    words += [f"{speed:,.0f} tok/s"]
     words += [f"${dollars:.2f}"] if dollars is not None else []
     return " · ".join(words)

@@ -59,6 +59,9 @@ def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
     return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
 
 
+PLAIN_PROMPT = "Question: {question}\nAnswer:"
+
+
 def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     messages = [
@@ -100,6 +103,8 @@ class Builder:
         prefix = REASONING_PREFIX if self.config.add_reasoning_prefix else ""
         if self.config.is_chat:
             text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer)
+        elif self.config.prompt_style == "plain":
+            text = PLAIN_PROMPT.format(question=problem.question)
         else:
             text = plain_prompt(problem, self.config.add_reasoning_prefix)
         # A chat template writes its own begin token.

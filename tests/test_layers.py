@@ -65,6 +65,8 @@ LAYERS = [
     [
         "report",
         "last_screen",
+        "fine_tuning",
+        "modes",
         "plots",
         "inspect_screen",
         "inspect_command",

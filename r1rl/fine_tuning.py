@@ -1,0 +1,113 @@
+"""One supervised fine-tuning, from flags to a merged model: the twin of main.py's train()."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from r1rl import checks, engines, interrupt, machine, progress, run, tasks
+from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
+from r1rl.console import Waiting, console, divert
+from r1rl.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
+from r1rl.summary import evaluation_words, paired_test
+
+MODEL = "model"  # folder of the merged model, inside the run's
+INTERRUPTED = 130
+
+
+def fine_tune(config: Config, recipe: str) -> int:
+    """Learns the worked solutions with LoRA and saves the merged model. Returns the exit code."""
+    here = machine.look()
+    checks.check_surroundings(config, here)
+    engine_kind, why = engines.choose(config, here.gpu is not None)
+    task = tasks.load_task(config)
+    train_problems = tasks.training_subset(task.load("train"), config)
+    eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    config = with_epochs(config, len(train_problems))
+    run.check_folder(config)
+    dump = run.open_run(config, recipe, here.describe())
+    checkpoint = run.continue_from(dump) if config.resume else None
+    console.print(
+        f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {here.words()}"
+    )
+    console.print(f"task     {task.source}: {len(train_problems)} worked solutions")
+    divert(dump.folder / "logs" / "libraries.log")
+    machine.keep_memory()
+
+    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+        from r1rl import models, prompts, rewards
+
+        models.import_backend(config)
+        tokenizer = models.load_tokenizer(config)
+        checks.check_tokenizer(config, tokenizer)
+        build = prompts.Builder(tokenizer, config)
+        train_prompts, eval_prompts = build(train_problems, "train"), build(eval_problems, "test")
+        status.update(f"loading {config.model_name}")
+        policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
+        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+        status.update("starting the engine")
+        engine = engines.start_engine(engine_kind, config, policy, dump.folder)
+        console.print(f"engine   {engine.name}: {why}")
+
+        from r1rl.trainers.sft import FineTuner, solution_examples
+
+        examples = solution_examples(train_prompts, tokenizer, config)
+        meter = progress.Meter(config, here.price(config), last_line(dump))
+        reward = rewards.load_rewards(config)
+        trainer = FineTuner(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
+        status.stop()
+        trainer.fit(checkpoint)
+        engine.close()
+        if not stop.asked:
+            models.save_merged(policy, dump.folder / MODEL)
+    return finish(dump, config, stop.asked)
+
+
+def with_epochs(config: Config, solutions: int) -> Config:
+    """The config with the --max-steps that --num-epochs passes over so many solutions take."""
+    batch_size = config.batch_size or DEFAULT_SFT_BATCH_SIZE
+    steps = (config.num_epochs or 1) * -(-solutions // batch_size)
+    return dataclasses.replace(config, max_steps=steps)
+
+
+def last_line(dump: Dump) -> dict[str, Any]:
+    """The newest line of fine_tuning.jsonl, empty for a new run."""
+    line: dict[str, Any] = {}
+    for line in read_lines(dump.folder / FINE_TUNING):  # noqa: B007 - the last one is wanted
+        pass
+    return line
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the fine-tuning in this folder came to its end."""
+    return (folder / "summary.json").is_file() and (folder / MODEL / "config.json").is_file()
+
+
+def finish(dump: Dump, config: Config, interrupted: bool) -> int:
+    """The last screen. summary.json marks a complete run."""
+    folder = dump.folder
+    if interrupted:
+        console.print(f"stopped  saved in {folder}; go on with the same flags and --resume")
+        return INTERRUPTED
+    lines = list(read_lines(folder / FINE_TUNING))
+    tenth = max(1, len(lines) // 10)
+    first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))
+    tokens = sum(x["tokens"] for x in lines)
+    evaluations = list(read_lines(folder / EVALUATIONS))
+    console.print()
+    for name, evaluation in zip(("before", "after"), (evaluations[0], evaluations[-1])):
+        console.print(f"{name:<8} {evaluation_words(evaluation)} (step {evaluation['step']})")
+    if len(evaluations) > 1:
+        console.print(f"         {paired_test(folder, evaluations[0], evaluations[-1])}")
+    console.print(
+        f"loss     {first:.3f} -> {last:.3f} nats a token (first and last tenth of {len(lines)} steps)"
+    )
+    console.print(f"total    {len(lines)} steps, {tokens:,} solution tokens")
+    write_json(
+        folder / "summary.json",
+        {"schema_version": 1, "steps": len(lines), "tokens": tokens, "first_loss": first, "last_loss": last,
+         "first_evaluation": evaluations[0], "last_evaluation": evaluations[-1]},
+    )  # fmt: skip
+    console.print(f"model    {folder / MODEL}: base model and adapter merged, loads in transformers and vLLM")
+    return 0

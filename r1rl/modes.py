@@ -1,0 +1,144 @@
+"""--mode: fine-tuning and reinforcement learning as two runs, each in a process of its own, and their evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from r1rl.config import Config, as_arguments
+from r1rl.console import console
+from r1rl.dump import EVALUATIONS, read_lines
+from r1rl.errors import UserError
+from r1rl.fine_tuning import MODEL, fine_tune, is_done
+from r1rl.summary import evaluation_words, paired_words, verdicts
+
+Train = Callable[[Config, str], int]
+EVAL_FLAGS = (
+    "dataset_name", "dataset_path", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
+    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
+    "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
+    "per_device_eval_batch_size", "seed", "dumps",
+)  # fmt: skip
+
+
+def run_mode(config: Config, recipe: str, train: Train) -> int:
+    """Does what --mode asks for. Returns the exit code. Raises UserError."""
+    if config.mode == "both":
+        return both(config, recipe)
+    if config.mode == "eval":
+        return evaluate_all(config, recipe)
+    if config.mode == "sft":
+        return fine_tune(placed(config, sft_folder(config)), recipe)
+    return train(reinforcement(config, recipe), recipe)
+
+
+def sft_folder(config: Config) -> Path:
+    """Where the fine-tuning's run is: --sft-output, or beside the dumps."""
+    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or config.dataset_name}-sft")
+
+
+def rl_folder(config: Config) -> Path:
+    """Where the reinforcement learning's run is: --rl-output, or beside the dumps."""
+    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or config.dataset_name}-rl")
+
+
+def placed(config: Config, folder: Path) -> Config:
+    """The config of a run that lives in `folder`."""
+    return dataclasses.replace(config, dumps=str(folder.parent), exp_name=folder.name)
+
+
+def reinforcement(config: Config, recipe: str) -> Config:
+    """The config of the second run, which begins with the model of the first. Raises UserError without one."""
+    folder = sft_folder(config)
+    if not is_done(folder):
+        state = "has not come to its end" if folder.is_dir() else "is not there"
+        command = f"python main.py --recipe {recipe} --mode sft"
+        raise UserError(
+            f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
+            f"first (add --resume to finish one), or name its folder with --sft-output."
+        )
+    return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MODEL))
+
+
+def both(config: Config, recipe: str) -> int:
+    """One after the other, each in a process of its own: so each has the whole memory, and each can be resumed."""
+    stages = ("sft", "rl")
+    for number, mode in enumerate(stages, start=1):
+        if mode == "sft" and is_done(sft_folder(config)) and config.resume:
+            console.print(f"[bold]{number} of {len(stages)}: {mode}[/bold] is done, in {sft_folder(config)}")
+            continue
+        console.print(f"[bold]{number} of {len(stages)}: {mode}[/bold]")
+        folder = sft_folder(config) if mode == "sft" else rl_folder(config)
+        resume = config.resume and (folder / "run.json").is_file()
+        code = in_own_process(dataclasses.replace(config, mode=mode, resume=resume), recipe)
+        if code:
+            return code
+    return evaluate_all(config, recipe)
+
+
+def in_own_process(config: Config, recipe: str) -> int:
+    """Runs `main.py` with this config; Ctrl-C goes to it alone. Returns its exit code."""
+    command = [sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)]
+    return run_command(command)
+
+
+def run_command(command: list[str]) -> int:
+    """Runs a program on this terminal; Ctrl-C and SIGTERM are its to handle."""
+    process = subprocess.Popen(command)
+    before = {
+        signal.SIGINT: signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        ),  # the terminal sends it to the child, too
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def evaluate_all(config: Config, recipe: str) -> int:
+    """Base model, fine-tuned model and the policy on the same problems, those of them that are there."""
+    candidates: dict[str, list[str]] = {"base": ["--model-name", config.model_name]}
+    if is_done(sft_folder(config)):
+        candidates["after sft"] = ["--model-name", str(sft_folder(config) / MODEL)]
+    best = rl_folder(config) / "checkpoints" / "best"
+    if (best / "adapter_model.safetensors").is_file():
+        candidates["after rl"] = ["--adapter", str(best)]
+    if len(candidates) == 1:
+        raise UserError(
+            f"--mode eval compares what the stages have made, and there is nothing in {sft_folder(config)} nor in "
+            f"{rl_folder(config)}. Run `python main.py --recipe {recipe} --mode both` first."
+        )
+    results: dict[str, Path] = {}
+    for what, arguments in candidates.items():
+        name = f"{config.exp_name or config.dataset_name}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
+        flags = as_arguments(dataclasses.replace(config, exp_name=None), only=EVAL_FLAGS)
+        command = [sys.executable, sys.argv[0], "eval", *arguments, *flags, "--exp-name", name]
+        console.print(f"[bold]evaluating: {what}[/bold]")
+        code = run_command(command)
+        if code:
+            return code
+        results[what] = Path(config.dumps) / name
+    compare(results)
+    return 0
+
+
+def compare(results: dict[str, Path]) -> None:
+    """One line for each model, with a paired test against the one before it."""
+    console.print()
+    before: dict[str, Any] | None = None
+    for what, folder in results.items():
+        line = next(read_lines(folder / EVALUATIONS))
+        console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens a completion")
+        right = verdicts(folder, 0)
+        if before is not None:
+            console.print(f"{'':<10} {paired_words(before, right, line['samples'] == 1)}")
+        before = right

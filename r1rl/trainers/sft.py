@@ -1,0 +1,198 @@
+"""Supervised fine-tuning on worked solutions, before reinforcement learning: TRL's SFTTrainer with our dump.
+
+Import this only after `models.import_backend`: with Unsloth on a GPU `trl.SFTTrainer` is a class that Unsloth generated.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
+from r1rl.console import console
+from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
+from r1rl.engines import Engine
+from r1rl.errors import UserError
+from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
+from r1rl.interrupt import Interrupt
+from r1rl.models import Policy
+from r1rl.progress import Meter
+from r1rl.prompts import Prompt
+from r1rl.rewards import Reward
+from r1rl.trainers.grpo import StopAfterStep, finite, peak_memory
+
+CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
+IGNORED = -100  # the label of tokens that are not learnt
+MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
+
+
+class FineTuner(SFTTrainer):
+    """Learns the solutions, token by token; evaluates before and after through the engine."""
+
+    def __init__(
+        self,
+        config: Config,
+        policy: Policy,
+        engine: Engine,
+        rewards: dict[str, Reward],
+        examples: Sequence[dict[str, list[int]]],
+        eval_prompts: Sequence[Prompt],
+        dump: Dump,
+        meter: Meter,
+        interrupt: Interrupt,
+    ):
+        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
+        self.tokens = 0  # read since the last line of the dump
+        super().__init__(
+            model=policy.model,
+            args=training_arguments(config, policy, dump),
+            train_dataset=Dataset.from_list(list(examples)),
+            processing_class=policy.tokenizer,
+            data_collator=Collator(policy.tokenizer.pad_token_id),
+            callbacks=[StopAfterStep(interrupt)],
+        )
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Evaluates, trains, evaluates; after Ctrl-C it ends with the step and saves."""
+        evaluated = {line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)}
+        self.interrupt.deferred = True
+        with self.meter:
+            if self.run.eval_on_start and 0 not in evaluated:
+                self.measure()
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            if not self.interrupt.asked and self.state.global_step not in evaluated:
+                self.measure()
+
+    def measure(self) -> Evaluation:
+        """All evaluation problems in one engine call."""
+        self.engine.sync()
+        self.meter.phase("evaluating")
+        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
+        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        self.meter.evaluated(result)
+        return result
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """TRL's, but on a CPU without Unsloth transformers': TRL's fused output layer is a triton kernel."""
+        self.tokens += int((inputs["labels"] != IGNORED).sum())
+        if self.policy.on_gpu or MADE_BY_UNSLOTH:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return transformers.Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """After each step: one line of fine_tuning.jsonl, and the progress bar."""
+        super().log(logs, start_time)
+        if "loss" not in logs:
+            return
+        numbers = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
+        numbers = {k: float(v) for k, v in numbers.items()}
+        line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **numbers}
+        line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
+        self.tokens = 0
+        self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """A checkpoint is no publication: no card beside it."""
+
+
+class Collator:
+    """Pads on the right to few fixed lengths; what is padding is not learnt."""
+
+    def __init__(self, pad_id: int):
+        self.pad_id = pad_id
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
+        """One batch."""
+        longest = max(len(row["input_ids"]) for row in rows)
+        length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
+        ids = torch.full((len(rows), length), self.pad_id)
+        labels = torch.full_like(ids, IGNORED)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            ids[i, : len(row["input_ids"])] = torch.tensor(row["input_ids"])
+            labels[i, : len(row["labels"])] = torch.tensor(row["labels"])
+            mask[i, : len(row["input_ids"])] = 1
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def solution_text(solution: str, keep_notes: bool) -> str:
+    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>.
+
+    >>> solution_text("48/2 = <<48/2=24>>24 clips.\\n#### 24", keep_notes=False)
+    '48/2 = 24 clips.\\n#### 24'
+    """
+    return solution if keep_notes else CALCULATOR_NOTE.sub("", solution)
+
+
+def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> list[dict[str, list[int]]]:
+    """input_ids and labels of prompt, solution and end token; the prompt's labels are ignored.
+
+    An example longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
+    """
+    texts = [" " + solution_text(p.problem.solution, config.keep_calculator_notes) for p in prompts]
+    solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    rows = []
+    for prompt, solution in zip(prompts, solutions):
+        ids = [*prompt.ids, *solution, tokenizer.eos_token_id]
+        rows.append({"input_ids": ids, "labels": [IGNORED] * len(prompt.ids) + ids[len(prompt.ids) :]})
+    fitting = [row for row in rows if len(row["input_ids"]) <= config.max_seq_length]
+    if not fitting:
+        shortest = min(len(row["input_ids"]) for row in rows)
+        raise UserError(
+            f"every worked solution is longer than --max-seq-length {config.max_seq_length}: the shortest takes "
+            f"{shortest} tokens with its question. Use --max-seq-length {shortest} or more."
+        )
+    if len(fitting) < len(rows):
+        console.print(
+            f"left out {len(rows) - len(fitting)} of {len(rows)} solutions over --max-seq-length "
+            f"{config.max_seq_length} tokens"
+        )
+    return fitting
+
+
+def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
+    """TRL's settings; everything that Unsloth would change on its own is set here."""
+    cpu = not policy.on_gpu
+    os.environ.setdefault("WANDB_PROJECT", config.project_name)
+    return SFTConfig(
+        output_dir=str(dump.folder / "checkpoints"),
+        run_name=config.exp_name,
+        project=config.project_name,
+        report_to=config.report_to,
+        seed=config.seed,
+        data_seed=config.seed,
+        use_cpu=cpu,
+        bf16=policy.mixed,
+        fp16=policy.on_gpu and not policy.mixed,
+        gradient_checkpointing=policy.on_gpu,
+        dataset_kwargs={"skip_prepare_dataset": True},  # it is tokenized, and the labels say what is learnt
+        remove_unused_columns=False,
+        packing=False,
+        max_length=None,
+        max_steps=config.max_steps,
+        per_device_train_batch_size=config.batch_size or DEFAULT_SFT_BATCH_SIZE,
+        gradient_accumulation_steps=1,
+        optim="adamw_torch" if cpu else "adamw_8bit",
+        learning_rate=config.sft_learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(config.warmup_ratio * config.max_steps),
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        eval_strategy="no",
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        save_total_limit=config.save_total_limit,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+    )
