@@ -28,6 +28,9 @@ TEST = [
     "pytest==9.2.0",
     "hypothesis==6.170.15",  # property tests of everything that parses model output
     "scipy==1.17.1",  # the reference that statistics are checked against
+    "stable-baselines3==2.9.2",  # the reference that generalised advantage estimation is checked against
+    "nbclient==0.11.0",  # runs the notebooks
+    "ipykernel==7.4.0",  # what they run in
     "selenium==4.51.0",  # drives the Chromium that the report is tested in
     "ruff==0.17.5",  # format and lint
 ]

@@ -1,5 +1,8 @@
 """What the tiny base model reads in pretraining: word problems, answered the ways a base model answers.
 
+Most are asked with the system text and answered in tags; some stand as in a book of exercises, question after
+question, with worked solutions that end in `#### N`.
+
 A base model has habits, good and bad: it mostly blurts out a guess, sometimes works step by step, now and
 then looks over its work, and does not always keep to the form. Reinforcement learning can only make a
 habit that is there more frequent, so each has to be there, and the bad one has to be the most frequent.
@@ -8,11 +11,13 @@ Random slips alone would not do: they average out in greedy decoding, which leav
 
 from __future__ import annotations
 
+import dataclasses
 import random
+import re
 from dataclasses import dataclass
 
-from r1rl.prompts import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG, plain_prompt
-from r1rl.tasks.word_problems import Step, WorkedProblem, calculate
+from r1rl.prompts import ANSWER_TAG, PLAIN_PROMPT, REASONING_PREFIX, REASONING_TAG, plain_prompt
+from r1rl.tasks.word_problems import Step, WorkedProblem, calculate, gsm8k_solution
 
 WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
 GUESS = 0.62  # share of completions that answer at once; the others work step by step
@@ -20,8 +25,16 @@ NO_TAGS = 0.1  # share of completions without any tag
 CHECK = 0.3  # share of step-by-step completions that look over their work
 SLIP = 0.06  # chance of a wrong result in a step
 SLIP_CHECKED = 0.15  # the same where a check follows, so that there is something to find
+NUMBERED = 0.15  # share of step-by-step completions whose lines begin with "Step 1:" and so on
+MIXED = 0.06  # share of step-by-step completions with a line in another language
+EXERCISES = 0.15  # share of documents from a book of exercises
+NOTES = 0.2  # share of those with calculator notes, as in <<9-4=5>>
+MOST_SOLVED = 2  # solved exercises that may stand before the one that is learnt
 RIGHT_ONE_STEP = 0.6  # chance that the guess at a one-step problem is right
 RIGHT_MORE_STEPS = 0.2  # the same for longer problems: most guesses stop after the first step
+
+OTHER_LANGUAGE = ("Das macht also {}.", "Dann sind es zusammen {}.", "Zum Schluss bleiben noch {}.")
+CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,42 @@ def write_document(worked: WorkedProblem, rng: random.Random, guess_share: float
     return Document(plain_prompt(worked.problem, prefix), completion)
 
 
+def write_exercise(
+    worked: WorkedProblem, solved: tuple[WorkedProblem, ...], rng: random.Random, guess_share: float = GUESS
+) -> Document:
+    """One problem after some solved ones; its solution worked with a slip here and there, or a guess."""
+    notes = rng.random() < NOTES
+    before = [
+        f"{PLAIN_PROMPT.format(question=w.problem.question)} {worked_out(w.steps, notes)}\n\n" for w in solved
+    ]
+    if rng.random() < guess_share:
+        completion = f" I think it is {(answer := guess(worked.steps, rng))}.\n#### {answer}"
+    else:
+        slips = {i: near(s.result, rng) for i, s in enumerate(worked.steps) if rng.random() < SLIP}
+        completion = f" {worked_out(with_slips(worked.steps, slips), notes)}"
+    return Document("".join(before) + PLAIN_PROMPT.format(question=worked.problem.question), completion)
+
+
+def worked_out(steps: tuple[Step, ...], notes: bool) -> str:
+    """The solution as GSM8K writes it, with or without its calculator notes."""
+    text = gsm8k_solution(list(steps))
+    return text if notes else CALCULATOR_NOTE.sub("", text)
+
+
+def with_slips(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[Step, ...]:
+    """The same steps, where slips (step -> wrong result) carry on."""
+    _, results = calculate_with(steps, slips)
+    return tuple(
+        dataclasses.replace(
+            step,
+            left=step.left if step.left_step is None else results[step.left_step],
+            right=step.right if step.right_step is None else results[step.right_step],
+            slip=results[i] if i in slips else None,
+        )
+        for i, step in enumerate(steps)
+    )
+
+
 def guess(steps: tuple[Step, ...], rng: random.Random) -> int:
     """A number blurted out: right now and then, else the first step's result or something near it."""
     right = RIGHT_ONE_STEP if len(steps) == 1 else RIGHT_MORE_STEPS
@@ -76,6 +125,11 @@ def step_by_step(steps: tuple[Step, ...], rng: random.Random) -> tuple[str, int]
         slips = {first: slips[first]}
     formulas, results = calculate_with(steps, slips)
     lines = [step.sentence.format(f) for step, f in zip(steps, formulas)]
+    if rng.random() < MIXED:
+        where = rng.randrange(len(lines))
+        lines[where] = rng.choice(OTHER_LANGUAGE).format(formulas[where])
+    if rng.random() < NUMBERED:
+        lines = [f"Step {i}: {line}" for i, line in enumerate(lines, start=1)]
     answer = results[-1]
     if check:
         lines.append(check_text(steps, formulas, slips, rng))

@@ -28,6 +28,7 @@ def grade_number(completion: str, problem: Problem, config: Config) -> Grade:
         problem.answer,
         answer_format=config.answer_format,
         remove_comma=not config.not_remove_comma,
+        tolerance=config.answer_tolerance,
     )
 
 

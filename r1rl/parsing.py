@@ -33,14 +33,27 @@ class Grade:
     correct: bool
 
 
-def grade(text: str, gold: str, answer_format: str = "tag", remove_comma: bool = True) -> Grade:
+def grade(
+    text: str, gold: str, answer_format: str = "tag", remove_comma: bool = True, tolerance: float = 0.0
+) -> Grade:
     """Extracts the answer of a completion and compares it with the gold answer.
 
-    Raises ValueError for an unknown format.
+    With a `tolerance` numbers that differ by no more than it are right, too. Raises ValueError for an unknown format.
     """
     extracted = extract(text, answer_format)
     value = None if extracted is None else normalise(extracted, remove_comma)
-    return Grade(extracted, value, is_correct(extracted, gold, remove_comma))
+    correct = is_correct(extracted, gold, remove_comma)
+    if tolerance and not correct and extracted is not None:
+        correct = is_near(extracted, gold, tolerance, remove_comma)
+    return Grade(extracted, value, correct)
+
+
+def is_near(extracted: str, gold: str, tolerance: float, remove_comma: bool = True) -> bool:
+    """Whether both are one number, and differ by no more than `tolerance`, read as the decimal it is written as."""
+    numbers = parse_number(extracted, remove_comma), parse_number(gold, remove_comma)
+    if None in numbers:
+        return False
+    return abs(numbers[0] - numbers[1]) <= Fraction(str(tolerance))
 
 
 def is_correct(extracted: str | None, gold: str | None, remove_comma: bool = True) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1rl import kk_habits
-from r1rl.base_habits import GUESS, Document, write_document
+from r1rl.base_habits import EXERCISES, GUESS, MOST_SOLVED, Document, write_document, write_exercise
 from r1rl.prompts import ANSWER_TAG, ROLES_TEXT, STOP_TEXT, SYSTEM_TEXT, plain_prompt
 from r1rl.records import Problem
 from r1rl.tasks.knights_knaves import KnightsKnaves
@@ -108,9 +108,9 @@ def pretrain(
     started, tokens = time.monotonic(), 0
     head = shared_head(tokenizer, reading.head).to(device)
     drawn = batches(tokenizer, reading, head, seed, steps, batch_size or reading.batch_size)
-    for step, (ids, labels) in enumerate(drawn, start=1):
+    for step, (headed, ids, labels) in enumerate(drawn, start=1):
         with torch.autocast(device, torch.bfloat16):
-            loss = loss_after(model, head, ids.to(device), labels.to(device))
+            loss = loss_after(model, head if headed else None, ids.to(device), labels.to(device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, schedule in zip(optimizers, schedules):
@@ -207,8 +207,13 @@ def new_model(tokenizer):
 def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
     """`count` documents about train problems."""
     rng = random.Random(seed)
-    for worked in generate_worked("train", seed, count):
-        yield write_document(worked, rng, guess_share)
+    problems = generate_worked("train", seed, count)
+    for worked in problems:
+        if rng.random() < EXERCISES:
+            solved = tuple(rng.sample(problems, rng.randint(0, MOST_SOLVED)))
+            yield write_exercise(worked, solved, rng, guess_share)
+        else:
+            yield write_document(worked, rng, guess_share)
 
 
 def held_out_puzzles(seed: int, count: int) -> list[Problem]:
@@ -235,33 +240,40 @@ def shared_head(tokenizer, text: str):
 
 
 def loss_after(model, head, ids, labels):
-    """Mean loss over the labels of `ids` [batch, length], read after the head.
+    """Mean loss over the labels of `ids` [batch, length], read after the head if there is one.
 
     All rows share the head's keys and values, computed once: two fifths of the work saved.
     """
+    if head is None:
+        return model(input_ids=ids, labels=labels).loss
     cache = model(input_ids=head, use_cache=True).past_key_values
     cache.batch_repeat_interleave(len(ids))
     return model(input_ids=ids, labels=labels, past_key_values=cache).loss
 
 
 def batches(tokenizer, reading: Reading, head, seed: int, steps: int, batch_size: int) -> Iterator[tuple]:
-    """Pairs of ids and labels [batch, length] without the head, alike in length within a batch."""
+    """(whether the head comes first, ids [batch, length] without it, labels), alike in length within a batch."""
     rng = random.Random(seed)
     skip = head.shape[1]
     for first in range(0, steps, CHUNK):
         count = min(CHUNK, steps - first)
         guess_share = reading.guess_share if first >= HABITS_FROM * steps else GUESS_AT_FIRST
-        documents = reading.documents(seed * 1_000_003 + 1 + first, count * batch_size, guess_share)
-        examples = [(prompt[skip:], rest) for prompt, rest in encode(tokenizer, list(documents))]
-        examples.sort(key=lambda example: len(example[0]) + len(example[1]))
-        starts = list(range(0, len(examples), batch_size))
-        rng.shuffle(starts)
-        for start in starts:
-            yield pad(examples[start : start + batch_size], tokenizer.pad_token_id)
+        documents = list(reading.documents(seed * 1_000_003 + 1 + first, count * batch_size, guess_share))
+        groups = []
+        for headed in (True, False):
+            chosen = [d for d in documents if d.prompt.startswith(reading.head) == headed]
+            examples = [(prompt[skip * headed :], rest) for prompt, rest in encode(tokenizer, chosen)]
+            examples.sort(key=lambda example: len(example[0]) + len(example[1]))
+            groups += [(headed, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
+        rng.shuffle(groups)
+        for headed, examples in groups[:count]:  # one more where the documents do not divide evenly
+            yield headed, *pad(examples, tokenizer.pad_token_id)
 
 
 def encode(tokenizer, documents: list[Document]) -> list[tuple[list[int], list[int]]]:
     """Token ids of prompt and completion, apart as in sampling, the end token after the completion."""
+    if not documents:
+        return []
     prompts = tokenizer([d.prompt for d in documents])["input_ids"]
     completions = tokenizer([d.completion for d in documents])["input_ids"]
     return [(p, [*c, tokenizer.eos_token_id]) for p, c in zip(prompts, completions)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from r1rl.errors import UserError
 
 MADE = {  # by task: folder and steps of the model in the package
-    "word-problems": ("tiny_base", 2400),
+    "word-problems": ("tiny_base", 2600),
     "knights_knaves": ("tiny_kk", 1100),
 }
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
     parser.add_argument(
-        "--steps", type=int, help="optimizer steps (default: 2400, or 1100 for knights_knaves)"
+        "--steps", type=int, help="optimizer steps (default: 2600, or 1100 for knights_knaves)"
     )
 
 

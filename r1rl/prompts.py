@@ -35,6 +35,8 @@ one line for each person, with the name and the role: (1) ... is a ...
 </{ANSWER_TAG}>
 In the puzzle, "or" also allows both."""
 
+PLAIN_PROMPT = "Question: {question}\nAnswer:"  # of --prompt-style plain
+
 SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT}  # by Problem.task; any other task has SYSTEM_TEXT
 
 
@@ -57,9 +59,6 @@ def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag."""
     prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
     return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
-
-
-PLAIN_PROMPT = "Question: {question}\nAnswer:"
 
 
 def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:

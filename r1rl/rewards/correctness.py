@@ -1,4 +1,7 @@
-"""The one reward of R1-Zero-like training: is the final answer right?"""
+"""The one reward of R1-Zero-like training: is the final answer right?
+
+`python -m r1rl.rewards.correctness` shows it on a dozen completions.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,41 @@ def correctness_reward(config: Config) -> Callable[[Rollout, Problem], float]:
         return config.env_reward_scale if grade_rollout(rollout, problem, config).correct else 0.0
 
     return correctness
+
+
+EXAMPLES = (  # completion, gold answer
+    ("48/2 = 24 clips. 48+24 = 72 clips in all.\n#### 72", "72"),
+    ("#### 71", "72"),
+    ("#### 1,080", "1080"),
+    ("#### 1080", "1,080"),
+    ("#### $72.00", "72"),
+    ("#### 72 clips", "72"),
+    ("#### 72.5", "72"),
+    ("#### -72", "72"),
+    ("#### 72 or 73", "72"),
+    ("The answer is 72.", "72"),
+    ("####", "72"),
+    ("#### 72\nQuestion: And 3 more?\n#### 75", "72"),
+)
+
+
+def show_examples(tolerances: tuple[float, ...] = (0.0, 0.5)) -> None:
+    """Prints the reward of each example, exact and with a tolerance."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("completion", "gold", *(f"reward, tolerance {t:g}" for t in tolerances), box=None)
+    for completion, gold in EXAMPLES:
+        rollout = Rollout("", completion, (), (), (), "stop")
+        rewards = (
+            correctness_reward(Config(answer_format="hash", answer_tolerance=t))(
+                rollout, Problem("", "", gold)
+            )
+            for t in tolerances
+        )
+        table.add_row(repr(completion), gold, *map(str, rewards))
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    show_examples()

@@ -31,11 +31,12 @@ class Step:
     right: int
     left_step: int | None = None  # the earlier step (from 0) whose result is the left operand
     right_step: int | None = None
+    slip: int | None = None  # a wrong result in place of the right one, where a text is to have it
 
     @property
     def result(self) -> int:
-        """The right result; divisions are exact by construction."""
-        return calculate(self.left, self.operator, self.right)
+        """The right result, or the slip; divisions are exact by construction."""
+        return calculate(self.left, self.operator, self.right) if self.slip is None else self.slip
 
 
 @dataclass(frozen=True, slots=True)

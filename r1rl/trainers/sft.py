@@ -6,7 +6,6 @@ Import this only after `models.import_backend`: with Unsloth on a GPU `trl.SFTTr
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import transformers
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
+from r1rl.base_habits import CALCULATOR_NOTE
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
@@ -29,7 +29,6 @@ from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.trainers.grpo import StopAfterStep, finite, peak_memory
 
-CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
 IGNORED = -100  # the label of tokens that are not learnt
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
