@@ -11,11 +11,17 @@ from typing import Any
 from r1rl.config import Config
 from r1rl.dump import SCHEMA_VERSION, Dump, completion_line
 from r1rl.engines import Engine, Sampling
+from r1rl.evaluation_words import evaluation_words
 from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
-from r1rl.rewards import Reward
-from r1rl.stats import bootstrap_interval, format_accuracy, maj_at_k, pass_at_k, wilson
+from r1rl.rewards import FOLLOW_THE_GRADE, Reward
+from r1rl.safety_flags import SAFETY_DATASETS
+from r1rl.stats import bootstrap_interval, maj_at_k, pass_at_k, wilson
+
+MEASURES = dict.fromkeys(
+    SAFETY_DATASETS, "label agreement"
+)  # by task: what a right answer is, where it needs a name
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,24 @@ class Evaluation:
         """Mean completion length in tokens."""
         return fmean(len(s.rollout.completion_ids) for s in self.scored)
 
+    @property
+    def judged_by_reward(self) -> bool:
+        """Whether the reward is something else than the grade, so that both are to be told."""
+        return not set(self.scored[0].rewards) <= FOLLOW_THE_GRADE
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is the best in: the mean reward where it is no function of the grade."""
+        return self.reward()[0] if self.judged_by_reward else self.accuracy
+
+    def reward(self) -> tuple[float, float, float]:
+        """(mean, low, high) of the rewards that applied; a bootstrap interval over problems."""
+        means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
+        return (fmean(means), *bootstrap_interval(means, seed=0)) if means else (0.0, 0.0, 0.0)
+
     def words(self) -> str:
         """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
-        if self.samples == 1:
-            return format_accuracy(sum(self.correct), len(self.correct))
-        rows = [f"{name} {v:.1%} (95 % interval {lo:.1%} to {hi:.1%})" for name, v, lo, hi in self.at_k()]
-        return f"{self.problems} problems, {self.samples} samples each: " + ", ".join(rows)
+        return evaluation_words(self.summary())
 
     def interval(self) -> tuple[float, float, float]:
         """(accuracy, low, high) of one sample a problem: a 95 % Wilson interval."""
@@ -84,13 +102,23 @@ class Evaluation:
             "accuracy": self.accuracy,
             "mean_tokens": self.tokens(),
             "truncated": fmean(s.rollout.finish == "length" for s in self.scored),
+            "no_answer": sum(s.extracted is None for s in self.scored),
             "evaluation_seconds": round(self.seconds, 3),
         }
         if self.samples == 1:
             _, line["low"], line["high"] = self.interval()
         else:
             line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k()}
+        if self.judged_by_reward:
+            line["mean_reward"], line["reward_low"], line["reward_high"] = self.reward()
+        if (measure := MEASURES.get(self.scored[0].problem.task)) is not None:
+            line["measure"] = measure
         return line
+
+
+def known_rewards(scored: Sequence[Scored]) -> list[float]:
+    """The rewards that applied."""
+    return [s.reward for s in scored if s.reward is not None]
 
 
 def evaluate(

@@ -10,7 +10,8 @@ from r1rl import checks, engines, interrupt, machine, progress, run, tasks
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
 from r1rl.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
-from r1rl.summary import evaluation_words, paired_test
+from r1rl.evaluation_words import evaluation_words
+from r1rl.summary import paired_test
 
 MODEL = "model"  # folder of the merged model, inside the run's
 INTERRUPTED = 130

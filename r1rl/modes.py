@@ -15,8 +15,9 @@ from r1rl.config import Config, as_arguments
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
+from r1rl.evaluation_words import evaluation_words
 from r1rl.fine_tuning import MODEL, fine_tune, is_done
-from r1rl.summary import evaluation_words, paired_words, verdicts
+from r1rl.summary import paired_words, verdicts
 
 Train = Callable[[Config, str], int]
 EVAL_FLAGS = (

@@ -12,9 +12,8 @@ from rich.table import Table
 from r1rl.by_level import collapse_lines, level_table, stage_table
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.evaluation_words import evaluation_cell, evaluation_words
 from r1rl.stats import (
-    format_accuracy,
-    format_share,
     learning_slope,
     mcnemar_exact,
     minimal_difference,
@@ -58,13 +57,15 @@ def learned(folder: Path) -> list[str]:
     if after is not None and after["step"] != before["step"]:
         lines.append(f"after    {evaluation_words(after)} (step {after['step']})")
         lines.append(f"         {paired_test(folder, before, after)}")
+        gained = reward_words(folder, before, after)
+        lines += [f"reward   {gained}"] if gained else []
         slope = slope_words(folder)
         lines += [f"slope    {slope}"] if slope else []
         lines.append(
             f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion "
             "in evaluation"
         )
-    if found["groups"]:
+    if found["groups"] and load_run(folder)["config"].get("algorithm", "grpo") == "grpo":
         equal = found["groups_without_signal"]
         lines.append(
             f"signal   {equal} of {found['groups']} groups had only equal rewards and taught nothing"
@@ -78,29 +79,26 @@ def learned(folder: Path) -> list[str]:
     return lines + collapse_lines(folder)
 
 
-def evaluation_words(line: dict[str, Any]) -> str:
-    """One evaluation with n and interval."""
-    if line["samples"] == 1:
-        return format_accuracy(line["correct"], line["problems"])
-    parts = [
-        f"{name} {v['value']:.1%} (95 % interval {v['low']:.1%} to {v['high']:.1%})"
-        for name, v in line.items()
-        if isinstance(v, dict)
-    ]
-    return f"{line['problems']} problems, {line['samples']} samples each: " + ", ".join(parts)
-
-
-def evaluation_cell(line: dict[str, Any]) -> str:
-    """One evaluation, in the short form where there is one."""
-    if line["samples"] == 1:
-        return format_share(line["correct"], line["problems"], line["low"], line["high"])
-    return evaluation_words(line)
-
-
 def paired_test(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> str:
     """Two evaluations of one run on the problems that both asked."""
     greedy = before["samples"] == 1 and after["samples"] == 1
     return paired_words(verdicts(folder, before["step"]), verdicts(folder, after["step"]), greedy)
+
+
+def reward_words(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """The change of a reward that is something else than the grade; None for any other."""
+    if "mean_reward" not in before or "mean_reward" not in after:
+        return None
+    first, last = (values(folder, line["step"], "reward") for line in (before, after))
+    shared = [problem for problem in first if problem in last]
+    pairs = [first[i] for i in shared], [last[i] for i in shared]
+    low, high = paired_bootstrap(*pairs, seed=0)
+    return (
+        f"{before['mean_reward']:.2f} -> {after['mean_reward']:.2f}, "
+        f"{(sum(pairs[1]) - sum(pairs[0])) / len(shared):+.2f} on the same {len(shared)} problems (95 % interval "
+        f"{low:+.2f} to {high:+.2f}, paired bootstrap); beside it: {after.get('measure', 'accuracy')} "
+        f"{before['accuracy']:.1%} -> {after['accuracy']:.1%}"
+    )
 
 
 def paired_words(first: dict[str, float], last: dict[str, float], greedy: bool) -> str:
@@ -150,10 +148,16 @@ def slope_words(folder: Path) -> str | None:
 
 def verdicts(folder: Path, step: int) -> dict[str, float]:
     """Share of right completions for each problem of one evaluation."""
-    right: dict[str, list[bool]] = {}
+    return values(folder, step, "correct")
+
+
+def values(folder: Path, step: int, field: str) -> dict[str, float]:
+    """The mean of a field of the completions of each problem of one evaluation; null is left out."""
+    found: dict[str, list[float]] = {}
     for line in read_lines(folder / "eval" / f"step_{step}.jsonl"):
-        right.setdefault(line["problem_id"], []).append(line["correct"])
-    return {problem: sum(r) / len(r) for problem, r in right.items()}
+        if line[field] is not None:
+            found.setdefault(line["problem_id"], []).append(line[field])
+    return {problem: sum(each) / len(each) for problem, each in found.items()}
 
 
 def run_table(folder: Path, found: Survey, rows: int = 12) -> Table:

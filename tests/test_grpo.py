@@ -7,52 +7,13 @@ import json
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
 from trl import GRPOTrainer
 
-from r1rl import progress, run
+from r1rl import run
 from r1rl.advantages import group_advantages
 from r1rl.config import Config
 from r1rl.dump import METRICS, ROLLOUTS, read_lines
-from r1rl.engines.transformers import TransformersEngine
-from r1rl.interrupt import Interrupt
-from r1rl.models import load_policy
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides
-from r1rl.rewards import load_rewards
-from r1rl.tasks.word_problems import WordProblems
-from r1rl.trainers.grpo import Trainer
-
-SMALL = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "max_completion_length": 48,
-         "per_device_train_batch_size": 16, "max_steps": 2, "eval_count": 8, "eval_on_start": False}  # fmt: skip
-
-
-def make_trainer(tmp_path, name="run", **changes):
-    """A trainer on 40 problems, and its dump."""
-    config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes})
-    task = WordProblems(config.seed)
-    policy = load_policy(config, has_gpu=False, shared_engine=False)
-    build = Builder(policy.tokenizer, config)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
-    return Trainer(
-        config,
-        policy,
-        TransformersEngine(policy),
-        load_rewards(config),
-        build(task.load("train")[:40], "train"),
-        build(task.load("test")[:8], "test"),
-        dump,
-        progress.Meter(config, None, {}),
-        Interrupt(),
-    )
-
-
-def inputs_of(trainer):
-    """The first generation batch, as TRL's data loader makes it."""
-    g = trainer.num_generations
-    rows = range(trainer.run.generation_batch_size // g)
-    return [{"prompt": trainer.train_prompts[i].text, "index": i} for i in rows for _ in range(g)]
 
 
 @pytest.fixture(scope="module")
@@ -158,13 +119,6 @@ def test_every_completion_is_dumped_and_graded(tmp_path):
     assert (folder / "checkpoints" / "best" / "adapter_model.safetensors").exists()
 
 
-TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
-
-
-def without_times(path):
-    return [{k: v for k, v in line.items() if k not in TIMES} for line in read_lines(path)]
-
-
 def test_a_seeded_run_repeats_itself(tmp_path):
     for name in ("a", "b"):
         make_trainer(tmp_path, name).fit(None, [])
@@ -192,17 +146,6 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     resumed.fit(checkpoint, [])
     for name in (ROLLOUTS, METRICS, "evaluations.jsonl", "eval/step_4.jsonl"):
         assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
-
-
-class AskToStop(TrainerCallback):
-    """Ctrl-C during step `after`."""
-
-    def __init__(self, interrupt, after):
-        self.interrupt, self.after = interrupt, after
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        if state.global_step == self.after - 1:
-            self.interrupt.asked = True
 
 
 def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):

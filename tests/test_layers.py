@@ -22,6 +22,7 @@ LAYERS = [
         "value_flags",
         "parsing",
         "stats",
+        "evaluation_words",
         "recipes",
         "console",
         "arithmetic",

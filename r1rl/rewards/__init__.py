@@ -10,6 +10,12 @@ from r1rl.records import Problem, Rollout
 from r1rl.rewards.correctness import correctness_reward
 from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
 
+FOLLOW_THE_GRADE = {
+    "correctness",
+    "logic-rl",
+    "strict",
+    "answer-only",
+}  # accuracy says it all, up to the scale
 Reward = Callable[[Rollout, Problem], float | None]
 
 

@@ -69,7 +69,7 @@ class Trainer(GRPOTrainer):
         self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
-        self.best_accuracy = -1.0
+        self.best_score = float("-inf")
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
         self._engine_step = -1  # the step whose weights the engine has
@@ -94,7 +94,7 @@ class Trainer(GRPOTrainer):
         """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
-            self.best_accuracy = max(self.best_accuracy, evaluation["accuracy"])
+            self.best_score = max(self.best_score, evaluation.get("mean_reward", evaluation["accuracy"]))
             self.evaluated_step = evaluation["step"]
         for line in read_lines(self.dump.folder / METRICS):
             self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
@@ -169,15 +169,15 @@ class Trainer(GRPOTrainer):
     def evaluate(
         self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """All evaluation problems in one engine call; keeps the best checkpoint by accuracy."""
+        """All evaluation problems in one engine call; keeps the best checkpoint."""
         self.sync_engine()
         step = self.state.global_step
         self.meter.phase("evaluating")
         result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.evaluated_step = step
-        if result.accuracy > self.best_accuracy:
-            self.best_accuracy = result.accuracy
+        if result.score > self.best_score:
+            self.best_score = result.score
             self.save_adapter("best")
         self.meter.evaluated(result)
         metrics = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -52,6 +52,7 @@ class ValueTrainer(Trainer):
         self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
         policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
         self.kl_weight = config.beta
+        self.sums: Counter[str] = Counter()  # of the debug variables, over a step's minibatches
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
 
@@ -136,7 +137,7 @@ class ValueTrainer(Trainer):
         self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
         self._step += 1
         self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
-        self.sums: dict[str, float] = defaultdict(float)
+        self.sums.clear()
         parts = self._minibatches()
         for number, rows in enumerate(parts, start=1):
             loss = self._backward(rows)
@@ -168,15 +169,17 @@ class ValueTrainer(Trainer):
         size = self.run.update_chunk or len(rows)
         loss = 0.0
         for start in range(0, len(rows), size):
-            part = self._loss(rows[start : start + size]) / total
-            self.accelerator.backward(part)
-            loss += part.item()
-        for name in ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction"):
-            self.sums[name] += self.sums.pop(f"{name} of minibatch") / total
+            part, numbers = self._loss(rows[start : start + size])
+            self.accelerator.backward(part / total)
+            loss += part.item() / total
+            self.sums.update({name: value.item() / total for name, value in numbers.items()})
         return loss
 
-    def _loss(self, rows: list[int]) -> torch.Tensor:
-        """The summed loss of these rollouts' tokens."""
+    def _loss(self, rows: list[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The summed loss of these rollouts' tokens, and the summed debug variables (detail 12 of the 37).
+
+        approx_kl is the estimator r - 1 - log r of http://joschu.net/blog/kl-approx.html.
+        """
         run, batch = self.run, self.experience
         logprobs, values, entropies = (
             torch.cat(x) for x in self._evaluated([batch.rollouts[i] for i in rows])
@@ -190,21 +193,15 @@ class ValueTrainer(Trainer):
         else:
             policy_loss = reward_weighted(logprobs, advantages).sum()
         value_loss = clipped_value_loss(values, old_values, returns, run.value_clip_range).sum()
-        self._count(logprobs.detach() - old, policy_loss, value_loss, entropies)
-        return policy_loss + run.value_coef * value_loss
-
-    def _count(self, log_ratio: torch.Tensor, policy_loss, value_loss, entropies) -> None:
-        """The debug variables (detail 12 of the 37); approx_kl as in http://joschu.net/blog/kl-approx.html."""
+        log_ratio = logprobs.detach() - old
         ratio = log_ratio.exp()
-        found = {
+        return policy_loss + run.value_coef * value_loss, {
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropies.sum(),
             "approx_kl": (ratio - 1 - log_ratio).sum(),
-            "clip_fraction": ((ratio - 1).abs() > self.run.clip_range).sum(),
+            "clip_fraction": ((ratio - 1).abs() > run.clip_range).sum(),
         }
-        for name, value in found.items():
-            self.sums[f"{name} of minibatch"] += value.item()
 
     # ---- optimizer and checkpoints
 
