@@ -238,7 +238,7 @@ def validate(config: Config) -> None:
         raise UserError(
             f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>."
         )
-    if config.resume and config.exp_name is None:
+    if config.resume and config.exp_name is None and config.mode is None:  # a mode has names of its own
         raise UserError("--resume needs --exp-name: which run is to be continued?")
     if config.eval_samples > 1 and config.eval_temperature == 0:
         raise UserError(

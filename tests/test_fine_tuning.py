@@ -1,0 +1,228 @@
+"""Supervised fine-tuning: what is learnt of a solution, stop and resume, the merged model, the four modes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+from small_run import AskToStop, without_times
+
+from r1rl import progress, run
+from r1rl.config import Config, as_arguments
+from r1rl.dump import EVALUATIONS, FINE_TUNING, read_lines
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.errors import UserError
+from r1rl.fine_tuning import MODEL, with_epochs
+from r1rl.interrupt import Interrupt
+from r1rl.models import load_policy, merge_into, save_merged
+from r1rl.modes import reinforcement
+from r1rl.prompts import Builder
+from r1rl.recipes import overrides, resolve
+from r1rl.rewards import load_rewards
+from r1rl.tasks.word_problems import WordProblems
+from r1rl.trainers.sft import IGNORED, Collator, FineTuner, solution_examples, solution_text
+
+RECIPE = "gsm8k-sft-rl-tiny"
+SMALL = {**overrides(RECIPE), "mode": "sft", "unsloth": False, "max_samples": 40, "batch_size": 8, "eval_count": 8,
+         "save_steps": 2, "max_completion_length": 48}  # fmt: skip
+DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def make_fine_tuner(tmp_path, name="run", **changes):
+    """A fine-tuner on 40 solutions: 5 steps."""
+    config = with_epochs(Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes}), 40)
+    task = WordProblems(config.seed)
+    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    build = Builder(policy.tokenizer, config)
+    run.check_folder(config)
+    dump = run.open_run(config, "test", {"gpu": None})
+    examples = solution_examples(build(task.load("train")[:40], "train"), policy.tokenizer, config)
+    questions = build(task.load("test")[:8], "test")
+    meter = progress.Meter(config, None, {})
+    engine = TransformersEngine(policy)
+    return FineTuner(
+        config, policy, engine, load_rewards(config), examples, questions, dump, meter, Interrupt()
+    )
+
+
+@pytest.fixture(scope="module")
+def fine_tuner(tmp_path_factory):
+    return make_fine_tuner(tmp_path_factory.mktemp("dumps"))
+
+
+def test_calculator_notes_are_removed_unless_wanted():
+    solution = "He has 48/2=<<48/2=24>>24 clips.\nThat is <<24>>24.\n#### 24"
+    assert solution_text(solution, keep_notes=False) == "He has 48/2=24 clips.\nThat is 24.\n#### 24"
+    assert solution_text(solution, keep_notes=True) == solution
+    assert solution_text("a << b and <<\n>> c", keep_notes=False) == "a << b and <<\n>> c"
+
+
+def test_the_loss_is_on_the_solution_alone(fine_tuner):
+    tokenizer = fine_tuner.policy.tokenizer
+    task = WordProblems(fine_tuner.run.seed)
+    for problem, row in zip(task.load("train"), fine_tuner.train_dataset):
+        learnt = [i for i in row["labels"] if i != IGNORED]
+        assert learnt[-1] == tokenizer.eos_token_id
+        text = tokenizer.decode(learnt[:-1])
+        assert text == " " + solution_text(problem.solution, keep_notes=False)
+        asked = tokenizer.decode(row["input_ids"][: len(row["input_ids"]) - len(learnt)])
+        assert asked == f"Question: {problem.question}\nAnswer:"
+
+
+def test_the_loss_equals_cross_entropy_of_the_solutions_tokens(fine_tuner, monkeypatch):
+    rows = [fine_tuner.train_dataset[i] for i in (0, 5, 9)]
+    batch = Collator(fine_tuner.policy.tokenizer.pad_token_id)(rows)
+    fine_tuner.current_gradient_accumulation_steps = 1
+    loss = fine_tuner.compute_loss(fine_tuner.model, batch)
+    each = []
+    for row in rows:  # one by one, without padding
+        ids = torch.tensor([row["input_ids"]])
+        logprobs = fine_tuner.model(input_ids=ids).logits[0, :-1].log_softmax(-1)
+        chosen = logprobs.gather(1, ids[0, 1:, None])[:, 0]
+        each.append(-chosen[torch.tensor(row["labels"][1:]) != IGNORED])
+    assert loss.item() == pytest.approx(torch.cat(each).mean().item(), rel=1e-3)
+
+
+def test_solutions_that_are_too_long_are_left_out_whole(fine_tuner):
+    config, tokenizer = fine_tuner.run, fine_tuner.policy.tokenizer
+    build = Builder(tokenizer, config)
+    prompts = build(WordProblems(config.seed).load("train")[:40], "train")
+    lengths = sorted(len(r["input_ids"]) for r in solution_examples(prompts, tokenizer, config))
+    limit = lengths[20]
+    tight = Config(**{**SMALL, "max_seq_length": limit, "max_prompt_length": limit - 48})
+    kept = solution_examples(prompts, tokenizer, tight)
+    assert sorted(len(r["input_ids"]) for r in kept) == [n for n in lengths if n <= limit]
+    with pytest.raises(UserError, match=f"{lengths[0]} or more"):
+        solution_examples(
+            prompts, tokenizer, Config(**{**SMALL, "max_seq_length": 50, "max_prompt_length": 2})
+        )
+
+
+@pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs GSM8K's files")
+def test_real_gsm8k_can_be_learnt(program, tmp_path):
+    done = program(
+        "--recipe", RECIPE, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", DATA / "gsm8k",
+        "--max-samples", 32, "--eval-count", 4, "--no-unsloth", "--engine", "transformers", "--dumps", tmp_path,
+        "--sft-output", tmp_path / "sft",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    losses = [x["loss"] for x in read_lines(tmp_path / "sft" / FINE_TUNING)]
+    assert len(losses) == 2 and losses[1] < losses[0]
+    assert (tmp_path / "sft" / MODEL / "model.safetensors").is_file()
+
+
+def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
+    whole = make_fine_tuner(tmp_path, "whole")
+    whole.fit(None)
+    stopped = make_fine_tuner(tmp_path, "parts")
+    stopped.add_callback(AskToStop(stopped.interrupt, after=3))
+    stopped.fit(None)
+    assert [x["step"] for x in read_lines(tmp_path / "parts" / FINE_TUNING)] == [1, 2, 3]
+
+    dump = run.open_run(stopped.run, "test", {"gpu": None})
+    checkpoint = run.continue_from(dump)
+    assert checkpoint.name == "checkpoint-3"
+    resumed = make_fine_tuner(tmp_path, "parts", resume=True)
+    resumed.fit(checkpoint)
+    for name in (FINE_TUNING, EVALUATIONS, "eval/step_5.jsonl"):
+        assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
+
+
+def test_the_merged_model_is_the_policy(fine_tuner, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with torch.no_grad():
+        for name, parameter in fine_tuner.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.05)
+    save_merged(fine_tuner.policy, tmp_path / "model")
+    save_merged(fine_tuner.policy, tmp_path / "model")  # a second end of the same run
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "model", attn_implementation="eager")
+    assert AutoTokenizer.from_pretrained(tmp_path / "model").eos_token == "<|endoftext|>"
+    ids = torch.tensor([fine_tuner.train_dataset[0]["input_ids"]])
+    with torch.no_grad():
+        torch.testing.assert_close(merged(ids).logits, fine_tuner.model(ids).logits, rtol=1e-3, atol=1e-3)
+        base = fine_tuner.policy.sampling_copy()
+        difference = (base(ids).logits - merged(ids).logits).abs().max()
+        merge_into(fine_tuner.policy, base)
+        assert difference > 0.1 and torch.equal(base(ids).logits, merged(ids).logits)
+
+
+def test_flags_survive_the_command_line():
+    """as_arguments gives flags from which the same config comes out."""
+    from r1rl.cli import train_parser
+
+    config = resolve(RECIPE, {"seed": 5, "mode": "rl", "keep_calculator_notes": True, "gpu_price": 1.5})
+    given = vars(train_parser().parse_args(["--recipe", RECIPE, *as_arguments(config)]))
+    assert given.pop("recipe") == RECIPE and not given.pop("print_config")
+    assert Config(**given) == config
+
+
+def test_use_4bit_and_steps_take_the_recipes_place():
+    from r1rl.cli import train_parser
+
+    given = vars(train_parser().parse_args(["--use-4bit", "--max-steps", "7"]))
+    assert given["load_in_4bit"] is True
+    assert resolve(RECIPE, {"max_steps": 7}).num_epochs is None
+    assert resolve("gsm8k-sft-rl", {}).generation_batch_size == 4 * 4
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["--mode", "rl"], ["is not there", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
+        (["--mode", "eval"], ["there is nothing in", "--mode both"]),
+        (["--mode", "sfd"], ["did you mean 'sft'"]),
+        (
+            ["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag"],
+            ["worked solutions"],
+        ),
+        (["--mode", "sft", "--dataset-path", "nowhere"], ["not a folder"]),
+    ],
+)
+def test_wrong_modes(program, tmp_path, arguments, words):
+    done = program("--recipe", RECIPE, *arguments, "--dumps", tmp_path / "dumps")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+    assert not (tmp_path / "dumps").exists()
+
+
+def test_rl_needs_a_fine_tuning_that_came_to_its_end(tmp_path):
+    config = resolve(RECIPE, {"mode": "rl", "dumps": str(tmp_path)})
+    (tmp_path / "word-problems-sft").mkdir()
+    with pytest.raises(UserError, match="has not come to its end"):
+        reinforcement(config, RECIPE)
+
+
+def test_all_four_modes_from_the_command_line(program, tmp_path):
+    """sft, rl and eval one by one, as a user types them; both with --resume finds the first two done."""
+    flags = ("--recipe", RECIPE, "--dumps", tmp_path, "--exp-name", "x", "--no-unsloth", "--engine", "transformers",
+             "--max-samples", 48, "--eval-count", 20, "--per-device-eval-batch-size", 20, "--max-completion-length", 64)  # fmt: skip
+    for mode in ("sft", "rl"):
+        done = program(*flags, "--mode", mode)
+        assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "x-rl"
+    described = json.loads((folder / "run.json").read_text())["config"]
+    assert described["model_name"] == str(tmp_path / "x-sft" / MODEL)
+    after_sft = list(read_lines(tmp_path / "x-sft" / EVALUATIONS))[-1]
+    before_rl = next(read_lines(folder / EVALUATIONS))
+    assert (after_sft["correct"], after_sft["mean_tokens"]) == (
+        before_rl["correct"],
+        before_rl["mean_tokens"],
+    )
+
+    done = program(*flags, "--mode", "both", "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 2: sft is done" in done.stdout
+    found = re.findall(r"^(base|after sft|after rl) +(\d+) / 20", done.stdout, re.MULTILINE)
+    assert [name for name, _ in found] == ["base", "after sft", "after rl"]
+    assert int(found[1][1]) == after_sft["correct"]
+    assert "exact McNemar" in done.stdout
