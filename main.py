@@ -18,7 +18,18 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
-    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
+    from r1rl import (
+        checks,
+        curriculum,
+        engines,
+        interrupt,
+        last_screen,
+        machine,
+        progress,
+        rewards,
+        run,
+        tasks,
+    )
     from r1rl.console import Waiting, console, divert
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
@@ -27,6 +38,7 @@ def train(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
     train_problems = task.load("train")
+    rewards.check_rewards(config, train_problems)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     run.check_folder(config)
     dump = run.open_run(config, recipe, here.describe())
@@ -45,7 +57,7 @@ def train(config: Config, recipe: str) -> int:
     machine.keep_memory()
 
     with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
-        from r1rl import models, prompts, rewards
+        from r1rl import models, prompts
 
         models.import_backend(config)
         tokenizer = models.load_tokenizer(config)

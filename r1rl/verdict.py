@@ -21,12 +21,12 @@ _SAYING = re.compile(
     r"\bto be safe\b|\bsafe side\b|\bsafe and sound\b|\b(?:stay|keep|feel|play|remain)(?:s|ing)?(?:\s\w+){0,2}\ssafe\b"
 )
 _FURNITURE = re.compile(  # a safe, and not a safe query
-    r"\b(?:a|the|my|your|his|her|our|their)\ssafe(?=\s*(?:[^\w\s]|$)|\s(?:and|or|of|in|is|was|at|with|from|that|to|by|on"
+    r"\b(?:a|the|my|your|his|her|our|their)\ssafe(?=\s*(?:[.!?;:]|$)|\s(?:and|or|of|in|is|was|at|with|from|that|to|by|on"
     r"|for|without|door|deposit)\b)"
 )
 _CLAUSE = re.compile(r"[.,;:!?\n]")
 _OPEN = re.compile(r"\b(?:whether|if|unsure|unclear|not (?:sure|certain|clear))\b")
-_NOT = r"(?:not(?! only| just| merely)|never|cannot|hardly|neither|nothing|no|no longer|far from|\w+n't|anything but)"
+_NOT = r"(?:not|never|cannot|hardly|neither|nothing|no|no longer|far from|\w+n't|anything but)"
 _BETWEEN = (  # words that may stand between a negation and what it negates
     r"(?:not|never|at|all|really|very|entirely|completely|quite|fully|always|considered|deemed|be|been|a|an|the|as|that"
     r"|so|think|believe|say|call|it|this|is|are|query|question|request|prompt|about|exactly|truly|even|in|any|way)"

@@ -22,7 +22,8 @@ KEYWORD, MOST_FOR_KEYWORDS = 0.3, 2.0
 LEAST_UNIQUE, REPETITION = 0.5, -2.0
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
-SENTENCE = re.compile(r"[^.!?]*[^\W\d_][^.!?]*(?:[.!?](?=\w)[^.!?]*)*[.!?]")  # the point in 3.5 or e.g. ends none
+SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]*]*+(?!\S)")  # the point in 3.5 ends none
+LETTER = re.compile(r"[^\W\d_]")
 
 
 class LengthRule(NamedTuple):
@@ -55,10 +56,16 @@ def cot_parts(text: str, words: Words, length_rule: LengthRule) -> dict[str, flo
     return {
         "markers": min(MOST_FOR_MARKERS, MARKER * occurring(words.markers, text)),
         "length": length_rule.score if fits else 0.0,
-        "sentences": SENTENCES if len(SENTENCE.findall(text)) >= ENOUGH_SENTENCES else 0.0,
+        "sentences": SENTENCES if count_sentences(text) >= ENOUGH_SENTENCES else 0.0,
         "keywords": min(MOST_FOR_KEYWORDS, KEYWORD * occurring(words.safety, text)),
         "repetition": REPETITION if repeats else 0.0,
     }
+
+
+def count_sentences(text: str) -> int:
+    """Finished sentences; the number of a list's item ("1.") is none."""
+    *finished, _ = SENTENCE_END.split(text)
+    return sum(LETTER.search(piece) is not None for piece in finished)
 
 
 def occurring(phrases: tuple[str, ...], text: str) -> int:
@@ -68,9 +75,10 @@ def occurring(phrases: tuple[str, ...], text: str) -> int:
 
 
 def cot_heuristics_reward(config: Config) -> Callable[[Rollout, Problem], float]:
-    """Markers 0.5 each up to 3; 2 for 30 to 300 words; 1.5 for three sentences; keywords 0.3 each up to 2;
-    minus 2 where fewer than half of the words are different. From -2 to 8.5.
+    """The sum of five terms, from -2 to 8.5; 2 of it for 30 to 300 words.
 
+    Markers of reasoning earn 0.5 each and at most 3, three finished sentences 1.5, keywords of safety 0.3 each
+    and at most 2; where fewer than half of the words are different, 2 are taken off.
     Source of the numbers: after a public Colab notebook on chain of thought with Qwen3-0.6B-Base.
     """
     return sum_of_parts(config, HEURISTICS)
@@ -96,7 +104,9 @@ def load_words(path: str | None) -> Words:
     file = SHIPPED_WORDS if path is None else Path(path)
     name = f"--reward-words {file}"
     if not file.is_file():
-        raise UserError(f"{name}: there is no such file. It must hold JSON with the lists {' and '.join(LISTS)}.")
+        raise UserError(
+            f"{name}: there is no such file. It must hold JSON with the lists {' and '.join(LISTS)}."
+        )
     try:
         lists = json.loads(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
@@ -104,7 +114,9 @@ def load_words(path: str | None) -> Words:
     except json.JSONDecodeError as error:
         raise UserError(f"{name} is not JSON: {error.msg}, line {error.lineno}. Correct it there.") from None
     if not isinstance(lists, dict):
-        raise UserError(f"{name} holds a {type(lists).__name__}: it must be an object with {' and '.join(LISTS)}.")
+        raise UserError(
+            f"{name} holds a {type(lists).__name__}: it must be an object with {' and '.join(LISTS)}."
+        )
     return Words(*(read_list(lists, key, name) for key in LISTS))
 
 
@@ -119,5 +131,5 @@ def read_list(lists: dict, key: str, name: str) -> tuple[str, ...]:
         raise UserError(f"{name}: {key!r} is {words!r}, and must be a list of at least one word or phrase.")
     for word in words:
         if not isinstance(word, str) or not word.strip():
-            raise UserError(f"{name}: {key!r} holds {word!r}, and must hold words and phrases, as in \"so\".")
+            raise UserError(f'{name}: {key!r} holds {word!r}, and must hold words and phrases, as in "so".')
     return tuple(dict.fromkeys(" ".join(word.lower().split()) for word in words))
