@@ -18,19 +18,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
-    from r1rl import (
-        checks,
-        curriculum,
-        engines,
-        interrupt,
-        last_screen,
-        machine,
-        progress,
-        rewards,
-        run,
-        tasks,
-    )
+    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.console import Waiting, console, divert
+    from r1rl.rewards import check_rewards, load_rewards
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
@@ -38,7 +28,7 @@ def train(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
     train_problems = task.load("train")
-    rewards.check_rewards(config, train_problems)
+    check_rewards(config, train_problems)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     run.check_folder(config)
     dump = run.open_run(config, recipe, here.describe())
@@ -83,7 +73,7 @@ def train(config: Config, recipe: str) -> int:
         proofs = prove_adapter(policy, engine, train_prompts, config.seed)
         console.print(f"proof    {proof_words(proofs)}")
 
-        reward = rewards.load_rewards(config)  # 4. reward: (rollout, problem) -> float
+        reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         from r1rl.trainers.grpo import Trainer
 
         meter = progress.Meter(config, here.price(config), run.last_line(dump))

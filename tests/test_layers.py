@@ -29,6 +29,7 @@ LAYERS = [
         "selfcheck",
         "logic",
         "roles",
+        "verdict",
     ],
     [
         "machine",
@@ -42,6 +43,7 @@ LAYERS = [
         "interrupt",
         "base_habits",
         "kk_habits",
+        "cot_habits",
         "role_reader",
         "grading",
         "curriculum",
@@ -74,7 +76,7 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
+LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages", "dump",
          "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
