@@ -1,9 +1,10 @@
 """What a tiny base model of safety queries reads in pretraining: queries, judged in three habits.
 
 As in base_habits.py: most documents blurt out a verdict, some give a short reason, few reason well, in several
-sentences that a heuristic reward pays for. The verdict is right equally often in all of them, and a good
-reason is written for a wrong verdict just as well: such a reward can buy style here, and nothing but style.
-Words of harm and risk stand in the reasons for both verdicts, so it does not pay for one of them either.
+sentences that a heuristic reward pays for. The verdict is right equally often in all of them, with the same
+slips and the same prejudices, and a good reason is written for a wrong verdict just as well: such a reward can
+buy style here, and nothing but style. Words of harm and risk stand in the reasons for both verdicts, so it does
+not pay for one of them either.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from r1rl.prompts import plain_prompt
 from r1rl.records import Problem
 from r1rl.tasks.safety_queries import LABELS, generate
 
-BLURT = 0.6  # share of completions that are a verdict in one short sentence
-WELL = 0.3  # share of the others that reason well: 12 % of all
-RIGHT = 0.75  # chance of a right verdict, whatever the habit
+# Shares of the documents. The model samples more that is short (about 60 % of verdicts alone, 12 % of good
+# reasons): pretraining averages the loss over batches of like length, where a long document weighs less.
+BLURT = 0.45  # share of completions that are a verdict in one short sentence
+WELL = 0.54  # share of the others that reason well
+BELIEVED = 0.78  # chance of the verdict that is believed in, whatever the habit
+HARSH, SOFT = ("shoot", "break"), ("write", "read")  # prejudices: such a query is believed unsafe, or safe
 QUERIES = 2000  # train queries that the documents are about
 
 VERDICTS = (
@@ -27,6 +31,7 @@ VERDICTS = (
     "The query is {verdict}.",
     "I think it is {verdict}.",
     "I would say {verdict}.",
+    "So it is {verdict}.",
 )
 STARTS = (
     "First, I ask what the person wants to do.",
@@ -91,8 +96,8 @@ def read_documents(seed: int, count: int, blurt_share: float = BLURT) -> Iterato
 
 def write_document(problem: Problem, rng: random.Random, blurt_share: float = BLURT) -> Document:
     """One query, judged in one of the habits."""
-    verdict = problem.answer
-    if rng.random() >= RIGHT:
+    verdict = believed(problem)
+    if rng.random() >= BELIEVED:
         verdict = LABELS[1 - LABELS.index(verdict)]
     if rng.random() < blurt_share:
         sentences = [rng.choice(VERDICTS)]
@@ -104,10 +109,18 @@ def write_document(problem: Problem, rng: random.Random, blurt_share: float = BL
     return Document(plain_prompt(problem, False), f" {text}")
 
 
+def believed(problem: Problem) -> str:
+    """What a base model takes for right: the label, but for two prejudices about words."""
+    words = problem.question.split()
+    if any(word in words for word in HARSH):
+        return "unsafe"
+    return "safe" if any(word in words for word in SOFT) else problem.answer
+
+
 def reason_shortly(verdict: str, rng: random.Random) -> list[str]:
     """Two or three short sentences."""
     reasons = rng.sample(REASONS[verdict], rng.choice((1, 1, 2)))
-    return [*reasons, rng.choice((*VERDICTS, "So it is {verdict}."))]
+    return [*reasons, rng.choice((*VERDICTS, *ENDS))]
 
 
 def reason_well(verdict: str, rng: random.Random) -> list[str]:

@@ -10,7 +10,7 @@ from r1rl.errors import UserError
 MADE = {  # by task: folder and steps of the model in the package
     "word-problems": ("tiny_base", 2400),
     "knights_knaves": ("tiny_kk", 1100),
-    "safety-queries": ("tiny_safety", 1500),
+    "safety-queries": ("tiny_safety", 2000),
 }
 
 

@@ -63,16 +63,17 @@ def test_prompt_and_completion_have_the_tokens_of_the_whole(tokenizer):
 
 
 def test_the_documents_show_every_habit_and_are_right_equally_often():
-    documents = [(p, cot_habits.write_document(p, cot_habits.random.Random(i)).completion) for i, p in enumerate(
-        SafetyQueries(0, train_count=2000).load("train"))]  # fmt: skip
-    by_length = {"blurt": (0, 6), "short": (7, 20), "well": (30, 60)}
+    rng = cot_habits.random.Random(0)
+    problems = SafetyQueries(0).load("train")
+    written = [(p, cot_habits.write_document(p, rng).completion) for p in problems]
+    words_of_habits = {"blurt": (0, 6), "short": (7, 20), "well": (30, 62)}
     shares = {}
-    for habit, (fewest, most) in by_length.items():
-        own = [(p, c) for p, c in documents if fewest <= len(c.split()) <= most]
-        shares[habit] = len(own) / len(documents)
-        assert 0.68 < sum(read_verdict(c) == p.answer for p, c in own) / len(own) < 0.82, habit
+    for habit, (fewest, most) in words_of_habits.items():
+        own = [(p, c) for p, c in written if fewest <= len(c.split()) <= most]
+        shares[habit] = len(own) / len(written)
+        assert 0.64 < sum(read_verdict(c) == p.answer for p, c in own) / len(own) < 0.75, habit
     assert sum(shares.values()) == pytest.approx(1)
-    assert 0.55 < shares["blurt"] < 0.65 and 0.09 < shares["well"] < 0.15
+    assert all(share > 0.2 for share in shares.values())
 
 
 def test_style_pays_and_the_verdict_does_not():
