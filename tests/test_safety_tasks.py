@@ -131,6 +131,13 @@ def test_a_fifth_of_a_single_file_is_for_the_test(tmp_path):
     assert sides(path, seed=2)[1] != test
 
 
+def test_redacted_prompts_of_a_single_file_are_told_once(tmp_path, capsys):
+    path = write(tmp_path / "a.jsonl", [row("REDACTED"), *(row(f"query {i}") for i in range(10))])
+    train, test = sides(path)
+    assert len(train) + len(test) == 10
+    assert capsys.readouterr().out.count("REDACTED") == 1
+
+
 def test_the_test_of_a_single_file_is_never_large(tmp_path):
     path = write(tmp_path / "a.jsonl", [row(f"query {i}") for i in range(6000)])
     assert [len(side) for side in sides(path)] == [5000, 1000]

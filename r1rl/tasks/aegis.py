@@ -44,11 +44,12 @@ class Aegis:
             raise UserError(
                 f"{self.source}: all {len(rows)} prompts are {REDACTED}, and none is left to use."
             )
-        if len(told) < len(rows):
+        single = self.path is not None and self.path.is_file()
+        if len(told) < len(rows) and not (single and split == "test"):  # the same rows as for train
             console.print(
                 f"left out {len(rows) - len(told)} of {len(rows)} {REDACTED} prompts of {self.source}"
             )
-        if self.path is not None and self.path.is_file():
+        if single:
             told = part_of(told, split, self.seed, self.path)
         return [
             Problem(f"{split}/{i}", row["prompt"], row["prompt_label"], task=SAFETY_TASK) for i, row in told
