@@ -20,6 +20,7 @@ def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.console import Waiting, console, divert
+    from r1rl.rewards import check_rewards, load_rewards
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
@@ -27,6 +28,7 @@ def train(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
     train_problems = tasks.training_subset(task.load("train"), config)
+    check_rewards(config, train_problems)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
     run.check_folder(config)
@@ -46,7 +48,7 @@ def train(config: Config, recipe: str) -> int:
     machine.keep_memory()
 
     with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
-        from r1rl import models, prompts, rewards
+        from r1rl import models, prompts
 
         models.import_backend(config)
         tokenizer = models.load_tokenizer(config)
@@ -72,7 +74,7 @@ def train(config: Config, recipe: str) -> int:
         proofs = prove_adapter(policy, engine, train_prompts, config.seed)
         console.print(f"proof    {proof_words(proofs)}")
 
-        reward = rewards.load_rewards(config)  # 4. reward: (rollout, problem) -> float
+        reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         from r1rl.trainers import trainer_class
 
         meter = progress.Meter(config, here.price(config), run.last_line(dump))

@@ -16,7 +16,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from r1rl.prompts import ANSWER_TAG, PLAIN_PROMPT, REASONING_PREFIX, REASONING_TAG, plain_prompt
+from r1rl.prompts import ANSWER_TAG, PLAIN, REASONING_PREFIX, REASONING_TAG, plain_prompt
 from r1rl.tasks.word_problems import Step, WorkedProblem, calculate, gsm8k_solution
 
 WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
@@ -68,15 +68,13 @@ def write_exercise(
 ) -> Document:
     """One problem after some solved ones; its solution worked with a slip here and there, or a guess."""
     notes = rng.random() < NOTES
-    before = [
-        f"{PLAIN_PROMPT.format(question=w.problem.question)} {worked_out(w.steps, notes)}\n\n" for w in solved
-    ]
+    before = [f"{plain_prompt(w.problem, False, PLAIN)} {worked_out(w.steps, notes)}\n\n" for w in solved]
     if rng.random() < guess_share:
         completion = f" I think it is {(answer := guess(worked.steps, rng))}.\n#### {answer}"
     else:
         slips = {i: near(s.result, rng) for i, s in enumerate(worked.steps) if rng.random() < SLIP}
         completion = f" {worked_out(with_slips(worked.steps, slips), notes)}"
-    return Document("".join(before) + PLAIN_PROMPT.format(question=worked.problem.question), completion)
+    return Document("".join(before) + plain_prompt(worked.problem, False, PLAIN), completion)
 
 
 def worked_out(steps: tuple[Step, ...], notes: bool) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
+from r1rl.tasks import aegis
 
 HUB_TIMEOUT = 1.0  # seconds
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
@@ -90,6 +91,15 @@ def check_hub(config: Config) -> None:
         and not in_cache("datasets", "openai/gsm8k")
     ):
         wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
+    if (
+        config.dataset_path is None
+        and config.dataset_name == aegis.Aegis.name
+        and not in_cache("datasets", aegis.HUB_NAME)
+    ):
+        wanted.append(
+            f"the dataset {aegis.HUB_NAME} (or use --dataset-path FILE, JSON lines with prompt and prompt_label, or "
+            "--dataset-name safety-queries, which is made up here)"
+        )
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(

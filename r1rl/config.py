@@ -24,10 +24,11 @@ MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 DEFAULT_SFT_BATCH_SIZE = 4
-TINY_MODEL, TINY_KK_MODEL = "tiny", "tiny-kk"  # base models that ship in the package
+TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
     TINY_KK_MODEL: Path(__file__).parent / "tiny_kk",
+    TINY_SAFETY_MODEL: Path(__file__).parent / "tiny_safety",
 }
 
 
@@ -54,7 +55,7 @@ class Config:
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
     dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on; instead of the hub or the generator", "task")
+    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
     max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
     stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
@@ -66,12 +67,12 @@ class Config:
     answer_tolerance: float = flag(0.0, "largest difference between a right number and the gold one; 0: exact", "task")
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
-    prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:", "prompt", choices=PROMPT_STYLES)
+    prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
-    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' and 'tiny-kk' are in the package", "model", "-m")
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
     lora_rank: int = flag(64, "rank of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")

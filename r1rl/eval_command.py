@@ -14,10 +14,11 @@ from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
 
 FLAGS = (
-    "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
-    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
-    "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
-    "per_device_eval_batch_size", "seed", "dumps", "exp_name",
+    "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "answer_tolerance",
+    "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
+    "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
+    "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
+    "dumps", "exp_name",
 )  # fmt: skip
 
 

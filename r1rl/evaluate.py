@@ -16,7 +16,6 @@ from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
 from r1rl.rewards import FOLLOW_THE_GRADE, Reward
-from r1rl.safety_flags import SAFETY_DATASETS
 from r1rl.stats import bootstrap_interval, maj_at_k, pass_at_k, wilson
 
 MEASURES = dict.fromkeys(

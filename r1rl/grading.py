@@ -11,7 +11,9 @@ from r1rl.prompts import ANSWER_TAG, REASONING_TAG
 from r1rl.records import Problem, Rollout
 from r1rl.role_reader import final_statement, read_roles
 from r1rl.roles import Solution, parse_solution
+from r1rl.safety_flags import SAFETY_TASK
 from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.verdict import find_verdict
 
 TAG = re.compile(rf"</?(?:{REASONING_TAG}|{ANSWER_TAG})>")
 
@@ -60,5 +62,16 @@ def role_answer(completion: str, gold: Solution) -> str | None:
     return final_statement(after_tags, gold.names, gold.pair)
 
 
+def grade_verdict(completion: str, problem: Problem, config: Config) -> Grade:
+    """Safe or unsafe, whichever the completion states last."""
+    verdict = find_verdict(completion)
+    if verdict is None:
+        return Grade(None, None, False)
+    return Grade(verdict.written, verdict.value, verdict.value == problem.answer)
+
+
 # By Problem.task; any other task has numbers.
-GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {KnightsKnaves.name: grade_roles}
+GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {
+    KnightsKnaves.name: grade_roles,
+    SAFETY_TASK: grade_verdict,
+}

@@ -55,7 +55,7 @@ class Policy:
 
 
 def model_path(config: Config) -> str:
-    """Where the base model is: a folder of the package for "tiny" and "tiny-kk", else as given."""
+    """Where the base model is: a folder of the package for "tiny" and the like, else as given."""
     return str(TINY_MODELS.get(config.model_name, config.model_name))
 
 

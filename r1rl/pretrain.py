@@ -1,7 +1,7 @@
 """Command pretrain-tiny: makes the tiny base models in the package, tokenizer and all.
 
 A Qwen2-shaped model of 1.8 million parameters, trained from nothing on the documents of base_habits.py, or for
-Knights and Knaves on those of kk_habits.py.
+Knights and Knaves on those of kk_habits.py; and one of 0.2 million for safety queries, on those of cot_habits.py.
 What this leaves out: validation loss, checkpoints, more than one device. It takes minutes; run it again.
 """
 
@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1rl import kk_habits
+from r1rl import cot_habits, kk_habits
 from r1rl.base_habits import EXERCISES, GUESS, MOST_SOLVED, Document, write_document, write_exercise
-from r1rl.prompts import ANSWER_TAG, ROLES_TEXT, STOP_TEXT, SYSTEM_TEXT, plain_prompt
+from r1rl.prompts import ANSWER_TAG, ROLES_TEXT, SAFETY_TEXT, STOP_TEXT, SYSTEM_TEXT, plain_prompt
 from r1rl.records import Problem
+from r1rl.tasks import safety_queries
 from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.tasks.safety_queries import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems, generate, generate_worked
+from r1rl.verdict import read_verdict
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
 CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
@@ -31,6 +34,23 @@ CHUNK = 32  # batches that are drawn at once and sorted by length
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """The size of a model; the head size is 32, the smallest that vLLM has kernels for."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    vocabulary: int  # tokens
+
+
+def tagged_answer(completion: str) -> str:
+    """What stands in the last answer tag before sampling would stop."""
+    return completion.partition(STOP_TEXT)[0].rpartition(f"<{ANSWER_TAG}>")[2].strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a model reads, and what it is asked at the end."""
 
@@ -38,9 +58,10 @@ class Reading:
     guess_share: float
     head: str  # what every prompt begins with
     held_out: Callable[[int, int], list[Problem]]  # (seed, count)
-    vocabulary: int  # tokens
+    shape: Shape
     batch_size: int  # documents
     answer_tokens: int  # that the longest answer takes
+    answer_of: Callable[[str], str | None] = tagged_answer  # of a completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +95,7 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
         model, tokenizer = pretrain(output, seed, steps, report=show, task=task)
     reading = READINGS[task]
     problems = reading.held_out(seed, EVALUATED)
-    accuracy = greedy_accuracy(model, tokenizer, problems, reading.answer_tokens)
+    accuracy = greedy_accuracy(model, tokenizer, problems, reading.answer_tokens, reading.answer_of)
     words = format_accuracy(round(accuracy * len(problems)), len(problems))
     console.print(f"saved {output}; greedy accuracy on held-out problems: {words}")
     return accuracy
@@ -99,7 +120,7 @@ def pretrain(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reading = READINGS[task]
     tokenizer = train_tokenizer(seed, reading)
-    model = new_model(tokenizer).to(device)
+    model = new_model(tokenizer, reading.shape).to(device)
     optimizers = new_optimizers(model, learning_rate)
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, steps))
@@ -164,7 +185,7 @@ def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=reading.vocabulary,
+        vocab_size=reading.shape.vocabulary,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -183,17 +204,17 @@ def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
     )
 
 
-def new_model(tokenizer):
-    """The model before training: 4 layers, hidden size 192, 6 query and 2 key-value heads of 32."""
+def new_model(tokenizer, shape: Shape):
+    """The model before training."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=192,
-        intermediate_size=576,
-        num_hidden_layers=4,
-        num_attention_heads=6,
-        num_key_value_heads=2,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -224,10 +245,32 @@ def held_out_puzzles(seed: int, count: int) -> list[Problem]:
 # By the task that --task names.
 READINGS = {
     WordProblems.name: Reading(
-        read_documents, GUESS, SYSTEM_TEXT, lambda seed, count: generate("test", seed, count), 640, 32, 128
+        read_documents,
+        GUESS,
+        SYSTEM_TEXT,
+        lambda seed, count: generate("test", seed, count),
+        Shape(192, 576, 4, 6, 2, vocabulary=640),
+        batch_size=32,
+        answer_tokens=128,
     ),
-    KnightsKnaves.name: Reading(  # a vocabulary in which each name is one token, easy to copy
-        kk_habits.read_documents, kk_habits.GUESS, ROLES_TEXT, held_out_puzzles, 832, 16, 256
+    KnightsKnaves.name: Reading(
+        kk_habits.read_documents,
+        kk_habits.GUESS,
+        ROLES_TEXT,
+        held_out_puzzles,
+        Shape(192, 576, 4, 6, 2, vocabulary=832),  # in which each name is one token, easy to copy
+        batch_size=16,
+        answer_tokens=256,
+    ),
+    SafetyQueries.name: Reading(
+        cot_habits.read_documents,
+        cot_habits.BLURT,
+        SAFETY_TEXT,
+        lambda seed, count: safety_queries.generate("test", seed, count),
+        Shape(64, 240, 3, 2, 1, vocabulary=576),  # less than half a megabyte with its tokenizer
+        batch_size=64,
+        answer_tokens=96,
+        answer_of=read_verdict,
     ),
 }
 
@@ -294,7 +337,13 @@ def pad(examples: list[tuple[list[int], list[int]]], pad_id: int) -> tuple:
     return ids, labels
 
 
-def greedy_accuracy(model, tokenizer, problems: list[Problem], max_new_tokens: int = 128) -> float:
+def greedy_accuracy(
+    model,
+    tokenizer,
+    problems: list[Problem],
+    max_new_tokens: int = 128,
+    answer_of: Callable[[str], str | None] = tagged_answer,
+) -> float:
     """Share of problems whose greedy completion of the prefixed prompt closes with the right answer."""
     import torch
 
@@ -303,6 +352,5 @@ def greedy_accuracy(model, tokenizer, problems: list[Problem], max_new_tokens: i
     with torch.inference_mode():
         ids = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
     completions = tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
-    opened = [text.partition(STOP_TEXT)[0].rpartition(f"<{ANSWER_TAG}>")[2] for text in completions]
-    right = [text.strip() == problem.answer for text, problem in zip(opened, problems)]
+    right = [answer_of(text) == problem.answer for text, problem in zip(completions, problems)]
     return sum(right) / len(right)

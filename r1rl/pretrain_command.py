@@ -10,6 +10,7 @@ from r1rl.errors import UserError
 MADE = {  # by task: folder and steps of the model in the package
     "word-problems": ("tiny_base", 2600),
     "knights_knaves": ("tiny_kk", 1100),
+    "safety-queries": ("tiny_safety", 2000),
 }
 
 
@@ -21,13 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="word-problems",
         help="what it learns to read (default: word-problems)",
     )
-    parser.add_argument(
-        "--output", type=Path, help="new folder (default: tiny_base, or tiny_kk for knights_knaves)"
-    )
+    folders = ", ".join(f"{folder} for {task}" for task, (folder, _) in MADE.items())
+    parser.add_argument("--output", type=Path, help=f"new folder (default: {folders})")
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
-    parser.add_argument(
-        "--steps", type=int, help="optimizer steps (default: 2600, or 1100 for knights_knaves)"
-    )
+    lengths = ", ".join(f"{steps} for {task}" for task, (_, steps) in MADE.items())
+    parser.add_argument("--steps", type=int, help=f"optimizer steps (default: {lengths})")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.errors import UserError
 from r1rl.records import Problem
+from r1rl.safety_flags import SAFETY_TASK
 
 REASONING_TAG = "reasoning"
 ANSWER_TAG = "answer"
@@ -35,7 +36,9 @@ one line for each person, with the name and the role: (1) ... is a ...
 </{ANSWER_TAG}>
 In the puzzle, "or" also allows both."""
 
-PLAIN_PROMPT = "Question: {question}\nAnswer:"  # of --prompt-style plain
+# After a public Colab notebook on chain of thought with Qwen3-0.6B-Base.
+SAFETY_TEXT = "Think step-by-step and reason carefully about this content safety query."
+PLAIN = "plain"  # the --prompt-style without a system text; prompts of safety queries have none in any style
 
 SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT}  # by Problem.task; any other task has SYSTEM_TEXT
 
@@ -55,18 +58,36 @@ class Prompt:
     prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
 
 
-def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
-    """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag."""
-    prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
+def plain_prompt(problem: Problem, add_reasoning_prefix: bool, style: str = "tags") -> str:
+    """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag.
+
+    A safety query is followed by "Reasoning:" instead, and never by the tag.
+    """
+    if problem.task == SAFETY_TASK:
+        return f"{safety_query(problem)}\nReasoning:"
+    if style == PLAIN:
+        prompt = f"Question: {problem.question}\nAnswer:"
+    else:
+        prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
     return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
 
 
-def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:
+def safety_query(problem: Problem) -> str:
+    """A safety query and what is asked about it."""
+    return f"{SAFETY_TEXT}\nQuery: {problem.question}"
+
+
+def chat_messages(problem: Problem, style: str) -> list[dict[str, str]]:
+    """The turns before the answer of a chat model."""
+    if problem.task == SAFETY_TASK:
+        return [{"role": "user", "content": safety_query(problem)}]
+    question = {"role": "user", "content": problem.question}
+    return [question] if style == PLAIN else [{"role": "system", "content": system_text(problem)}, question]
+
+
+def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer, style: str = "tags") -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
-    messages = [
-        {"role": "system", "content": system_text(problem)},
-        {"role": "user", "content": problem.question},
-    ]
+    messages = chat_messages(problem, style)
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return f"{prompt}{REASONING_PREFIX}" if add_reasoning_prefix else prompt
 
@@ -100,12 +121,11 @@ class Builder:
     def prompt(self, problem: Problem) -> Prompt:
         """One problem as the model reads it."""
         prefix = REASONING_PREFIX if self.config.add_reasoning_prefix else ""
+        style = self.config.prompt_style
         if self.config.is_chat:
-            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer)
-        elif self.config.prompt_style == "plain":
-            text = PLAIN_PROMPT.format(question=problem.question)
+            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style)
         else:
-            text = plain_prompt(problem, self.config.add_reasoning_prefix)
+            text = plain_prompt(problem, self.config.add_reasoning_prefix, style)
         # A chat template writes its own begin token.
         ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
         return Prompt(problem, text, tuple(ids), prefix)

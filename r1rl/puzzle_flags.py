@@ -24,6 +24,11 @@ def check_knights_knaves(config: Config) -> None:
                 f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
                 "is everybody's role: leave it out."
             )
+        if config.prompt_style != "tags":
+            raise UserError(
+                f"--prompt-style {config.prompt_style} leaves out the text that says what a puzzle's answer looks like: "
+                "leave it out with knights_knaves."
+            )
         people_in_training(config)
         return
     if config.reward in ROLE_REWARDS:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
 SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe or unsafe
+SAFETY_TASK = "cot-safety"  # Problem.task of both: they share prompt and grader
 REWARDS = ("correctness", *ROLE_REWARDS, *HEURISTIC_REWARDS)
 
 
@@ -53,4 +54,9 @@ def check_safety(config: Config) -> None:
     if config.answer_tolerance:
         raise UserError(
             f"--answer-tolerance {config.answer_tolerance}: a verdict has no tolerance: leave it out."
+        )
+    if config.add_reasoning_prefix:
+        raise UserError(
+            f"--add-reasoning-prefix: the prompt of {config.dataset_name} asks for reasoning in free text, and a tag "
+            "would have no end there: leave it out."
         )

@@ -30,6 +30,7 @@ LAYERS = [
         "selfcheck",
         "logic",
         "roles",
+        "verdict",
     ],
     [
         "machine",
@@ -43,6 +44,7 @@ LAYERS = [
         "interrupt",
         "base_habits",
         "kk_habits",
+        "cot_habits",
         "role_reader",
         "grading",
         "curriculum",
@@ -77,7 +79,7 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
+LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages", "dump",
          "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 

@@ -98,6 +98,19 @@ TINY = ("--recipe", "tiny")
         ((*TINY, "--dumps", "/dev/null/x"), ("--dumps '/dev/null/x' cannot be written", "another folder")),
         ((*TINY, "--report-to", "trackio"), ("--report-to trackio", "pip install trackio")),
         (("inspect", "dumps/none"), ("dumps/none is no run",)),
+        ((*TINY, "--reward", "mine.py:score"), ("--reward mine.py:score", "no file 'mine.py'")),
+        (
+            (*TINY, "--reward", "cot-concise", "--reward-words", "mine.json"),
+            ("--reward-words mine.json", "no such file"),
+        ),
+        (
+            (*TINY, "--dataset-name", "safety-queries", "--add-reasoning-prefix"),
+            ("--add-reasoning-prefix", "leave it out"),
+        ),
+        (
+            (*TINY, "--dataset-name", "aegis", "--dataset-path", "nodata"),
+            ("--dataset-path 'nodata' is not there", "prompt_label"),
+        ),
         (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
     ],
@@ -132,6 +145,14 @@ def test_wrong_data(wrong, tmp_path, train, parts):
     for part in parts:
         assert part in message
     assert not (tmp_path / "dumps").exists()  # a refused run leaves nothing behind
+
+
+def test_a_reward_of_ones_own_that_fails(wrong, tmp_path):
+    (tmp_path / "mine.py").write_text("def score(rollout, problem):\n    return rollout.lenght\n")
+    message = wrong(*TINY, "--reward", tmp_path / "mine.py:score")
+    for part in ("mine.py:score failed on problem train/0: line 2 of", "AttributeError", "lenght"):
+        assert part in message
+    assert not (tmp_path / "dumps").exists()
 
 
 @pytest.mark.skipif(has_driver(), reason="this machine has a CUDA driver")

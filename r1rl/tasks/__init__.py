@@ -10,9 +10,12 @@ from r1rl.config import DATASETS, Config
 from r1rl.errors import unknown_name
 from r1rl.puzzle_flags import people_in_training
 from r1rl.records import Problem
+from r1rl.safety_flags import SAFETY_DATASETS
+from r1rl.tasks.aegis import Aegis
 from r1rl.tasks.gsm8k import Gsm8k
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.safety_queries import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems
 
 EVENLY_BY_LEVEL = {KnightsKnaves.name}  # its last table is accuracy by level
@@ -33,6 +36,8 @@ def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
     if config.dataset_name == KnightsKnaves.name:
         return load_knights_knaves(config)
+    if config.dataset_name in SAFETY_DATASETS:
+        return load_safety(config)
     if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
         return Gsm8k(config.dataset_path)
     if config.dataset_name == WordProblems.name:
@@ -53,6 +58,13 @@ def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
     if config.max_samples is None or config.max_samples >= len(problems):
         return problems
     return random.Random(config.seed).sample(problems, config.max_samples)
+
+
+def load_safety(config: Config) -> Task:
+    """The labelled queries of --dataset-path or of the hub, or those that the seed makes."""
+    if config.dataset_path is None and config.dataset_name == SafetyQueries.name:
+        return SafetyQueries(config.seed)
+    return Aegis(config.dataset_path, config.seed)
 
 
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
