@@ -16,11 +16,10 @@ from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
 from r1rl.rewards import FOLLOW_THE_GRADE, Reward
+from r1rl.safety_flags import SAFETY_TASK
 from r1rl.stats import bootstrap_interval, maj_at_k, pass_at_k, wilson
 
-MEASURES = dict.fromkeys(
-    SAFETY_DATASETS, "label agreement"
-)  # by task: what a right answer is, where it needs a name
+MEASURES = {SAFETY_TASK: "label agreement"}  # by task: what accuracy is, where it needs another name
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from r1rl.config import TINY_KK_MODEL, TINY_MODEL, Config
+from r1rl.config import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
 from r1rl.errors import unknown_name
 from r1rl.puzzle_flags import STAGE_ENDS
 
+COT_SAFETY: dict[str, Any] = {  # what the three of them share
+    "model_name": "Qwen/Qwen3-0.6B-Base",
+    "dataset_name": "aegis",
+    "max_samples": 1000,
+    "reward": "cot-heuristics",
+    "lora_rank": 16,
+    "lora_alpha": 32,
+    "engine": "transformers",
+    "num_generations": 1,
+    "generation_chunk": 16,
+    "algorithm": "reward-weighted",
+    "ppo_epochs": 1,
+    "gae_lambda": 1.0,
+    "update_chunk": 4,
+    "value_coef": 0.5,
+    "value_clip_range": 2.0,  # rewards go up to 8.5
+    "learning_rate": 1e-5,
+    "lr_scheduler": "constant",
+    "warmup_ratio": 0.0,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+}
 RECIPES: dict[str, dict[str, Any]] = {
     # Source: dhh1995/R1RL @ 36c196c, README: Qwen2.5-3B in 4 bit, LoRA rank 64, one A10 with 24 GB, 200 steps in
     # about two hours for less than two dollars. Config's defaults are this recipe.
@@ -134,6 +156,30 @@ RECIPES: dict[str, dict[str, Any]] = {
         "max_grad_norm": 1.0,
         "eval_steps": 20,
         "save_steps": 20,
+        "per_device_eval_batch_size": 200,
+    },
+    # After a public Colab notebook that pushes Qwen3-0.6B-Base toward chain of thought on safety prompts: its model,
+    # prompts, reward, batch, epochs and lengths. This is its full mode. Not yet run on a GPU here.
+    "cot-safety": COT_SAFETY
+    | {"num_epochs": 3, "batch_size": 8, "max_completion_length": 256, "eval_steps": 100},
+    # Its quick mode: one pass, of which only every tenth batch is used.
+    "cot-safety-quick": COT_SAFETY
+    | {"num_epochs": 1, "batch_size": 64, "train_every": 10, "max_completion_length": 64, "eval_steps": 1},
+    # The same on an embedded model and made-up queries; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
+    "cot-safety-tiny": COT_SAFETY
+    | {
+        "model_name": TINY_SAFETY_MODEL,
+        "dataset_name": "safety-queries",
+        "load_in_4bit": False,
+        "lora_rank": 16,
+        "max_completion_length": 128,
+        "batch_size": 64,
+        "update_chunk": 16,
+        "generation_chunk": 64,
+        "max_steps": 20,
+        "learning_rate": 1e-3,
+        "eval_steps": 10,
+        "save_steps": 10,
         "per_device_eval_batch_size": 200,
     },
 }
