@@ -165,18 +165,25 @@ def run_table(folder: Path, found: Survey, rows: int = 12) -> Table:
     metrics = list(read_lines(folder / METRICS))
     evaluations = {e["step"]: e for e in read_lines(folder / EVALUATIONS)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("steps", "right in training", "tokens", "cut", "no signal", "evaluation"):
-        table.add_column(name, justify="left" if name.startswith("eval") else "right")
+    names = ["steps", "right in training", "tokens", "cut", "no signal", "evaluation"]
+    if any("mean_reward" in e for e in evaluations.values()):  # a reward that the grade does not say
+        names[2:2] = ["reward"]
+        names[-1] = f"{next(iter(evaluations.values())).get('measure', 'accuracy')}, reward"
+    for name in names:
+        table.add_column(name, justify="left" if name == names[-1] else "right")
     if 0 in evaluations:
-        table.add_row("0", "", "", "", "", evaluation_cell(evaluations[0]))
+        table.add_row("0", *[""] * (len(names) - 2), evaluation_cell(evaluations[0]))
     width = max(1, -(-len(metrics) // rows))
     for start in range(0, len(metrics), width):
-        table.add_row(*stretch(metrics[start : start + width], evaluations, found))
+        cells = stretch(metrics[start : start + width], evaluations, found)
+        table.add_row(*(cells[name] for name in names[:-1]), cells["evaluation"])
     return table
 
 
-def stretch(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey) -> list[str]:
-    """One row of the table."""
+def stretch(
+    part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey
+) -> dict[str, str]:
+    """One row of the table, by column."""
 
     def mean(key: str) -> float:
         known = [m[key] for m in part if m.get(key) is not None]
@@ -184,14 +191,15 @@ def stretch(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], 
 
     first, last = part[0]["step"], part[-1]["step"]
     within = [evaluation_cell(e) for s, e in evaluations.items() if first <= s <= last]
-    return [
-        str(first) if first == last else f"{first}-{last}",
-        str(right(found.within("train", first, last)) or ""),
-        f"{mean('mean_tokens'):.0f}",
-        f"{mean('truncated'):.0%}",
-        f"{sum(m['groups_without_signal'] for m in part)}/{sum(m['groups'] for m in part)}",
-        "; ".join(within),
-    ]
+    return {
+        "steps": str(first) if first == last else f"{first}-{last}",
+        "right in training": str(right(found.within("train", first, last)) or ""),
+        "reward": f"{mean('reward'):.2f}",
+        "tokens": f"{mean('mean_tokens'):.0f}",
+        "cut": f"{mean('truncated'):.0%}",
+        "no signal": f"{sum(m['groups_without_signal'] for m in part)}/{sum(m['groups'] for m in part)}",
+        "evaluation": "; ".join(within),
+    }
 
 
 def load_run(folder: Path) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
 
 
 def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
-    """Rewarding short completions makes them shorter, by likelihood weighted with exp(advantage) alone."""
+    """Rewarding short completions makes them shorter, by the weighted likelihood alone."""
     trainer = make_trainer(
         tmp_path, algorithm="reward-weighted", ppo_epochs=1, gae_lambda=1.0, learning_rate=2e-3, max_steps=6,
         per_device_train_batch_size=64, max_completion_length=96,

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 FILE = "value_head.safetensors"
-LARGEST_WEIGHT = 20.0  # of a token in reward-weighted updates; source: arXiv:1910.00177 section 5
 
 
 class ValueHead(torch.nn.Linear):
@@ -56,12 +55,12 @@ def clipped_surrogate(
 
 
 def reward_weighted(logprobs: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:  # all (tokens,)
-    """Negative log-likelihood of each token, weighted by exp(A), at most LARGEST_WEIGHT.
+    """Negative log-likelihood of each token, weighted by what the reward was above or below the value.
 
-    Source: Peng et al., advantage-weighted regression (arXiv:1910.00177) equation 6 and section 5, with the
-    temperature 1 for whitened advantages; after Peters and Schaal's reward-weighted regression (ICML 2007).
+    Source: Williams 1992 (https://doi.org/10.1007/BF00992696) section 5, REINFORCE with a baseline; here a learned one.
+    Its gradient is that of PPO's first pass; without a ratio nothing bounds a second one.
     """
-    return -advantages.exp().clamp(max=LARGEST_WEIGHT) * logprobs
+    return -advantages * logprobs
 
 
 def clipped_value_loss(
