@@ -17,6 +17,7 @@ REQUIRED = [
     "tokenizers>=0.22",  # makes the embedded model's tokenizer; transformers pins the exact version
     "vl-convert-python==1.9.0.post1",  # Vega in one script of 0.9 MB, for the report (plotly: 4 MB)
     "matplotlib==3.11.2",  # `report --plots`: pictures for READMEs and papers
+    "math-verify==0.9.0",  # grades LaTeX answers; brings latex2sympy2_extended 1.11.0 and sympy, 84 MB
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]
 GPU = [

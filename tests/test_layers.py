@@ -20,6 +20,8 @@ LAYERS = [
         "puzzle_flags",
         "safety_flags",
         "value_flags",
+        "math_grading",
+        "math_worker",
         "parsing",
         "stats",
         "recipes",
@@ -75,7 +77,7 @@ LAYERS = [
     ["cli"],
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
-         "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+         "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():
