@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
+from r1rl.tasks.math import HUB as MATH_HUB
 
 HUB_TIMEOUT = 1.0  # seconds
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
@@ -90,6 +91,11 @@ def check_hub(config: Config) -> None:
         and not in_cache("datasets", "openai/gsm8k")
     ):
         wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
+    if config.dataset_path is None and config.dataset_name == "math":
+        missing = [name for name, _ in MATH_HUB.values() if not in_cache("datasets", name)]
+        wanted += [
+            f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
+        ]
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(

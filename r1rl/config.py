@@ -14,7 +14,7 @@ from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.safety_flags import REWARDS, check_reward, check_safety
 from r1rl.value_flags import check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
@@ -66,8 +66,9 @@ class Config:
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:", "prompt", choices=PROMPT_STYLES)
+    think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
-    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
+    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny' and 'tiny-kk' are in the package", "model", "-m")

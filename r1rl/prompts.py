@@ -35,12 +35,17 @@ one line for each person, with the name and the role: (1) ... is a ...
 </{ANSWER_TAG}>
 In the puzzle, "or" also allows both."""
 
-SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT}  # by Problem.task; any other task has SYSTEM_TEXT
+MATH_TEXT = SYSTEM_TEXT.replace("one number", "one number or expression in LaTeX")
+
+SYSTEM_TEXTS = {
+    "knights_knaves": ROLES_TEXT,
+    "math": MATH_TEXT,
+}  # by Problem.task; any other task has SYSTEM_TEXT
 
 
-def system_text(problem: Problem) -> str:
-    """What a problem of this task asks for, and in which form."""
-    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT)
+def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
+    """What a problem of this task asks for, and in which form; `tag` is the one for the reasoning."""
+    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT).replace(f"{REASONING_TAG}>", f"{tag}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +58,20 @@ class Prompt:
     prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
 
 
-def plain_prompt(problem: Problem, add_reasoning_prefix: bool) -> str:
+def plain_prompt(problem: Problem, add_reasoning_prefix: bool, tag: str = REASONING_TAG) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag."""
-    prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
-    return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
+    prompt = f"{system_text(problem, tag)}\nQuestion: {problem.question}"
+    return f"{prompt}\n<{tag}>" if add_reasoning_prefix else prompt
 
 
-def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer) -> str:
+def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer, tag: str = REASONING_TAG) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     messages = [
-        {"role": "system", "content": system_text(problem)},
+        {"role": "system", "content": system_text(problem, tag)},
         {"role": "user", "content": problem.question},
     ]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return f"{prompt}{REASONING_PREFIX}" if add_reasoning_prefix else prompt
+    return f"{prompt}<{tag}>" if add_reasoning_prefix else prompt
 
 
 class Builder:
@@ -97,11 +102,12 @@ class Builder:
 
     def prompt(self, problem: Problem) -> Prompt:
         """One problem as the model reads it."""
-        prefix = REASONING_PREFIX if self.config.add_reasoning_prefix else ""
+        tag = self.config.think_tag
+        prefix = f"<{tag}>" if self.config.add_reasoning_prefix else ""
         if self.config.is_chat:
-            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer)
+            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, tag)
         else:
-            text = plain_prompt(problem, self.config.add_reasoning_prefix)
+            text = plain_prompt(problem, self.config.add_reasoning_prefix, tag)
         # A chat template writes its own begin token.
         ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
         return Prompt(problem, text, tuple(ids), prefix)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from r1rl.config import ROLE_REWARDS, Config
+from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.evaluate import score
 from r1rl.prompts import REASONING_PREFIX, ROLES_TEXT, SYSTEM_TEXT, Prompt, plain_prompt
+from r1rl.puzzle_flags import ROLE_REWARDS
 from r1rl.records import Problem, Rollout
 from r1rl.rewards import load_rewards
 from r1rl.rewards.knights_knaves import FULL, MINIMUM, is_formatted

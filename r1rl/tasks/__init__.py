@@ -13,6 +13,7 @@ from r1rl.records import Problem
 from r1rl.tasks.gsm8k import Gsm8k
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.math import Math
 from r1rl.tasks.word_problems import WordProblems
 
 EVENLY_BY_LEVEL = {KnightsKnaves.name}  # its last table is accuracy by level
@@ -33,6 +34,8 @@ def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
     if config.dataset_name == KnightsKnaves.name:
         return load_knights_knaves(config)
+    if config.dataset_name == Math.name:
+        return Math(config.dataset_path)
     if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
         return Gsm8k(config.dataset_path)
     if config.dataset_name == WordProblems.name:
