@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
+from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety
 from r1rl.value_flags import check_value_head
 
@@ -86,8 +87,10 @@ class Config:
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
+    reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
+    reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
@@ -141,6 +144,11 @@ class Config:
         validate(self)
         if self.steps_per_stage is not None:  # the run is as long as its stages together
             object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The weight of each reward, by name."""
+        return reward_weights(self.reward)
 
     @property
     def generation_batch_size(self) -> int:
@@ -200,6 +208,8 @@ def validate(config: Config) -> None:
         check_range(config, *rule)
     check_groups(config)
     check_reward(config)
+    check_r1_rewards(config)
+    check_math(config)
     check_safety(config)
     check_value_head(config)
     check_knights_knaves(config)

@@ -59,7 +59,7 @@ def test_parquet_and_a_file_by_its_name(tmp_path):
         (r"so \boxed 5 it is", "5"),
         (r"so \fbox{7}", "7"),
         (r"so \boxed{}", None),
-        (r"so \boxed{3", None),
+        (r"so \boxed{3 of", None),
         ("", None),
         (None, None),
     ],

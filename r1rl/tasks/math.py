@@ -21,7 +21,7 @@ FILES = (".jsonl", ".parquet")
 LAYOUT = "train and test files (.jsonl or .parquet), with a problem and its solution or answer in each row"
 # What verl's files append to each problem; the project's prompt says its own.
 INSTRUCTION = "Let's think step by step and output the final answer within \\boxed{}."
-BARE_BOX = re.compile(r"\\f?box(?:ed)?\s*(?:\{([^{}]*)\}|(\w))")  # \fbox{3} and \boxed 3, as some rows have
+BARE_BOX = re.compile(r"\\fbox\s*\{([^{}]*)\}|\\boxed\s+(\w+)")  # \fbox{3} and \boxed 3, as some rows have
 
 
 class Math:
