@@ -51,6 +51,7 @@ LAYERS = [
         "grading",
         "curriculum",
         "collapse",
+        "rejection",
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
@@ -80,7 +81,7 @@ LAYERS = [
     ["cli"],
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "advantages", "dump",
-         "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+         "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker", "rejection", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():
