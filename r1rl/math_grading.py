@@ -10,6 +10,9 @@ In this order, because the first ones are exact and cost nothing:
    the answer has to be one too: a grader that calculates would reward repeating the question's own sum.
 
 math-verify, and so this grader, compares decimals to 6 places (0.333333 is 1/3), takes 1,2 for (1,2), and 50\% for 0.5.
+
+Measured on the gold answers of MATH: all 12,498 are right for themselves; 79 % are numbers that need no process where
+the answer is right; math-verify reads 12,494 of them (of MATH-500 all 500), in 2 ms each.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from r1rl.parsing import MAX_ANSWER_CHARS, normalise
 
 DEADLINE = 5.0  # seconds for one answer; math-verify's own default for one comparison
 MEMORY = 2 * 2**30  # bytes of address space; reading all of MATH takes less than a tenth of it
-START_SECONDS = 120.0  # for the worker to import sympy; about one on an idle machine
+START_SECONDS = 120.0  # for the worker to import sympy; measured: 0.3 to 1.2 on two CPU cores
 REMEMBERED = 10_000  # verdicts; evaluation and several rewards ask for the same ones
 
 
@@ -168,6 +171,7 @@ def shared_grader() -> MathGrader:
 _OUTER = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 _LETTERS_OF_LATEX = re.compile(r"\\(?:[dt]?frac|left|right)(?![a-zA-Z])")
 _TEXT = re.compile(r"\\(?:text(?:bf|it|rm)?|mathrm|mbox)\s?\{([^{}]*)\}")
+_THIN = re.compile(r"(?<=\d),\\!(?=\d)|\\!")  # 29,\!322 is how LaTeX writes thousands
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
@@ -188,12 +192,12 @@ def exact(gold: str, answer: str | None) -> Verdict | None:
 
 
 def trim(text: str) -> str:
-    """A text without what does not belong to the answer: spaces, a final point, dollars around it."""
-    text = text.strip().rstrip(".").rstrip()
+    r"""A text without what does not belong to the answer: spaces, a final point, dollars around it, 1,\!000's comma."""
+    text = _THIN.sub("", text).strip().rstrip(".,").rstrip()
     for start, end in _OUTER:
         inside = text[len(start) : len(text) - len(end)]
         if len(text) > len(start) + len(end) and text == f"{start}{inside}{end}" and start not in inside:
-            return inside.strip().rstrip(".").rstrip()
+            return inside.strip().rstrip(".,").rstrip()
     return text
 
 

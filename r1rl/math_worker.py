@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 
+TEXT = r"\text"  # what units are written in
 LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
 
 
@@ -37,23 +38,38 @@ def judge(gold: str, answer: str | None, finished: bool) -> dict[str, object]:
 
     With `finished` an answer that leaves something to calculate ("37 \\times 41" for 1517) is wrong.
     """
-    golds = read(gold)
-    answers = [] if answer is None or not golds else read(answer)
+    with_units = finished or TEXT in gold
+    golds = read(gold, with_units)
+    answers = [] if answer is None or not golds else read(answer, with_units)
     value = shown(answers) if answers else None
     done = bool(answers) and not (finished and leaves_work(answers[0]))
     return {"correct": done and equal(golds, answers), "value": value, "gold_readable": bool(golds)}
 
 
-def read(text: str) -> list:
-    """The expressions in a LaTeX text as sympy objects, without those that could only be kept as text."""
+def read(text: str, with_units: bool) -> list:
+    """The expressions in a LaTeX text as sympy objects, without those that could only be kept as text.
+
+    math-verify takes letters at the end for units: the t of "\\sin^2 t", the "b + c" of "a + b + c". So it is told to
+    look for units only where the gold answer is a number or has some, or where it can read nothing else.
+    """
+    from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse
 
     try:
-        config = LatexExtractionConfig(boxed_match_priority=0)
+        how = NormalizationConfig(
+            basic_latex=True,
+            units=with_units,
+            malformed_operators=True,
+            nits=True,
+            boxed="all",
+            equations=False,
+        )
+        config = LatexExtractionConfig(boxed_match_priority=0, normalization_config=how)
         found = parse(rf"\boxed{{{text}}}", extraction_config=[config], parsing_timeout=None)
     except Exception:  # any error of the parser, of recursion and memory too, means the same
         return []
-    return [expression for expression in found if not isinstance(expression, str)]
+    expressions = [expression for expression in found if not isinstance(expression, str)]
+    return expressions if expressions or with_units else read(text, True)
 
 
 def equal(golds: list, answers: list) -> bool:
