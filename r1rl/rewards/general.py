@@ -46,7 +46,9 @@ class Rules:
         """The sum of the scores of all rules whose pattern is in the text, from -1 to 1; -1 out of the word limits."""
         if not self.min_words <= len(text.split()) <= self.max_words:
             return OUT_OF_LENGTH
-        return max(-1.0, min(1.0, sum(rule.score for rule in self.rules if found(rule, text[:LONGEST]))))
+        return max(
+            -1.0, min(1.0, sum((rule.score for rule in self.rules if found(rule, text[:LONGEST])), 0.0))
+        )
 
 
 def found(rule: Rule, text: str) -> bool:

@@ -122,7 +122,9 @@ def repetition_penalty_reward(config: Config) -> Reward:
     """
 
     def repetition_penalty(rollout: Rollout, problem: Problem) -> float:
-        return repetition(rollout.completion) * REPETITION
+        return (
+            repetition(rollout.completion) * REPETITION + 0.0
+        )  # not -0.0, which a reader takes for a penalty
 
     return repetition_penalty
 
