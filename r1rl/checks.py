@@ -15,6 +15,7 @@ from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.tasks import aegis
+from r1rl.tasks.math import HUB as MATH_HUB
 
 HUB_TIMEOUT = 1.0  # seconds
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
@@ -100,6 +101,11 @@ def check_hub(config: Config) -> None:
             f"the dataset {aegis.HUB_NAME} (or use --dataset-path FILE, JSON lines with prompt and prompt_label, or "
             "--dataset-name safety-queries, which is made up here)"
         )
+    if config.dataset_path is None and config.dataset_name == "math":
+        missing = [name for name, _ in MATH_HUB.values() if not in_cache("datasets", name)]
+        wanted += [
+            f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
+        ]
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(

@@ -11,7 +11,6 @@ from r1rl.prompts import ANSWER_TAG, REASONING_TAG
 
 WINDOW = 10  # steps whose mean is compared; single steps are too noisy
 SHARE = 0.5  # of the length at the start
-REASONING_ENDS = re.compile(rf"</{REASONING_TAG}>|<{ANSWER_TAG}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Watch:
         return found if found is not None and found.step == len(self.lengths) else None
 
 
-def reasoning_text(completion: str) -> str:
+def reasoning_text(completion: str, tag: str = REASONING_TAG) -> str:
     """What stands before the end of the reasoning, or without tags before the answer; else the whole text."""
-    before = REASONING_ENDS.split(completion, maxsplit=1)[0]
-    return before.rpartition(f"<{REASONING_TAG}>")[2]
+    before = re.split(f"</{tag}>|<{ANSWER_TAG}>", completion, maxsplit=1)[0]
+    return before.rpartition(f"<{tag}>")[2]

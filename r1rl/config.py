@@ -11,10 +11,11 @@ from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
-from r1rl.safety_flags import REWARDS, check_reward, check_safety
+from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
+from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
 from r1rl.value_flags import check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
@@ -68,8 +69,9 @@ class Config:
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
+    think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
-    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning>, so that every completion begins by reasoning", "prompt", "-rp")
+    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
@@ -87,8 +89,10 @@ class Config:
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
+    reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
+    reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
@@ -142,6 +146,11 @@ class Config:
         validate(self)
         if self.steps_per_stage is not None:  # the run is as long as its stages together
             object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The weight of each reward, by name."""
+        return {shown_name(name): weight for name, weight in reward_weights(self.reward).items()}
 
     @property
     def generation_batch_size(self) -> int:
@@ -224,6 +233,8 @@ def validate(config: Config) -> None:
         check_range(config, *rule)
     check_groups(config)
     check_reward(config)
+    check_r1_rewards(config)
+    check_math(config)
     check_safety(config)
     check_value_head(config)
     check_knights_knaves(config)

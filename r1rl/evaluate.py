@@ -148,10 +148,11 @@ def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, s
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:
-    """Grades one rollout and gives it its rewards; the total is the sum of those that apply."""
+    """Grades one rollout and gives it its rewards; the total is the weighted sum of those that apply."""
     graded = grade_rollout(rollout, prompt.problem, config)
     earned = {name: reward(rollout, prompt.problem) for name, reward in rewards.items()}
-    known = [r for r in earned.values() if r is not None]
+    weights = config.reward_weights
+    known = [weights.get(name, 1.0) * r for name, r in earned.items() if r is not None]
     return Scored(
         rollout, prompt.problem, graded.value, graded.correct, earned, sum(known) if known else None
     )

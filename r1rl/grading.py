@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable
 
 from r1rl.config import Config
+from r1rl.math_grading import shared_grader
 from r1rl.parsing import Grade, extract, grade
-from r1rl.prompts import ANSWER_TAG, REASONING_TAG
+from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem, Rollout
 from r1rl.role_reader import final_statement, read_roles
 from r1rl.roles import Solution, parse_solution
 from r1rl.safety_flags import SAFETY_TASK
 from r1rl.tasks.knights_knaves import KnightsKnaves
+from r1rl.tasks.math import Math
 from r1rl.verdict import find_verdict
-
-TAG = re.compile(rf"</?(?:{REASONING_TAG}|{ANSWER_TAG})>")
 
 
 def grade_rollout(rollout: Rollout, problem: Problem, config: Config) -> Grade:
@@ -41,7 +41,7 @@ def grade_roles(completion: str, problem: Problem, config: Config) -> Grade:
     twice makes the answer wrong.
     """
     gold = parse_solution(problem.answer)
-    answer = role_answer(completion, gold)
+    answer = role_answer(completion, gold, config.think_tag)
     if answer is None:
         return Grade(None, None, False)
     reading = read_roles(answer, gold.names, gold.pair)
@@ -53,12 +53,12 @@ def grade_roles(completion: str, problem: Problem, config: Config) -> Grade:
     return Grade(answer, value, roles == gold.roles)
 
 
-def role_answer(completion: str, gold: Solution) -> str | None:
+def role_answer(completion: str, gold: Solution, tag: str) -> str | None:
     """The part of a completion that is its answer; None where there is none."""
     tagged = extract(completion, "tag")
     if tagged is not None:
         return tagged
-    *_, after_tags = TAG.split(completion)
+    *_, after_tags = re.split(f"</?(?:{tag}|{ANSWER_TAG})>", completion)
     return final_statement(after_tags, gold.names, gold.pair)
 
 
@@ -70,8 +70,24 @@ def grade_verdict(completion: str, problem: Problem, config: Config) -> Grade:
     return Grade(verdict.written, verdict.value, verdict.value == problem.answer)
 
 
+def grade_math(completion: str, problem: Problem, config: Config) -> Grade:
+    """A LaTeX answer, in the last answer tag or the last \\boxed{} (in the tag, where there is both)."""
+    answer = math_answer(completion)
+    verdict = shared_grader().grade(problem.answer, answer)
+    return Grade(answer, verdict.value, verdict.correct)
+
+
+def math_answer(completion: str) -> str | None:
+    """The part of a completion that is its LaTeX answer; None where there is none."""
+    tagged = extract(completion, "tag")
+    if tagged is None:
+        return extract(completion, "boxed")
+    return extract(tagged, "boxed") or tagged
+
+
 # By Problem.task; any other task has numbers.
 GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {
     KnightsKnaves.name: grade_roles,
     SAFETY_TASK: grade_verdict,
+    Math.name: grade_math,
 }

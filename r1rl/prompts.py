@@ -40,12 +40,15 @@ In the puzzle, "or" also allows both."""
 SAFETY_TEXT = "Think step-by-step and reason carefully about this content safety query."
 PLAIN = "plain"  # the --prompt-style without a system text; prompts of safety queries have none in any style
 
-SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT}  # by Problem.task; any other task has SYSTEM_TEXT
+MATH_TEXT = SYSTEM_TEXT.replace("one number", "one number or expression in LaTeX")
+
+# By Problem.task; any other task has SYSTEM_TEXT.
+SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT, "math": MATH_TEXT}
 
 
-def system_text(problem: Problem) -> str:
-    """What a problem of this task asks for, and in which form."""
-    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT)
+def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
+    """What a problem of this task asks for, and in which form; `tag` is the one for the reasoning."""
+    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT).replace(f"{REASONING_TAG}>", f"{tag}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ class Prompt:
     prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
 
 
-def plain_prompt(problem: Problem, add_reasoning_prefix: bool, style: str = "tags") -> str:
+def plain_prompt(
+    problem: Problem, add_reasoning_prefix: bool, style: str = "tags", tag: str = REASONING_TAG
+) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag.
 
     A safety query is followed by "Reasoning:" instead, and never by the tag.
@@ -68,8 +73,8 @@ def plain_prompt(problem: Problem, add_reasoning_prefix: bool, style: str = "tag
     if style == PLAIN:
         prompt = f"Question: {problem.question}\nAnswer:"
     else:
-        prompt = f"{system_text(problem)}\nQuestion: {problem.question}"
-    return f"{prompt}\n{REASONING_PREFIX}" if add_reasoning_prefix else prompt
+        prompt = f"{system_text(problem, tag)}\nQuestion: {problem.question}"
+    return f"{prompt}\n<{tag}>" if add_reasoning_prefix else prompt
 
 
 def safety_query(problem: Problem) -> str:
@@ -77,19 +82,23 @@ def safety_query(problem: Problem) -> str:
     return f"{SAFETY_TEXT}\nQuery: {problem.question}"
 
 
-def chat_messages(problem: Problem, style: str) -> list[dict[str, str]]:
+def chat_messages(problem: Problem, style: str, tag: str = REASONING_TAG) -> list[dict[str, str]]:
     """The turns before the answer of a chat model."""
     if problem.task == SAFETY_TASK:
         return [{"role": "user", "content": safety_query(problem)}]
     question = {"role": "user", "content": problem.question}
-    return [question] if style == PLAIN else [{"role": "system", "content": system_text(problem)}, question]
+    return (
+        [question] if style == PLAIN else [{"role": "system", "content": system_text(problem, tag)}, question]
+    )
 
 
-def chat_prompt(problem: Problem, add_reasoning_prefix: bool, tokenizer, style: str = "tags") -> str:
+def chat_prompt(
+    problem: Problem, add_reasoning_prefix: bool, tokenizer, style: str = "tags", tag: str = REASONING_TAG
+) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
-    messages = chat_messages(problem, style)
+    messages = chat_messages(problem, style, tag)
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return f"{prompt}{REASONING_PREFIX}" if add_reasoning_prefix else prompt
+    return f"{prompt}<{tag}>" if add_reasoning_prefix else prompt
 
 
 class Builder:
@@ -120,12 +129,12 @@ class Builder:
 
     def prompt(self, problem: Problem) -> Prompt:
         """One problem as the model reads it."""
-        prefix = REASONING_PREFIX if self.config.add_reasoning_prefix else ""
-        style = self.config.prompt_style
+        style, tag = self.config.prompt_style, self.config.think_tag
+        prefix = f"<{tag}>" if self.config.add_reasoning_prefix else ""
         if self.config.is_chat:
-            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style)
+            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag)
         else:
-            text = plain_prompt(problem, self.config.add_reasoning_prefix, style)
+            text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag)
         # A chat template writes its own begin token.
         ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
         return Prompt(problem, text, tuple(ids), prefix)

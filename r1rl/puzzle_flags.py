@@ -31,9 +31,10 @@ def check_knights_knaves(config: Config) -> None:
             )
         people_in_training(config)
         return
-    if config.reward in ROLE_REWARDS:
+    role_reward = next((name for name in ROLE_REWARDS if name in config.reward_weights), None)
+    if role_reward is not None:
         raise UserError(
-            f"--reward {config.reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
+            f"--reward {role_reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
             "--dataset-name knights_knaves, or use --reward correctness."
         )
     for name in ("people", "stages"):

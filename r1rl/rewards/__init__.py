@@ -7,23 +7,39 @@ from collections.abc import Callable, Sequence
 from r1rl.config import Config
 from r1rl.errors import unknown_name
 from r1rl.records import Problem, Rollout
+from r1rl.reward_flags import reward_weights
 from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
+from r1rl.rewards.general import reward_model_reward, rules_reward
 from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
 from r1rl.rewards.own import load_own, try_own
-from r1rl.safety_flags import HEURISTIC_REWARDS, own_function
+from r1rl.rewards.r1 import (
+    accuracy_reward,
+    cosine_reward,
+    format_reward,
+    language_reward,
+    reasoning_steps_reward,
+    repetition_penalty_reward,
+)
+from r1rl.safety_flags import HEURISTIC_REWARDS, own_function, shown_name
 
 # Accuracy says all that these say.
-FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only"}
+FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}
 Reward = Callable[[Rollout, Problem], float | None]
 
 
 def load_rewards(config: Config) -> dict[str, Reward]:
-    """The rewards that `--reward` names, by name."""
+    """The rewards that `--reward` names, by name; their weights are `config.reward_weights`."""
+    rewards = {}
+    for name in reward_weights(config.reward):
+        own = own_function(name)
+        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own)
+    return rewards
+
+
+def load_reward(name: str, config: Config) -> Reward:
+    """A shipped reward by its name."""
     from r1rl.rewards.correctness import correctness_reward  # here: the module can also be run by itself
 
-    own = own_function(config.reward)
-    if own is not None:
-        return {own[1]: load_own(*own)}
     known = {
         "correctness": correctness_reward,
         "logic-rl": logic_rl_reward,
@@ -31,16 +47,25 @@ def load_rewards(config: Config) -> dict[str, Reward]:
         "answer-only": answer_only_reward,
         "cot-heuristics": cot_heuristics_reward,
         "cot-concise": cot_concise_reward,
+        "accuracy": accuracy_reward,
+        "format": format_reward,
+        "reasoning_steps": reasoning_steps_reward,
+        "cosine": cosine_reward,
+        "repetition_penalty": repetition_penalty_reward,
+        "language": language_reward,
+        "rules": rules_reward,
+        "reward-model": reward_model_reward,
     }
-    if config.reward not in known:
-        raise unknown_name("--reward", config.reward, known)
-    return {config.reward: known[config.reward](config)}
+    if name not in known:
+        raise unknown_name("--reward", name, known)
+    return known[name](config)
 
 
 def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
-    """Tries a function of the user's own, and reads word lists, before anything slow. Raises UserError."""
-    own = own_function(config.reward)
-    if own is not None:
-        try_own(load_own(*own), problems)
-    elif config.reward in HEURISTIC_REWARDS:
-        load_words(config.reward_words)
+    """Tries functions of the user's own, and reads word lists, before anything slow. Raises UserError."""
+    for name in reward_weights(config.reward):
+        own = own_function(name)
+        if own is not None:
+            try_own(load_own(*own), problems)
+        elif name in HEURISTIC_REWARDS:
+            load_words(config.reward_words)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from r1rl.config import Config
 from r1rl.grading import grade_rollout
 from r1rl.parsing import Grade
-from r1rl.prompts import ANSWER_TAG, REASONING_TAG
 from r1rl.records import Problem, Rollout
+from r1rl.rewards.form import is_formatted
 
 FORMAT = 1.0  # as tags: +1, otherwise -1
 RIGHT, WRONG, UNREADABLE = 2.0, -1.5, -2.0
 FULL, MINIMUM = RIGHT + FORMAT, UNREADABLE - FORMAT
-
-TAG = re.compile(rf"</?(?:{REASONING_TAG}|{ANSWER_TAG})>")
-TAGS_IN_ORDER = [f"<{REASONING_TAG}>", f"</{REASONING_TAG}>", f"<{ANSWER_TAG}>", f"</{ANSWER_TAG}>"]
-
-
-def is_formatted(completion: str) -> bool:
-    """Whether the reasoning and answer tags stand there exactly once, in order, and nothing outside of them.
-
-    The completion must include the reasoning prefix, as `Rollout.completion` does, even where the prompt
-    opened the tag: scored without it, no completion would ever be in form.
-    """
-    before, *_ = parts = TAG.split(completion)
-    if TAG.findall(completion) != TAGS_IN_ORDER:
-        return False
-    between, after = parts[2], parts[4]
-    return not (before.strip() or between.strip() or after.strip())
 
 
 def answer_score(grade: Grade) -> float:
@@ -48,7 +31,7 @@ def logic_rl_reward(config: Config) -> Callable[[Rollout, Problem], float]:
     """
 
     def logic_rl(rollout: Rollout, problem: Problem) -> float:
-        if not is_formatted(rollout.completion):
+        if not is_formatted(rollout.completion, config.think_tag):
             return UNREADABLE - FORMAT
         return FORMAT + answer_score(grade_rollout(rollout, problem, config))
 
@@ -59,7 +42,10 @@ def strict_reward(config: Config) -> Callable[[Rollout, Problem], float]:
     """3 for right roles in form, -3 for anything else: the form alone earns nothing."""
 
     def strict(rollout: Rollout, problem: Problem) -> float:
-        right = is_formatted(rollout.completion) and grade_rollout(rollout, problem, config).correct
+        right = (
+            is_formatted(rollout.completion, config.think_tag)
+            and grade_rollout(rollout, problem, config).correct
+        )
         return FULL if right else MINIMUM
 
     return strict

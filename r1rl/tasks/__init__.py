@@ -15,6 +15,7 @@ from r1rl.tasks.aegis import Aegis
 from r1rl.tasks.gsm8k import Gsm8k
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.math import Math
 from r1rl.tasks.safety_queries import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems
 
@@ -38,6 +39,8 @@ def load_task(config: Config) -> Task:
         return load_knights_knaves(config)
     if config.dataset_name in SAFETY_DATASETS:
         return load_safety(config)
+    if config.dataset_name == Math.name:
+        return Math(config.dataset_path)
     if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
         return Gsm8k(config.dataset_path)
     if config.dataset_name == WordProblems.name:

@@ -222,7 +222,7 @@ class Trainer(GRPOTrainer):
 
     def _reasoning_tokens(self) -> float:
         """Mean length of the step's reasoning."""
-        texts = [reasoning_text(r.completion) for r in self._rollouts]
+        texts = [reasoning_text(r.completion, self.run.think_tag) for r in self._rollouts]
         ids = self.policy.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return fmean(len(i) for i in ids)
 

@@ -1,0 +1,141 @@
+"""Rewards of the staged R1 pipeline: accuracy, format, reasoning steps, cosine of the length, repetition, language.
+
+Sources of the formulas: FareedKhan-dev/train-deepseek-r1 @ 67487bd74ddd59e13831bbd318b511dfd5825b65, README.md, which
+has them from huggingface/open-r1 @ 0056faa6b77d73663b353d5422a4828bc9d83218, src/open_r1/rewards.py; the language reward
+is that of DeepSeek-R1 (arXiv:2501.12948, section 2.3.2).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from r1rl.collapse import reasoning_text
+from r1rl.config import Config
+from r1rl.grading import grade_rollout, math_answer
+from r1rl.language import share_in_language_of
+from r1rl.math_grading import shared_grader
+from r1rl.records import Problem, Rollout
+from r1rl.rewards.form import is_formatted
+from r1rl.tasks.math import Math
+from r1rl.words import repetition, without_code
+
+Reward = Callable[[Rollout, Problem], float | None]
+
+WRONG_SHORT, WRONG_LONG = -0.5, -0.1
+RIGHT_SHORT, RIGHT_LONG = 1.0, 0.8
+LONGEST = 1000  # tokens; longer completions get what one of this length gets
+ENOUGH_STEPS = 3
+REPETITION = -0.1  # of a text that is all repetition
+
+STEP = re.compile(
+    r"\bStep \d+:|^[ \t]*(?:\d{1,3}[.)]|[-*•])(?=\s)|\b(?:First|Second|Next|Finally),", re.MULTILINE
+)
+
+skipped: Counter[str] = (
+    Counter()
+)  # by problem id: completions without a reward, because the gold is unreadable
+
+
+def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
+    """Whether the answer is right; None where nobody can tell, because the gold answer is unreadable."""
+    if problem.task == Math.name:
+        verdict = shared_grader().grade(problem.answer, math_answer(rollout.completion))
+        if not verdict.gold_readable:
+            return None
+    return grade_rollout(rollout, problem, config).correct
+
+
+def accuracy_reward(config: Config) -> Reward:
+    """1 for a right answer, 0 for a wrong one; None, and counted in `skipped`, where the gold is unreadable.
+
+    Different from the source, which gives 1 for an unreadable gold, and so rewards whatever was said.
+    """
+
+    def accuracy(rollout: Rollout, problem: Problem) -> float | None:
+        right = is_right(rollout, problem, config)
+        skipped.update([problem.id] if right is None else [])
+        return None if right is None else float(right)
+
+    return accuracy
+
+
+def format_reward(config: Config) -> Reward:
+    """1 for reasoning and answer tags, each once, in order, with white space outside of them; else 0.
+
+    The name of the reasoning tag is --think-tag's. Different from the source, whose pattern also takes a second pair
+    of tags for the inside of the first.
+    """
+
+    def format_(rollout: Rollout, problem: Problem) -> float:
+        return float(is_formatted(rollout.completion, config.think_tag))
+
+    return format_
+
+
+def reasoning_steps_reward(config: Config) -> Reward:
+    r"""min(1, n / 3) for n marks of a step: "Step 2:", a numbered line, a bullet, "First,", "Second,", "Next,", "Finally,".
+
+    Different from the source: a mark is followed by a space, so that a line that begins with 3.5 or **bold** is none,
+    a bullet may stand in the first line, and code is left out, because the lines of a diff are no steps.
+    """
+
+    def reasoning_steps(rollout: Rollout, problem: Problem) -> float:
+        return min(1.0, len(STEP.findall(without_code(rollout.completion))) / ENOUGH_STEPS)
+
+    return reasoning_steps
+
+
+def cosine_reward(config: Config) -> Reward:
+    """Right: from 1 for a short completion down to 0.8; wrong: from -0.5 for a short one up to -0.1.
+
+    With t tokens of T = 1000: b + (a - b) / 2 * (1 + cos(pi * min(t / T, 1))), a for length 0 and b for length T.
+    Different from the source: tokens where it counts characters, and the length is clamped, because beyond T its
+    cosine rises again. None where the gold answer is unreadable.
+    """
+
+    def cosine(rollout: Rollout, problem: Problem) -> float | None:
+        right = is_right(rollout, problem, config)
+        return None if right is None else cosine_scale(right, len(rollout.completion_ids))
+
+    return cosine
+
+
+def cosine_scale(right: bool, tokens: int) -> float:
+    """The formula of `cosine_reward`.
+
+    >>> cosine_scale(True, 0), round(cosine_scale(True, 500), 3), round(cosine_scale(False, 2000), 3)
+    (1.0, 0.9, -0.1)
+    """
+    short, long = (RIGHT_SHORT, RIGHT_LONG) if right else (WRONG_SHORT, WRONG_LONG)
+    progress = min(tokens / LONGEST, 1.0)
+    return long + (short - long) / 2 * (1 + math.cos(math.pi * progress))
+
+
+def repetition_penalty_reward(config: Config) -> Reward:
+    """(1 - different / all) * -0.1 for the 3-grams of words; 0 for fewer than 3 words.
+
+    After arXiv:2502.03373, appendix C.2. Different from the source: each Chinese or Japanese character is a word,
+    because a text without spaces would be one word, and free to repeat itself.
+    """
+
+    def repetition_penalty(rollout: Rollout, problem: Problem) -> float:
+        return (
+            repetition(rollout.completion) * REPETITION + 0.0
+        )  # not -0.0, which a reader takes for a penalty
+
+    return repetition_penalty
+
+
+def language_reward(config: Config) -> Reward:
+    """The share of the reasoning's words in the language of the question, from 0 to 1; see `share_in_language_of`.
+
+    None where the question has no words, as in "2 + 2 = ?".
+    """
+
+    def language(rollout: Rollout, problem: Problem) -> float | None:
+        return share_in_language_of(problem.question, reasoning_text(rollout.completion, config.think_tag))
+
+    return language

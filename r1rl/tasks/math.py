@@ -1,0 +1,171 @@
+r"""Task math: competition problems with LaTeX answers, MATH (Hendrycks et al. 2021, arXiv:2103.03874) and its like.
+
+From the hub: NuminaMath-TIR for training, MATH-500 (Lightman et al. 2023, arXiv:2305.20050) for the test. From files:
+train and test, each .jsonl or .parquet, whose rows have a problem and its gold answer in one of the usual ways.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from r1rl.console import console
+from r1rl.errors import UserError
+from r1rl.parsing import extract
+from r1rl.records import Problem
+from r1rl.tasks.gsm8k import rows_from_file
+
+HUB = {"train": ("AI-MO/NuminaMath-TIR", "train"), "test": ("HuggingFaceH4/MATH-500", "test")}
+FILES = (".jsonl", ".parquet")
+LAYOUT = "train and test files (.jsonl or .parquet), with a problem and its solution or answer in each row"
+# What verl's files append to each problem; the project's prompt says its own.
+INSTRUCTION = "Let's think step by step and output the final answer within \\boxed{}."
+BARE_BOX = re.compile(r"\\fbox\s*\{([^{}]*)\}|\\boxed\s+(\w+)")  # \fbox{3} and \boxed 3, as some rows have
+
+
+class Math:
+    """Problems from the hub, or from `path`: a folder, or one of its two files."""
+
+    name = "math"
+
+    def __init__(self, path: str | None = None):
+        self.source = path or " and ".join(f"{hub} ({split})" for split, (hub, _) in HUB.items())
+        self.folder = None if path is None else find_folder(Path(path))
+
+    def load(self, split: str) -> list[Problem]:
+        """All problems of "train" or "test" with a gold answer; those of the test are left out of the training.
+
+        Raises UserError for missing or unreadable data. What was left out is counted and named on the terminal.
+        """
+        problems, without_gold = self.read(split)
+        asked = {question_key(p) for p in self.test_problems()} if split == "train" else set()
+        kept = [p for p in problems if question_key(p) not in asked]
+        tell(split, "without a gold answer", without_gold)
+        tell(split, "that are in the test", [p.id for p in problems if question_key(p) in asked])
+        if not kept:
+            raise UserError(f"{self.source}: no problem of {split} is left to use. It must have {LAYOUT}.")
+        return kept
+
+    def read(self, split: str) -> tuple[list[Problem], list[str]]:
+        """The problems of a split, and the ids of the rows whose gold answer cannot be found."""
+        rows = rows_from_hub(split) if self.folder is None else rows_from_folder(self.folder, split)
+        problems = [problem_from_row(row, f"{split}/{i}", where) for i, (where, row) in enumerate(rows)]
+        return [p for p in problems if p.answer], [p.id for p in problems if not p.answer]
+
+    def test_problems(self) -> list[Problem]:
+        """The problems of the test; none where the folder has only training data."""
+        if self.folder is not None and find_file(self.folder, "test") is None:
+            return []
+        return self.read("test")[0]
+
+
+def tell(split: str, what: str, ids: list[str]) -> None:
+    """One line on the terminal for problems that were left out, if any."""
+    if ids:
+        names = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+        console.print(f"left out {len(ids)} {split} problems {what}: {names}")
+
+
+def question_key(problem: Problem) -> str:
+    """A question without its spaces: sources differ in line breaks."""
+    return "".join(problem.question.split())
+
+
+def find_folder(path: Path) -> Path:
+    """The folder that holds the files. Raises UserError."""
+    if path.is_dir():
+        return path
+    if path.is_file() and path.stem in HUB and path.suffix in FILES:
+        return path.parent
+    if path.is_file():
+        raise UserError(
+            f"--dataset-path {str(path)!r}: a file must be named train or test, .jsonl or .parquet, so that it is "
+            "clear what is trained on. Rename it, or give a folder."
+        )
+    raise UserError(f"--dataset-path {str(path)!r} is not there: for math it must be a folder with {LAYOUT}.")
+
+
+def find_file(folder: Path, split: str) -> Path | None:
+    """The file of a split; None where there is none."""
+    return next((p for p in (folder / f"{split}{suffix}" for suffix in FILES) if p.is_file()), None)
+
+
+def rows_from_folder(folder: Path, split: str) -> list[tuple[str, dict[str, Any]]]:
+    """(place, row) for each row of a split's file. Raises UserError."""
+    path = find_file(folder, split)
+    if path is None:
+        has = ", ".join(sorted(p.name for p in folder.iterdir() if p.suffix in FILES)) or "none of them"
+        raise UserError(f"{folder / split}.jsonl is missing: {folder} must hold {LAYOUT}; it has {has}.")
+    return rows_from_file(path) if path.suffix == ".jsonl" else rows_from_parquet(path)
+
+
+def rows_from_parquet(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """(place, row) for each row of a parquet file. Raises UserError."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}") from None
+    return [(f"{path}, row {i}", row) for i, row in enumerate(rows)]
+
+
+def rows_from_hub(split: str) -> list[tuple[str, dict[str, Any]]]:
+    """(place, row) for each row of the hub's dataset, or of its copy in the local cache."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    name, part = HUB[split]
+    return [(f"{name} {part}, row {i}", row) for i, row in enumerate(datasets.load_dataset(name, split=part))]
+
+
+def problem_from_row(row: dict[str, Any], problem_id: str, where: str) -> Problem:
+    """One row as a Problem, with an empty answer where no gold answer is found. Raises UserError without a problem."""
+    question = question_of(row)
+    if not question:
+        raise UserError(
+            f'{where} has no problem: math needs a text column "problem" or "question", or a list "prompt" of '
+            f"messages; it has {', '.join(map(str, row)) or 'no columns'}."
+        )
+    solution = row.get("solution")
+    solution = solution if isinstance(solution, str) else ""
+    level = level_of(row.get("level"))
+    return Problem(problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level)
+
+
+def question_of(row: dict[str, Any]) -> str | None:
+    """The problem's text; None where there is none."""
+    for column in ("problem", "question"):
+        if isinstance(row.get(column), str):
+            return row[column].strip()
+    messages = row.get("prompt")
+    if isinstance(messages, list) and messages and isinstance(messages[-1], dict):
+        text = messages[-1].get("content")
+        return text.strip().removesuffix(INSTRUCTION).strip() if isinstance(text, str) else None
+    return None
+
+
+def gold_of(row: dict[str, Any]) -> str | None:
+    r"""The gold answer: the column "answer", verl's reward_model.ground_truth, or the solution's last \boxed{}."""
+    checked = row.get("reward_model")
+    for answer in (row.get("answer"), checked.get("ground_truth") if isinstance(checked, dict) else None):
+        if isinstance(answer, str) and answer.strip():
+            return (extract(answer, "boxed") or answer).strip()
+    solution = row.get("solution")
+    if not isinstance(solution, str):
+        return None
+    return extract(solution, "boxed") or last_bare_box(solution)
+
+
+def last_bare_box(solution: str) -> str | None:
+    r"""The inside of the last \fbox{3} or \boxed 3; None where there is none."""
+    found = [first or second for first, second in BARE_BOX.findall(solution)]
+    return found[-1].strip() or None if found else None
+
+
+def level_of(level: object) -> int | None:
+    """5 from "Level 5" or 5; None where the source does not know."""
+    match = re.fullmatch(r"(?:Level )?([1-5])", str(level))
+    return int(match[1]) if match else None
