@@ -143,4 +143,4 @@ def test_the_prompt_asks_for_latex_and_for_the_wanted_tag():
     assert (
         thinking.endswith("\n<think>") and "</think>\n<answer>" in thinking and "<reasoning" not in thinking
     )
-    assert plain_prompt(PROBLEM, True, "reasoning") == plain_prompt(PROBLEM, True)
+    assert plain_prompt(PROBLEM, True, tag="reasoning") == plain_prompt(PROBLEM, True)
