@@ -65,7 +65,7 @@ def learned(folder: Path) -> list[str]:
             f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens a completion "
             "in evaluation"
         )
-    if found["groups"] and load_run(folder)["config"].get("algorithm", "grpo") == "grpo":
+    if found["groups"] and learns_from_groups(folder):
         equal = found["groups_without_signal"]
         lines.append(
             f"signal   {equal} of {found['groups']} groups had only equal rewards and taught nothing"
@@ -169,6 +169,8 @@ def run_table(folder: Path, found: Survey, rows: int = 12) -> Table:
     if any("mean_reward" in e for e in evaluations.values()):  # a reward that the grade does not say
         names[2:2] = ["reward"]
         names[-1] = f"{next(iter(evaluations.values())).get('measure', 'accuracy')}, reward"
+    if not learns_from_groups(folder):
+        names.remove("no signal")
     for name in names:
         table.add_column(name, justify="left" if name == names[-1] else "right")
     if 0 in evaluations:
@@ -205,6 +207,11 @@ def stretch(
 def load_run(folder: Path) -> dict[str, Any]:
     """run.json of a run."""
     return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def learns_from_groups(folder: Path) -> bool:
+    """Whether groups of equal rewards taught nothing; a value head learns from those, too."""
+    return load_run(folder)["config"].get("algorithm", "grpo") == "grpo"
 
 
 def heading(folder: Path) -> str:
