@@ -30,6 +30,7 @@ LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few k
 EVALUATED = 200  # held-out problems for the accuracy at the end
 HABITS_FROM = 0.65  # share of the steps that teach calculating first; a guess teaches little of it
 GUESS_AT_FIRST = 0.1  # share of guesses in those
+LINE_STEPS = 50  # between lines, where the output is no terminal
 CHUNK = 32  # batches that are drawn at once and sorted by length
 
 
@@ -85,12 +86,16 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.description}"),
     )
-    with progress.Progress(*columns, progress.TimeRemainingColumn(compact=True), console=console) as bar:
+    with progress.Progress(
+        *columns, progress.TimeRemainingColumn(compact=True), console=console, disable=not console.is_terminal
+    ) as bar:
         row = bar.add_task("starting", total=steps)
 
         def show(now: Progress) -> None:
             words = f"loss {now.loss:.3f} · {now.tokens_per_second:,.0f} tok/s"
             bar.update(row, completed=now.step, description=words)
+            if not console.is_terminal and now.step % LINE_STEPS == 0:  # a bar is then shown only at the end
+                console.print(f"step {now.step:>5} of {steps}  {words}")
 
         model, tokenizer = pretrain(output, seed, steps, report=show, task=task)
     reading = READINGS[task]

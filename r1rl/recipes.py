@@ -175,7 +175,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "update_chunk": 16,
         "generation_chunk": 64,
-        "max_steps": 24,
+        "max_steps": 16,
         "learning_rate": 7e-4,
         "value_coef": 0.01,
         "value_learning_rate": 1e-2,
