@@ -26,7 +26,10 @@ PAGE = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
 def folder(tmp_path_factory):
     made = make_run(tmp_path_factory.mktemp("dumps") / "one", steps=30, eval_steps=10, problems=40)
     first = next(read_lines(made / ROLLOUTS))
-    append_lines(made / ROLLOUTS, [{**first, "completion": "\ud800 = 3", "reward": None, "level": None}])
+    silent = {**first, "completion": "2 + 2 = 4. To verify: 4 - 2 = 2.", "extracted": None, "correct": False}
+    append_lines(
+        made / ROLLOUTS, [silent, {**first, "completion": "\ud800 = 3", "reward": None, "level": None}]
+    )
     return made
 
 
@@ -50,7 +53,7 @@ def test_datasets_loads_it(folder, tmp_path):
     datasets = pytest.importorskip("datasets")
     cache = str(tmp_path / "cache")
     loaded = datasets.load_dataset("json", data_files=str(folder / ROLLOUTS), cache_dir=cache, split="train")
-    assert len(loaded) == 241 and loaded[0]["step"] == 1 and loaded[0]["rewards"]["correctness"] in (0, 1)
+    assert len(loaded) == 242 and loaded[0]["step"] == 1 and loaded[0]["rewards"]["correctness"] in (0, 1)
 
 
 def test_the_example_with_pandas(folder, tmp_path):
