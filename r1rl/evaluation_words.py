@@ -30,9 +30,6 @@ def evaluation_cell(line: dict[str, Any]) -> str:
     if line["samples"] != 1:
         return evaluation_words(line)
     cell = format_share(line["correct"], line["problems"], line["low"], line["high"])
-    return f"{cell}, {reward_cell(line)}" if "mean_reward" in line else cell
-
-
-def reward_cell(line: dict[str, Any]) -> str:
-    """The mean reward with its interval."""
-    return f"reward {line['mean_reward']:.2f} (95 % interval {line['reward_low']:.2f} to {line['reward_high']:.2f})"
+    if "mean_reward" not in line:
+        return cell
+    return f"{cell}, {line['mean_reward']:.2f} ({line['reward_low']:.2f} to {line['reward_high']:.2f})"
