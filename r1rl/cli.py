@@ -13,6 +13,7 @@ from pathlib import Path
 
 from r1rl.config import Config, Parser, add_flags
 from r1rl.errors import RunFailed, UserError, unknown_name
+from r1rl.modes import folder_of, run_mode
 from r1rl.recipes import RECIPES, resolve
 
 COMMANDS = {
@@ -92,14 +93,12 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         config = dataclasses.replace(
             config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
-    from r1rl.modes import run_mode
-
     try:
         return run_mode(config, recipe, train) if config.mode else train(config, recipe)
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise unexpected(error, Path(config.dumps) / (config.exp_name or config.dataset_name)) from error
+        raise unexpected(error, folder_of(config)) from error
 
 
 def unexpected(error: Exception, folder: Path) -> RunFailed:

@@ -49,6 +49,13 @@ def rl_folder(config: Config) -> Path:
     return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or config.dataset_name}-rl")
 
 
+def folder_of(config: Config) -> Path:
+    """Where the run of this config is, with or without a mode."""
+    if config.mode is None:
+        return Path(config.dumps) / config.exp_name
+    return sft_folder(config) if config.mode == "sft" else rl_folder(config)
+
+
 def placed(config: Config, folder: Path) -> Config:
     """The config of a run that lives in `folder`."""
     return dataclasses.replace(config, dumps=str(folder.parent), exp_name=folder.name)

@@ -27,7 +27,7 @@ from r1rl.models import Policy
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
-from r1rl.trainers.grpo import StopAfterStep, finite, peak_memory
+from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 
 IGNORED = -100  # the label of tokens that are not learnt
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
@@ -59,6 +59,7 @@ class FineTuner(SFTTrainer):
             data_collator=Collator(policy.tokenizer.pad_token_id),
             callbacks=[StopAfterStep(interrupt)],
         )
+        keep_float32(self.model)
 
     def fit(self, checkpoint: Path | None) -> None:
         """Evaluates, trains, evaluates; after Ctrl-C it ends with the step and saves."""
