@@ -163,7 +163,7 @@ def with_steps(config: Config, problems: int) -> Config:
     if config.num_epochs is None:
         return config
     prompts = config.generation_batch_size // config.num_generations  # of one step
-    steps = config.num_epochs * (problems // prompts) // config.train_every
+    steps = -(-config.num_epochs * (problems // prompts) // config.train_every)  # the first, then every n-th
     return dataclasses.replace(config, max_steps=max(1, steps))
 
 
