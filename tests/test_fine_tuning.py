@@ -24,6 +24,7 @@ from r1rl.modes import reinforcement
 from r1rl.prompts import Builder
 from r1rl.recipes import overrides, resolve
 from r1rl.rewards import load_rewards
+from r1rl.stats import mcnemar_exact
 from r1rl.tasks.word_problems import WordProblems
 from r1rl.trainers.sft import IGNORED, Collator, FineTuner, solution_examples, solution_text
 
@@ -226,3 +227,19 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
     assert [name for name, _ in found] == ["base", "after sft", "after rl"]
     assert int(found[1][1]) == after_sft["correct"]
     assert "exact McNemar" in done.stdout
+
+
+def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
+    done = program(
+        "--recipe", RECIPE, "--mode", "sft", "--no-unsloth", "--engine", "transformers", "--eval-count", 100,
+        "--dumps", tmp_path, "--sft-output", tmp_path / "sft",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    before, after = (
+        {x["problem_id"]: x["correct"] for x in read_lines(tmp_path / "sft" / "eval" / f"step_{step}.jsonl")}
+        for step in (0, 30)
+    )
+    assert before.keys() == after.keys() and len(before) == 100
+    assert mcnemar_exact(list(before.values()), list(after.values())) < 0.05
+    assert sum(after.values()) > sum(before.values())
+    assert "significant" in done.stdout and "nats a token" in done.stdout
