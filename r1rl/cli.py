@@ -95,6 +95,10 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     from r1rl.modes import run_mode
 
     try:
+        if config.pipeline:
+            from r1rl.pipeline import run_pipeline
+
+            return run_pipeline(config, recipe, given, train)
         return run_mode(config, recipe, train) if config.mode else train(config, recipe)
     except (UserError, KeyboardInterrupt):
         raise
