@@ -6,12 +6,15 @@ and a verification, and the completions of R1-Zero made readable. People correct
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from r1rl.base_habits import CALCULATOR_NOTE
+from r1rl.collapse import reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import ROLLOUTS, read_lines, write_json
@@ -33,6 +36,7 @@ ASK_FOR_CHECK = "Number the steps of your reasoning, and verify the result befor
 FIRST_STEP = (
     "\nStep 1:"  # a base model follows no such wish: its answer is begun for it (after arXiv:2205.11916)
 )
+GUESS = "no work shown"  # a reason beside those of rejection sampling
 SFT_FILE = "sft.jsonl"
 INTERRUPTED = 130
 SENTENCE = re.compile(r"(?:so |thus |hence )?(?:the )?(?:final )?answer is[^\n]*", re.IGNORECASE)
@@ -56,7 +60,7 @@ def cold_start(config: Config, recipe: str) -> int:
     candidates[REFINED] = [refined(line, problems[line["problem_id"]], config) for line in earlier]
     sifted = {way: sift(each, config.kept_per_problem, config.think_tag) for way, each in candidates.items()}
     rows = [conversation(scored) | {"way": way} for way in WAYS for scored in sifted[way].kept]
-    if not rows:
+    if not rows and config.sft_data is None:
         raise UserError(nothing_kept(sifted))
     write_rows(dump.folder / SFT_FILE, rows)
     seconds = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
@@ -72,6 +76,20 @@ def cold_start(config: Config, recipe: str) -> int:
         console.print(f"{way:<9}{sifted[way].words()}; {checked} of them check themselves")
     console.print(f"data     {dump.folder / SFT_FILE}: {len(rows)} conversations")
     return 0
+
+
+def sift_worked(candidates: Sequence[Scored], config: Config) -> Sifted:
+    """What rejection sampling keeps, and of that only what shows its work: a lucky guess is no example of reasoning."""
+    worked_out = [s for s in candidates if not s.correct or shows_work(s, config.think_tag)]
+    sifted = sift(worked_out, config.kept_per_problem, config.think_tag)
+    guesses = len(candidates) - len(worked_out)
+    return Sifted(sifted.kept, sifted.fallen + Counter({GUESS: guesses}))
+
+
+def shows_work(scored: Scored, think_tag: str) -> bool:
+    """Whether the reasoning has a sum or formula in it, or at least three lines."""
+    text = reasoning_text(scored.rollout.completion, think_tag)
+    return "=" in text or len(text.strip().splitlines()) >= 3
 
 
 def counts(candidates: Sequence[Scored], sifted: Sifted) -> dict[str, Any]:
@@ -119,8 +137,6 @@ def ways_to_ask(problems: Sequence[Problem], tokenizer, config: Config) -> list[
 
 def as_auto(config: Config) -> Config:
     """The config that finds a number wherever a completion in free form has it."""
-    import dataclasses
-
     return dataclasses.replace(config, answer_format="auto")
 
 

@@ -151,6 +151,17 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
             check_source(source)
 
 
+def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The flags of each stage that differ from the pipeline's own, for --print-config."""
+    folder = Path(config.dumps) / (config.exp_name or "RUN")
+    places = {name: folder / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
+    found = {}
+    for name in STAGES:
+        stage = dataclasses.asdict(stage_config(config, recipe, name, given, places))
+        found[name] = {k: v for k, v in stage.items() if v != getattr(config, k)}
+    return found
+
+
 def is_done(folder: Path, name: str) -> bool:
     """Whether a stage came to its end: its summary is there, and what it leaves for later ones."""
     return (folder / "summary.json").is_file() and (folder / STORY[name].leaves).is_file()
@@ -180,7 +191,7 @@ def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
     rules = {"reward_rules": config.reward_rules, "reward_model": config.reward_model}
     return {
         "zero": {},
-        "cold-start": {"refine_run": str(places["zero"]), "reward": "accuracy"},
+        "cold-start": {"refine_run": str(places["zero"]), "sft_data": config.sft_data, "reward": "accuracy"},
         "sft-1": {
             "sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE),
             "packing": config.packing,

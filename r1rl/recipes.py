@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from r1rl.config import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
@@ -232,6 +233,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "scale_rewards": "none",
         "general_data": SMALL_TALK,
         "general_reward": "rules=1",
+        "reward_rules": str(Path(__file__).parent / "rewards" / "small_talk.json"),
         "mix_ratio": 0.15,
         "student_layers": 3,
         "distill_kl": 0.5,

@@ -44,7 +44,7 @@ class Sifted:
 
     def words(self) -> str:
         """One line for the terminal."""
-        why = ", ".join(f"{self.fallen[reason]} {reason}" for reason in REASONS if self.fallen[reason])
+        why = ", ".join(f"{count} {reason}" for reason, count in self.fallen.items() if count)
         total = len(self.kept) + self.fallen.total()
         return f"kept {len(self.kept)} of {total} completions" + (f" ({why})" if why else "")
 

@@ -26,7 +26,9 @@ def make_student(teacher: str, keep: int, folder: Path) -> None:
     """Saves a student of so many of the teacher's layers, whole or not at all."""
     from torch import nn
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto")
     layers = kept_layers(len(model.model.layers), keep)
     model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
