@@ -35,13 +35,13 @@ class Distiller(FineTuner):
         """Both parts on the learnt tokens alone; the same weight for each token of the batch."""
         labels = inputs["labels"]  # (B, T)
         self.tokens += int((labels != IGNORED).sum())
-        seen = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+        seen = {name: x for name, x in inputs.items() if name != "labels"} | {"use_cache": False}
         learnt = labels[:, 1:] != IGNORED  # (B, T-1), by the position before
         targets = labels[:, 1:][learnt]  # (N,)
-        outputs = model(**seen, use_cache=False)
+        outputs = model(**seen)
         student = outputs.logits[:, :-1][learnt].float().log_softmax(-1)  # (N, vocab)
         with torch.no_grad(), self.policy.autocast():
-            logits = self.teacher(**seen, use_cache=False).logits[:, :-1][learnt]
+            logits = self.teacher(**seen).logits[:, :-1][learnt]
             teacher = logits.float().log_softmax(-1)  # (N, vocab)
         entropy = -student.gather(1, targets[:, None]).mean()
         weight = self.run.distill_kl

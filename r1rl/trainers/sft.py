@@ -128,7 +128,7 @@ class Collator:
 class Packer:
     """Rows of several examples, one after the other; positions that begin anew tell attention where each ends.
 
-    Without an attention_mask transformers reads the examples off the positions and lets none see another
+    With neither attention_mask nor cache transformers reads the examples off the positions and lets none see another
     (`find_packed_sequence_indices` in its masking_utils). After arXiv:2107.02027.
     """
 
@@ -148,7 +148,7 @@ class Packer:
             labels[i, :n] = torch.tensor(row["labels"])
             positions[i, :n] = torch.tensor([p for size in row["lengths"] for p in range(size)])
             positions[i, n:] = torch.arange(length - n)
-        return {"input_ids": ids, "position_ids": positions, "labels": labels}
+        return {"input_ids": ids, "position_ids": positions, "labels": labels, "use_cache": False}
 
 
 def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[str, list[int]]]:
