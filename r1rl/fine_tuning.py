@@ -24,7 +24,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     """Learns worked solutions, or conversations, with LoRA and saves the merged model. Returns the exit code."""
     here = machine.look()
     checks.check_surroundings(config, here)
-    check_packing(config)
+    check_unsloth(config)
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
     taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
@@ -77,12 +77,19 @@ def fine_tune(config: Config, recipe: str) -> int:
     return finish(dump, config, stop.asked)
 
 
-def check_packing(config: Config) -> None:
-    """Packed examples are told apart by transformers' attention, which Unsloth replaces. Raises UserError."""
-    if config.packing and config.unsloth and importlib.util.find_spec("unsloth") is not None:
+def check_unsloth(config: Config) -> None:
+    """What Unsloth's models cannot do in training. Raises UserError."""
+    if not config.unsloth or importlib.util.find_spec("unsloth") is None:
+        return
+    if config.packing:
         raise UserError(
             "--packing: Unsloth's attention does not tell packed conversations apart, so each would read the ones "
             "before it. Add --no-unsloth, or leave --packing out."
+        )
+    if config.distill_kl:
+        raise UserError(
+            f"--distill-kl {config.distill_kl} compares probabilities, and Unsloth's models give none in training. Add "
+            "--no-unsloth, or --distill-kl 0."
         )
 
 

@@ -18,7 +18,7 @@ from r1rl.conversations import check_source
 from r1rl.distill import distill
 from r1rl.dump import write_json
 from r1rl.errors import UserError, unknown_name
-from r1rl.fine_tuning import fine_tune
+from r1rl.fine_tuning import check_unsloth, fine_tune
 from r1rl.models import MERGED
 from r1rl.modes import in_own_process
 from r1rl.pipeline_flags import STAGES, stage_index
@@ -143,12 +143,19 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
     from r1rl.rewards import check_rewards
 
     checks.check_surroundings(stages["zero"], here)
+    if config.student_model is not None:
+        checks.check_surroundings(
+            dataclasses.replace(stages["distill"], model_name=config.student_model), here
+        )
+    for name in ("sft-1", "sft-2", "distill"):
+        check_unsloth(stages[name])
     problems = tasks.load_task(stages["zero"]).load("train")
     for name in ("zero", "rl-reasoning", "rl-final"):
         check_rewards(stages[name], problems)
     for source in (stages["sft-2"].general_data, config.sft_data):
         if source is not None:
             check_source(source)
+            checks.check_conversations(source)
 
 
 def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:

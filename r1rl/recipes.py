@@ -206,6 +206,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "lr_scheduler": "constant",
         "general_data": "HuggingFaceTB/everyday-conversations-llama3.1-2k",
         "general_reward": "rules=1",
+        "packing": True,
         "student_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
         "eval_count": 200,
         "eval_steps": 1000,
@@ -242,6 +243,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "per_device_eval_batch_size": 200,
     },
 }
+# Packed conversations are told apart by transformers' attention, which Unsloth replaces.
+SFT_OF_R1: dict[str, Any] = {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048, "unsloth": False}
 # The sizes of the single stages; flags that are given, and --stage-settings, beat them.
 STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "r1": {
@@ -251,15 +254,15 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
             "max_prompt_length": 2048,
             "max_seq_length": 4096,
         },
-        "sft-1": {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048},
+        "sft-1": SFT_OF_R1,
         "rl-reasoning": {"max_steps": 300},
         "rejection": {"max_samples": 5000, "num_generations": 8},
-        "sft-2": {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048},
+        "sft-2": SFT_OF_R1,
         "rl-final": {"max_steps": 200},
-        "distill": {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048},
+        "distill": SFT_OF_R1,
     },
     "r1-tiny": {
-        "zero": {"max_steps": 30},
+        "zero": {"max_steps": 20},
         "cold-start": {
             "max_samples": 160,
             "num_generations": 4,

@@ -191,7 +191,7 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"cold-start": {"max_samples": 12}, "rejection": {"max_samples": 24}}))
     flags = ("--recipe", "r1-tiny", "--dumps", tmp_path, "--max-steps", 1, "--num-epochs", 1, "--eval-count", 8, "--num-generations", 4,
-             "--per-device-train-batch-size", 64, "--max-completion-length", 64, "--no-unsloth", "--engine", "transformers",
+             "--per-device-train-batch-size", 64, "--max-completion-length", 64, "--no-unsloth", "--engine", "transformers", "--packing",
              "--stage-settings", settings)  # fmt: skip
     done = program(*flags, "--exp-name", "x")
     assert done.returncode == 0, done.stdout + done.stderr
