@@ -22,12 +22,11 @@ from r1rl.fine_tuning import check_unsloth, fine_tune
 from r1rl.models import MERGED
 from r1rl.modes import in_own_process
 from r1rl.pipeline_flags import STAGES, stage_index
-from r1rl.pipeline_table import Row, show_table, stage_rows
+from r1rl.pipeline_table import RESULT, Row, show_table, stage_rows
 from r1rl.recipes import STAGE_SETTINGS
 from r1rl.rejection_stage import rejection
 
 Train = Callable[[Config, str], int]
-RESULT = "pipeline.json"
 
 
 @dataclass(frozen=True, slots=True)

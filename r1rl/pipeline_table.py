@@ -17,6 +17,7 @@ from r1rl.rewards.form import is_formatted
 from r1rl.stats import format_share, wilson, wilson_clustered
 from r1rl.summary import paired_words, verdicts
 
+RESULT = "pipeline.json"
 DATA = ("cold-start", "rejection")
 
 
@@ -109,6 +110,16 @@ def kept_words(summary: dict[str, Any]) -> str:
 def share_in_form(path: Path, tag: str) -> float:
     """Share of a file's completions with the tags in order."""
     return fmean(is_formatted(line["completion"], tag) for line in read_lines(path))
+
+
+def show_pipeline(folder: Path) -> None:
+    """What pipeline.json has: the table, or before the end the minutes of the stages so far."""
+    result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    if "stages" in result:
+        show_table([Row(**row) for row in result["stages"]])
+        return
+    for name, seconds in result.get("seconds", {}).items():
+        console.print(f"{name:<13}{seconds / 60:.1f} minutes")
 
 
 def show_table(rows: Sequence[Row]) -> None:
