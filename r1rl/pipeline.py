@@ -80,8 +80,10 @@ def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Trai
         code = in_own_process(stage, recipe)
         add_seconds(run_folder, name, time.perf_counter() - started)
         if code:
-            command = f"python main.py --recipe {recipe} --exp-name {config.exp_name} --resume"
-            console.print(f"stage {name} did not come to its end (exit code {code}); to go on: {command}")
+            console.print(
+                f"stage {name} did not come to its end (exit code {code}); to go on: the same command with --exp-name "
+                f"{config.exp_name} --resume"
+            )
             return code if code > 0 else 128 - code
     return finish(run_folder, places, config.think_tag)
 
@@ -129,7 +131,7 @@ def check_start(config: Config, first: int, places: dict[str, Path]) -> None:
             f"{'is' if len(missing) == 1 else 'are'} not done. Begin with --from-stage {missing[0]}, or name a run that "
             "has them with --earlier-run."
         )
-    if config.from_stage is not None and is_done(places[STAGES[first]], STAGES[first]):
+    if config.from_stage is not None and not config.resume and is_done(places[STAGES[first]], STAGES[first]):
         raise UserError(
             f"--from-stage {config.from_stage}: this stage is done in {places[STAGES[first]]}, and nothing is "
             f"overwritten. To do it anew: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."

@@ -38,6 +38,11 @@ def check_pipeline(config: Config) -> None:
                 f"--{name.replace('_', '-')} {getattr(config, name)} belongs to the staged pipeline: add --recipe r1, "
                 "or --recipe r1-tiny on a CPU."
             )
+    if config.stage is not None and not config.pipeline:
+        raise UserError(
+            f"--stage {config.stage}: the pipeline begins its stages itself, with all their flags. Use --from-stage "
+            f"{config.stage}."
+        )
     if config.pipeline and config.mode is not None:
         raise UserError(
             f"--mode {config.mode} and --pipeline are two orders of stages: leave one of them out."

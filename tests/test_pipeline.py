@@ -120,6 +120,9 @@ def test_to_begin_at_a_stage_those_before_must_be_done_and_it_must_not(tmp_path)
     make_done(places["sft-1"], "sft-1")
     with pytest.raises(UserError, match=f"--earlier-run {tmp_path}"):
         check_start(config, 2, places)
+    check_start(
+        Config(pipeline=True, from_stage="sft-1", resume=True, exp_name="x"), 2, places
+    )  # goes on after it
     (places["zero"] / "summary.json").unlink()  # it was killed
     assert not is_done(places["zero"], "zero")
 
@@ -177,6 +180,8 @@ def test_wrong_flags_are_told_before_anything_runs(program, tmp_path, arguments,
 def test_the_pipelines_flags_alone_are_refused(program):
     done = program("--recipe", "tiny", "--from-stage", "2")
     assert done.returncode == 2 and "add --recipe r1" in done.stderr
+    done = program("--recipe", "r1-tiny", "--stage", "zero")
+    assert done.returncode == 2 and "Use --from-stage zero" in done.stderr
 
 
 def test_print_config_shows_what_is_different_in_each_stage(program):

@@ -393,7 +393,8 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # evaluation, saving, logging
         eval_strategy="steps",
         eval_steps=config.eval_steps,
-        eval_on_start=config.eval_on_start and not config.resume,
+        # A run may have been killed before its first evaluation was complete.
+        eval_on_start=config.eval_on_start and not any(read_lines(dump.folder / EVALUATIONS)),
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         save_strategy="steps",
