@@ -74,7 +74,7 @@ def test_flags_beat_the_recipe_and_stage_settings_beat_both(tmp_path):
     assert (stages["sft-1"].sft_data, stages["sft-2"].mix_ratio, stages["rl-final"].mix_ratio) == (
         "own.jsonl",
         0.5,
-        0.15,
+        0.25,
     )
     assert "5-rejection" in stages["sft-2"].sft_data
 
