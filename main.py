@@ -27,7 +27,7 @@ def train(config: Config, recipe: str) -> int:
     checks.check_surroundings(config, here)
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
-    train_problems = tasks.training_subset(task.load("train"), config)
+    train_problems = tasks.training_problems(task, config)
     check_rewards(config, train_problems)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
@@ -86,6 +86,8 @@ def train(config: Config, recipe: str) -> int:
         status.stop()
         trainer.fit(checkpoint, proofs)
         engine.close()
+        if config.save_merged and not stop.asked:
+            models.save_merged(policy, dump.folder / models.MERGED)
 
     return last_screen.finish(dump, config, stop.asked)  # 8. report: what was learned
 

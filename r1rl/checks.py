@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
+from r1rl.pipeline_flags import SMALL_TALK
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
 
@@ -111,6 +112,16 @@ def check_hub(config: Config) -> None:
         raise UserError(
             f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}."
         )
+
+
+def check_conversations(source: str) -> None:
+    """Conversations that are no file must be within reach, too. Raises UserError."""
+    if source == SMALL_TALK or Path(source).is_file() or in_cache("datasets", source) or hub_answers():
+        return
+    raise UserError(
+        f"the dataset {source} is neither a file nor in the hub's cache, and the hub cannot be reached: name a JSONL "
+        'file with {"messages": [...]} in each line.'
+    )
 
 
 def in_cache(kind: str, name: str) -> bool:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
 from r1rl.errors import RunFailed, UserError, unknown_name
@@ -86,7 +87,7 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     print_only = given.pop("print_config")
     config = resolve(recipe, given)
     if print_only:
-        print(json.dumps({"recipe": recipe, **dataclasses.asdict(config)}, indent=2))
+        print(json.dumps(shown(config, recipe, given), indent=2))
         return 0
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
@@ -94,11 +95,25 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
             config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
     try:
+        if config.pipeline:
+            from r1rl.pipeline import run_pipeline
+
+            return run_pipeline(config, recipe, given, train)
         return run_mode(config, recipe, train) if config.mode else train(config, recipe)
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
         raise unexpected(error, folder_of(config)) from error
+
+
+def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The resolved run, for a pipeline with what is different in each stage."""
+    whole = {"recipe": recipe, **dataclasses.asdict(config)}
+    if not config.pipeline or config.stage is not None:
+        return whole
+    from r1rl.pipeline import differences
+
+    return whole | {"pipeline_stages": differences(config, recipe, given)}
 
 
 def unexpected(error: Exception, folder: Path) -> RunFailed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.errors import UserError, unknown_name
+from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
@@ -114,6 +115,25 @@ class Config:
     sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
     keep_calculator_notes: bool = flag(False, "leave <<48/2=24>> in the solutions that are learnt", "fine-tuning")
 
+    sft_data: str | None = flag(None, "conversations to learn instead of the task's worked solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")
+    packing: bool = flag(False, "fill rows of --max-seq-length with several conversations that do not see each other; not with Unsloth", "fine-tuning")
+
+    pipeline: bool = flag(False, "the eight stages of DeepSeek-R1's training, each in a process and a folder of its own", "pipeline")
+    stage: str | None = flag(None, "one stage alone, with all of its flags given: so the pipeline begins its stages", "pipeline", choices=STAGES)
+    from_stage: str | None = flag(None, f"begin at this stage, by name or number: {', '.join(STAGES)}; those before it must be done", "pipeline")
+    earlier_run: str | None = flag(None, "folder of another pipeline run, whose stages before --from-stage are used", "pipeline")
+    stage_settings: str | None = flag(None, 'JSON file with flags of single stages, as in {"zero": {"max_steps": 100}}', "pipeline")
+    save_merged: bool = flag(False, "save base model and adapter as one model in <run>/model at the end", "pipeline")
+    refine_run: str | None = flag(None, "run whose completions the cold start refines; the pipeline sets it to stage zero", "pipeline")
+    kept_per_problem: int = flag(2, "completions of a problem that become fine-tuning data, at most; the cold start: of each way", "pipeline")
+    general_data: str | None = flag(None, "conversations without reasoning, to be mixed in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
+    general_reward: str | None = flag(None, "rewards with weights for the prompts of --general-data, as in rules=1,reward-model=0.5", "pipeline")
+    mix_ratio: float = flag(0.1, "share of --general-data in what is learnt", "pipeline")
+    student_model: str | None = flag(None, "hub name or folder of the model that is distilled into", "pipeline")
+    student_layers: int | None = flag(None, "distil into a student that has so many of the teacher's layers", "pipeline")
+    teacher_model: str | None = flag(None, "model that is distilled; the pipeline sets it to stage rl-final's", "pipeline")
+    distill_kl: float = flag(0.0, "weight of the KL divergence to the teacher's token probabilities in the loss of distillation, from 0 to 1; 0: its texts alone", "pipeline")
+
     algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)
     ppo_epochs: int = flag(4, "passes over a step's rollouts", "value head")
     minibatches: int = flag(1, "optimizer steps in a pass", "value head")
@@ -150,7 +170,9 @@ class Config:
     @property
     def reward_weights(self) -> dict[str, float]:
         """The weight of each reward, by name."""
-        return {shown_name(name): weight for name, weight in reward_weights(self.reward).items()}
+        weights = {shown_name(name): weight for name, weight in reward_weights(self.reward).items()}
+        general = reward_weights(self.general_reward) if self.general_reward else {}
+        return weights | {f"general {shown_name(name)}": weight for name, weight in general.items()}
 
     @property
     def generation_batch_size(self) -> int:
@@ -239,6 +261,7 @@ def validate(config: Config) -> None:
     check_value_head(config)
     check_knights_knaves(config)
     check_stages(config)
+    check_pipeline(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -280,6 +303,10 @@ RULES = (
     ("value_learning_rate", 0, None, False, ""),
     ("sft_learning_rate", 0, None, False, ""),
     ("target_kl", 0, None, False, ""),
+    ("kept_per_problem", 1, None, True, ""),
+    ("student_layers", 1, None, True, ""),
+    ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
+    ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
     ("answer_tolerance", 0, None, True, ""),
     ("per_device_train_batch_size", 1, None, True, ""),
     ("gradient_accumulation_steps", 1, None, True, ""),

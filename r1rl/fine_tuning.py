@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from r1rl import checks, engines, interrupt, machine, progress, run, tasks
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
+from r1rl.conversations import lessons
 from r1rl.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
+from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
+from r1rl.models import MERGED
 from r1rl.summary import paired_test
 
-MODEL = "model"  # folder of the merged model, inside the run's
 INTERRUPTED = 130
 
 
 def fine_tune(config: Config, recipe: str) -> int:
-    """Learns the worked solutions with LoRA and saves the merged model. Returns the exit code."""
+    """Learns worked solutions, or conversations, with LoRA and saves the merged model. Returns the exit code."""
     here = machine.look()
     checks.check_surroundings(config, here)
+    check_unsloth(config)
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
-    train_problems = tasks.training_subset(task.load("train"), config)
+    taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
-    config = with_epochs(config, len(train_problems))
+    config = with_epochs(config, len(taught))
     run.check_folder(config)
     dump = run.open_run(config, recipe, here.describe())
     checkpoint = run.continue_from(dump) if config.resume else None
     console.print(
         f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {here.words()}"
     )
-    console.print(f"task     {task.source}: {len(train_problems)} worked solutions")
+    what = f"conversations of {config.sft_data}" if config.sft_data else "worked solutions"
+    console.print(f"task     {task.source}: {len(taught)} {what}")
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
     with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
-        from r1rl import models, prompts, rewards
+        from r1rl import chat, models, prompts, rewards
 
         models.import_backend(config)
         tokenizer = models.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)
-        train_prompts, eval_prompts = build(train_problems, "train"), build(eval_problems, "test")
+        eval_prompts = build(eval_problems, "test")
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
@@ -51,18 +56,50 @@ def fine_tune(config: Config, recipe: str) -> int:
         engine = engines.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
 
-        from r1rl.trainers.sft import FineTuner, solution_examples
+        from r1rl.trainers.sft import solution_examples, trainer_class
 
-        examples = solution_examples(train_prompts, tokenizer, config)
+        if config.sft_data:
+            examples = chat.conversation_examples(taught, tokenizer, config)
+        else:
+            examples = solution_examples(build(taught, "train"), tokenizer, config)
+        if config.packing:
+            examples = pack(examples, config)
+            config = with_epochs(config, len(examples))
         meter = progress.Meter(config, here.price(config), last_line(dump))
         reward = rewards.load_rewards(config)
-        trainer = FineTuner(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
+        build_trainer = trainer_class(config)
+        trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
         status.stop()
         trainer.fit(checkpoint)
         engine.close()
         if not stop.asked:
-            models.save_merged(policy, dump.folder / MODEL)
+            models.save_merged(policy, dump.folder / MERGED)
     return finish(dump, config, stop.asked)
+
+
+def check_unsloth(config: Config) -> None:
+    """What Unsloth's models cannot do in training. Raises UserError."""
+    if not config.unsloth or importlib.util.find_spec("unsloth") is None:
+        return
+    if config.packing:
+        raise UserError(
+            "--packing: Unsloth's attention does not tell packed conversations apart, so each would read the ones "
+            "before it. Add --no-unsloth, or leave --packing out."
+        )
+    if config.distill_kl:
+        raise UserError(
+            f"--distill-kl {config.distill_kl} compares probabilities, and Unsloth's models give none in training. Add "
+            "--no-unsloth, or --distill-kl 0."
+        )
+
+
+def pack(examples: list[dict[str, list[int]]], config: Config) -> list[dict[str, list[int]]]:
+    """The examples in rows of --max-seq-length."""
+    from r1rl.trainers.sft import packed
+
+    rows = packed(examples, config.max_seq_length)
+    console.print(f"packing  {len(examples)} examples in {len(rows)} rows of {config.max_seq_length} tokens")
+    return rows
 
 
 def with_epochs(config: Config, solutions: int) -> Config:
@@ -82,7 +119,7 @@ def last_line(dump: Dump) -> dict[str, Any]:
 
 def is_done(folder: Path) -> bool:
     """Whether the fine-tuning in this folder came to its end."""
-    return (folder / "summary.json").is_file() and (folder / MODEL / "config.json").is_file()
+    return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
 
 
 def finish(dump: Dump, config: Config, interrupted: bool) -> int:
@@ -97,7 +134,8 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     tokens = sum(x["tokens"] for x in lines)
     evaluations = list(read_lines(folder / EVALUATIONS))
     console.print()
-    for name, evaluation in zip(("before", "after"), (evaluations[0], evaluations[-1])):
+    shown = {"before": evaluations[0]} if len(evaluations) > 1 else {}
+    for name, evaluation in (shown | {"after": evaluations[-1]}).items():
         console.print(f"{name:<8} {evaluation_words(evaluation)} (step {evaluation['step']})")
     if len(evaluations) > 1:
         console.print(f"         {paired_test(folder, evaluations[0], evaluations[-1])}")
@@ -108,7 +146,9 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     write_json(
         folder / "summary.json",
         {"schema_version": 1, "steps": len(lines), "tokens": tokens, "first_loss": first, "last_loss": last,
-         "first_evaluation": evaluations[0], "last_evaluation": evaluations[-1]},
+         "first_evaluation": evaluations[0], "last_evaluation": evaluations[-1], "seconds": lines[-1]["seconds"]},
     )  # fmt: skip
-    console.print(f"model    {folder / MODEL}: base model and adapter merged, loads in transformers and vLLM")
+    console.print(
+        f"model    {folder / MERGED}: base model and adapter merged, loads in transformers and vLLM"
+    )
     return 0

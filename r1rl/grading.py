@@ -8,6 +8,7 @@ from collections.abc import Callable
 from r1rl.config import Config
 from r1rl.math_grading import shared_grader
 from r1rl.parsing import Grade, extract, grade
+from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem, Rollout
 from r1rl.role_reader import final_statement, read_roles
@@ -85,9 +86,15 @@ def math_answer(completion: str) -> str | None:
     return extract(tagged, "boxed") or tagged
 
 
+def grade_nothing(completion: str, problem: Problem, config: Config) -> Grade:
+    """A general prompt has no gold answer, so nothing counts as right."""
+    return Grade(None, None, False)
+
+
 # By Problem.task; any other task has numbers.
 GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {
     KnightsKnaves.name: grade_roles,
     SAFETY_TASK: grade_verdict,
     Math.name: grade_math,
+    GENERAL_TASK: grade_nothing,
 }

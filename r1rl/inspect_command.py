@@ -23,6 +23,7 @@ from r1rl.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.errors import UserError
 from r1rl.history import differences, history
 from r1rl.inspect_screen import comparison, damage, screen
+from r1rl.pipeline_table import RESULT, show_pipeline
 from r1rl.selfcheck import Check
 from r1rl.survey import survey
 
@@ -66,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
     elif args.show or args.longest or wanted != Filter():
         show_filtered(args, wanted)
     else:
-        show_runs(args.runs)
+        pipelines = [folder for folder in args.runs if (folder / RESULT).is_file()]
+        for folder in pipelines:
+            show_pipeline(folder)
+        if others := [folder for folder in args.runs if folder not in pipelines]:
+            show_runs(others)
     return 0
 
 

@@ -16,6 +16,7 @@ from r1rl.config import TINY_MODELS, Config
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 
+MERGED = "model"  # folder of base model and adapter in one, inside a run's
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 

@@ -16,7 +16,7 @@ from r1rl.console import console
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
-from r1rl.fine_tuning import MODEL, fine_tune, is_done
+from r1rl.fine_tuning import MERGED, fine_tune, is_done
 from r1rl.summary import paired_words, verdicts
 
 Train = Callable[[Config, str], int]
@@ -71,7 +71,7 @@ def reinforcement(config: Config, recipe: str) -> Config:
             f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
             f"first (add --resume to finish one), or name its folder with --sft-output."
         )
-    return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MODEL))
+    return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MERGED))
 
 
 def both(config: Config, recipe: str) -> int:
@@ -116,7 +116,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
     """Base model, fine-tuned model and the policy on the same problems, those of them that are there."""
     candidates: dict[str, list[str]] = {"base": ["--model-name", config.model_name]}
     if is_done(sft_folder(config)):
-        candidates["after sft"] = ["--model-name", str(sft_folder(config) / MODEL)]
+        candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
     best = rl_folder(config) / "checkpoints" / "best"
     if (best / "adapter_model.safetensors").is_file():
         candidates["after rl"] = ["--adapter", str(best)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.errors import UserError
+from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.records import Problem
 from r1rl.safety_flags import SAFETY_TASK
 
@@ -70,6 +71,8 @@ def plain_prompt(
     """
     if problem.task == SAFETY_TASK:
         return f"{safety_query(problem)}\nReasoning:"
+    if problem.task == GENERAL_TASK:  # no problem to be solved, so neither system text nor reasoning
+        return f"Question: {problem.question}\nAnswer:"
     if style == PLAIN:
         prompt = f"Question: {problem.question}\nAnswer:"
     else:
@@ -87,9 +90,9 @@ def chat_messages(problem: Problem, style: str, tag: str = REASONING_TAG) -> lis
     if problem.task == SAFETY_TASK:
         return [{"role": "user", "content": safety_query(problem)}]
     question = {"role": "user", "content": problem.question}
-    return (
-        [question] if style == PLAIN else [{"role": "system", "content": system_text(problem, tag)}, question]
-    )
+    if style == PLAIN or problem.task == GENERAL_TASK:
+        return [question]
+    return [{"role": "system", "content": system_text(problem, tag)}, question]
 
 
 def chat_prompt(
@@ -98,7 +101,7 @@ def chat_prompt(
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     messages = chat_messages(problem, style, tag)
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return f"{prompt}<{tag}>" if add_reasoning_prefix else prompt
+    return f"{prompt}<{tag}>" if add_reasoning_prefix and problem.task != GENERAL_TASK else prompt
 
 
 class Builder:
@@ -130,7 +133,8 @@ class Builder:
     def prompt(self, problem: Problem) -> Prompt:
         """One problem as the model reads it."""
         style, tag = self.config.prompt_style, self.config.think_tag
-        prefix = f"<{tag}>" if self.config.add_reasoning_prefix else ""
+        opened = self.config.add_reasoning_prefix and problem.task != GENERAL_TASK
+        prefix = f"<{tag}>" if opened else ""
         if self.config.is_chat:
             text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag)
         else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from r1rl.config import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
 from r1rl.errors import unknown_name
+from r1rl.pipeline_flags import SMALL_TALK
 from r1rl.puzzle_flags import STAGE_ENDS
 
 COT_SAFETY: dict[str, Any] = {  # what the three of them share
@@ -183,6 +185,96 @@ RECIPES: dict[str, dict[str, Any]] = {
         "save_steps": 10,
         "per_device_eval_batch_size": 200,
     },
+    # All eight stages of DeepSeek-R1 (arXiv:2501.12948, section 2). Model, data and the five rewards of stage zero are
+    # those of FareedKhan-dev/train-deepseek-r1 @ 67487bd74ddd59e13831bbd318b511dfd5825b65, which implements the first
+    # stages and explains the rest. Sizes are ours, for one GPU. Not yet run on a GPU here.
+    "r1": {
+        "pipeline": True,
+        "model_name": "Qwen/Qwen2.5-0.5B-Instruct",
+        "dataset_name": "math",
+        "is_chat": True,
+        "think_tag": "think",
+        "load_in_4bit": False,
+        "reward": "accuracy=1,format=1,reasoning_steps=1,cosine=1,repetition_penalty=1",
+        "max_prompt_length": 512,
+        "max_completion_length": 1024,
+        "max_seq_length": 1536,
+        "per_device_train_batch_size": 32,
+        "num_generations": 8,
+        "max_steps": 500,
+        "lr_scheduler": "constant",
+        "general_data": "HuggingFaceTB/everyday-conversations-llama3.1-2k",
+        "general_reward": "rules=1",
+        "packing": True,
+        "student_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "eval_count": 200,
+        "eval_steps": 1000,
+        "save_steps": 50,
+    },
+    # The same on the embedded model and word problems; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
+    "r1-tiny": {
+        "pipeline": True,
+        "model_name": TINY_MODEL,
+        "dataset_name": "word-problems",
+        "add_reasoning_prefix": True,
+        "load_in_4bit": False,
+        "reward": "accuracy=1,format=0.5",
+        "max_prompt_length": 512,
+        "max_completion_length": 128,
+        "per_device_train_batch_size": 64,
+        "num_generations": 8,
+        "learning_rate": 1e-3,
+        "sft_learning_rate": 1e-3,
+        "lr_scheduler": "constant",
+        "warmup_ratio": 0.0,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "loss_type": "dr_grpo",
+        "scale_rewards": "none",
+        "general_data": SMALL_TALK,
+        "general_reward": "rules=1",
+        "reward_rules": str(Path(__file__).parent / "rewards" / "small_talk.json"),
+        "mix_ratio": 0.25,
+        "student_layers": 3,
+        "distill_kl": 0.5,
+        "eval_steps": 1000,
+        "save_steps": 10,
+        "per_device_eval_batch_size": 200,
+    },
+}
+# Packed conversations are told apart by transformers' attention, which Unsloth replaces.
+SFT_OF_R1: dict[str, Any] = {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048, "unsloth": False}
+# The sizes of the single stages; flags that are given, and --stage-settings, beat them.
+STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "r1": {
+        "cold-start": {
+            "max_samples": 2000,
+            "num_generations": 4,
+            "max_prompt_length": 2048,
+            "max_seq_length": 4096,
+        },
+        "sft-1": SFT_OF_R1,
+        "rl-reasoning": {"max_steps": 300},
+        "rejection": {"max_samples": 5000, "num_generations": 8},
+        "sft-2": SFT_OF_R1,
+        "rl-final": {"max_steps": 200},
+        "distill": SFT_OF_R1,
+    },
+    "r1-tiny": {
+        "zero": {"max_steps": 20},
+        "cold-start": {
+            "max_samples": 160,
+            "num_generations": 4,
+            "max_prompt_length": 640,
+            "eval_on_start": False,
+        },
+        "sft-1": {"num_epochs": 3, "batch_size": 16, "eval_on_start": False},
+        "rl-reasoning": {"max_steps": 12, "learning_rate": 3e-4, "eval_on_start": False},
+        "rejection": {"max_samples": 480, "num_generations": 4},
+        "sft-2": {"num_epochs": 3, "batch_size": 16, "eval_on_start": False},
+        "rl-final": {"max_steps": 12, "learning_rate": 3e-4, "eval_on_start": False},
+        "distill": {"num_epochs": 6, "batch_size": 16, "sft_learning_rate": 2e-3},
+    },
 }
 REPLACES = {
     "max_steps": "num_epochs",
@@ -203,8 +295,9 @@ def resolve(name: str, given: dict[str, Any]) -> Config:
 
     --max-steps takes the place of a recipe's --num-epochs, --per-device-train-batch-size that of its --batch-size.
     --people takes the place of a recipe's stages, for as many steps as they have together: the control arm.
+    With --stage the flags are all: the pipeline has put recipe and stage together, and what is left out is unset.
     """
-    settings = overrides(name)
+    settings = {} if "stage" in given else overrides(name)
     if "people" in given and "stages" in settings:
         steps = Config(**settings).max_steps
         settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS} | {"max_steps": steps}

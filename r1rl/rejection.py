@@ -44,7 +44,7 @@ class Sifted:
 
     def words(self) -> str:
         """One line for the terminal."""
-        why = ", ".join(f"{self.fallen[reason]} {reason}" for reason in REASONS if self.fallen[reason])
+        why = ", ".join(f"{count} {reason}" for reason, count in self.fallen.items() if count)
         total = len(self.kept) + self.fallen.total()
         return f"kept {len(self.kept)} of {total} completions" + (f" ({why})" if why else "")
 
@@ -111,9 +111,14 @@ def write_sft_jsonl(path: Path, kept: Sequence[Scored]) -> None:
     TRL's conversational format: {"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}, with problem_id,
     task, level, answer and reward beside it.
     """
+    write_rows(path, [conversation(scored) for scored in kept])
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    """Writes JSON objects, one a line, whole or not at all."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
-    append_lines(new, (conversation(scored) for scored in kept))
+    append_lines(new, rows)
     new.replace(path)
 
 

@@ -65,6 +65,7 @@ def named_weight(part: str, text: str) -> tuple[str, float]:
 def check_r1_rewards(config: Config) -> None:
     """The rule file and the reward model go with the rewards that read them. Raises UserError."""
     names = reward_weights(config.reward)
+    names |= reward_weights(config.general_reward) if config.general_reward else {}
     if "reward-model" in names and config.reward_model is None:
         raise UserError(
             "--reward reward-model: which model? Add --reward-model DIR with a sequence classifier, or a hub name."

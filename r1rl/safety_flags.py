@@ -33,7 +33,7 @@ def shown_name(reward: str) -> str:
 def check_reward(config: Config) -> None:
     """Each reward is a known name, or a function in a file that is there. Raises UserError."""
     names = reward_weights(config.reward)
-    for name in names:
+    for name in [*names, *(reward_weights(config.general_reward) if config.general_reward else ())]:
         check_name(name)
     if len({shown_name(name) for name in names}) < len(names):
         raise UserError(

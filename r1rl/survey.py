@@ -9,6 +9,7 @@ from pathlib import Path
 
 from r1rl.checked import read_checked
 from r1rl.completions import Completion
+from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.selfcheck import Check
 from r1rl.stats import format_share, wilson_clustered
 
@@ -70,6 +71,8 @@ def survey(folder: Path, visit: Callable[[Completion, Check | None], None] | Non
     found = Survey()
     for completion, check in read_checked(folder, found.damaged):
         line = completion.line
+        if line.get("task") == GENERAL_TASK:  # has no right answer
+            continue
         split = "eval" if completion.file.parent.name == "eval" else "train"
         key = line["step"], line["group"]
         group = found.groups[split].get(key)

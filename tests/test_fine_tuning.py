@@ -17,7 +17,7 @@ from r1rl.config import Config, as_arguments
 from r1rl.dump import EVALUATIONS, FINE_TUNING, read_lines
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.errors import UserError
-from r1rl.fine_tuning import MODEL, with_epochs
+from r1rl.fine_tuning import MERGED, with_epochs
 from r1rl.interrupt import Interrupt
 from r1rl.models import load_policy, merge_into, save_merged
 from r1rl.modes import reinforcement
@@ -114,7 +114,7 @@ def test_real_gsm8k_can_be_learnt(program, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     losses = [x["loss"] for x in read_lines(tmp_path / "sft" / FINE_TUNING)]
     assert len(losses) == 2 and losses[1] < losses[0]
-    assert (tmp_path / "sft" / MODEL / "model.safetensors").is_file()
+    assert (tmp_path / "sft" / MERGED / "model.safetensors").is_file()
 
 
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
@@ -212,7 +212,7 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     folder = tmp_path / "x-rl"
     described = json.loads((folder / "run.json").read_text())["config"]
-    assert described["model_name"] == str(tmp_path / "x-sft" / MODEL)
+    assert described["model_name"] == str(tmp_path / "x-sft" / MERGED)
     after_sft = list(read_lines(tmp_path / "x-sft" / EVALUATIONS))[-1]
     before_rl = next(read_lines(folder / EVALUATIONS))
     assert (after_sft["correct"], after_sft["mean_tokens"]) == (

@@ -21,6 +21,8 @@ LAYERS = [
         "safety_flags",
         "value_flags",
         "reward_flags",
+        "pipeline_flags",
+        "small_talk",
         "words",
         "language",
         "math_grading",
@@ -55,6 +57,8 @@ LAYERS = [
         "curriculum",
         "collapse",
         "rejection",
+        "conversations",
+        "chat",
     ],
     ["checks", "models", "engines", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
@@ -76,6 +80,13 @@ LAYERS = [
         "last_screen",
         "fine_tuning",
         "modes",
+        "sampling",
+        "cold_start",
+        "rejection_stage",
+        "student",
+        "distill",
+        "pipeline",
+        "pipeline_table",
         "plots",
         "inspect_screen",
         "inspect_command",
@@ -87,7 +98,7 @@ LAYERS = [
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
-         "rejection", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
 
 
 def module_files():

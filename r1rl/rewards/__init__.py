@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from r1rl.config import Config
 from r1rl.errors import unknown_name
+from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.records import Problem, Rollout
 from r1rl.reward_flags import reward_weights
 from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
@@ -28,12 +30,36 @@ Reward = Callable[[Rollout, Problem], float | None]
 
 
 def load_rewards(config: Config) -> dict[str, Reward]:
-    """The rewards that `--reward` names, by name; their weights are `config.reward_weights`."""
+    """The rewards that `--reward` and `--general-reward` name; their weights are `config.reward_weights`.
+
+    Each of the two is for its own source: the others' completions get None, which counts for nothing.
+    """
+    rewards = load_named(config.reward, config)
+    if config.general_reward is None:
+        return rewards
+    general = load_named(config.general_reward, config)
+    return {name: only_for(reward, general=False) for name, reward in rewards.items()} | {
+        f"general {name}": only_for(reward, general=True) for name, reward in general.items()
+    }
+
+
+def load_named(text: str, config: Config) -> dict[str, Reward]:
+    """The rewards of a flag, by name."""
     rewards = {}
-    for name in reward_weights(config.reward):
+    for name in reward_weights(text):
         own = own_function(name)
         rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own)
     return rewards
+
+
+def only_for(reward: Reward, general: bool) -> Reward:
+    """The same reward for general prompts alone, or for all others."""
+
+    @functools.wraps(reward)  # a reward's name is in the logs
+    def for_source(rollout: Rollout, problem: Problem) -> float | None:
+        return reward(rollout, problem) if (problem.task == GENERAL_TASK) == general else None
+
+    return for_source
 
 
 def load_reward(name: str, config: Config) -> Reward:

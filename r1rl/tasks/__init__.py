@@ -7,6 +7,7 @@ import random
 from typing import Protocol
 
 from r1rl.config import DATASETS, Config
+from r1rl.conversations import general_problems, share_of
 from r1rl.errors import unknown_name
 from r1rl.puzzle_flags import people_in_training
 from r1rl.records import Problem
@@ -61,6 +62,14 @@ def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
     if config.max_samples is None or config.max_samples >= len(problems):
         return problems
     return random.Random(config.seed).sample(problems, config.max_samples)
+
+
+def training_problems(task: Task, config: Config) -> list[Problem]:
+    """What --max-samples leaves of the training problems, and --general-data's share of prompts without a gold answer."""
+    problems = training_subset(task.load("train"), config)
+    if config.general_data is None:
+        return problems
+    return problems + general_problems(config, count=share_of(config.mix_ratio, len(problems)))
 
 
 def load_safety(config: Config) -> Task:

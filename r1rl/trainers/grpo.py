@@ -39,6 +39,7 @@ from r1rl.engines import Engine, Sampling
 from r1rl.evaluate import dump_evaluation, evaluate, score
 from r1rl.interrupt import Interrupt
 from r1rl.models import Policy
+from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
@@ -317,12 +318,13 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     """What a step's completions were like."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
+    graded = [s for s in scored if s.problem.task != GENERAL_TASK]
     lengths = [len(r.completion_ids) for r in rollouts]
     cuts = quantiles(lengths, n=10, method="inclusive")
     return {
         "completions": len(rollouts),
         "reward": fmean(known) if known else None,
-        "accuracy": fmean(s.correct for s in scored),
+        "accuracy": fmean(s.correct for s in graded) if graded else None,
         "tokens": sum(lengths),
         "mean_tokens": fmean(lengths),
         "p10_tokens": cuts[0],
@@ -402,7 +404,8 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # evaluation, saving, logging
         eval_strategy="steps",
         eval_steps=config.eval_steps,
-        eval_on_start=config.eval_on_start and not config.resume,
+        # A run may have been killed before its first evaluation was complete.
+        eval_on_start=config.eval_on_start and not any(read_lines(dump.folder / EVALUATIONS)),
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         save_strategy="steps",

@@ -16,6 +16,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from r1rl.base_habits import CALCULATOR_NOTE
+from r1rl.chat import IGNORED
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
@@ -29,7 +30,6 @@ from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 
-IGNORED = -100  # the label of tokens that are not learnt
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
 
@@ -56,7 +56,9 @@ class FineTuner(SFTTrainer):
             args=training_arguments(config, policy, dump),
             train_dataset=Dataset.from_list(list(examples)),
             processing_class=policy.tokenizer,
-            data_collator=Collator(policy.tokenizer.pad_token_id),
+            data_collator=Packer(policy.tokenizer.pad_token_id)
+            if config.packing
+            else Collator(policy.tokenizer.pad_token_id),
             callbacks=[StopAfterStep(interrupt)],
         )
         keep_float32(self.model)
@@ -122,6 +124,58 @@ class Collator:
             labels[i, : len(row["labels"])] = torch.tensor(row["labels"])
             mask[i, : len(row["input_ids"])] = 1
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+class Packer:
+    """Rows of several examples, one after the other; positions that begin anew tell attention where each ends.
+
+    With neither attention_mask nor cache transformers reads the examples off the positions and lets none see another
+    (`find_packed_sequence_indices` in its masking_utils). After arXiv:2107.02027.
+    """
+
+    def __init__(self, pad_id: int):
+        self.pad_id = pad_id
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
+        """One batch of rows that `packed` has made; the padding is one more example, which is not learnt."""
+        longest = max(len(row["input_ids"]) for row in rows)
+        length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
+        ids = torch.full((len(rows), length), self.pad_id)
+        labels = torch.full_like(ids, IGNORED)
+        positions = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            n = len(row["input_ids"])
+            ids[i, :n] = torch.tensor(row["input_ids"])
+            labels[i, :n] = torch.tensor(row["labels"])
+            positions[i, :n] = torch.tensor([p for size in row["lengths"] for p in range(size)])
+            positions[i, n:] = torch.arange(length - n)
+        return {"input_ids": ids, "position_ids": positions, "labels": labels, "use_cache": False}
+
+
+def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[str, list[int]]]:
+    """The examples in rows of at most `length` tokens: each goes into the first row with room, the longest first.
+
+    Each row's `lengths` tells its examples apart, and the first label of each is not learnt: it has no token before it.
+    """
+    rows: list[list[dict[str, list[int]]]] = []
+    room: list[int] = []
+    for example in sorted(examples, key=lambda e: -len(e["input_ids"])):
+        size = len(example["input_ids"])
+        where = next((i for i, left in enumerate(room) if left >= size), None)
+        if where is None:
+            rows.append([])
+            room.append(length)
+            where = len(rows) - 1
+        rows[where].append(example)
+        room[where] -= size
+    return [
+        {
+            "input_ids": [i for e in row for i in e["input_ids"]],
+            "labels": [i for e in row for i in (IGNORED, *e["labels"][1:])],
+            "lengths": [len(e["input_ids"]) for e in row],
+        }
+        for row in rows
+    ]
 
 
 def solution_text(solution: str, keep_notes: bool) -> str:
@@ -196,3 +250,12 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
         disable_tqdm=True,
         dataloader_num_workers=0,
     )
+
+
+def trainer_class(config: Config):
+    """What learns: the texts alone, or with --distill-kl the teacher's probabilities, too."""
+    if config.distill_kl == 0:
+        return FineTuner
+    from r1rl.trainers.distill import Distiller
+
+    return Distiller

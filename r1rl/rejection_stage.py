@@ -1,0 +1,39 @@
+"""Rejection sampling as a run: N completions of each problem, sifted, written as data for fine-tuning."""
+
+from __future__ import annotations
+
+from r1rl.cold_start import INTERRUPTED, SFT_FILE, counts
+from r1rl.config import Config
+from r1rl.console import console
+from r1rl.dump import ROLLOUTS, read_lines, write_json
+from r1rl.errors import UserError
+from r1rl.prompts import Builder
+from r1rl.records import Problem
+from r1rl.rejection import sift, write_sft_jsonl
+from r1rl.sampling import Way, sample_ways
+
+
+def rejection(config: Config, recipe: str) -> int:
+    """Samples, keeps what is right, readable and different, writes sft.jsonl. Returns the exit code."""
+
+    def build_ways(problems: list[Problem], tokenizer) -> list[Way]:
+        return [Way("sampled", Builder(tokenizer, config)(problems, "train"), config)]
+
+    done = sample_ways(config, recipe, build_ways)
+    if done is None:
+        return INTERRUPTED
+    dump, found = done
+    candidates = [scored for _, scored in found]
+    sifted = sift(candidates, config.kept_per_problem, config.think_tag)
+    if not sifted.kept:
+        raise UserError(
+            f"rejection sampling {sifted.words()}, so there is nothing to fine-tune on: give it more problems with "
+            "--max-samples, or more completions with --num-generations."
+        )
+    write_sft_jsonl(dump.folder / SFT_FILE, sifted.kept)
+    seconds = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
+    summary = {"schema_version": 1, "seconds": seconds, **counts(candidates, sifted)}
+    write_json(dump.folder / "summary.json", summary)
+    console.print(f"\nsifted   {sifted.words()}")
+    console.print(f"data     {dump.folder / SFT_FILE}: {len(sifted.kept)} conversations")
+    return 0
