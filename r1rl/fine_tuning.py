@@ -74,7 +74,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         engine.close()
         if not stop.asked:
             models.save_merged(policy, dump.folder / MERGED)
-    return finish(dump, config, stop.asked)
+    return finish(dump, config, stop.asked, recipe)
 
 
 def check_unsloth(config: Config) -> None:
@@ -122,7 +122,7 @@ def is_done(folder: Path) -> bool:
     return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
 
 
-def finish(dump: Dump, config: Config, interrupted: bool) -> int:
+def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
     """The last screen. summary.json marks a complete run."""
     folder = dump.folder
     if interrupted:
@@ -151,4 +151,6 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     console.print(
         f"model    {folder / MERGED}: base model and adapter merged, loads in transformers and vLLM"
     )
+    if config.mode == "sft":
+        console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")
     return 0
