@@ -7,7 +7,6 @@ generated, which does not inherit from TRL's own. What is overridden here exists
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +44,7 @@ from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
 from r1rl.records import Rollout, Scored
 from r1rl.rewards import Reward
+from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.stages import Stages
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
@@ -349,26 +349,13 @@ def finite(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
-    """TRL's settings; everything that Unsloth would change on its own is set here."""
+    """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
     cpu = not policy.on_gpu
     # TRL refuses groups of one; a trainer with a value head needs no groups, and sets the number back.
     group_size = config.num_generations if config.num_generations > 1 else config.per_device_train_batch_size
-    os.environ.setdefault(
-        "WANDB_PROJECT", config.project_name
-    )  # the only way that wandb's callback learns it
     return GRPOConfig(
-        output_dir=str(dump.folder / "checkpoints"),
-        run_name=config.exp_name,
-        project=config.project_name,
-        report_to=config.report_to,
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=cpu,
-        bf16=policy.mixed,
-        fp16=policy.on_gpu and not policy.mixed,
-        gradient_checkpointing=policy.on_gpu,
+        **common_arguments(config, policy, dump),
         # a step
-        max_steps=config.max_steps,
         per_device_train_batch_size=config.per_device_train_batch_size,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         steps_per_generation=config.gradient_accumulation_steps,
@@ -391,12 +378,10 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         vllm_importance_sampling_clip_max=2.0,
         router_aux_loss_coef=0.0,
         # the optimizer
-        optim="adamw_torch" if cpu else "adamw_8bit",
         learning_rate=config.learning_rate,
         lr_scheduler_type="constant_with_warmup"
         if config.lr_scheduler == "constant"
         else config.lr_scheduler,
-        warmup_steps=round(config.warmup_ratio * config.max_steps),
         weight_decay=config.weight_decay,
         adam_beta1=0.9,
         adam_beta2=0.99,
@@ -408,12 +393,5 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         eval_on_start=config.eval_on_start and not any(read_lines(dump.folder / EVALUATIONS)),
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        save_total_limit=config.save_total_limit,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
         torch_empty_cache_steps=None if cpu else 250,
-        dataloader_num_workers=0,
     )

@@ -5,7 +5,6 @@ Import this only after `models.import_backend`: with Unsloth on a GPU `trl.SFTTr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from r1rl.models import Policy
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
+from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
@@ -214,41 +214,20 @@ def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> l
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
-    """TRL's settings; everything that Unsloth would change on its own is set here."""
-    cpu = not policy.on_gpu
-    os.environ.setdefault("WANDB_PROJECT", config.project_name)
+    """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
     return SFTConfig(
-        output_dir=str(dump.folder / "checkpoints"),
-        run_name=config.exp_name,
-        project=config.project_name,
-        report_to=config.report_to,
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=cpu,
-        bf16=policy.mixed,
-        fp16=policy.on_gpu and not policy.mixed,
-        gradient_checkpointing=policy.on_gpu,
+        **common_arguments(config, policy, dump),
         dataset_kwargs={"skip_prepare_dataset": True},  # it is tokenized, and the labels say what is learnt
         remove_unused_columns=False,
         packing=False,
         max_length=None,
-        max_steps=config.max_steps,
         per_device_train_batch_size=config.batch_size or DEFAULT_SFT_BATCH_SIZE,
         gradient_accumulation_steps=1,
-        optim="adamw_torch" if cpu else "adamw_8bit",
         learning_rate=config.sft_learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=round(config.warmup_ratio * config.max_steps),
         weight_decay=0.0,
         max_grad_norm=1.0,
         eval_strategy="no",
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        save_total_limit=config.save_total_limit,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        dataloader_num_workers=0,
     )
 
 

@@ -1,0 +1,40 @@
+"""What every trainer tells transformers alike: folders, seeds, precision, optimizer, saving and logging."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from r1rl.config import Config
+from r1rl.dump import Dump
+from r1rl.models import Policy
+
+
+def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, Any]:
+    """Keyword arguments of a TrainingArguments; everything that Unsloth would change on its own is set."""
+    cpu = not policy.on_gpu
+    os.environ.setdefault(
+        "WANDB_PROJECT", config.project_name
+    )  # the only way that wandb's callback learns it
+    return {
+        "output_dir": str(dump.folder / "checkpoints"),
+        "run_name": config.exp_name,
+        "project": config.project_name,
+        "report_to": config.report_to,
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "use_cpu": cpu,
+        "bf16": policy.mixed,
+        "fp16": policy.on_gpu and not policy.mixed,
+        "gradient_checkpointing": policy.on_gpu,
+        "max_steps": config.max_steps,
+        "optim": "adamw_torch" if cpu else "adamw_8bit",
+        "warmup_steps": round(config.warmup_ratio * config.max_steps),
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "save_total_limit": config.save_total_limit,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+    }
