@@ -56,8 +56,10 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
     proofs, prompts = [], prompts[:PROMPTS]
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
     with adapter_at_zero(policy):
+        engine.sync()
+        read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
         for target in LORA_TARGETS:
-            disturb(policy, target, prompts, seed)
+            disturb(policy, target, read, seed)
             engine.sync()
             proofs.append(compare(policy, engine.generate(prompts, sampling), target))
             for weight in lora_b(policy, target):
@@ -119,15 +121,16 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
             w.data.copy_(b)
 
 
-def disturb(policy: Policy, target: str, prompts: Sequence[Prompt], seed: int) -> None:
-    """Gives lora_B of one kind of projection random values, as large as moves the logprobs by WANTED_SHIFT."""
+def disturb(policy: Policy, target: str, read: Sequence[Rollout], seed: int) -> None:
+    """Gives lora_B of one kind of projection random values, as large as moves the logprobs by WANTED_SHIFT.
+
+    Measured on completions: what moves the logprobs of a prompt's text may leave those of completions nearly as they are.
+    """
     import torch
 
     weights = lora_b(policy, target)
     generator = torch.Generator().manual_seed(seed)
     noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
-    # The prompts themselves, read as completions of their first token.
-    read = [Rollout(p.text, "", p.ids[:1], p.ids[1:], (), "stop") for p in prompts]
     base = flat(completion_logprobs(policy, read, TEMPERATURE, with_adapter=False))
     for doublings in range(20):
         for w, n in zip(weights, noise):
