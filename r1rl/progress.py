@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from r1rl.config import Config
 from r1rl.console import console
@@ -25,11 +26,15 @@ class Meter:
         self.parts: dict[str, float] = defaultdict(float)
         self.step_began = time.perf_counter()
         self.bar = Progress(
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left · {task.description}"),
+            BarColumn(bar_width=16, table_column=Column(min_width=16)),
+            MofNCompleteColumn(table_column=Column(min_width=len(f"{config.max_steps}") * 2 + 1)),
+            TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
+            # On a narrow terminal the end of the words is cut, not the count.
+            TextColumn(
+                "left · {task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+            ),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
             refresh_per_second=4,
             redirect_stdout=False,  # rich would bring the libraries' chatter back to the terminal
