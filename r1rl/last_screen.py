@@ -5,6 +5,7 @@ from __future__ import annotations
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import Dump, write_json
+from r1rl.math_grading import grading_words
 from r1rl.report import write_report
 from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
@@ -19,6 +20,10 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
     console.print(run_table(folder, survey(folder)))
     for line in learned(folder):
         console.print(line)
+    if (troubles := grading_words()) is not None:
+        console.print(
+            f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
+        )
     print_levels(folder)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
     if not interrupted:

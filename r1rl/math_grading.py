@@ -166,6 +166,12 @@ def shared_grader() -> MathGrader:
     return grader
 
 
+def grading_words() -> str | None:
+    """What the shared grader could not do so far, for the last screen; None where it could do all."""
+    troubles = {why: n for why, n in shared_grader().counts.items() if n and why != "unreadable answer"}
+    return ", ".join(f"{why}: {n}" for why, n in troubles.items()) or None
+
+
 # What can be told without a process.
 
 _OUTER = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))

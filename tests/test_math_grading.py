@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r1rl.errors import UserError
-from r1rl.math_grading import MathGrader, Verdict, exact, is_readable, trim
+from r1rl.math_grading import MathGrader, Verdict, exact, grading_words, is_readable, trim
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +194,15 @@ LATEX = st.text(alphabet="0123x+-^_{}()[]\\=,.$% <!\0", max_size=30)
 def test_no_text_breaks_the_grader(grader, gold, answer):
     assert isinstance(grader.grade(gold, answer), Verdict)
     assert grader.grade("x^2-1", "(x-1)(x+1)").correct
+
+
+def test_what_could_not_be_graded_is_told(monkeypatch):
+    grader = MathGrader()
+    monkeypatch.setattr("r1rl.math_grading.shared_grader", lambda: grader)
+    assert grading_words() is None
+    grader.grade("72", "72")
+    grader.grade("72", "no idea")
+    assert grading_words() is None  # an answer that is no answer is the model's affair
+    grader.grade("\\frac{1}{", "1")
+    assert grading_words() == "unreadable gold: 1"
+    grader.close()

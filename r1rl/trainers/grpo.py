@@ -332,6 +332,7 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
         "p90_tokens": cuts[8],
         "max_tokens": max(lengths),
         "truncated": fmean(r.finish == "length" for r in rollouts),
+        "rewards_left_out": sum(r is None for s in scored for r in s.rewards.values()),
         "groups": len(rollouts) // group_size,
         "groups_without_signal": groups_without_signal(rewards, group_size),
     }
