@@ -193,8 +193,9 @@ def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
 
 def test_ppo_learns_tiny(program, tmp_path):
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--algorithm", "ppo", "--ppo-epochs", 2, "--max-steps", 16,
+        "--recipe", "tiny", "--add-reasoning-prefix", "--algorithm", "ppo", "--ppo-epochs", 2, "--max-steps", 12,
         "--eval-count", 8, "--no-unsloth", "--engine", "transformers", "--dumps", tmp_path, "--exp-name", "run",
+        "--gae-lambda", 1.0, "--num-generations", 1,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rewards = [m["reward"] for m in read_lines(tmp_path / "run" / METRICS)]
