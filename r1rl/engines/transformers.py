@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from transformers import DynamicCache
 
 from r1rl.engines import Sampling, visible_text
+from r1rl.engines.decoder import Decoding, fused
 from r1rl.models import Policy, merge_into
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
@@ -24,6 +26,10 @@ class TransformersEngine:
         self.model = policy.sampling_copy().eval()
         self.end_ids = policy.end_ids
         self.closing_ids = ids_that_can_close(self.tokenizer)
+        self.fused = fused(self.model)
+        # On a CPU, each of so many threads samples a part of the prompts alone: small products gain nothing from
+        # being split, and threads that wait for one another at each of them lose much.
+        self.workers = 1 if policy.on_gpu else torch.get_num_threads()
         self.sync()
 
     def sync(self) -> None:
@@ -32,42 +38,51 @@ class TransformersEngine:
 
     def close(self) -> None:
         """See Engine."""
-        del self.model
+        del self.model, self.fused
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """See Engine. A group's prompt is read once and its cache repeated."""
-        generator = torch.Generator(device=self.model.device)
-        generator.manual_seed(0 if sampling.seed is None else sampling.seed)
+        """See Engine. A group's prompt is read once."""
+        generator = torch.Generator().manual_seed(0 if sampling.seed is None else sampling.seed)
+        # One random number for each token: what is sampled does not depend on how the rows are split.
+        noise = torch.rand(sampling.max_tokens, len(prompts) * sampling.n, generator=generator)
         at_once = max(1, (sampling.batch_size or len(prompts) * sampling.n) // sampling.n)
-        rollouts = []
-        for start in range(0, len(prompts), at_once):
-            rollouts += self._generate_batch(prompts[start : start + at_once], sampling, generator)
-        return rollouts
+        workers = min(self.workers, at_once)
+        part = -(-at_once // workers)
+        starts = range(0, len(prompts), part)
+        parts = [(prompts[i : i + part], noise[:, i * sampling.n : (i + part) * sampling.n]) for i in starts]
+        if workers == 1:
+            return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            done = pool.map(lambda part: self._generate_batch(part[0], sampling, part[1]), parts)
+            return [rollout for rollouts in done for rollout in rollouts]
 
     @torch.inference_mode()
     def _generate_batch(
-        self, prompts: Sequence[Prompt], sampling: Sampling, generator: torch.Generator
+        self, prompts: Sequence[Prompt], sampling: Sampling, noise: torch.Tensor
     ) -> list[Rollout]:
-        logits, state = self._read_prompts(prompts, sampling.n)  # logits: (rows, vocab)
-        ids: list[list[int]] = [[] for _ in range(len(prompts) * sampling.n)]
-        logprobs: list[list[float]] = [[] for _ in ids]
-        finish = ["length"] * len(ids)
-        rows = list(range(len(ids)))  # rows still being sampled, by their place in the result
+        """`noise` has a number from 0 to 1 for each token: (max_tokens, len(prompts) * n)."""
+        state = self._begin(prompts, sampling)
+        logits, noise = state.first_logits, noise.to(state.first_logits.device)
+        count = len(prompts) * sampling.n
+        ids: list[list[int]] = [[] for _ in range(count)]
+        logprobs: list[list[float]] = [[] for _ in range(count)]
+        finish = ["length"] * count
+        rows = list(range(count))  # rows still being sampled, by their place in the result
         for position in range(sampling.max_tokens):
-            tokens, token_logprobs = sample(logits, sampling, generator)  # (rows,), (rows,)
+            tokens, token_logprobs = sample(logits, sampling, noise[position, rows])  # (rows,), (rows,)
             for row, token, logprob in zip(rows, tokens.tolist(), token_logprobs.tolist()):
-                ids[row].append(token)
-                logprobs[row].append(logprob)
-                if self._is_finished(ids[row]):
-                    finish[row] = "stop"
-            alive = [i for i, row in enumerate(rows) if finish[row] == "length"]
-            if not alive or position == sampling.max_tokens - 1:
+                if finish[row] == "length":
+                    ids[row].append(token)
+                    logprobs[row].append(logprob)
+                    if self._is_finished(ids[row]):
+                        finish[row] = "stop"
+            alive = [finish[row] == "length" for row in rows]
+            if not any(alive) or position == sampling.max_tokens - 1:
                 break
-            if len(alive) < len(rows):
-                tokens = tokens[alive]
-                state.keep(alive)
-                rows = [rows[i] for i in alive]
-            logits = state.step(self.model, tokens)
+            if not all(alive) and (kept := state.compact(alive)) is not None:
+                tokens = tokens[kept]
+                rows = [rows[i] for i in kept]
+            logits = state.step(tokens)
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         owners = [p for p in prompts for _ in range(sampling.n)]
         return [
@@ -75,27 +90,11 @@ class TransformersEngine:
             for p, text, i, lp, f in zip(owners, texts, ids, logprobs, finish)
         ]
 
-    def _read_prompts(self, prompts: Sequence[Prompt], n: int) -> tuple[torch.Tensor, DecodingState]:
-        longest = max(len(p.ids) for p in prompts)
-        input_ids = torch.zeros(len(prompts), longest, dtype=torch.long)  # (B, P), left-padded
-        mask = torch.zeros_like(input_ids)
-        for row, prompt in enumerate(prompts):
-            input_ids[row, longest - len(prompt.ids) :] = torch.tensor(prompt.ids)
-            mask[row, longest - len(prompt.ids) :] = 1
-        input_ids, mask = input_ids.to(self.model.device), mask.to(self.model.device)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        out = self.model(
-            input_ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=DynamicCache(config=self.model.config),
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache = out.past_key_values
-        cache.batch_repeat_interleave(n)
-        state = DecodingState(cache, mask.repeat_interleave(n, 0), positions[:, -1].repeat_interleave(n))
-        return out.logits[:, -1].repeat_interleave(n, 0), state
+    def _begin(self, prompts: Sequence[Prompt], sampling: Sampling) -> Decoding | CachedDecoding:
+        ids = [p.ids for p in prompts]
+        if self.fused is not None:
+            return Decoding(self.fused, ids, sampling.n, sampling.max_tokens)
+        return CachedDecoding(self.model, ids, sampling.n)
 
     def _is_finished(self, ids: list[int]) -> bool:
         if ids[-1] in self.end_ids:
@@ -103,25 +102,46 @@ class TransformersEngine:
         return ids[-1] in self.closing_ids and STOP_TEXT in self.tokenizer.decode(ids[-len(STOP_TEXT) - 1 :])
 
 
-class DecodingState:
-    """The cache, mask and positions of the rows that are still being sampled."""
+class CachedDecoding:
+    """What `Decoding` is, for a model of any shape: its own modules with transformers' cache."""
 
-    def __init__(self, cache: DynamicCache, mask: torch.Tensor, positions: torch.Tensor):
-        self.cache = cache
-        self.mask = mask  # (rows, tokens so far)
-        self.positions = positions  # (rows,): position of the newest token
+    def __init__(self, model, prompt_ids: Sequence[Sequence[int]], n: int):
+        self.model = model
+        longest = max(len(p) for p in prompt_ids)
+        input_ids = torch.zeros(len(prompt_ids), longest, dtype=torch.long)  # (G, P), left-padded
+        mask = torch.zeros_like(input_ids)
+        for row, prompt in enumerate(prompt_ids):
+            input_ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+            mask[row, longest - len(prompt) :] = 1
+        input_ids, mask = input_ids.to(model.device), mask.to(model.device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        self.cache = DynamicCache(config=model.config)
+        out = model(
+            input_ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self.cache.batch_repeat_interleave(n)
+        self.mask = mask.repeat_interleave(n, 0)  # (rows, tokens so far)
+        self.positions = positions[:, -1].repeat_interleave(n)  # (rows,): position of the newest token
+        self.first_logits = out.logits[:, -1].repeat_interleave(n, 0)  # (rows, vocab)
 
-    def keep(self, rows: list[int]) -> None:
-        """Drops the finished rows: the long tail is sampled in a small batch."""
-        index = torch.tensor(rows, device=self.mask.device)
+    def compact(self, alive: Sequence[bool]) -> list[int]:
+        """Drops the finished rows: the long tail is sampled in a small batch. Returns those that remain."""
+        kept = [i for i, living in enumerate(alive) if living]
+        index = torch.tensor(kept, device=self.mask.device)
         self.cache.batch_select_indices(index)
         self.mask, self.positions = self.mask[index], self.positions[index]
+        return kept
 
-    def step(self, model, tokens: torch.Tensor) -> torch.Tensor:
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Feeds one token a row. Returns the next token's logits (rows, vocab)."""
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
         self.positions = self.positions + 1
-        out = model(
+        out = self.model(
             tokens[:, None],
             attention_mask=self.mask,
             position_ids=self.positions[:, None],
@@ -132,9 +152,12 @@ class DecodingState:
 
 
 def sample(
-    logits: torch.Tensor, sampling: Sampling, generator: torch.Generator
+    logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(tokens, logprobs), each (rows,); the logprobs are those after temperature and top-p, as vLLM's are."""
+    """(tokens, logprobs), each (rows,), from `noise` (rows,), numbers from 0 to 1, through the inverse distribution.
+
+    The logprobs are those after temperature and top-p, as vLLM's are.
+    """
     if sampling.temperature == 0:
         logprobs = logits.float().log_softmax(-1)
         tokens = logprobs.argmax(-1)
@@ -142,7 +165,9 @@ def sample(
         logprobs = (logits.float() / sampling.temperature).log_softmax(-1)
         if sampling.top_p < 1:
             logprobs = nucleus(logprobs, sampling.top_p)
-        tokens = torch.multinomial(logprobs.exp(), 1, generator=generator)[:, 0]
+        mass = logprobs.exp().cumsum(-1)  # (rows, vocab); its end is 1 but for rounding
+        tokens = torch.searchsorted(mass, noise[:, None] * mass[:, -1:], right=True)[:, 0]
+        tokens = tokens.clamp(max=logits.shape[-1] - 1)
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
 
 

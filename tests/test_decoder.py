@@ -1,0 +1,115 @@
+"""The decoder against transformers' own forward pass, on small random models of several families."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from r1rl.engines.decoder import Decoding, Segment, attend, common_length, fused
+
+SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6,
+         "num_key_value_heads": 2, "vocab_size": 97, "max_position_embeddings": 256}  # fmt: skip
+PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 30, 31, 32, 33], [5, 6, 7, 50]]
+
+
+def small_model(family, **more):
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(family, **SHAPE, **more)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    for parameter in model.parameters():  # biases and norms too, which else are zeros and ones
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return model.requires_grad_(False)
+
+
+@torch.inference_mode()
+def decoded(found, prompts, n, tokens, drop=None):
+    """Logits (rows, steps, vocab) for fixed tokens (rows, steps); before step `drop[0]` only `drop[1]` are alive."""
+    decoding = Decoding(found, prompts, n, tokens.shape[1])
+    rows, out = list(range(len(prompts) * n)), [decoding.first_logits]
+    history = [rows]
+    for place in range(tokens.shape[1] - 1):
+        if drop is not None and place == drop[0]:
+            kept = decoding.compact([row in drop[1] for row in rows])
+            rows = rows if kept is None else [rows[i] for i in kept]
+        out.append(decoding.step(tokens[rows, place]))
+        history.append(rows)
+    return out, history
+
+
+@torch.inference_mode()
+def expected(model, prompt, tokens):
+    """The model's own logits before each of these tokens: (steps, vocab)."""
+    ids = torch.tensor([[*prompt, *tokens.tolist()]])
+    return model(ids).logits[0, len(prompt) - 1 : -1]
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        ("qwen2", {"tie_word_embeddings": True}),
+        ("qwen3", {"head_dim": 16}),
+        ("llama", {}),
+        ("mistral", {"sliding_window": None}),
+    ],
+)
+def test_logits_equal_the_models_own(family, more):
+    model = small_model(family, **more)
+    plain = small_model(family, **more)
+    found = fused(model)
+    assert found is not None
+    tokens = torch.randint(0, 97, (6, 9), generator=torch.Generator().manual_seed(1))
+    out, history = decoded(found, PROMPTS, 2, tokens, drop=(4, {0, 2, 3}))
+    assert history[-1] == [0, 1, 2, 3]  # the third prompt is gone, row 1 stays for the grid's sake
+    for row in range(6):
+        own = expected(plain, PROMPTS[row // 2], tokens[row])
+        for place, (logits, rows) in enumerate(zip(out, history)):
+            if row in rows:
+                torch.testing.assert_close(logits[rows.index(row)], own[place], atol=2e-4, rtol=1e-4)
+
+
+def test_writing_the_models_weights_writes_the_decoders():
+    model = small_model("qwen2")
+    found = fused(model)
+    model.model.layers[1].self_attn.v_proj.weight.data.mul_(2.0)
+    model.model.layers[0].mlp.up_proj.weight.data.neg_()
+    tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))
+    out, _ = decoded(found, PROMPTS, 1, tokens)
+    for row in range(3):
+        torch.testing.assert_close(
+            torch.stack([o[row] for o in out]),
+            expected(model, PROMPTS[row], tokens[row]),
+            atol=2e-4,
+            rtol=1e-4,
+        )
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        ("gemma2", {"head_dim": 16}),  # norms of another kind, capped scores
+        ("gpt_neox", {}),  # other names
+        ("mistral", {"sliding_window": 8}),  # a layer that forgets
+    ],
+)
+def test_a_model_of_another_shape_is_left_to_its_own_modules(family, more):
+    assert fused(small_model(family, **more)) is None
+
+
+def test_common_beginning_leaves_each_prompt_a_token():
+    assert common_length(PROMPTS) == 3
+    assert common_length([[1, 2, 3], [1, 2, 3]]) == 2
+    assert common_length([[1], [2, 3]]) == 0
+
+
+def test_attention_over_shared_segments_is_attention_over_all_keys():
+    generator = torch.Generator().manual_seed(3)
+    queries = torch.randn(4, 6, 8, generator=generator)  # two groups of two rows
+    pair = lambda shares, length: [torch.randn(shares, 2, length, 8, generator=generator) for _ in range(2)]  # noqa: E731
+    common, group, own = pair(1, 5), pair(2, 3), pair(4, 2)
+    got = attend(queries, [Segment(*common), Segment(*group), Segment(*own)])
+    for row in range(4):
+        keys, values = (torch.cat([common[i][0], group[i][row // 2], own[i][row]], 1) for i in range(2))
+        for head in range(6):
+            weights = (keys[head // 3] @ queries[row, head]).softmax(-1)
+            torch.testing.assert_close(got[row, 8 * head : 8 * head + 8], weights @ values[head // 3])
