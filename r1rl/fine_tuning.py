@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from r1rl import checks, engines, interrupt, machine, progress, run, tasks
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
@@ -65,7 +64,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         if config.packing:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
-        meter = progress.Meter(config, here.price(config), last_line(dump))
+        meter = progress.Meter(config, here.price(config), run.last_line(dump, FINE_TUNING))
         reward = rewards.load_rewards(config)
         build_trainer = trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
@@ -107,14 +106,6 @@ def with_epochs(config: Config, solutions: int) -> Config:
     batch_size = config.batch_size or DEFAULT_SFT_BATCH_SIZE
     steps = (config.num_epochs or 1) * -(-solutions // batch_size)
     return dataclasses.replace(config, max_steps=steps)
-
-
-def last_line(dump: Dump) -> dict[str, Any]:
-    """The newest line of fine_tuning.jsonl, empty for a new run."""
-    line: dict[str, Any] = {}
-    for line in read_lines(dump.folder / FINE_TUNING):  # noqa: B007 - the last one is wanted
-        pass
-    return line
 
 
 def is_done(folder: Path) -> bool:
