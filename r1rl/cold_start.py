@@ -58,7 +58,7 @@ def cold_start(config: Config, recipe: str) -> int:
     for way, scored in found:
         candidates[way].append(few_shot_rewritten(scored, config) if way == FEW_SHOT else scored)
     candidates[REFINED] = [refined(line, problems[line["problem_id"]], config) for line in earlier]
-    sifted = {way: sift(each, config.kept_per_problem, config.think_tag) for way, each in candidates.items()}
+    sifted = {way: sift_worked(each, config) for way, each in candidates.items()}
     rows = [conversation(scored) | {"way": way} for way in WAYS for scored in sifted[way].kept]
     if not rows and config.sft_data is None:
         raise UserError(nothing_kept(sifted))
