@@ -19,11 +19,12 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import ROLLOUTS, read_lines, write_json
 from r1rl.errors import UserError
+from r1rl.interrupt import INTERRUPTED
 from r1rl.parsing import extract
 from r1rl.prompts import ANSWER_TAG, PLAIN, Prompt, plain_prompt, system_text
 from r1rl.records import Problem, Scored
-from r1rl.rejection import Sifted, conversation, sift, write_rows
-from r1rl.sampling import Way, regraded, sample_ways, tagged
+from r1rl.rejection import SFT_FILE, Sifted, conversation, counts, sift, write_rows
+from r1rl.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
 from r1rl.selfcheck import find_check
 from r1rl.tasks import load_task
 from r1rl.tasks.math import Math
@@ -37,8 +38,6 @@ FIRST_STEP = (
     "\nStep 1:"  # a base model follows no such wish: its answer is begun for it (after arXiv:2205.11916)
 )
 GUESS = "no work shown"  # a reason beside those of rejection sampling
-SFT_FILE = "sft.jsonl"
-INTERRUPTED = 130
 SENTENCE = re.compile(r"(?:so |thus |hence )?(?:the )?(?:final )?answer is[^\n]*", re.IGNORECASE)
 
 
@@ -63,10 +62,9 @@ def cold_start(config: Config, recipe: str) -> int:
     if not rows and config.sft_data is None:
         raise UserError(nothing_kept(sifted))
     write_rows(dump.folder / SFT_FILE, rows)
-    seconds = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
     write_json(
         dump.folder / "summary.json",
-        {"schema_version": 1, "seconds": seconds, "kept": len(rows), "ways": {w: counts(candidates[w], sifted[w]) for w in WAYS}},
+        {"schema_version": 1, "seconds": seconds_so_far(dump), "kept": len(rows), "ways": {w: counts(candidates[w], sifted[w]) for w in WAYS}},
     )  # fmt: skip
     console.print()
     for way in WAYS:
@@ -90,16 +88,6 @@ def shows_work(scored: Scored, think_tag: str) -> bool:
     """Whether the reasoning has a sum or formula in it, or at least three lines."""
     text = reasoning_text(scored.rollout.completion, think_tag)
     return "=" in text or len(text.strip().splitlines()) >= 3
-
-
-def counts(candidates: Sequence[Scored], sifted: Sifted) -> dict[str, Any]:
-    """What summary.json says of one way: kept and fallen are all that were given."""
-    return {
-        "given": len(candidates),
-        "right": sum(s.correct for s in candidates),
-        "kept": len(sifted.kept),
-        "fallen": dict(sifted.fallen),
-    }
 
 
 def nothing_kept(sifted: dict[str, Sifted]) -> str:

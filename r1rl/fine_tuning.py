@@ -16,8 +16,6 @@ from r1rl.evaluation_words import evaluation_words
 from r1rl.models import MERGED
 from r1rl.summary import paired_test
 
-INTERRUPTED = 130
-
 
 def fine_tune(config: Config, recipe: str) -> int:
     """Learns worked solutions, or conversations, with LoRA and saves the merged model. Returns the exit code."""
@@ -118,7 +116,7 @@ def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
     folder = dump.folder
     if interrupted:
         console.print(f"stopped  saved in {folder}; go on with the same flags and --resume")
-        return INTERRUPTED
+        return interrupt.INTERRUPTED
     lines = list(read_lines(folder / FINE_TUNING))
     tenth = max(1, len(lines) // 10)
     first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))

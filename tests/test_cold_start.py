@@ -14,7 +14,6 @@ from r1rl.cold_start import (
     GUESS,
     clean,
     cold_start,
-    counts,
     few_shot_rewritten,
     refined,
     shows_work,
@@ -30,6 +29,7 @@ from r1rl.models import load_policy
 from r1rl.prompts import Prompt
 from r1rl.recipes import overrides
 from r1rl.records import Problem
+from r1rl.rejection import SFT_FILE, counts
 from r1rl.sampling import Way, regraded, sample_chunks, sampled
 from r1rl.tasks.word_problems import WordProblems
 
@@ -112,7 +112,7 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     found[2:] = [(DIRECT, refined(line, problem, config)) for line in lines]  # in form, as that way asks for
     monkeypatch.setattr("r1rl.cold_start.sample_ways", lambda *_: (dump, found))
     assert cold_start(config, "test") == 0
-    rows = [line["messages"][1]["content"] for line in read_lines(dump.folder / "sft.jsonl")]
+    rows = [line["messages"][1]["content"] for line in read_lines(dump.folder / SFT_FILE)]
     assert len(rows) == 3 and all("1+1=2" in text for text in rows)
     ways = json.loads((dump.folder / "summary.json").read_text())["ways"]
     assert [way["fallen"] for way in ways.values()] == [{GUESS: 1}] * 3
