@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl.base_habits import CALCULATOR_NOTE
 from r1rl.collapse import reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
@@ -27,6 +26,7 @@ from r1rl.rejection import SFT_FILE, Sifted, conversation, counts, sift, write_r
 from r1rl.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
 from r1rl.selfcheck import find_check
 from r1rl.tasks import load_task
+from r1rl.tasks.gsm8k import without_notes
 from r1rl.tasks.math import Math
 
 FEW_SHOT, DIRECT, REFINED = WAYS = ("few-shot", "direct", "refined")
@@ -153,21 +153,16 @@ def few_shot_prompt(problem: Problem, shots: Sequence[Problem], tokenizer, confi
             for shot in shots
             for turn in (
                 {"role": "user", "content": shot.question},
-                {"role": "assistant", "content": worked(shot)},
+                {"role": "assistant", "content": without_notes(shot.solution)},
             )
         ]
         turns.append({"role": "user", "content": problem.question})
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     else:
-        before = [f"{plain_prompt(shot, False, PLAIN)} {worked(shot)}\n\n" for shot in shots]
+        before = [f"{plain_prompt(shot, False, PLAIN)} {without_notes(shot.solution)}\n\n" for shot in shots]
         text = "".join(before) + plain_prompt(problem, False, PLAIN)
     ids = tokenizer(text, add_special_tokens=not config.is_chat)["input_ids"]
     return Prompt(problem, text, tuple(ids))
-
-
-def worked(problem: Problem) -> str:
-    """A worked solution without calculator notes."""
-    return CALCULATOR_NOTE.sub("", problem.solution)
 
 
 def direct_prompt(problem: Problem, tokenizer, config: Config) -> Prompt:

@@ -14,7 +14,6 @@ import transformers
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from r1rl.base_habits import CALCULATOR_NOTE
 from r1rl.chat import IGNORED, fitting
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
@@ -25,6 +24,7 @@ from r1rl.models import Policy
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
+from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 
@@ -179,12 +179,8 @@ def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[s
 
 
 def solution_text(solution: str, keep_notes: bool) -> str:
-    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>.
-
-    >>> solution_text("48/2 = <<48/2=24>>24 clips.\\n#### 24", keep_notes=False)
-    '48/2 = 24 clips.\\n#### 24'
-    """
-    return solution if keep_notes else CALCULATOR_NOTE.sub("", solution)
+    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>."""
+    return solution if keep_notes else without_notes(solution)
 
 
 def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> list[dict[str, list[int]]]:
