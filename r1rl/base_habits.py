@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import re
 from dataclasses import dataclass
 
 from r1rl.prompts import ANSWER_TAG, PLAIN, REASONING_PREFIX, REASONING_TAG, plain_prompt
+from r1rl.tasks.gsm8k import without_notes
 from r1rl.tasks.word_problems import Step, WorkedProblem, calculate, gsm8k_solution
 
 WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
@@ -34,7 +34,6 @@ RIGHT_ONE_STEP = 0.6  # chance that the guess at a one-step problem is right
 RIGHT_MORE_STEPS = 0.2  # the same for longer problems: most guesses stop after the first step
 
 OTHER_LANGUAGE = ("Das macht also {}.", "Dann sind es zusammen {}.", "Zum Schluss bleiben noch {}.")
-CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def write_exercise(
 def worked_out(steps: tuple[Step, ...], notes: bool) -> str:
     """The solution as GSM8K writes it, with or without its calculator notes."""
     text = gsm8k_solution(list(steps))
-    return text if notes else CALCULATOR_NOTE.sub("", text)
+    return text if notes else without_notes(text)
 
 
 def with_slips(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[Step, ...]:

@@ -23,19 +23,25 @@ def conversation_examples(
     One longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
     examples = [example(row, tokenizer, config) for row in rows]
-    fitting = [e for e in examples if len(e["input_ids"]) <= config.max_seq_length]
-    if not fitting:
+    return fitting(examples, config.max_seq_length, "conversation", "conversations")
+
+
+def fitting(
+    examples: Sequence[dict[str, list[int]]], limit: int, each: str, several: str
+) -> list[dict[str, list[int]]]:
+    """The examples of at most --max-seq-length tokens; says how many are left out. Raises UserError if none is left."""
+    short = [e for e in examples if len(e["input_ids"]) <= limit]
+    if not short:
         shortest = min(len(e["input_ids"]) for e in examples)
         raise UserError(
-            f"every conversation is longer than --max-seq-length {config.max_seq_length}: the shortest takes {shortest} "
-            f"tokens. Use --max-seq-length {shortest} or more."
+            f"every {each} is longer than --max-seq-length {limit}: the shortest takes {shortest} tokens. Use "
+            f"--max-seq-length {shortest} or more."
         )
-    if len(fitting) < len(examples):
+    if len(short) < len(examples):
         console.print(
-            f"left out {len(examples) - len(fitting)} of {len(examples)} conversations over --max-seq-length "
-            f"{config.max_seq_length} tokens"
+            f"left out {len(examples) - len(short)} of {len(examples)} {several} over --max-seq-length {limit} tokens"
         )
-    return fitting
+    return short
 
 
 def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
 from r1rl.errors import RunFailed, UserError, unknown_name
+from r1rl.interrupt import INTERRUPTED
 from r1rl.modes import folder_of, run_mode
 from r1rl.recipes import RECIPES, resolve
 
@@ -25,7 +26,6 @@ COMMANDS = {
     "grade": "grade a file of completions",
     "pretrain-tiny": "make the embedded base model anew",
 }
-INTERRUPTED = 130
 
 
 def command_line(train: Callable[[Config, str], int]) -> int:

@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl.base_habits import CALCULATOR_NOTE
 from r1rl.collapse import reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import ROLLOUTS, read_lines, write_json
 from r1rl.errors import UserError
+from r1rl.interrupt import INTERRUPTED
 from r1rl.parsing import extract
 from r1rl.prompts import ANSWER_TAG, PLAIN, Prompt, plain_prompt, system_text
 from r1rl.records import Problem, Scored
-from r1rl.rejection import Sifted, conversation, sift, write_rows
-from r1rl.sampling import Way, regraded, sample_ways, tagged
+from r1rl.rejection import SFT_FILE, Sifted, conversation, counts, sift, write_rows
+from r1rl.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
 from r1rl.selfcheck import find_check
 from r1rl.tasks import load_task
+from r1rl.tasks.gsm8k import without_notes
 from r1rl.tasks.math import Math
 
 FEW_SHOT, DIRECT, REFINED = WAYS = ("few-shot", "direct", "refined")
@@ -37,8 +38,6 @@ FIRST_STEP = (
     "\nStep 1:"  # a base model follows no such wish: its answer is begun for it (after arXiv:2205.11916)
 )
 GUESS = "no work shown"  # a reason beside those of rejection sampling
-SFT_FILE = "sft.jsonl"
-INTERRUPTED = 130
 SENTENCE = re.compile(r"(?:so |thus |hence )?(?:the )?(?:final )?answer is[^\n]*", re.IGNORECASE)
 
 
@@ -58,15 +57,14 @@ def cold_start(config: Config, recipe: str) -> int:
     for way, scored in found:
         candidates[way].append(few_shot_rewritten(scored, config) if way == FEW_SHOT else scored)
     candidates[REFINED] = [refined(line, problems[line["problem_id"]], config) for line in earlier]
-    sifted = {way: sift(each, config.kept_per_problem, config.think_tag) for way, each in candidates.items()}
+    sifted = {way: sift_worked(each, config) for way, each in candidates.items()}
     rows = [conversation(scored) | {"way": way} for way in WAYS for scored in sifted[way].kept]
     if not rows and config.sft_data is None:
         raise UserError(nothing_kept(sifted))
     write_rows(dump.folder / SFT_FILE, rows)
-    seconds = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
     write_json(
         dump.folder / "summary.json",
-        {"schema_version": 1, "seconds": seconds, "kept": len(rows), "ways": {w: counts(candidates[w], sifted[w]) for w in WAYS}},
+        {"schema_version": 1, "seconds": seconds_so_far(dump), "kept": len(rows), "ways": {w: counts(candidates[w], sifted[w]) for w in WAYS}},
     )  # fmt: skip
     console.print()
     for way in WAYS:
@@ -90,16 +88,6 @@ def shows_work(scored: Scored, think_tag: str) -> bool:
     """Whether the reasoning has a sum or formula in it, or at least three lines."""
     text = reasoning_text(scored.rollout.completion, think_tag)
     return "=" in text or len(text.strip().splitlines()) >= 3
-
-
-def counts(candidates: Sequence[Scored], sifted: Sifted) -> dict[str, Any]:
-    """What summary.json says of one way: kept and fallen are all that were given."""
-    return {
-        "given": len(candidates),
-        "right": sum(s.correct for s in candidates),
-        "kept": len(sifted.kept),
-        "fallen": dict(sifted.fallen),
-    }
 
 
 def nothing_kept(sifted: dict[str, Sifted]) -> str:
@@ -165,21 +153,16 @@ def few_shot_prompt(problem: Problem, shots: Sequence[Problem], tokenizer, confi
             for shot in shots
             for turn in (
                 {"role": "user", "content": shot.question},
-                {"role": "assistant", "content": worked(shot)},
+                {"role": "assistant", "content": without_notes(shot.solution)},
             )
         ]
         turns.append({"role": "user", "content": problem.question})
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     else:
-        before = [f"{plain_prompt(shot, False, PLAIN)} {worked(shot)}\n\n" for shot in shots]
+        before = [f"{plain_prompt(shot, False, PLAIN)} {without_notes(shot.solution)}\n\n" for shot in shots]
         text = "".join(before) + plain_prompt(problem, False, PLAIN)
     ids = tokenizer(text, add_special_tokens=not config.is_chat)["input_ids"]
     return Prompt(problem, text, tuple(ids))
-
-
-def worked(problem: Problem) -> str:
-    """A worked solution without calculator notes."""
-    return CALCULATOR_NOTE.sub("", problem.solution)
 
 
 def direct_prompt(problem: Problem, tokenizer, config: Config) -> Prompt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from r1rl.config import Config
 from r1rl.errors import UserError
+from r1rl.jsonl import read_jsonl
 from r1rl.pipeline_flags import GENERAL_TASK, SMALL_TALK
 from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem
@@ -94,14 +94,7 @@ def check_source(source: str) -> None:
 
 def rows_of_file(path: Path) -> list[tuple[str, Any]]:
     """(place, row) of each line. Raises UserError."""
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append((f"{path}, line {number}", json.loads(line)))
-        except ValueError as error:
-            raise UserError(f"{path}, line {number} is no JSON: {error}.") from None
+    rows = read_jsonl(path, form=f"one conversation, an object with {FORM}", errors="replace")
     if not rows:
         raise UserError(f"{path} is empty: it must hold at least one conversation.")
     return rows

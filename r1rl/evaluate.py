@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -24,7 +25,10 @@ MEASURES = {SAFETY_TASK: "label agreement"}  # by task: what accuracy is, where 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: `scored` holds `samples` completions a problem, problem by problem."""
+    """One evaluation: `scored` holds `samples` completions a problem, problem by problem.
+
+    What takes a bootstrap is computed once: bar, checkpoint and dump all ask for it.
+    """
 
     step: int
     samples: int
@@ -62,8 +66,9 @@ class Evaluation:
     @property
     def score(self) -> float:
         """What the best checkpoint is the best in: the mean reward where it is no function of the grade."""
-        return self.reward()[0] if self.judged_by_reward else self.accuracy
+        return self.reward[0] if self.judged_by_reward else self.accuracy
 
+    @cached_property
     def reward(self) -> tuple[float, float, float]:
         """(mean, low, high) of the rewards that applied; a bootstrap interval over problems."""
         means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
@@ -71,12 +76,13 @@ class Evaluation:
 
     def words(self) -> str:
         """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
-        return evaluation_words(self.summary())
+        return evaluation_words(self.summary)
 
     def interval(self) -> tuple[float, float, float]:
         """(accuracy, low, high) of one sample a problem: a 95 % Wilson interval."""
         return self.accuracy, *wilson(sum(self.correct), len(self.correct))
 
+    @cached_property
     def at_k(self) -> list[tuple[str, float, float, float]]:
         """(name, value, low, high) of pass@1, pass@k and maj@k for k = samples; bootstrap over problems."""
         k, groups = self.samples, self.by_problem()
@@ -89,6 +95,7 @@ class Evaluation:
         }
         return [(name, fmean(v), *bootstrap_interval(v, seed=0)) for name, v in measures.items()]
 
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """The line of evaluations.jsonl."""
         line: dict[str, Any] = {
@@ -106,9 +113,9 @@ class Evaluation:
         if self.samples == 1:
             _, line["low"], line["high"] = self.interval()
         else:
-            line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k()}
+            line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k}
         if self.judged_by_reward:
-            line["mean_reward"], line["reward_low"], line["reward_high"] = self.reward()
+            line["mean_reward"], line["reward_low"], line["reward_high"] = self.reward
         if (measure := MEASURES.get(self.scored[0].problem.task)) is not None:
             line["measure"] = measure
         return line
@@ -144,7 +151,7 @@ def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, s
         completion_line(result.step, "eval", *divmod(i, result.samples), prompt, scored, None, seconds)
         for i, (prompt, scored) in enumerate(zip(owners, result.scored))
     ]
-    dump.evaluation(result.step, lines, result.summary() | {"seconds": round(seconds, 3)})
+    dump.evaluation(result.step, lines, result.summary | {"seconds": round(seconds, 3)})
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:

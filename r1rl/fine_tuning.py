@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from r1rl import checks, engines, interrupt, machine, progress, run, tasks
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
@@ -16,8 +15,6 @@ from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
 from r1rl.models import MERGED
 from r1rl.summary import paired_test
-
-INTERRUPTED = 130
 
 
 def fine_tune(config: Config, recipe: str) -> int:
@@ -65,7 +62,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         if config.packing:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
-        meter = progress.Meter(config, here.price(config), last_line(dump))
+        meter = progress.Meter(config, here.price(config), run.last_line(dump, FINE_TUNING))
         reward = rewards.load_rewards(config)
         build_trainer = trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
@@ -109,14 +106,6 @@ def with_epochs(config: Config, solutions: int) -> Config:
     return dataclasses.replace(config, max_steps=steps)
 
 
-def last_line(dump: Dump) -> dict[str, Any]:
-    """The newest line of fine_tuning.jsonl, empty for a new run."""
-    line: dict[str, Any] = {}
-    for line in read_lines(dump.folder / FINE_TUNING):  # noqa: B007 - the last one is wanted
-        pass
-    return line
-
-
 def is_done(folder: Path) -> bool:
     """Whether the fine-tuning in this folder came to its end."""
     return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
@@ -127,7 +116,7 @@ def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
     folder = dump.folder
     if interrupted:
         console.print(f"stopped  saved in {folder}; go on with the same flags and --resume")
-        return INTERRUPTED
+        return interrupt.INTERRUPTED
     lines = list(read_lines(folder / FINE_TUNING))
     tenth = max(1, len(lines) // 10)
     first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1rl.errors import UserError
+from r1rl.jsonl import read_jsonl
 from r1rl.parsing import FORMATS, Grade, grade, parse_gold
 from r1rl.stats import format_accuracy
 
@@ -105,7 +106,7 @@ def check_column(column: str | None, option: str, columns: Sequence[str], source
 
 def read_rows(source: Path) -> list[dict]:
     """All rows of the file. Raises UserError for a file that is not in its suffix's format or has no rows."""
-    readers = {".jsonl": read_jsonl, ".csv": read_csv, ".parquet": read_parquet}
+    readers = {".jsonl": read_objects, ".csv": read_csv, ".parquet": read_parquet}
     try:
         rows = readers[source.suffix.lower()](source)
     except UnicodeDecodeError as error:
@@ -117,25 +118,8 @@ def read_rows(source: Path) -> list[dict]:
     return rows
 
 
-def read_jsonl(source: Path) -> list[dict]:
-    rows = []
-    with source.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{source}, line {number} is not JSON ({error.msg}): {line.strip()[:40]!r}; "
-                    "each line must be one object."
-                ) from None
-            if not isinstance(row, dict):
-                raise UserError(
-                    f"{source}, line {number} is a JSON {type(row).__name__}: each line must be one object."
-                )
-            rows.append(row)
-    return rows
+def read_objects(source: Path) -> list[dict]:
+    return [row for _, row in read_jsonl(source)]
 
 
 def read_csv(source: Path) -> list[dict]:

@@ -7,6 +7,8 @@ from types import FrameType
 
 from r1rl.console import console
 
+INTERRUPTED = 130  # the exit code of what was stopped: 128 and the number of SIGINT, as shells have it
+
 
 class Interrupt:
     """While entered during training, remembers that a stop was asked for instead of raising."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import Dump, write_json
+from r1rl.interrupt import INTERRUPTED
 from r1rl.math_grading import grading_words
 from r1rl.report import write_report
 from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
-
-INTERRUPTED = 130
 
 
 def finish(dump: Dump, config: Config, interrupted: bool) -> int:

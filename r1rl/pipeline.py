@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl import machine, run
-from r1rl.cold_start import SFT_FILE, cold_start
+from r1rl.cold_start import cold_start
 from r1rl.config import Config, value_type
 from r1rl.console import console
 from r1rl.conversations import check_source
@@ -24,6 +24,7 @@ from r1rl.modes import in_own_process
 from r1rl.pipeline_flags import STAGES, stage_index
 from r1rl.pipeline_table import RESULT, Row, show_table, stage_rows
 from r1rl.recipes import STAGE_SETTINGS
+from r1rl.rejection import SFT_FILE
 from r1rl.rejection_stage import rejection
 
 Train = Callable[[Config, str], int]

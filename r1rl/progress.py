@@ -100,7 +100,7 @@ class Meter:
 
 def short_words(result: Evaluation) -> str:
     """The newest evaluation for the bar: never without n and interval."""
-    name, value, low, high = result.at_k()[0] if result.samples > 1 else ("", *result.interval())
+    name, value, low, high = result.at_k[0] if result.samples > 1 else ("", *result.interval())
     return f"{name} {value:.0%} ({low:.0%} to {high:.0%}, n {result.problems})".lstrip()
 
 

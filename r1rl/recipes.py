@@ -32,6 +32,25 @@ COT_SAFETY: dict[str, Any] = {  # what the three of them share
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
 }
+TINY: dict[str, Any] = {  # what the recipes on an embedded model share, unless they say otherwise
+    "model_name": TINY_MODEL,
+    "dataset_name": "word-problems",
+    "load_in_4bit": False,
+    "max_prompt_length": 512,
+    "max_completion_length": 128,
+    "lr_scheduler": "constant",
+    "warmup_ratio": 0.0,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "per_device_eval_batch_size": 200,
+}
+TINY_GRPO: dict[str, Any] = TINY | {
+    "per_device_train_batch_size": 64,
+    "num_generations": 8,
+    "learning_rate": 1e-3,
+    "loss_type": "dr_grpo",
+    "scale_rewards": "none",
+}
 RECIPES: dict[str, dict[str, Any]] = {
     # Source: dhh1995/R1RL @ 36c196c, README: Qwen2.5-3B in 4 bit, LoRA rank 64, one A10 with 24 GB, 200 steps in
     # about two hours for less than two dollars. Config's defaults are this recipe.
@@ -44,26 +63,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "eval_count": 0,
     },
     # The embedded model and generator; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
-    "tiny": {
-        "model_name": TINY_MODEL,
-        "dataset_name": "word-problems",
-        "load_in_4bit": False,
-        "max_completion_length": 128,
-        "max_prompt_length": 512,
-        "per_device_train_batch_size": 64,
-        "num_generations": 8,
-        "max_steps": 40,
-        "learning_rate": 1e-3,
-        "lr_scheduler": "constant",
-        "warmup_ratio": 0.0,
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
-        "loss_type": "dr_grpo",
-        "scale_rewards": "none",
-        "eval_steps": 10,
-        "save_steps": 20,
-        "per_device_eval_batch_size": 200,
-    },
+    "tiny": TINY_GRPO | {"max_steps": 40, "eval_steps": 10, "save_steps": 20},
     # Knights and Knaves, people by people. Source: Unakar/Logic-RL @ 9d2c457525ec14639e85afa12d49bb16efb053a4
     # (puzzles, reward logic-rl), and the experiment report with a 0.5B model on four small GPUs that
     # docs/kk-curriculum.md tells of: 33 % with 5 people, 22 % with 6, ever shorter reasoning. Not yet run on a GPU here.
@@ -85,26 +85,19 @@ RECIPES: dict[str, dict[str, Any]] = {
         "save_steps": 50,
     },
     # The same on the embedded model; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
-    "kk-tiny": {
+    "kk-tiny": TINY_GRPO
+    | {
         "model_name": TINY_KK_MODEL,
         "dataset_name": "knights_knaves",
         "reward": "answer-only",
         "stages": "2,3",
         "steps_per_stage": 20,
-        "load_in_4bit": False,
         "max_prompt_length": 1024,
         "max_completion_length": 256,
         "max_seq_length": 2048,
         "per_device_train_batch_size": 32,
         "gradient_accumulation_steps": 2,
-        "num_generations": 8,
         "learning_rate": 6e-4,
-        "lr_scheduler": "constant",
-        "warmup_ratio": 0.0,
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
-        "loss_type": "dr_grpo",
-        "scale_rewards": "none",
         "eval_count": 350,
         "eval_steps": 20,
         "save_steps": 10,
@@ -134,15 +127,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "save_steps": 500,
     },
     # The same on the embedded model and word problems; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
-    "gsm8k-sft-rl-tiny": {
-        "model_name": TINY_MODEL,
-        "dataset_name": "word-problems",
+    "gsm8k-sft-rl-tiny": TINY
+    | {
         "mode": "both",
-        "load_in_4bit": False,
         "prompt_style": "plain",
         "answer_format": "hash",
-        "max_prompt_length": 512,
-        "max_completion_length": 128,
         "max_samples": 160,
         "num_epochs": 3,
         "batch_size": 16,
@@ -151,13 +140,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "algorithm": "ppo",
         "ppo_epochs": 2,
         "learning_rate": 3e-4,
-        "lr_scheduler": "constant",
-        "warmup_ratio": 0.0,
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
         "eval_steps": 10,
         "save_steps": 10,
-        "per_device_eval_batch_size": 200,
     },
     # After a public Colab notebook that pushes Qwen3-0.6B-Base toward chain of thought on safety prompts: its model,
     # prompts, reward, batch, epochs and lengths. This is its full mode. Not yet run on a GPU here.
@@ -172,7 +156,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "model_name": TINY_SAFETY_MODEL,
         "dataset_name": "safety-queries",
         "load_in_4bit": False,
-        "lora_rank": 16,
         "max_completion_length": 128,
         "batch_size": 64,
         "update_chunk": 16,
@@ -212,25 +195,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         "save_steps": 50,
     },
     # The same on the embedded model and word problems; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
-    "r1-tiny": {
+    "r1-tiny": TINY_GRPO
+    | {
         "pipeline": True,
-        "model_name": TINY_MODEL,
-        "dataset_name": "word-problems",
         "add_reasoning_prefix": True,
-        "load_in_4bit": False,
         "reward": "accuracy=1,format=0.5",
-        "max_prompt_length": 512,
-        "max_completion_length": 128,
-        "per_device_train_batch_size": 64,
-        "num_generations": 8,
-        "learning_rate": 1e-3,
         "sft_learning_rate": 1e-3,
-        "lr_scheduler": "constant",
-        "warmup_ratio": 0.0,
-        "weight_decay": 0.0,
-        "max_grad_norm": 1.0,
-        "loss_type": "dr_grpo",
-        "scale_rewards": "none",
         "general_data": SMALL_TALK,
         "general_reward": "rules=1",
         "reward_rules": str(Path(__file__).parent / "rewards" / "small_talk.json"),
@@ -239,7 +209,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "distill_kl": 0.5,
         "eval_steps": 1000,
         "save_steps": 10,
-        "per_device_eval_batch_size": 200,
     },
 }
 # Packed conversations are told apart by transformers' attention, which Unsloth replaces.

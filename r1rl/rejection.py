@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from r1rl.collapse import reasoning_text
 from r1rl.dump import append_lines
@@ -19,6 +20,7 @@ from r1rl.records import Problem, Scored
 from r1rl.rewards.form import is_formatted
 from r1rl.words import repetition, trigrams
 
+SFT_FILE = "sft.jsonl"  # what the stages that sift leave in their folders
 LEAST_SHARE = 0.9  # of the reasoning's words in the language of the question
 MOST_REPETITION = (
     0.5  # share of 3-grams that occurred before; MATH's solutions: 0.05 in the mean, 99 % below 0.31
@@ -103,6 +105,16 @@ def jaccard(a: set, b: set) -> float:
     0.5
     """
     return len(a & b) / len(a | b) if a or b else 1.0
+
+
+def counts(candidates: Sequence[Scored], sifted: Sifted) -> dict[str, Any]:
+    """What summary.json says of a sifting: kept and fallen are all that were given."""
+    return {
+        "given": len(candidates),
+        "right": sum(s.correct for s in candidates),
+        "kept": len(sifted.kept),
+        "fallen": dict(sifted.fallen),
+    }
 
 
 def write_sft_jsonl(path: Path, kept: Sequence[Scored]) -> None:

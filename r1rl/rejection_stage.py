@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from r1rl.cold_start import INTERRUPTED, SFT_FILE, counts
 from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import ROLLOUTS, read_lines, write_json
+from r1rl.dump import write_json
 from r1rl.errors import UserError
+from r1rl.interrupt import INTERRUPTED
 from r1rl.prompts import Builder
 from r1rl.records import Problem
-from r1rl.rejection import sift, write_sft_jsonl
-from r1rl.sampling import Way, sample_ways
+from r1rl.rejection import SFT_FILE, counts, sift, write_sft_jsonl
+from r1rl.sampling import Way, sample_ways, seconds_so_far
 
 
 def rejection(config: Config, recipe: str) -> int:
@@ -31,8 +31,7 @@ def rejection(config: Config, recipe: str) -> int:
             "--max-samples, or more completions with --num-generations."
         )
     write_sft_jsonl(dump.folder / SFT_FILE, sifted.kept)
-    seconds = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
-    summary = {"schema_version": 1, "seconds": seconds, **counts(candidates, sifted)}
+    summary = {"schema_version": 1, "seconds": seconds_so_far(dump), **counts(candidates, sifted)}
     write_json(dump.folder / "summary.json", summary)
     console.print(f"\nsifted   {sifted.words()}")
     console.print(f"data     {dump.folder / SFT_FILE}: {len(sifted.kept)} conversations")

@@ -132,10 +132,10 @@ def continue_from(dump: Dump) -> Path | None:
     return None if newest is None else newest.parent
 
 
-def last_line(dump: Dump) -> dict[str, Any]:
-    """The newest line of metrics.jsonl, empty for a new run: a continued run's clock goes on from it."""
+def last_line(dump: Dump, name: str = METRICS) -> dict[str, Any]:
+    """The newest line of metrics.jsonl or its like, empty for a new run: a continued run's clock goes on from it."""
     line: dict[str, Any] = {}
-    for line in read_lines(dump.folder / METRICS):  # noqa: B007 - the last one is wanted
+    for line in read_lines(dump.folder / name):  # noqa: B007 - the last one is wanted
         pass
     return line
 

@@ -12,11 +12,11 @@ from r1rl.config import Config
 from r1rl.console import Waiting, console, divert
 from r1rl.dump import ROLLOUTS, Dump, completion_line, read_lines
 from r1rl.evaluate import score
+from r1rl.progress import SECONDS_BETWEEN_LINES
 from r1rl.prompts import Prompt
 from r1rl.records import Problem, Rollout, Scored
 
 CHUNK = 32  # prompts sampled, and written down, at once
-SECONDS_BETWEEN_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def sample_chunks(
     if newest and len(last) < len(all_chunks[newest - 1][1]) * g:  # cut short by a kill
         newest -= 1
     dump.cut_after(newest)
-    before = max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
+    before = seconds_so_far(dump)
     started = told = time.perf_counter()
     for step, (way, prompts) in enumerate(all_chunks, start=1):
         if step <= newest or stop.asked:
@@ -113,6 +113,11 @@ def sample_chunks(
             told = time.perf_counter()
             right = sum(s.correct for s in graded)
             console.print(f"chunk {step} of {len(all_chunks)} ({way.name}): {right} of {len(graded)} right")
+
+
+def seconds_so_far(dump: Dump) -> float:
+    """What the sampling has taken up to the newest completion."""
+    return max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
 
 
 def sampled(ways: Sequence[Way], dump: Dump) -> list[tuple[str, Scored]]:

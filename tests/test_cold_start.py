@@ -14,7 +14,6 @@ from r1rl.cold_start import (
     GUESS,
     clean,
     cold_start,
-    counts,
     few_shot_rewritten,
     refined,
     shows_work,
@@ -22,7 +21,7 @@ from r1rl.cold_start import (
     ways_to_ask,
 )
 from r1rl.config import Config
-from r1rl.dump import ROLLOUTS, read_lines
+from r1rl.dump import ROLLOUTS, append_lines, read_lines
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.errors import UserError
 from r1rl.interrupt import Interrupt
@@ -30,6 +29,7 @@ from r1rl.models import load_policy
 from r1rl.prompts import Prompt
 from r1rl.recipes import overrides
 from r1rl.records import Problem
+from r1rl.rejection import SFT_FILE, counts
 from r1rl.sampling import Way, regraded, sample_chunks, sampled
 from r1rl.tasks.word_problems import WordProblems
 
@@ -93,6 +93,29 @@ def test_a_lucky_guess_is_no_example_and_counts_add_up():
     assert sifted.fallen == {GUESS: 1, "near-duplicate": 1, "wrong": 1}
     found = counts(candidates, sifted)
     assert found["given"] == found["kept"] + sum(found["fallen"].values()) == 4
+
+
+def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
+    """Of each way a guess and a worked solution, both right: the guesses fall, and the summary says why."""
+    config = Config(**TINY, dumps=str(tmp_path), exp_name="x", refine_run=str(tmp_path / "zero"))
+    problem = WordProblems(config.seed).load("train")[0]
+    guess, worked = (f"{said}\n#### {problem.answer}" for said in (" I think I see it.", " 1+1=2 is easy."))
+    lines = [
+        {"step": 1, "problem_id": problem.id, "completion": said, "finish": "stop"}
+        for said in (guess, worked)
+    ]
+    (tmp_path / "zero").mkdir()
+    append_lines(tmp_path / "zero" / ROLLOUTS, lines)
+    run.check_folder(config)
+    dump = run.open_run(config, "test", {"gpu": None})
+    found = [(way, judged(said, problem=problem)) for way in (FEW_SHOT, DIRECT) for said in (guess, worked)]
+    found[2:] = [(DIRECT, refined(line, problem, config)) for line in lines]  # in form, as that way asks for
+    monkeypatch.setattr("r1rl.cold_start.sample_ways", lambda *_: (dump, found))
+    assert cold_start(config, "test") == 0
+    rows = [line["messages"][1]["content"] for line in read_lines(dump.folder / SFT_FILE)]
+    assert len(rows) == 3 and all("1+1=2" in text for text in rows)
+    ways = json.loads((dump.folder / "summary.json").read_text())["ways"]
+    assert [way["fallen"] for way in ways.values()] == [{GUESS: 1}] * 3
 
 
 def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811

@@ -18,7 +18,7 @@ from r1rl.records import Problem, Rollout
 from r1rl.reward_flags import reward_weights
 from r1rl.rewards import load_rewards
 from r1rl.rewards.general import HARMLESS, classify, read_rules
-from r1rl.rewards.r1 import cosine_scale, skipped
+from r1rl.rewards.r1 import cosine_scale
 from r1rl.words import repetition, without_code, words
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
@@ -46,12 +46,10 @@ def test_accuracy_of_numbers_and_of_latex():
     assert [reward_of("accuracy", tagged(a), LATEX) for a in ("0.5", r"\boxed{1/2}", "1", "")] == [1, 1, 0, 0]
 
 
-def test_an_unreadable_gold_is_left_out_and_counted():
+def test_an_unreadable_gold_is_left_out():
     broken = Problem("test/9", "?", r"\frac{1", task="math")
-    before = skipped["test/9"]
     assert reward_of("accuracy", tagged("1"), broken) is None
     assert reward_of("cosine", tagged("1"), broken) is None
-    assert skipped["test/9"] == before + 1
     config = Config(reward="accuracy,format=0.5", dataset_name="math")
     scored = score(rollout(tagged("1")), Prompt(broken, "?", ()), load_rewards(config), config)
     assert scored.rewards == {"accuracy": None, "format": 1.0} and scored.reward == 0.5

@@ -133,7 +133,7 @@ def test_wrong_flags(wrong, arguments, parts):
         (None, ("train.jsonl is missing", "the folder has no .jsonl file")),
         ("", ("train.jsonl is empty",)),
         ('{"question": "a", "answer": "#### 1"}\n{"question"\n', ("train.jsonl, line 2 is not JSON",)),
-        ('["a"]\n', ("line 1 is a list",)),
+        ('["a"]\n', ("line 1 is a JSON list",)),
         (
             '{"question": "a", "solution": "#### 1"}\n',
             ('no text column "answer"', "it has question, solution"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable
 
 from r1rl.collapse import reasoning_text
@@ -34,10 +33,6 @@ STEP = re.compile(
     r"\bStep \d+:|^[ \t]*(?:\d{1,3}[.)]|[-*•])(?=\s)|\b(?:First|Second|Next|Finally),", re.MULTILINE
 )
 
-skipped: Counter[str] = (
-    Counter()
-)  # by problem id: completions without a reward, because the gold is unreadable
-
 
 def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
     """Whether the answer is right; None where nobody can tell, because the gold answer is unreadable."""
@@ -49,14 +44,13 @@ def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
 
 
 def accuracy_reward(config: Config) -> Reward:
-    """1 for a right answer, 0 for a wrong one; None, and counted in `skipped`, where the gold is unreadable.
+    """1 for a right answer, 0 for a wrong one; None where the gold is unreadable.
 
     Different from the source, which gives 1 for an unreadable gold, and so rewards whatever was said.
     """
 
     def accuracy(rollout: Rollout, problem: Problem) -> float | None:
         right = is_right(rollout, problem, config)
-        skipped.update([problem.id] if right is None else [])
         return None if right is None else float(right)
 
     return accuracy

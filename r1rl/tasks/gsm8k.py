@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from r1rl.errors import UserError
@@ -11,6 +12,7 @@ from r1rl.tasks.jsonl import rows_from_file
 
 COLUMNS = ("question", "answer")
 HUB_NAME, HUB_CONFIG = "openai/gsm8k", "main"
+CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
 
 
 class Gsm8k:
@@ -40,6 +42,15 @@ def rows_from_hub(split: str) -> list[tuple[str, dict]]:
     datasets.disable_progress_bars()
     rows = datasets.load_dataset(HUB_NAME, HUB_CONFIG, split=split)
     return [(f"{HUB_NAME} {split}, row {i}", row) for i, row in enumerate(rows)]
+
+
+def without_notes(solution: str) -> str:
+    """A worked solution without its calculator notes.
+
+    >>> without_notes("48/2 = <<48/2=24>>24 clips.")
+    '48/2 = 24 clips.'
+    """
+    return CALCULATOR_NOTE.sub("", solution)
 
 
 def problem_from_row(row: dict, split: str, index: int, where: str) -> Problem:

@@ -14,19 +14,17 @@ import transformers
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from r1rl.base_habits import CALCULATOR_NOTE
-from r1rl.chat import IGNORED
+from r1rl.chat import IGNORED, fitting
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
-from r1rl.console import console
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
 from r1rl.engines import Engine
-from r1rl.errors import UserError
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
 from r1rl.interrupt import Interrupt
 from r1rl.models import Policy
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
+from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 
@@ -106,22 +104,29 @@ class FineTuner(SFTTrainer):
         """A checkpoint is no publication: no card beside it."""
 
 
+def padded(rows: list[dict[str, Any]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:  # (B, T) each
+    """input_ids and labels, padded on the right to few fixed lengths; what is padding is not learnt."""
+    longest = max(len(row["input_ids"]) for row in rows)
+    length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
+    ids = torch.full((len(rows), length), pad_id)
+    labels = torch.full_like(ids, IGNORED)
+    for i, row in enumerate(rows):
+        ids[i, : len(row["input_ids"])] = torch.tensor(row["input_ids"])
+        labels[i, : len(row["labels"])] = torch.tensor(row["labels"])
+    return ids, labels
+
+
 class Collator:
-    """Pads on the right to few fixed lengths; what is padding is not learnt."""
+    """Rows of one example each; the mask tells it from its padding."""
 
     def __init__(self, pad_id: int):
         self.pad_id = pad_id
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
         """One batch."""
-        longest = max(len(row["input_ids"]) for row in rows)
-        length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
-        ids = torch.full((len(rows), length), self.pad_id)
-        labels = torch.full_like(ids, IGNORED)
+        ids, labels = padded(rows, self.pad_id)
         mask = torch.zeros_like(ids)
         for i, row in enumerate(rows):
-            ids[i, : len(row["input_ids"])] = torch.tensor(row["input_ids"])
-            labels[i, : len(row["labels"])] = torch.tensor(row["labels"])
             mask[i, : len(row["input_ids"])] = 1
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
@@ -138,17 +143,12 @@ class Packer:
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
         """One batch of rows that `packed` has made; the padding is one more example, which is not learnt."""
-        longest = max(len(row["input_ids"]) for row in rows)
-        length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
-        ids = torch.full((len(rows), length), self.pad_id)
-        labels = torch.full_like(ids, IGNORED)
+        ids, labels = padded(rows, self.pad_id)
         positions = torch.zeros_like(ids)
         for i, row in enumerate(rows):
             n = len(row["input_ids"])
-            ids[i, :n] = torch.tensor(row["input_ids"])
-            labels[i, :n] = torch.tensor(row["labels"])
             positions[i, :n] = torch.tensor([p for size in row["lengths"] for p in range(size)])
-            positions[i, n:] = torch.arange(length - n)
+            positions[i, n:] = torch.arange(ids.shape[1] - n)
         return {"input_ids": ids, "position_ids": positions, "labels": labels, "use_cache": False}
 
 
@@ -179,12 +179,8 @@ def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[s
 
 
 def solution_text(solution: str, keep_notes: bool) -> str:
-    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>.
-
-    >>> solution_text("48/2 = <<48/2=24>>24 clips.\\n#### 24", keep_notes=False)
-    '48/2 = 24 clips.\\n#### 24'
-    """
-    return solution if keep_notes else CALCULATOR_NOTE.sub("", solution)
+    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>."""
+    return solution if keep_notes else without_notes(solution)
 
 
 def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> list[dict[str, list[int]]]:
@@ -198,19 +194,7 @@ def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> l
     for prompt, solution in zip(prompts, solutions):
         ids = [*prompt.ids, *solution, tokenizer.eos_token_id]
         rows.append({"input_ids": ids, "labels": [IGNORED] * len(prompt.ids) + ids[len(prompt.ids) :]})
-    fitting = [row for row in rows if len(row["input_ids"]) <= config.max_seq_length]
-    if not fitting:
-        shortest = min(len(row["input_ids"]) for row in rows)
-        raise UserError(
-            f"every worked solution is longer than --max-seq-length {config.max_seq_length}: the shortest takes "
-            f"{shortest} tokens with its question. Use --max-seq-length {shortest} or more."
-        )
-    if len(fitting) < len(rows):
-        console.print(
-            f"left out {len(rows) - len(fitting)} of {len(rows)} solutions over --max-seq-length "
-            f"{config.max_seq_length} tokens"
-        )
-    return fitting
+    return fitting(rows, config.max_seq_length, "worked solution with its question", "solutions")
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
