@@ -14,7 +14,7 @@ from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
-from r1rl.value_flags import check_value_head
+from r1rl.value_flags import check_generation, check_value_head
 
 DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
 ENGINES = ("auto", "vllm", "transformers")
@@ -87,6 +87,9 @@ class Config:
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
     max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
+    refill: float = flag(0.0, "sample fresh prompts for groups whose completions all earn the same, up to this share of a step's prompts; 0: none", "rollout")
+    skip_solved: bool = flag(False, "pass over most prompts whose completions all earned the same the last time", "rollout")
+    steps_per_generation: int = flag(1, "optimizer steps for which completions are sampled at once; with more than 1 --importance-correction is worth its price", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
@@ -102,7 +105,8 @@ class Config:
     batch_size: int | None = flag(None, "prompts of a step, instead of --per-device-train-batch-size; fine-tuning: solutions of a step (default: 4)", "update")
     train_every: int = flag(1, "with --num-epochs: use only every n-th batch of prompts", "update")
     per_device_train_batch_size: int = flag(16, "completions in one forward and backward pass; a multiple of the group size fits best", "update", "-tbs")
-    gradient_accumulation_steps: int = flag(1, "passes for one optimizer step", "update", "-gas")
+    gradient_accumulation_steps: int = flag(1, "a step has so many times --per-device-train-batch-size completions", "update", "-gas")
+    tokens_per_micro_batch: int | None = flag(None, "tokens in one forward and backward pass: completions of like length go together; default: those of --per-device-train-batch-size completions at their longest", "update")
     learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
     lr_scheduler: str = flag("cosine", "learning rate after the warm-up", "update", choices=("cosine", "linear", "constant"))
     warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
@@ -155,6 +159,7 @@ class Config:
     eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
     per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
 
+    profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
     # fmt: on
@@ -259,6 +264,7 @@ def validate(config: Config) -> None:
     check_math(config)
     check_safety(config)
     check_value_head(config)
+    check_generation(config)
     check_knights_knaves(config)
     check_stages(config)
     check_pipeline(config)
@@ -290,6 +296,10 @@ RULES = (
     ("train_every", 1, None, True, ""),
     ("max_samples", 1, None, True, ""),
     ("generation_chunk", 1, None, True, ""),
+    ("refill", 0, 4, True, "it is a share of the step's prompts"),
+    ("steps_per_generation", 1, None, True, ""),
+    ("tokens_per_micro_batch", 1, None, True, ""),
+    ("profile", 1, None, True, ""),
     ("update_chunk", 1, None, True, ""),
     ("ppo_epochs", 1, None, True, ""),
     ("minibatches", 1, None, True, ""),

@@ -16,6 +16,7 @@ from r1rl.config import TINY_MODELS, Config
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 
+LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -30,6 +31,9 @@ class Policy:
     on_gpu: bool
     mixed: bool  # whether it computes in bfloat16 under autocast; its adapter is kept in float32
     backend: str  # "unsloth" or "transformers", with the precision, in words
+    shares_prompts: bool = (
+        False  # whether its attention can be exchanged, so that a group's prompt is read once
+    )
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -87,12 +91,15 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     from transformers import set_seed
 
     set_seed(config.seed)  # the adapter's start is random
+    from r1rl.shared_prompts import can_share
+
     load = load_with_unsloth if use_unsloth(config) else load_with_transformers
     model, tokenizer, precision = load(config, has_gpu, shared_engine)
     if adapter is not None:
         load_adapter(model, adapter)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
-    return Policy(model, tokenizer, model_path(config), has_gpu, mixed_precision(has_gpu), backend)
+    shares = not has_gpu and can_share(model.get_base_model().model)
+    return Policy(model, tokenizer, model_path(config), has_gpu, mixed_precision(has_gpu), backend, shares)
 
 
 def mixed_precision(has_gpu: bool) -> bool:
@@ -208,6 +215,52 @@ def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
     head = policy.model.get_base_model().lm_head
     with policy.autocast():
         return head(hidden.to(head.weight.dtype))
+
+
+def completion_states(
+    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+):  # -> (N, H)
+    """The state before each completion token, completion after completion; `prompts` has one for each of them."""
+    import torch
+
+    if policy.shares_prompts:
+        from r1rl.shared_prompts import shared_states
+
+        place = {tuple(p): i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        owner = [place[tuple(p)] for p in prompts]
+        with policy.autocast():
+            return shared_states(policy.model.get_base_model().model, list(place), completions, owner)
+    rows = [[*p, *c] for p, c in zip(prompts, completions)]
+    length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
+    # Padded on the right, where causal attention never looks, so no mask is needed.
+    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows], device=policy.model.device)
+    hidden = last_hidden(policy, ids)  # (B, T, H)
+    which = [i for i, c in enumerate(completions) for _ in c]
+    where = [len(p) - 1 + t for p, c in zip(prompts, completions) for t in range(len(c))]
+    return hidden[torch.tensor(which), torch.tensor(where)]
+
+
+def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H), (N,) -> (N,), (N,)
+    """(logprobs of the tokens, entropies); the entropies have no gradient.
+
+    Logits of many tokens times a large vocabulary are never whole in memory: with gradients each chunk is computed
+    again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
+    """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    def chunk(h, t):
+        logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
+        fixed = logprobs.detach()
+        return logprobs.gather(1, t[:, None])[:, 0], -(fixed.exp() * fixed).sum(-1)
+
+    size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
+    if len(tokens) <= size:
+        return chunk(states, tokens)
+    parts = [
+        checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))
+    ]
+    return tuple(torch.cat(x) for x in zip(*parts))
 
 
 def merge_into(policy: Policy, model) -> None:

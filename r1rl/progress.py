@@ -80,7 +80,7 @@ class Meter:
         whole = now - self.step_began
         self.step_began = now
         parts = {k: round(v, 4) for k, v in self.parts.items()}
-        parts["update"] = round(max(0.0, whole - sum(parts.values())), 4)
+        parts["other"] = round(max(0.0, whole - sum(parts.values())), 4)
         self.parts.clear()
         speed = line["tokens"] / whole
         self.last = describe(line, speed, self.last_eval, self.dollars())

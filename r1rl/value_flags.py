@@ -1,4 +1,4 @@
-"""Checks of the flags of fine-tuning and of trainers with a value head."""
+"""Checks of the flags of fine-tuning, of trainers with a value head and of those without."""
 
 from __future__ import annotations
 
@@ -56,3 +56,28 @@ def check_update(config: Config) -> None:
             f"--algorithm reward-weighted takes one pass over its rollouts, not --ppo-epochs {config.ppo_epochs} and "
             f"--minibatches {config.minibatches}: without clipping a second pass would leave the policy behind."
         )
+
+
+def check_generation(config: Config) -> None:
+    """What may be sampled beside a step's prompts, and for how many steps at once. Raises UserError."""
+    if config.algorithm != "grpo" and (config.refill or config.skip_solved):
+        flag = "--refill" if config.refill else "--skip-solved"
+        raise UserError(
+            f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} has no groups: leave it out."
+        )
+    at_once = config.steps_per_generation
+    if at_once == 1:
+        return
+    if config.algorithm != "grpo" or config.stages:
+        what = f"--algorithm {config.algorithm}" if config.algorithm != "grpo" else "--stages"
+        raise UserError(
+            f"--steps-per-generation {at_once} does not go with {what}, which decides after each step what comes next: "
+            "leave it out."
+        )
+    for name in ("max_steps", "save_steps", "eval_steps"):
+        if (value := getattr(config, name)) % at_once:
+            fitting = max(1, value // at_once) * at_once
+            raise UserError(
+                f"--{name.replace('_', '-')} {value} is no multiple of --steps-per-generation {at_once}: a checkpoint in "
+                f"between would lose what was sampled. Use {fitting}."
+            )

@@ -24,7 +24,7 @@ def trainer(tmp_path_factory):
 @pytest.mark.parametrize("scale", ["group", "batch", "none"])
 def test_advantages_equal_trls(trainer, scale, monkeypatch):
     monkeypatch.setattr(trainer, "scale_rewards", scale)
-    trainer._batch = [trainer.train_prompts[row["index"]] for row in inputs_of(trainer)]
+    trainer._drawn = [row["index"] for row in inputs_of(trainer)][::8]
     made_up = [{"correctness": float((7 * i) % 5 == 0)} for i in range(16)]  # mixed rewards in both groups
     monkeypatch.setattr(
         trainer, "_calculate_rewards", lambda *a: torch.tensor([[r["correctness"]] for r in made_up])
@@ -53,6 +53,7 @@ def reference_loss(logprobs, mask, advantages, kind, max_length):
 @pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "bnpo"])
 def test_loss_and_gradient_equal_the_formula(trainer, kind, monkeypatch):
     monkeypatch.setattr(trainer, "loss_type", kind)
+    monkeypatch.setattr(trainer, "policy", dataclasses.replace(trainer.policy, mixed=False))
     monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
     trainer.current_gradient_accumulation_steps = 1
     batch = trainer._generate_and_score_completions(inputs_of(trainer))
@@ -150,22 +151,21 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
 
 def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, importance_correction=True)
+    trainer.current_gradient_accumulation_steps = 1
+    trainer.policy = dataclasses.replace(trainer.policy, mixed=False)
+    monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
     batch = trainer._generate_and_score_completions(inputs_of(trainer))
-    ratio = batch["importance_sampling_ratio"]
-    assert ratio.shape == batch["completion_ids"].shape
-    assert ratio.max() <= 2.0  # truncated
-    # An engine that samples from other probabilities is corrected for: the ratio is trainer over sampler.
-    rollouts = [
-        dataclasses.replace(r, sampler_logprobs=tuple(x - 0.5 for x in r.sampler_logprobs))
-        for r in trainer._rollouts
-    ]
-    monkeypatch.setattr(trainer.engine, "generate", lambda prompts, sampling: rollouts)
-    shifted = trainer._generate_and_score_completions(inputs_of(trainer))
-    used = shifted["completion_mask"].bool()
-    expected = (ratio * 2.718281828**0.5).clamp(max=2.0)
-    torch.testing.assert_close(
-        shifted["importance_sampling_ratio"][used], expected[used], rtol=2e-2, atol=2e-2
-    )
+    batch["advantages"] = torch.ones(16)
+    trainer._gaps, trainer._part = [], batch
+    trainer.model.train()
+    plain = trainer._part_loss(trainer.model)
+    used = batch["completion_mask"].bool()
+    torch.testing.assert_close(batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0)
+    # An engine that sampled from other probabilities is corrected for: the ratio is trainer over sampler, at most 2.
+    batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
+    assert trainer._part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.718281828**0.5, rel=1e-2)
+    batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
+    assert trainer._part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.0, rel=1e-2)
 
 
 def test_beta_needs_no_second_model(tmp_path):

@@ -10,7 +10,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, quantiles
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -18,7 +18,6 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from r1rl import machine
 from r1rl.advantages import group_advantages, groups_without_signal
 from r1rl.collapse import Watch, reasoning_text
 from r1rl.config import Config
@@ -37,15 +36,16 @@ from r1rl.dump import (
 from r1rl.engines import Engine, Sampling
 from r1rl.evaluate import dump_evaluation, evaluate, score
 from r1rl.interrupt import Interrupt
-from r1rl.models import Policy
-from r1rl.pipeline_flags import GENERAL_TASK
+from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
-from r1rl.records import Rollout, Scored
 from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
+from r1rl.trainers.drawing import Draw
+from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, with_signal
 from r1rl.trainers.stages import Stages
+from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -73,6 +73,8 @@ class Trainer(GRPOTrainer):
         self.best_score = float("-inf")
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
+        self.draw = Draw(train_prompts, config.seed)
+        self._part: Batch | None = None  # what goes through the model just now
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
         plan = load_plan(config)
@@ -86,11 +88,16 @@ class Trainer(GRPOTrainer):
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
-            callbacks=[StopAfterStep(interrupt), *filter(None, [self.stages])],
+            callbacks=[
+                StopAfterStep(interrupt, config.steps_per_generation),
+                OptimizerClock(meter),
+                *filter(None, [self.stages]),
+            ],
         )
         keep_float32(self.model)
-        # The correction for sampler and trainer disagreeing belongs to TRL's own vLLM; our engine stands in its place.
-        self.use_vllm = self.use_vllm or config.importance_correction
+        if config.importance_correction and (MADE_BY_UNSLOTH or policy.on_gpu):
+            # There the correction belongs to the base class's own vLLM; our engine stands in its place.
+            self.use_vllm = True
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
@@ -100,6 +107,8 @@ class Trainer(GRPOTrainer):
             self.evaluated_step = evaluation["step"]
         for line in read_lines(self.dump.folder / METRICS):
             self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
+        if self.run.skip_solved:
+            self.draw.replay(read_lines(self.dump.folder / ROLLOUTS))
         self.interrupt.deferred = True
         with self.meter:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -110,12 +119,22 @@ class Trainer(GRPOTrainer):
 
     # ---- rollout, reward, advantage
 
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.stages is not None:
-            # The sampler knows no levels: the present one's prompts take the place of its own.
-            drawn = self.stages.draw(len(inputs) // self.num_generations)
-            inputs = [self._rows[i] for i in drawn for _ in range(self.num_generations)]
-        self._batch = [self.train_prompts[row["index"]] for row in inputs]  # each prompt G times in a row
+    def _prepare_inputs(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """The present step's batch; with --steps-per-generation completions are sampled for several steps at once."""
+        part = self.state.global_step % self.run.steps_per_generation
+        if part == 0:
+            self._generation = self._generate_and_score_completions(inputs)
+        self.numbers = self._numbers_of[part]
+        size = len(self._generation["advantages"]) // self.run.steps_per_generation
+        return take(self._generation, range(part * size, part * size + size), trim=not MADE_BY_UNSLOTH)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        self._drawn = [row["index"] for row in inputs[:: self.num_generations]]
+        if self.stages is not None:  # TRL's sampler knows no levels: the present one's prompts take its place
+            self._drawn = self.stages.draw(len(self._drawn))
+        elif self.run.skip_solved:
+            self._drawn = self.draw.without_idle(self._drawn, self.state.global_step)
+        inputs = [self._rows[i] for i in self._drawn for _ in range(self.num_generations)]
         self._last_loaded_step = self.state.global_step  # TRL has no engine of its own to load weights into
         out = super()._generate_and_score_completions(inputs)
         advantages = self._advantages()
@@ -124,39 +143,152 @@ class Trainer(GRPOTrainer):
         return out
 
     def _advantages(self) -> list[float]:
-        """One for each completion of the step."""
-        earned = [s.reward for s in self._scored]
+        """One for each completion that the update takes."""
+        earned = [self._scored[i].reward for i in self._taken]
         return group_advantages(earned, self.num_generations, self.run.scale_rewards)
 
     def _rollout(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
         self.sync_engine()
+        self._batch, self._rollouts, self._scored = [], [], []  # of all that is sampled, group by group
+        self._sample(self._drawn, 0)
+        self._refill()
+        self._taken = self._most_telling(len(self._drawn))
+        rollouts = [self._rollouts[i] for i in self._taken]
+        return {
+            "prompt_ids": [list(r.prompt_ids) for r in rollouts],
+            "completion_ids": [list(r.completion_ids) for r in rollouts],
+            "logprobs": [list(r.sampler_logprobs) for r in rollouts],
+        }
+
+    def _sample(self, drawn: Sequence[int], again: int) -> None:
+        """Samples and scores a group for each of these prompts; `again` counts the calls of a step."""
         start = time.perf_counter()
+        g = self.num_generations
         sampling = Sampling(
-            n=self.num_generations,
+            n=g,
             max_tokens=self.run.max_completion_length,
             temperature=self.run.temperature,
             top_p=self.run.top_p,
-            seed=self.run.seed + 1_000_003 * (self.state.global_step + 1),
-            batch_size=self.run.generation_chunk and self.run.generation_chunk * self.num_generations,
+            seed=self.run.seed + 1_000_003 * (self.state.global_step + 1) + 7919 * again,
+            batch_size=self.run.generation_chunk and self.run.generation_chunk * g,
         )
-        self._rollouts = self.engine.generate(self._batch[:: self.num_generations], sampling)
-        self.meter.add("generate", time.perf_counter() - start)
-        return {
-            "prompt_ids": [list(r.prompt_ids) for r in self._rollouts],
-            "completion_ids": [list(r.completion_ids) for r in self._rollouts],
-            "logprobs": [list(r.sampler_logprobs) for r in self._rollouts],
-        }
+        prompts = [self.train_prompts[i] for i in drawn]
+        rollouts = self.engine.generate(prompts, sampling)
+        sampled = time.perf_counter()
+        self.meter.add("generate", sampled - start)
+        owners = [p for p in prompts for _ in range(g)]
+        self._scored += [score(r, p, self.rewards, self.run) for r, p in zip(rollouts, owners)]
+        self._rollouts += rollouts
+        self._batch += owners
+        self.meter.add("reward", time.perf_counter() - sampled)
+        for place in range(len(self._scored) - len(rollouts), len(self._scored), g):
+            rewards = [s.reward for s in self._scored[place : place + g]]
+            self.draw.seen(self._batch[place].problem.id, rewards)
+
+    def _refill(self) -> None:
+        """Samples fresh prompts for groups that teach nothing, up to --refill times the step's prompts."""
+        left = int(self.run.refill * len(self._drawn))
+        used, again = list(self._drawn), 0
+        while left and (idle := len(self._drawn) - self._telling()) > 0:
+            again += 1
+            step, count = self.state.global_step, min(idle, left)
+            fresh = (
+                self.stages.draw_more(count)
+                if self.stages
+                else self.draw.fresh(count, step, f"refill {again}", used)
+            )
+            if not fresh:
+                return
+            self._sample(fresh, again)
+            used += fresh
+            left -= len(fresh)
+
+    def _telling(self) -> int:
+        """How many of the sampled groups teach something."""
+        g = self.num_generations
+        return len(self._scored) // g - groups_without_signal([s.reward for s in self._scored], g)
+
+    def _most_telling(self, groups: int) -> list[int]:
+        """Places of the completions that the update takes: of so many groups, first those that teach something."""
+        g = self.num_generations
+        starts = range(0, len(self._scored), g)
+        idle = {i: groups_without_signal([s.reward for s in self._scored[i : i + g]], g) for i in starts}
+        chosen = sorted(sorted(starts, key=idle.get)[:groups])
+        return [i + k for i in chosen for k in range(g)]
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list) -> torch.Tensor:
-        start = time.perf_counter()
-        pairs = zip(self._rollouts, self._batch)
-        self._scored = [score(rollout, prompt, self.rewards, self.run) for rollout, prompt in pairs]
-        table = [[float("nan") if r is None else r for r in s.rewards.values()] for s in self._scored]
-        self.meter.add("reward", time.perf_counter() - start)
-        device = self.accelerator.device
+        earned = [self._scored[i].rewards.values() for i in self._taken]
+        table = [[float("nan") if r is None else r for r in row] for row in earned]
         return self.accelerator.gather(
-            torch.tensor(table, dtype=torch.float32, device=device)
+            torch.tensor(table, dtype=torch.float32, device=self.accelerator.device)
         )  # (B*G, rewards)
+
+    # ---- update
+
+    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """Forward and backward over the step's batch, part by part; groups that teach nothing are left out."""
+        model.train()
+        batch = self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
+        self._step += 1
+        start = time.perf_counter()
+        loss = torch.zeros((), device=self.accelerator.device)
+        self._gaps: list[torch.Tensor] = []
+        if self.run.beta == 0 and (rows := with_signal(batch, self.num_generations)) != all_rows(batch):
+            batch = take(batch, rows, trim=not MADE_BY_UNSLOTH) if rows else {}
+        if batch:
+            # TRL divides by the tokens of a whole generation, of which this is one step's part.
+            tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
+            batch["num_items_in_batch"] = tokens
+            shared = self.policy.shares_prompts
+            parts = split(
+                batch, self._token_budget(), self.num_generations if shared else 1, padded=not shared
+            )
+            for rows in parts:
+                self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
+                part_loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
+                self.accelerator.backward(part_loss)
+                loss += part_loss.detach()
+            self._part = None
+        self._note_gap()
+        if self.policy.on_gpu:
+            torch.cuda.synchronize()  # the time belongs to the update
+        self.meter.add("update", time.perf_counter() - start)
+        return loss
+
+    def _part_loss(self, model) -> torch.Tensor:
+        """The loss of `self._part`, by TRL or Unsloth."""
+        corrects = self.run.importance_correction and not MADE_BY_UNSLOTH
+        before, self.use_vllm = self.use_vllm, self.use_vllm or corrects
+        try:
+            with self.compute_loss_context_manager():
+                return self.compute_loss(model, self._part)
+        finally:
+            self.use_vllm = before
+
+    def own_logprobs(self, logprobs: torch.Tensor) -> None:
+        """Told the trainer's logprobs (B, C) of the present part: they give gap and correction without a second pass."""
+        if self._part is None:
+            return
+        gap = (logprobs - self._part["sampling_per_token_logps"]) * self._part["completion_mask"]
+        self._part["importance_sampling_ratio"] = gap.exp().clamp(max=2.0)
+        self._gaps.append(gap[self._part["completion_mask"].bool()].abs())
+
+    def _token_budget(self) -> int:
+        """Tokens of one forward and backward pass; by default what --per-device-train-batch-size takes at the longest."""
+        longest = self.run.max_prompt_length + self.run.max_completion_length
+        return self.run.tokens_per_micro_batch or self.run.per_device_train_batch_size * longest
+
+    def _note_gap(self) -> None:
+        """How far the engine's logprobs are from the trainer's, where the policy is still the one that sampled."""
+        if self.state.global_step % self.run.steps_per_generation:
+            return
+        if self._gaps:
+            gaps = torch.cat(self._gaps)
+            gap, largest = gaps.mean().item(), gaps.max().item()
+        else:  # the base class keeps its logprobs to itself, or there was nothing to learn from
+            sampled = self._rollouts[:: self.num_generations][:GAP_ROLLOUTS]
+            gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
+        self.numbers |= {"sampler_gap": gap, "sampler_gap_max": largest}
 
     def sync_engine(self) -> None:
         """Hands the present weights to the engine, once for each optimizer step."""
@@ -199,32 +331,47 @@ class Trainer(GRPOTrainer):
         """A checkpoint is no publication: no card beside it."""
 
     def _record(self, advantages: list[float]) -> None:
-        """Dumps the step's completions and keeps its numbers for `log`."""
-        step, g, seconds = self.state.global_step + 1, self.num_generations, self.meter.seconds()
-        start = time.perf_counter()
-        self.dump.append(
-            ROLLOUTS,
-            [
-                completion_line(step, "train", i // g, i % g, self._batch[i], s, advantages[i], seconds)
-                for i, s in enumerate(self._scored)
-            ],
-        )
-        self.meter.add("dump", time.perf_counter() - start)
-        start = time.perf_counter()
-        sampled = self._rollouts[::g][:GAP_ROLLOUTS]
-        gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
-        self.meter.add("sampler gap", time.perf_counter() - start)
-        self.numbers = step_numbers(self._rollouts, self._scored, g) | {
-            "sampler_gap": gap,
-            "sampler_gap_max": largest,
-            "reasoning_tokens": self._reasoning_tokens(),
-            "peak_memory_gib": peak_memory(self.policy.on_gpu),
-        }
-        self.numbers |= self._stage_numbers(step)
+        """Dumps the completions and keeps the numbers of each step that they are for, on their way to `log`."""
+        g, seconds, steps = self.num_generations, self.meter.seconds(), self.run.steps_per_generation
+        advantage = dict(zip(self._taken, advantages))
+        size = len(self._taken) // steps
+        parts = [self._taken[k * size : k * size + size] for k in range(steps)]
+        parts[0] = parts[0] + [
+            i for i in range(len(self._scored)) if i not in advantage
+        ]  # sampled, not learned from
+        self._numbers_of = []
+        for step, rows in enumerate(parts, start=self.state.global_step + 1):
+            start = time.perf_counter()
+            self.dump.append(
+                ROLLOUTS,
+                [
+                    completion_line(
+                        step,
+                        "train",
+                        k // g,
+                        k % g,
+                        self._batch[i],
+                        self._scored[i],
+                        advantage.get(i, 0.0),
+                        seconds,
+                    )
+                    for k, i in enumerate(rows)
+                ],
+            )
+            self.meter.add("dump", time.perf_counter() - start)
+            self.numbers = step_numbers([self._rollouts[i] for i in rows], [self._scored[i] for i in rows], g)
+            self.numbers |= {
+                "groups_refilled": len(rows) // g - size // g,
+                "reasoning_tokens": self._reasoning_tokens(rows),
+                "peak_memory_gib": peak_memory(self.policy.on_gpu),
+            }
+            self.numbers |= self._stage_numbers(step)
+            self._numbers_of.append(self.numbers)
+        self.numbers = self._numbers_of[0]
 
-    def _reasoning_tokens(self) -> float:
-        """Mean length of the step's reasoning."""
-        texts = [reasoning_text(r.completion, self.run.think_tag) for r in self._rollouts]
+    def _reasoning_tokens(self, rows: Sequence[int]) -> float:
+        """Mean length of these completions' reasoning."""
+        texts = [reasoning_text(self._rollouts[i].completion, self.run.think_tag) for i in rows]
         ids = self.policy.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return fmean(len(i) for i in ids)
 
@@ -260,7 +407,7 @@ class Trainer(GRPOTrainer):
         self.dump.append(METRICS, [finite(line)])
 
 
-def plain_logprobs(
+def row_logprobs(
     trainer,
     model,
     input_ids,
@@ -270,25 +417,26 @@ def plain_logprobs(
     compute_entropy=False,
     **kwargs,
 ):  # (B, C) logprobs, (B, C) entropies or None, None
-    """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none."""
-    with trainer.accelerator.autocast():
-        logits = model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            logits_to_keep=logits_to_keep + 1,
-            use_cache=False,
-        ).logits[:, :-1]  # (B, C, vocab)
-    logprobs = (logits.float() / trainer.temperature).log_softmax(-1)
-    chosen = logprobs.gather(-1, input_ids[:, -logits_to_keep:, None])[..., 0]
-    entropies = None
-    if compute_entropy:
-        fixed = logprobs.detach()  # for the log only
-        entropies = -(fixed.exp() * fixed).sum(-1)
-    return chosen, entropies, None
+    """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none.
+
+    Padding is taken off, a group's prompt is read once, and logits are made for completion tokens alone.
+    """
+    real = attention_mask.bool()
+    c = logits_to_keep
+    prompts = [ids[mask].tolist() for ids, mask in zip(input_ids[:, :-c], real[:, :-c])]
+    completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
+    states = completion_states(trainer.policy, prompts, completions)  # (N, H)
+    tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
+    found = token_logprobs(trainer.policy, states, tokens, trainer.temperature)
+    logprobs, entropies = (
+        torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in found
+    )
+    trainer.own_logprobs(logprobs.detach())
+    return logprobs, entropies if compute_entropy else None, None
 
 
 if not MADE_BY_UNSLOTH and not torch.cuda.is_available():
-    Trainer._get_per_token_logps_and_entropies = plain_logprobs
+    Trainer._get_per_token_logps_and_entropies = row_logprobs
 
 
 def keep_float32(model: torch.nn.Module) -> None:
@@ -304,62 +452,43 @@ def keep_float32(model: torch.nn.Module) -> None:
 class StopAfterStep(TrainerCallback):
     """Turns a remembered Ctrl-C into a checkpoint and an orderly end."""
 
-    def __init__(self, interrupt: Interrupt):
-        self.interrupt = interrupt
+    def __init__(self, interrupt: Interrupt, steps_per_generation: int):
+        self.interrupt, self.every = interrupt, steps_per_generation
 
     def on_step_end(self, args, state, control, **kwargs):
-        """Called by transformers after each optimizer step."""
-        if self.interrupt.asked:
+        """Called by transformers after each optimizer step; what was sampled is first learned from."""
+        if self.interrupt.asked and state.global_step % self.every == 0:
             control.should_save = control.should_training_stop = True
         return control
 
 
-def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
-    """What a step's completions were like."""
-    rewards = [s.reward for s in scored]
-    known = [r for r in rewards if r is not None]
-    graded = [s for s in scored if s.problem.task != GENERAL_TASK]
-    lengths = [len(r.completion_ids) for r in rollouts]
-    cuts = quantiles(lengths, n=10, method="inclusive")
-    return {
-        "completions": len(rollouts),
-        "reward": fmean(known) if known else None,
-        "accuracy": fmean(s.correct for s in graded) if graded else None,
-        "tokens": sum(lengths),
-        "mean_tokens": fmean(lengths),
-        "p10_tokens": cuts[0],
-        "p50_tokens": cuts[4],
-        "p90_tokens": cuts[8],
-        "max_tokens": max(lengths),
-        "truncated": fmean(r.finish == "length" for r in rollouts),
-        "rewards_left_out": sum(r is None for s in scored for r in s.rewards.values()),
-        "groups": len(rollouts) // group_size,
-        "groups_without_signal": groups_without_signal(rewards, group_size),
-    }
+class OptimizerClock(TrainerCallback):
+    """Times the optimizer."""
 
+    def __init__(self, meter: Meter):
+        self.meter = meter
 
-def peak_memory(on_gpu: bool) -> float:
-    """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
-    peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
-    return round(peak / 2**30, 3)
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when gradients are clipped."""
+        self.start = time.perf_counter()
 
-
-def finite(line: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN and no infinity: they become null."""
-    return {k: None if isinstance(v, float) and not -1e308 < v < 1e308 else v for k, v in line.items()}
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when the weights have moved."""
+        self.meter.add("optimizer", time.perf_counter() - self.start)
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
     """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
     cpu = not policy.on_gpu
     # TRL refuses groups of one; a trainer with a value head needs no groups, and sets the number back.
-    group_size = config.num_generations if config.num_generations > 1 else config.per_device_train_batch_size
+    group_size = config.num_generations if config.num_generations > 1 else config.generation_batch_size
     return GRPOConfig(
         **common_arguments(config, policy, dump),
         # a step
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
-        steps_per_generation=config.gradient_accumulation_steps,
+        # A step's whole batch at once: `training_step` cuts it into parts.
+        per_device_train_batch_size=config.generation_batch_size,
+        gradient_accumulation_steps=1,
+        steps_per_generation=config.steps_per_generation,
         num_generations=group_size,
         num_iterations=1,
         max_completion_length=config.max_completion_length,
@@ -374,7 +503,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         scale_rewards=config.scale_rewards,
         mask_truncated_completions=False,
         importance_sampling_level="token",
-        vllm_importance_sampling_correction=config.importance_correction,
+        vllm_importance_sampling_correction=config.importance_correction,  # only where use_vllm is set, too
         vllm_importance_sampling_mode="token_truncate",
         vllm_importance_sampling_clip_max=2.0,
         router_aux_loss_coef=0.0,

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
-from r1rl.models import Policy, last_hidden, output_logits
+from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.records import Rollout
 from r1rl.trainers.grpo import Trainer
 from r1rl.trainers.value_head import (
@@ -119,11 +119,10 @@ class ValueTrainer(Trainer):
     def _evaluated(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
         """(logprobs, values, entropies) by the present weights."""
         counts = [len(r.completion_ids) for r in rollouts]
-        states, tokens = completion_states(self.policy, rollouts)  # (N, H), (N,) over all completion tokens
-        logits = output_logits(self.policy, states).float() / self.run.temperature  # (N, vocab)
-        logprobs = logits.log_softmax(-1)
-        entropies = -(logprobs.detach().exp() * logprobs.detach()).sum(-1)
-        chosen = logprobs.gather(1, tokens[:, None])[:, 0]
+        completions = [r.completion_ids for r in rollouts]
+        states = completion_states(self.policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
+        tokens = torch.tensor([t for c in completions for t in c], device=states.device)  # (N,)
+        chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature)
         return tuple(list(x.split(counts)) for x in (chosen, self.head(states), entropies))
 
     # ---- the update
@@ -226,23 +225,3 @@ class ValueTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.kl_weight = self.head.load(resume_from_checkpoint)
-
-
-def completion_states(policy: Policy, rollouts: list[Rollout]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The hidden state before each completion token, and the token: (N, H), (N,), rollout after rollout.
-
-    Rows are padded on the right, where causal attention never looks, so no mask is needed.
-    """
-    longest = max(len(r.prompt_ids) + len(r.completion_ids) for r in rollouts)
-    length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
-    ids = torch.zeros(len(rollouts), length, dtype=torch.long)  # (B, T)
-    rows, places, tokens = [], [], []
-    for row, rollout in enumerate(rollouts):
-        begin, end = len(rollout.prompt_ids), len(rollout.prompt_ids) + len(rollout.completion_ids)
-        ids[row, :end] = torch.tensor(rollout.prompt_ids + rollout.completion_ids)
-        rows += [row] * (end - begin)
-        places += range(begin - 1, end - 1)
-        tokens += rollout.completion_ids
-    device = policy.model.device
-    hidden = last_hidden(policy, ids.to(device))  # (B, T, H)
-    return hidden[torch.tensor(rows), torch.tensor(places)], torch.tensor(tokens, device=device)

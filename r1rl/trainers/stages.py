@@ -31,6 +31,11 @@ class Stages(TrainerCallback, ExportableState):
         """Positions of the present step's prompts: all of one level."""
         return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
 
+    def draw_more(self, count: int) -> list[int]:
+        """Positions of further prompts of the present level, the same for a step whenever it is run."""
+        rows = self.rows[self.level]
+        return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
+
     def state(self) -> dict[str, Any]:
         """See ExportableState."""
         return {"args": {}, "attributes": self.now.to_dict()}
