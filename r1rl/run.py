@@ -27,6 +27,7 @@ FREE_TO_CHANGE = {
     "dumps",
     "save_steps",
     "save_total_limit",
+    "profile",
 }
 PACKAGES = (
     "torch",

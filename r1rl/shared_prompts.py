@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 NAME = "r1rl_shared_prompts"  # of the attention, in transformers' list of them
 STEP = 32  # lengths of blocks are multiples of this, the row's of its eightfold: each new shape costs a CPU new kernels
+OTHER_KINDS = ("sliding_window", "softcap", "s_aux")  # what some models want of their attention
 SAME = 1e-3  # largest difference of states in float32 that is rounding
 
 
@@ -83,7 +84,9 @@ def lay_out(
 
 
 def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, layout=None, **kwargs):
-    """transformers' attention interface: (1, heads, N, D) each -> (1, N, heads, D), None."""
+    """transformers' attention interface: (1, heads, N, D) each -> (1, N, heads, D), None. Raises for other kinds."""
+    if other := [k for k in OTHER_KINDS if kwargs.get(k) is not None]:
+        raise ValueError(f"attention with {', '.join(other)} is not made here")
     rep = module.num_key_value_groups
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (N, heads, D)
     prompt_q, prompt_k, prompt_v = (x[layout.prompts].transpose(1, 2) for x in (q, k, v))  # (G, heads, P, D)
@@ -147,8 +150,8 @@ def can_share(body: Any) -> bool:
         [[10, 11, 12], [13, 14], [15, 16, 17, 18]],
         [0, 0, 1],
     )
-    device = body.embed_tokens.weight.device
     try:
+        device = body.embed_tokens.weight.device
         shared = shared_states(body, prompts, completions, owner).split([len(c) for c in completions])
         for states, completion, which in zip(shared, completions, owner):
             row = torch.tensor([prompts[which] + completion], device=device)

@@ -160,10 +160,14 @@ def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     trainer.model.train()
     plain = trainer._part_loss(trainer.model)
     used = batch["completion_mask"].bool()
-    torch.testing.assert_close(batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0
+    )
     # An engine that sampled from other probabilities is corrected for: the ratio is trainer over sampler, at most 2.
     batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
-    assert trainer._part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.718281828**0.5, rel=1e-2)
+    assert trainer._part_loss(trainer.model).item() == pytest.approx(
+        plain.item() * 2.718281828**0.5, rel=1e-2
+    )
     batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
     assert trainer._part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.0, rel=1e-2)
 

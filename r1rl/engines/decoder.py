@@ -49,9 +49,11 @@ class FusedModel:
     """A transformers causal language model, read by `Decoding`. Writing its parameters writes these weights."""
 
     def __init__(self, model: Any):
-        """Raises AttributeError where the model is not of this shape."""
+        """Raises AttributeError or ValueError where the model is not of this shape."""
         self.model, body = model, model.model
         attention = body.layers[0].self_attn
+        if any(getattr(layer.self_attn, "sliding_window", None) is not None for layer in body.layers):
+            raise ValueError("a layer that forgets looks the same only while texts are short")
         self.head_dim = attention.head_dim
         self.scale = attention.scaling
         self.heads = attention.q_proj.weight.shape[0] // self.head_dim

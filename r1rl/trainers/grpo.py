@@ -44,6 +44,7 @@ from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
 from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, with_signal
+from r1rl.trainers.profile import Profile
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 
@@ -91,6 +92,7 @@ class Trainer(GRPOTrainer):
             callbacks=[
                 StopAfterStep(interrupt, config.steps_per_generation),
                 OptimizerClock(meter),
+                *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
         )
