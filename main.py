@@ -20,6 +20,7 @@ def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.console import Waiting, console, divert
+    from r1rl.preflight import prepared
     from r1rl.rewards import check_rewards, load_rewards
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
@@ -58,6 +59,10 @@ def train(config: Config, recipe: str) -> int:
         eval_prompts = build(eval_problems, "test")
         if plan is not None:
             curriculum.check_levels(plan, {p.problem.level for p in train_prompts})
+        longest = max(len(p.ids) for p in (*train_prompts, *eval_prompts))
+        config, planned = prepared(config, here, longest, dump.folder)
+        for line in planned:
+            console.print(line)
 
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")

@@ -83,7 +83,7 @@ class Config:
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
 
     engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
-    gpu_memory_utilization: float = flag(0.5, "share of the GPU's memory for the vLLM engine, weights included", "rollout", "-gmu")
+    gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
     max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")

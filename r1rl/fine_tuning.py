@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from r1rl import checks, engines, interrupt, machine, progress, run, tasks
+from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
 from r1rl.conversations import lessons
@@ -49,6 +49,8 @@ def fine_tune(config: Config, recipe: str) -> int:
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)
         eval_prompts = build(eval_problems, "test")
+        longest = max(len(p.ids) for p in eval_prompts)
+        config, _ = preflight.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")

@@ -27,6 +27,7 @@ FREE_TO_CHANGE = {
     "dumps",
     "save_steps",
     "save_total_limit",
+    "gpu_memory_utilization",
 }
 PACKAGES = (
     "torch",

@@ -41,6 +41,11 @@ LAYERS = [
     ],
     [
         "machine",
+        "shapes",
+        "cards",
+        "memory_plan",
+        "remedies",
+        "time_plan",
         "prompts",
         "tasks",
         "rewards",
@@ -60,7 +65,7 @@ LAYERS = [
         "conversations",
         "chat",
     ],
-    ["checks", "models", "engines", "pretrain"],
+    ["checks", "models", "engines", "preflight", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
         "by_level",
@@ -91,6 +96,7 @@ LAYERS = [
         "inspect_screen",
         "inspect_command",
         "eval_command",
+        "plan_command",
         "pretrain_command",
         "dump_command",
     ],
@@ -98,7 +104,8 @@ LAYERS = [
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
-         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
+         "shapes", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
 
 def module_files():

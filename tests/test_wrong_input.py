@@ -117,6 +117,7 @@ TINY = ("--recipe", "tiny")
             (*TINY, "--dataset-name", "aegis", "--dataset-path", "nodata"),
             ("--dataset-path 'nodata' is not there", "prompt_label"),
         ),
+        (("plan", "--card", "A11"), ("unknown --card 'A11'", "did you mean 'A10'")),
         (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
     ],
