@@ -11,7 +11,8 @@ from r1rl.checks import check_model_name, is_local
 from r1rl.config import TINY_MODELS, Config, add_flags
 from r1rl.console import console
 from r1rl.errors import UserError
-from r1rl.memory_plan import GIB, MemoryPlan, Place, plan_memory
+from r1rl.memory_parts import GIB, Place
+from r1rl.memory_plan import MemoryPlan, plan_memory
 from r1rl.preflight import memory_lines, place_here, place_of_card, time_words
 from r1rl.prompts import Builder
 from r1rl.recipes import RECIPES, resolve

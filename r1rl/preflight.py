@@ -9,7 +9,8 @@ from pathlib import Path
 from r1rl import engines, machine
 from r1rl.cards import Card
 from r1rl.config import Config
-from r1rl.memory_plan import GIB, MemoryPlan, Place, plan_memory
+from r1rl.memory_parts import GIB, Place
+from r1rl.memory_plan import MemoryPlan, plan_memory
 from r1rl.remedies import remedy, smaller_model
 from r1rl.shapes import Shape, shape_of
 from r1rl.time_plan import TimePlan, plan_time

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from r1rl.config import Config
 from r1rl.errors import UserError
-from r1rl.memory_plan import MemoryPlan, Place, micro_batch, plan_memory
+from r1rl.memory_parts import Place, micro_batch
+from r1rl.memory_plan import MemoryPlan, plan_memory
 from r1rl.shapes import KNOWN, Shape
 
 Change = tuple[str, str, Config]  # flags, what they mean, the config with them

@@ -43,6 +43,7 @@ LAYERS = [
         "machine",
         "shapes",
         "cards",
+        "memory_parts",
         "memory_plan",
         "remedies",
         "time_plan",
@@ -105,7 +106,7 @@ LAYERS = [
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
-         "shapes", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
+         "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
 
 def module_files():

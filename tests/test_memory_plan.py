@@ -13,7 +13,8 @@ from r1rl.cards import CARDS, card_like, card_named
 from r1rl.config import TINY_MODELS, Config
 from r1rl.engines.transformers import DynamicCache
 from r1rl.errors import UserError
-from r1rl.memory_plan import ALWAYS, CACHE, ENGINE, GIB, Place, kv_token, plan_memory, saved
+from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, saved
+from r1rl.memory_plan import CACHE, plan_memory
 from r1rl.models import LORA_TARGETS
 from r1rl.preflight import place_of_card
 from r1rl.remedies import remedy, smaller_model

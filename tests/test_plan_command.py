@@ -15,7 +15,8 @@ from conftest import ROOT
 from r1rl import machine
 from r1rl.config import Config
 from r1rl.machine import Machine, held_by_others, usual_price
-from r1rl.memory_plan import GIB, plan_memory
+from r1rl.memory_parts import GIB
+from r1rl.memory_plan import plan_memory
 from r1rl.plan_command import longest_prompt
 from r1rl.preflight import place_here, prepared
 from r1rl.recipes import RECIPES, resolve
