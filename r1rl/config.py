@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from r1rl.budget import check_budget
 from r1rl.errors import UserError, unknown_name
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
@@ -157,6 +158,10 @@ class Config:
 
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+
+    budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
+    max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
+    max_tokens: int | None = flag(None, "the same in sampled tokens, evaluations included", "budget")
     # fmt: on
 
     def __post_init__(self):
@@ -262,6 +267,7 @@ def validate(config: Config) -> None:
     check_knights_knaves(config)
     check_stages(config)
     check_pipeline(config)
+    check_budget(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -335,6 +341,10 @@ RULES = (
     ),
     ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
+    ("gpu_price", 0, None, True, ""),
+    ("budget", 0, None, False, "otherwise nothing can be run"),
+    ("max_minutes", 0, None, False, "otherwise nothing can be run"),
+    ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
     ("steps_per_stage", 1, None, True, ""),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
+from r1rl.budget import Budget, check_price
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
 from r1rl.conversations import lessons
@@ -25,6 +26,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     here = machine.look()
     checks.check_surroundings(config, here)
     check_unsloth(config)
+    check_price(config, here.price(config))
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
     taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
@@ -67,7 +69,9 @@ def fine_tune(config: Config, recipe: str) -> int:
         if config.packing:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
-        meter = progress.Meter(config, here.price(config), last_line(dump))
+        evaluated = len(eval_prompts) * config.eval_samples
+        budget = Budget(config, here.price(config), evaluated, between=False)
+        meter = progress.meter_of_run(config, budget, dump, last_line(dump))
         reward = rewards.load_rewards(config)
         build_trainer = trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
@@ -76,7 +80,11 @@ def fine_tune(config: Config, recipe: str) -> int:
         engine.close()
         if not stop.asked:
             models.save_merged(policy, dump.folder / MERGED)
-    return finish(dump, config, stop.asked, recipe)
+    code = finish(dump, config, stop.asked, recipe)
+    if budget.ended:
+        console.print(f"ended    {budget.ended}")
+    meter.write()
+    return code
 
 
 def check_unsloth(config: Config) -> None:

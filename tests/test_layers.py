@@ -17,6 +17,7 @@ LAYERS = [
         "errors",
         "records",
         "config",
+        "budget",
         "puzzle_flags",
         "safety_flags",
         "value_flags",
@@ -106,7 +107,7 @@ LAYERS = [
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
-         "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
+         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
 
 def module_files():

@@ -46,6 +46,7 @@ from r1rl.records import Rollout, Scored
 from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.stages import Stages
+from r1rl.trainers.stop_in_budget import StopInBudget
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -86,7 +87,7 @@ class Trainer(GRPOTrainer):
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
-            callbacks=[StopAfterStep(interrupt), *filter(None, [self.stages])],
+            callbacks=[StopAfterStep(interrupt), StopInBudget(meter), *filter(None, [self.stages])],
         )
         keep_float32(self.model)
         # The correction for sampler and trainer disagreeing belongs to TRL's own vLLM; our engine stands in its place.
@@ -141,6 +142,7 @@ class Trainer(GRPOTrainer):
         )
         self._rollouts = self.engine.generate(self._batch[:: self.num_generations], sampling)
         self.meter.add("generate", time.perf_counter() - start)
+        self.meter.sampled(self._rollouts)
         return {
             "prompt_ids": [list(r.prompt_ids) for r in self._rollouts],
             "completion_ids": [list(r.completion_ids) for r in self._rollouts],
