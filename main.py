@@ -19,7 +19,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
+    from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
+    from r1rl.preflight import prepared
     from r1rl.rewards import check_rewards, load_rewards
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
@@ -31,9 +33,11 @@ def train(config: Config, recipe: str) -> int:
     check_rewards(config, train_problems)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
+    budget = Budget(config, here.price(config), len(eval_problems) * config.eval_samples)
     run.check_folder(config)
     dump = run.open_run(config, recipe, here.describe())
     checkpoint = run.continue_from(dump) if config.resume else None
+    budget.check_left(run.spent(dump))
 
     console.print(
         f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}"
@@ -58,6 +62,10 @@ def train(config: Config, recipe: str) -> int:
         eval_prompts = build(eval_problems, "test")
         if plan is not None:
             curriculum.check_levels(plan, {p.problem.level for p in train_prompts})
+        longest = max(len(p.ids) for p in (*train_prompts, *eval_prompts))
+        config, planned = prepared(config, here, longest, dump.folder)
+        for line in planned:
+            console.print(line)
 
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
@@ -77,7 +85,7 @@ def train(config: Config, recipe: str) -> int:
         reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         from r1rl.trainers import trainer_class
 
-        meter = progress.Meter(config, here.price(config), run.last_line(dump))
+        meter = progress.meter_of_run(config, budget, dump, run.last_line(dump))
         # 5. advantage, 6. update, 7. dump: what the trainer does with each step's rollouts, in this order.
         build_trainer = trainer_class(config)
         trainer = build_trainer(
@@ -89,7 +97,9 @@ def train(config: Config, recipe: str) -> int:
         if config.save_merged and not stop.asked:
             models.save_merged(policy, dump.folder / models.MERGED)
 
-    return last_screen.finish(dump, config, stop.asked)  # 8. report: what was learned
+    code = last_screen.finish(dump, config, stop.asked, budget.ended)  # 8. report: what was learned
+    meter.write()  # the report was paid for, too
+    return code
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
+from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
 
@@ -126,9 +127,7 @@ def check_conversations(source: str) -> None:
 
 def in_cache(kind: str, name: str) -> bool:
     """Whether the hub's local cache has a snapshot of the repository."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    return any(hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/*"))
+    return any(cached(name, "*", kind))
 
 
 def hub_answers() -> bool:

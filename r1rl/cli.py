@@ -19,6 +19,7 @@ from r1rl.modes import folder_of, run_mode
 from r1rl.recipes import RECIPES, resolve
 
 COMMANDS = {
+    "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
     "inspect": "look at a run: its table, its completions",
     "report": "write a run's page, or several runs' together",
@@ -64,7 +65,9 @@ def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> i
 
 def load_command(name: str):
     """The module behind a command; it has add_arguments(parser) and run(args)."""
-    if name == "eval":
+    if name == "plan":
+        from r1rl import plan_command as module
+    elif name == "eval":
         from r1rl import eval_command as module
     elif name == "inspect":
         from r1rl import inspect_command as module

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from r1rl.budget import check_budget
 from r1rl.errors import UserError, unknown_name
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
@@ -83,7 +84,7 @@ class Config:
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
 
     engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
-    gpu_memory_utilization: float = flag(0.5, "share of the GPU's memory for the vLLM engine, weights included", "rollout", "-gmu")
+    gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
     max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
@@ -162,6 +163,10 @@ class Config:
     profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+
+    budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
+    max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
+    max_tokens: int | None = flag(None, "the same in sampled tokens, evaluations included", "budget")
     # fmt: on
 
     def __post_init__(self):
@@ -268,6 +273,7 @@ def validate(config: Config) -> None:
     check_knights_knaves(config)
     check_stages(config)
     check_pipeline(config)
+    check_budget(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -345,6 +351,10 @@ RULES = (
     ),
     ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
+    ("gpu_price", 0, None, True, ""),
+    ("budget", 0, None, False, "otherwise nothing can be run"),
+    ("max_minutes", 0, None, False, "otherwise nothing can be run"),
+    ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
     ("steps_per_stage", 1, None, True, ""),

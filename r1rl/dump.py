@@ -19,6 +19,7 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
     "proofs.jsonl",
 )
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
+METER = "meter.json"  # what the run has cost, the one file that is written anew
 BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING)
 
 

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the result with its interval, and dumps the completions as a run of its own."""
     given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe")}
     config = resolve(args.adapter, args.recipe, given)
-    from r1rl import checks, engines, machine, prompts, tasks
+    from r1rl import checks, engines, machine, preflight, prompts, tasks
     from r1rl import run as run_folder
     from r1rl.console import Waiting, console, divert
     from r1rl.evaluate import dump_evaluation, evaluate
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         tokenizer = models.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         asked = prompts.Builder(tokenizer, config)(problems, "test")
+        config, _ = preflight.prepared(config, here, max(len(p.ids) for p in asked))
         adapter = None if args.adapter is None else str(args.adapter)
         policy = models.load_policy(config, here.gpu is not None, kind == "shared", adapter)
         engine = engines.start_engine(kind, config, policy, dump.folder)

@@ -6,7 +6,8 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from r1rl import checks, engines, interrupt, machine, progress, run, tasks
+from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
+from r1rl.budget import Budget, check_price
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
 from r1rl.conversations import lessons
@@ -22,6 +23,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     here = machine.look()
     checks.check_surroundings(config, here)
     check_unsloth(config)
+    check_price(config, here.price(config))
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
     taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
@@ -46,6 +48,8 @@ def fine_tune(config: Config, recipe: str) -> int:
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)
         eval_prompts = build(eval_problems, "test")
+        longest = max(len(p.ids) for p in eval_prompts)
+        config, _ = preflight.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
@@ -62,7 +66,9 @@ def fine_tune(config: Config, recipe: str) -> int:
         if config.packing:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
-        meter = progress.Meter(config, here.price(config), run.last_line(dump, FINE_TUNING))
+        evaluated = len(eval_prompts) * config.eval_samples
+        budget = Budget(config, here.price(config), evaluated, between=False)
+        meter = progress.meter_of_run(config, budget, dump, run.last_line(dump, FINE_TUNING))
         reward = rewards.load_rewards(config)
         build_trainer = trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
@@ -71,7 +77,11 @@ def fine_tune(config: Config, recipe: str) -> int:
         engine.close()
         if not stop.asked:
             models.save_merged(policy, dump.folder / MERGED)
-    return finish(dump, config, stop.asked, recipe)
+    code = finish(dump, config, stop.asked, recipe)
+    if budget.ended:
+        console.print(f"ended    {budget.ended}")
+    meter.write()
+    return code
 
 
 def check_unsloth(config: Config) -> None:

@@ -12,9 +12,10 @@ from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
 
 
-def finish(dump: Dump, config: Config, interrupted: bool) -> int:
-    """The last screen. Returns the exit code; summary.json marks a complete run."""
+def finish(dump: Dump, config: Config, interrupted: bool, ended: str | None = None) -> int:
+    """The last screen. Returns the exit code; summary.json marks a complete run. `ended`: why before --max-steps."""
     folder = dump.folder
+    found = numbers(folder)
     console.print()
     console.print(run_table(folder, survey(folder)))
     for line in learned(folder):
@@ -23,10 +24,12 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
         console.print(
             f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
         )
+    if ended is not None:
+        console.print(f"ended    {ended}; to go on: the same flags with a larger one and --resume")
     print_levels(folder)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
     if not interrupted:
-        write_json(folder / "summary.json", {"schema_version": 1, **numbers(folder)})
+        write_json(folder / "summary.json", {"schema_version": 1, **found, "ended": ended})
     try:
         write_report([folder], folder / "report.html")
         console.print(f"report   {folder / 'report.html'}: open it in a browser, no network is needed")
@@ -39,7 +42,7 @@ def finish(dump: Dump, config: Config, interrupted: bool) -> int:
         return INTERRUPTED
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
     console.print(
-        "next     look:     python main.py inspect " + f"{folder} --step {config.max_steps} --correct -n 3"
+        "next     look:     python main.py inspect " + f"{folder} --step {found['steps']} --correct -n 3"
     )
     console.print(
         f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"

@@ -6,14 +6,23 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
+import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from r1rl.config import Config
 
-# US dollars an hour, usual on-demand prices, written down in 2025: a rough guide, --gpu-price knows better.
+# US dollars an hour on demand, as they usually were then: a rough guide, --gpu-price knows better.
+PRICES_OF = "2025"
 USUAL_PRICES = {"T4": 0.5, "A10": 0.75, "L4": 0.8, "A100": 1.5, "H100": 3.0, "H200": 4.0}
+QUESTION = [
+    "nvidia-smi",
+    "--query-compute-apps=pid,process_name,used_memory",
+    "--format=csv,noheader,nounits",
+]
+OTHERS_FROM = 0.05  # share of the memory that the driver and this process's own context may take unmentioned
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,25 @@ class Machine:
         """US dollars an hour: --gpu-price, or what a card of this name usually costs; None if unknown."""
         if config.gpu_price is not None:
             return config.gpu_price
-        names = sorted(USUAL_PRICES, key=len, reverse=True)  # "A100" before "A10"
-        return next((USUAL_PRICES[n] for n in names if self.gpu and n in self.gpu), None)
+        return None if self.gpu is None else usual_price(self.gpu)
+
+    def price_words(self, config: Config) -> str | None:
+        """The price and whose it is, where one is known."""
+        price = self.price(config)
+        if price is None:
+            return None
+        if config.gpu_price is not None:
+            return f"${price:.2f} an hour (--gpu-price)"
+        return f"${price:.2f} an hour, usual for this card in {PRICES_OF}; --gpu-price knows better"
+
+
+def usual_price(card: str) -> float | None:
+    """What a card of this name usually costs, US dollars an hour; None for a name that is not in the table.
+
+    >>> usual_price("NVIDIA A100-SXM4-40GB"), usual_price("NVIDIA A10G"), usual_price("NVIDIA L40S")
+    (1.5, 0.75, None)
+    """
+    return next((p for name, p in USUAL_PRICES.items() if re.search(rf"\b{name}G?\b", card)), None)
 
 
 def look() -> Machine:
@@ -105,3 +131,25 @@ def free_memory() -> int:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def held_by_others(here: Machine) -> str | None:
+    """Which other processes hold how much of the GPU, in words; None where hardly any is held.
+
+    Asks nvidia-smi, which may be missing, and names no process of another container: then only the size is known.
+    """
+    held = here.gpu_total - here.gpu_free
+    if here.gpu is None or held < OTHERS_FROM * here.gpu_total:
+        return None
+    words = f"{held / 2**30:.1f} GiB of the GPU are held by other processes"
+    try:
+        told = subprocess.run(QUESTION, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return f"{words}, which nvidia-smi does not name"
+    rows = [[cell.strip() for cell in line.split(",")] for line in told.splitlines()]
+    named = [
+        f"{name} (process {pid}, {int(mib) / 1024:.1f} GiB)"
+        for pid, name, mib in (row for row in rows if len(row) == 3)
+        if mib.isdecimal() and pid != str(os.getpid())
+    ]
+    return f"{words}: {', '.join(named)}" if named else f"{words}, which nvidia-smi does not name"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from r1rl import BEGAN, run
+from r1rl.budget import Budget, Cost
 from r1rl.config import Config
 from r1rl.console import console
+from r1rl.dump import EVALUATIONS, METER, Dump, read_lines, write_json
 from r1rl.evaluate import Evaluation
+from r1rl.records import Rollout
 
 SECONDS_BETWEEN_LINES = 20  # where the output is no terminal, a bar would be shown only at the end
 
@@ -19,10 +25,28 @@ SECONDS_BETWEEN_LINES = 20  # where the output is no terminal, a bar would be sh
 class Meter:
     """Times the parts of each step, counts tokens and money, and draws the bar."""
 
-    def __init__(self, config: Config, price: float | None, last: dict[str, Any]):
-        """`last` is the newest line of metrics.jsonl of a continued run: its clock goes on."""
-        self.started = time.perf_counter() - last.get("seconds", 0.0)
+    def __init__(
+        self,
+        config: Config,
+        price: float | None,
+        last: dict[str, Any],
+        budget: Budget | None = None,
+        before: Cost | None = None,
+        file: Path | None = None,
+        began: float | None = None,
+    ):
+        """`last` is the newest line of metrics.jsonl of a continued run, `before` what that run cost: its clock goes on.
+
+        `file` is meter.json, `began` when the program began, by time.perf_counter.
+        """
+        before = before or Cost(last.get("seconds", 0.0))
+        self.started = (time.perf_counter() if began is None else began) - before.seconds
         self.price = price  # US dollars an hour
+        self.budget = budget or Budget(config, price)
+        self.file = file
+        self.tokens = int(before.tokens)  # sampled since the run began, evaluations included
+        self.completions = 0  # of the present step
+        self.phase_began = time.perf_counter()
         self.parts: dict[str, float] = defaultdict(float)
         self.step_began = time.perf_counter()
         self.bar = Progress(
@@ -60,8 +84,37 @@ class Meter:
         """Spent so far; None where no price is known."""
         return None if self.price is None else self.seconds() / 3600 * self.price
 
+    def spent(self) -> Cost:
+        """Seconds and sampled tokens since the run began."""
+        return Cost(self.seconds(), self.tokens)
+
+    def sampled(self, rollouts: Sequence[Rollout]) -> None:
+        """Counts what a step has sampled."""
+        self.tokens += sum(len(r.completion_ids) for r in rollouts)
+        self.completions += len(rollouts)
+
+    def take_completions(self) -> int:
+        """Completions sampled since this was last asked."""
+        count, self.completions = self.completions, 0
+        return count
+
+    def write(self) -> None:
+        """Keeps what was spent in meter.json: unlike the dump it is not cut back to a checkpoint, as it was paid for."""
+        if self.file is not None:
+            dollars = self.dollars()
+            write_json(
+                self.file,
+                {
+                    "schema_version": 1,
+                    "seconds": round(self.seconds(), 3),
+                    "sampled": self.tokens,
+                    "dollars": None if dollars is None else round(dollars, 4),
+                },
+            )
+
     def phase(self, what: str) -> None:
         """Says what goes on between steps."""
+        self.phase_began = time.perf_counter()
         self.bar.update(self.task, description=f"{self.last} · {what}" if self.last else what)
 
     def add(self, part: str, seconds: float) -> None:
@@ -71,7 +124,11 @@ class Meter:
     def evaluated(self, result: Evaluation) -> None:
         """Shows an evaluation above the bar; its time does not count as the step's."""
         self.last_eval = f"eval {short_words(result)}"
+        tokens = sum(len(s.rollout.completion_ids) for s in result.scored)
+        self.tokens += tokens
         self.step_began = time.perf_counter()
+        self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens))
+        self.write()
         console.print(f"step {result.step:>4}  {result.words()}, {result.tokens():.0f} tokens a completion")
 
     def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
@@ -83,11 +140,12 @@ class Meter:
         parts["other"] = round(max(0.0, whole - sum(parts.values())), 4)
         self.parts.clear()
         speed = line["tokens"] / whole
-        self.last = describe(line, speed, self.last_eval, self.dollars())
+        self.last = describe(line, speed, self.last_eval, self.budget.words(self.spent(), line["step"]))
         self.bar.update(self.task, completed=line["step"], description=self.last)
         if not console.is_terminal and now - self.printed >= SECONDS_BETWEEN_LINES:
             self.printed = now
             console.print(f"step {line['step']:>4}  {self.last}")
+        self.write()
         dollars = self.dollars()
         return {
             "tokens_per_second": round(speed, 1),
@@ -98,14 +156,26 @@ class Meter:
         }
 
 
+def meter_of_run(config: Config, budget: Budget, dump: Dump, last: dict[str, Any]) -> Meter:
+    """The meter of a run, new or continued; `last` is its newest line of metrics."""
+    before = run.spent(dump)
+    if seen := list(read_lines(dump.folder / EVALUATIONS)):
+        newest = seen[-1]
+        tokens = newest["mean_tokens"] * newest["problems"] * newest["samples"]
+        budget.evaluation(Cost(newest["evaluation_seconds"], tokens))
+    return Meter(
+        config, budget.price, last, budget, before if before.seconds else None, dump.folder / METER, BEGAN
+    )
+
+
 def short_words(result: Evaluation) -> str:
     """The newest evaluation for the bar: never without n and interval."""
     name, value, low, high = result.at_k[0] if result.samples > 1 else ("", *result.interval())
     return f"{name} {value:.0%} ({low:.0%} to {high:.0%}, n {result.problems})".lstrip()
 
 
-def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float | None) -> str:
-    """The words beside the bar."""
+def describe(line: dict[str, Any], speed: float, last_eval: str, costs: Sequence[str]) -> str:
+    """The words beside the bar; `costs` as the budget tells them."""
     if "reward" not in line:  # a supervised step
         words = [f"loss {line['loss']:.3f}"]
     elif line["reward"] is None:
@@ -116,5 +186,5 @@ def describe(line: dict[str, Any], speed: float, last_eval: str, dollars: float 
     words += [f"level {line['level']}"] if line.get("level") is not None else []
     words += [f"{line['mean_tokens']:.0f} tokens"] if "mean_tokens" in line else []
     words += [f"{speed:,.0f} tok/s"]
-    words += [f"${dollars:.2f}"] if dollars is not None else []
+    words += costs
     return " · ".join(words)

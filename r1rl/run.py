@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from r1rl import __version__
+from r1rl.budget import Cost
 from r1rl.config import Config
-from r1rl.dump import METRICS, Dump, read_lines, write_json
+from r1rl.dump import METER, METRICS, Dump, read_lines, write_json
 from r1rl.errors import UserError
 
 # What may differ between a run and its continuation, because nothing that is learned depends on it.
@@ -28,6 +29,10 @@ FREE_TO_CHANGE = {
     "save_steps",
     "save_total_limit",
     "profile",
+    "gpu_memory_utilization",
+    "budget",
+    "max_minutes",
+    "max_tokens",
 }
 PACKAGES = (
     "torch",
@@ -139,6 +144,15 @@ def last_line(dump: Dump, name: str = METRICS) -> dict[str, Any]:
     for line in read_lines(dump.folder / name):  # noqa: B007 - the last one is wanted
         pass
     return line
+
+
+def spent(dump: Dump) -> Cost:
+    """What the run has cost so far, lost steps included; nothing for a new run, and for one older than meter.json."""
+    try:
+        told = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
+        return Cost(told["seconds"], told["sampled"])
+    except (OSError, ValueError, KeyError):  # not there, or damaged
+        return Cost()
 
 
 def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from r1rl import checks, engines, interrupt, machine, run, tasks
+from r1rl import checks, engines, interrupt, machine, preflight, run, tasks
 from r1rl.config import Config
 from r1rl.console import Waiting, console, divert
 from r1rl.dump import ROLLOUTS, Dump, completion_line, read_lines
@@ -55,6 +55,8 @@ def sample_ways(
         tokenizer = models.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         ways = build_ways(problems, tokenizer)
+        longest = max((len(p.ids) for way in ways for p in way.prompts), default=config.max_prompt_length)
+        config, _ = preflight.prepared(config, here, longest)
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
         engine = engines.start_engine(engine_kind, config, policy, dump.folder)

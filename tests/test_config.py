@@ -20,7 +20,7 @@ R1RL_FLAGS = [
     ("dataset_name", "-dn", "gsm8k"),
     ("exp_name", "-en", None),
     ("model_name", "-m", "Qwen/Qwen2.5-3B"),
-    ("gpu_memory_utilization", "-gmu", 0.5),
+    ("gpu_memory_utilization", "-gmu", None),  # R1RL's 0.5; ours is what the memory plan leaves
     ("lora_rank", "-lora", 64),
     ("max_seq_length", "-msl", 1024),
     ("env_reward_scale", "-ers", 1.0),

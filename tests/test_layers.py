@@ -18,6 +18,7 @@ LAYERS = [
         "jsonl",
         "records",
         "config",
+        "budget",
         "puzzle_flags",
         "safety_flags",
         "value_flags",
@@ -42,6 +43,12 @@ LAYERS = [
     ],
     [
         "machine",
+        "shapes",
+        "cards",
+        "memory_parts",
+        "memory_plan",
+        "remedies",
+        "time_plan",
         "prompts",
         "tasks",
         "rewards",
@@ -61,7 +68,7 @@ LAYERS = [
         "conversations",
         "chat",
     ],
-    ["checks", "models", "engines", "pretrain"],
+    ["checks", "models", "engines", "preflight", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
         "by_level",
@@ -92,6 +99,7 @@ LAYERS = [
         "inspect_screen",
         "inspect_command",
         "eval_command",
+        "plan_command",
         "pretrain_command",
         "dump_command",
     ],
@@ -99,7 +107,8 @@ LAYERS = [
 ]
 LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
-         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli"]  # fmt: skip
+         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
+         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
 
 def module_files():

@@ -117,6 +117,9 @@ TINY = ("--recipe", "tiny")
             (*TINY, "--dataset-name", "aegis", "--dataset-path", "nodata"),
             ("--dataset-path 'nodata' is not there", "prompt_label"),
         ),
+        ((*TINY, "--budget", "0"), ("--budget 0.0 must be more than 0",)),
+        ((*TINY, "--mode", "both", "--max-minutes", "5"), ("--mode both is several runs", "--mode sft")),
+        (("plan", "--card", "A11"), ("unknown --card 'A11'", "did you mean 'A10'")),
         (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
     ],
@@ -167,6 +170,13 @@ def test_the_default_recipe_without_a_gpu(wrong):
     assert "needs a CUDA GPU" in message
     assert "GiB of memory free" in message
     assert "--recipe tiny" in message
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has a CUDA driver")
+def test_a_budget_without_a_price(wrong, tmp_path):
+    message = wrong(*TINY, "--budget", "2")
+    assert "--budget 2.0 is in US dollars" in message and "add --gpu-price" in message
+    assert not (tmp_path / "dumps").exists()
 
 
 def test_a_hub_that_does_not_answer(wrong):

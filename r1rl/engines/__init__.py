@@ -44,10 +44,10 @@ class Engine(Protocol):
         ...
 
 
-def choose(config: Config, has_gpu: bool) -> tuple[str, str]:
+def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
     """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer) or "transformers"."""
-    vllm = importlib.util.find_spec("vllm") is not None
-    unsloth = config.unsloth and importlib.util.find_spec("unsloth") is not None
+    vllm = all_installed or importlib.util.find_spec("vllm") is not None
+    unsloth = config.unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
     if config.engine == "transformers":
         return "transformers", "asked for"
     if config.engine == "vllm" and not vllm:

@@ -47,6 +47,7 @@ from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, wi
 from r1rl.trainers.profile import Profile
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
+from r1rl.trainers.stop_in_budget import StopInBudget
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -75,6 +76,7 @@ class Trainer(GRPOTrainer):
         self.evaluated_step = -1
         self.numbers: dict[str, Any] = {}  # of the present step, on their way to metrics.jsonl
         self.draw = Draw(train_prompts, config.seed)
+        self._generation: Batch | None = None
         self._part: Batch | None = None  # what goes through the model just now
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
@@ -92,6 +94,7 @@ class Trainer(GRPOTrainer):
             callbacks=[
                 StopAfterStep(interrupt, config.steps_per_generation),
                 OptimizerClock(meter),
+                StopInBudget(meter),
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
@@ -124,7 +127,7 @@ class Trainer(GRPOTrainer):
     def _prepare_inputs(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """The present step's batch; with --steps-per-generation completions are sampled for several steps at once."""
         part = self.state.global_step % self.run.steps_per_generation
-        if part == 0:
+        if part == 0 or self._generation is None:  # a run may have ended in between
             self._generation = self._generate_and_score_completions(inputs)
         self.numbers = self._numbers_of[part]
         size = len(self._generation["advantages"]) // self.run.steps_per_generation
@@ -178,6 +181,7 @@ class Trainer(GRPOTrainer):
         rollouts = self.engine.generate(prompts, sampling)
         sampled = time.perf_counter()
         self.meter.add("generate", sampled - start)
+        self.meter.sampled(rollouts)
         owners = [p for p in prompts for _ in range(g)]
         self._scored += [score(r, p, self.rewards, self.run) for r, p in zip(rollouts, owners)]
         self._rollouts += rollouts

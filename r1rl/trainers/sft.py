@@ -27,6 +27,7 @@ from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
+from r1rl.trainers.stop_in_budget import StopInBudget
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
@@ -57,7 +58,7 @@ class FineTuner(SFTTrainer):
             data_collator=Packer(policy.tokenizer.pad_token_id)
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[StopAfterStep(interrupt)],
+            callbacks=[StopAfterStep(interrupt), StopInBudget(meter)],
         )
         keep_float32(self.model)
 

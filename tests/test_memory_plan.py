@@ -1,0 +1,296 @@
+"""The memory plan: exact weights, formulas against what torch keeps, and remedies that do fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from r1rl.cards import CARDS, card_like, card_named
+from r1rl.config import TINY_MODELS, Config
+from r1rl.engines.transformers import DynamicCache
+from r1rl.errors import UserError
+from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, saved
+from r1rl.memory_plan import CACHE, plan_memory
+from r1rl.models import LORA_TARGETS
+from r1rl.preflight import place_of_card
+from r1rl.remedies import remedy, smaller_model
+from r1rl.shapes import KNOWN, Shape, read_shape, shape_of
+
+# What the hub tells of each model's safetensors.
+TOTALS = {
+    "SmolLM2-135M": 134_515_008,
+    "Qwen2.5-0.5B": 494_032_768,
+    "Qwen3-0.6B": 596_049_920,
+    "Llama-3.2-1B": 1_235_814_400,
+    "Qwen2.5-1.5B": 1_543_714_304,
+    "Qwen3-1.7B": 1_720_574_976,
+    "Qwen2.5-3B": 3_085_938_688,
+    "Llama-3.2-3B": 3_212_749_824,
+    "Qwen3-4B": 4_022_468_096,
+    "Qwen2.5-7B": 7_615_616_512,
+}
+CPU = Place("2 CPU cores", 16 * GIB, 16 * GIB, False, "transformers", "", False, cores=2)
+
+
+def config_json(name: str, shape: Shape) -> dict:
+    """What stands in the config.json of a model of this shape."""
+    family = "qwen2" if shape.bias else "qwen3" if shape.head_norms else "llama"
+    return {
+        "model_type": family,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.inner,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head,
+        "vocab_size": shape.vocab,
+        "tie_word_embeddings": shape.tied,
+    }
+
+
+def built(described: dict):
+    """The model as transformers makes it, without memory for its weights."""
+    rest = {k: v for k, v in described.items() if k != "model_type"}
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model(described["model_type"], **rest))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_weights_are_exact(name):
+    described = config_json(name, KNOWN[name])
+    assert read_shape(described) == KNOWN[name]
+    model = built(described)
+    assert KNOWN[name].weights == model.num_parameters() == TOTALS[name]
+    linear = sum(
+        p.numel() for n, p in model.named_parameters() if n.split(".")[-2] in LORA_TARGETS and p.dim() == 2
+    )
+    assert KNOWN[name].linear == linear
+
+
+@pytest.mark.parametrize("name", TINY_MODELS)
+def test_a_models_folder_tells_its_shape(name):
+    from safetensors import safe_open
+
+    with safe_open(TINY_MODELS[name] / "model.safetensors", "pt") as file:
+        stored = sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118 - no dict
+    assert shape_of(name).weights == stored
+
+
+def test_the_adapter_is_exact():
+    from peft import LoraConfig, get_peft_model
+
+    model = built(config_json("", KNOWN["Qwen2.5-3B"]))
+    lora = LoraConfig(r=64, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM")
+    model = get_peft_model(model, lora)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert KNOWN["Qwen2.5-3B"].adapter(64) == trained == 119_734_272
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5-0.5B"),
+        ("unsloth/qwen2.5-3b-unsloth-bnb-4bit", "Qwen2.5-3B"),
+        ("Qwen/Qwen3-0.6B-Base", "Qwen3-0.6B"),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2-135M"),
+    ],
+)
+def test_names_of_the_hub(name, known, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert shape_of(name) == KNOWN[known]
+    assert shape_of("Qwen/Qwen2.5-Math-1.5B") is None
+
+
+def test_the_hubs_cache_comes_before_the_table(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--Qwen--Qwen2.5-3B" / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    mine = dataclasses.replace(KNOWN["Qwen2.5-3B"], layers=2)
+    (folder / "config.json").write_text(json.dumps(config_json("", mine)))
+    assert shape_of("Qwen/Qwen2.5-3B") == mine
+    (folder / "config.json").write_text('{"model_type": "mamba"}')
+    assert shape_of("Qwen/Qwen2.5-3B") is None
+
+
+# ---- the formulas
+
+
+def kept_by_autograd(shape: Shape, rank: int, rows: int, length: int, attention: str, mixed: bool) -> int:
+    """Bytes that autograd keeps in one forward pass beside the model's own weights."""
+    from peft import LoraConfig, get_peft_model
+
+    config = Qwen2Config(**{k: v for k, v in config_json("", shape).items() if k != "model_type"},
+                         attn_implementation=attention)  # fmt: skip
+    lora = LoraConfig(r=rank, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM")
+    model = get_peft_model(Qwen2ForCausalLM(config), lora)
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = (
+                storage.nbytes(),
+                tensor,
+            )  # the tensor, so that its place is not used again
+        return tensor
+
+    ids = torch.zeros(rows, length, dtype=torch.long)
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t),
+        torch.autocast("cpu", torch.bfloat16, enabled=mixed),
+    ):
+        model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    return sum(size for size, _ in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("attention", "mixed", "on_gpu"), [("eager", True, False), ("eager", False, False), ("sdpa", True, True)]
+)
+@pytest.mark.parametrize(
+    "shape",
+    [Shape(64, 256, 2, 4, 2, 16, 32, bias=True), Shape(96, 160, 2, 6, 2, 16, 32, bias=True)],
+    ids=["4 heads", "6 heads"],
+)
+def test_what_autograd_keeps_of_a_layer(shape, attention, mixed, on_gpu):
+    config = Config(lora_rank=8)
+    place = dataclasses.replace(CPU, on_gpu=on_gpu, mixed=mixed)
+    length = 32
+    deeper = dataclasses.replace(shape, layers=3)
+
+    def of_one_layer(rows):
+        few, more = (kept_by_autograd(s, 8, rows, length, attention, mixed) for s in (shape, deeper))
+        return more - few
+
+    counted = (of_one_layer(4) - of_one_layer(2)) / (2 * length)  # rounded copies of weights fall out
+    assert counted == saved(config, shape, place, length)
+
+
+def test_the_cache_of_a_token():
+    shape = shape_of("tiny")
+    cache = DynamicCache()
+    for layer in range(shape.layers):
+        keys = torch.zeros(1, shape.kv_heads, 1, shape.head)
+        cache.update(keys, keys.clone(), layer)
+    stored = sum(t.nbytes for layer in cache.layers for t in (layer.keys, layer.values))
+    assert kv_token(shape, CPU) == stored
+
+
+def test_four_bit_weights_on_a_gpu():
+    place = place_of_card(Config(), card_named("A10"))
+    parts = {p.name: p for p in plan_memory(Config(), KNOWN["Qwen2.5-3B"], place).parts}
+    linear, rest = 2_774_532_096, 3_085_938_688 - 2_774_532_096
+    assert parts["base weights"].size == linear / 2 + linear / 16 + 2 * rest
+    adapter = 119_734_272
+    assert parts["adapter"].size == parts["its gradients"].size == 4 * adapter
+    assert parts["its optimizer"].size == 2 * adapter + adapter // 32
+    assert parts["engine's adapter"].size == 2 * adapter
+
+
+def test_bitsandbytes_takes_as_much_in_4_bit():
+    functional = pytest.importorskip("bitsandbytes.functional")
+    weight = torch.randn(192, 576)
+    packed, state = functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=False)
+    assert packed.nbytes + state.absmax.nbytes == weight.numel() // 2 + weight.numel() // 64 * 4
+
+
+def test_the_engine_beside_the_trainer_has_a_copy():
+    shape = KNOWN["Qwen2.5-0.5B"]
+    config = Config(model_name="Qwen/Qwen2.5-0.5B", load_in_4bit=False, unsloth=False)
+    plan = plan_memory(config, shape, place_of_card(config, card_named("A10")))
+    parts = {p.name: p for p in plan.parts}
+    assert plan.place.engine == "vllm"
+    assert (parts["base weights"].when, parts["engine's copy"].when) == (ALWAYS, ENGINE)
+    assert parts["engine's copy"].size == 2 * shape.weights
+
+
+# ---- the engine's share, and what to change
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)
+def test_the_plans_share_fits_and_is_of_use(card):
+    config, shape = Config(), KNOWN["Qwen2.5-3B"]
+    place = place_of_card(config, card)
+    plan = plan_memory(config, shape, place)
+    assert plan.fits and plan.sequences >= config.generation_batch_size
+    given = plan_memory(dataclasses.replace(config, gpu_memory_utilization=plan.utilization), shape, place)
+    assert given.parts == plan.parts  # the flag given by hand means the same
+    pool = plan.size(ENGINE)
+    assert pool <= plan.utilization * place.free < pool + 0.001 * GIB
+
+
+def test_more_engine_memory_holds_more_sequences():
+    shape = KNOWN["Qwen2.5-3B"]
+    place = place_of_card(Config(), card_named("A10"))
+    held = [
+        plan_memory(Config(gpu_memory_utilization=u), shape, place).sequences for u in (0.3, 0.4, 0.5, 0.6)
+    ]
+    assert held == sorted(held) and held[0] < held[-1]
+
+
+@pytest.mark.parametrize(
+    ("card", "changes", "flag"),
+    [
+        ("T4", {"gpu_memory_utilization": 0.9}, "--gpu-memory-utilization 0.6"),
+        ("A10", {"per_device_train_batch_size": 128}, "--gradient-accumulation-steps"),
+        ("A10", {"algorithm": "ppo", "per_device_train_batch_size": 64}, "--update-chunk"),
+        ("A10", {"engine": "transformers", "unsloth": False, "per_device_eval_batch_size": 4096,
+                 "eval_count": 0}, "--per-device-eval-batch-size"),
+        ("T4", {"model_name": "Qwen/Qwen2.5-7B", "load_in_4bit": False}, "--load-in-4bit"),
+        ("A10", {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8, "max_completion_length": 40000,
+                 "max_seq_length": 40256}, "--max-completion-length"),
+    ],
+)  # fmt: skip
+def test_the_first_change_that_fits(card, changes, flag):
+    config = Config(**changes)
+    shape, place = shape_of(config.model_name), place_of_card(config, card_named(card))
+    assert not plan_memory(config, shape, place).fits
+    found = remedy(config, shape, place)
+    assert flag in found.flags
+    assert found.plan.fits
+    # The flags alone, over the same command line, give the plan that was told.
+    from r1rl.cli import train_parser
+
+    given = vars(train_parser().parse_args(found.flags.split()))
+    told = {k: v for k, v in given.items() if k not in ("recipe", "print_config")}
+    again = dataclasses.replace(config, **told)
+    assert plan_memory(again, shape, place) == found.plan
+    assert again.generation_batch_size == config.generation_batch_size  # still the same step
+
+
+def test_the_smallest_sufficient_change_of_its_kind():
+    config = Config(per_device_train_batch_size=128)
+    place = place_of_card(config, card_named("A10"))
+    found = remedy(config, KNOWN["Qwen2.5-3B"], place)
+    size = found.config.per_device_train_batch_size
+    larger = dataclasses.replace(
+        config, per_device_train_batch_size=2 * size, gradient_accumulation_steps=64 // size
+    )
+    assert not plan_memory(larger, KNOWN["Qwen2.5-3B"], place).fits
+
+
+def test_what_no_flag_helps():
+    config = Config(model_name="Qwen/Qwen2.5-7B")
+    place = dataclasses.replace(place_of_card(config, card_named("T4")), free=8 * GIB, total=8 * GIB)
+    assert remedy(config, KNOWN["Qwen2.5-7B"], place) is None
+    fitting = [name for name, shape in KNOWN.items() if plan_memory(config, shape, place).fits]
+    assert fitting and smaller_model(config, place) == fitting[-1]
+    assert smaller_model(config, dataclasses.replace(place, free=GIB, total=GIB)) is None
+
+
+def test_cards():
+    assert card_named("a100").name == "A100-40"
+    assert card_like("NVIDIA A100-SXM4-40GB").name == "A100-40"
+    assert card_like("NVIDIA A10G").name == "A10"
+    assert card_like("NVIDIA L40S") is None
+    with pytest.raises(UserError, match="unknown --card 'A11': did you mean 'A10'"):
+        card_named("A11")
+
+
+def test_a_full_cache_is_the_last_part():
+    plan = plan_memory(Config(), KNOWN["Qwen2.5-3B"], place_of_card(Config(), card_named("A10")))
+    assert plan.parts[-1].name == CACHE
