@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 FOREVER = 10**6  # steps: a row is stopped from outside
+CYCLE = 4  # steps after which the prompts come again
 UNSLOTH_ON_CPU = "TRL's own trainer runs on a CPU only with Unsloth imported"
 
 
@@ -156,7 +157,7 @@ def prompts_of_one_length(config, tokenizer, count: int):
     from r1rl.tasks.word_problems import WordProblems
 
     build = Builder(tokenizer, config)
-    prompts = build(WordProblems(config.seed, train_count=40 * count).load("train"), "train")
+    prompts = build(WordProblems(config.seed, train_count=400 + 40 * count).load("train"), "train")
     usual = Counter(len(p.ids) for p in prompts).most_common(1)[0][0]
     chosen = [p for p in prompts if len(p.ids) == usual][:count]
     if len(chosen) < count:
@@ -230,7 +231,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
         policy,
         engine,
         load_rewards(config),
-        prompts_of_one_length(config, policy.tokenizer, 8 * setup.prompts),
+        prompts_of_one_length(config, policy.tokenizer, CYCLE * setup.prompts),
         Builder(policy.tokenizer, config)(WordProblems(config.seed).load("test"), "test"),
         dump,
         meter,
@@ -338,17 +339,17 @@ def published(setup: Setup, pipe) -> None:
     """
     from unsloth import FastLanguageModel
 
+    from r1rl.models import LORA_TARGETS, model_path
+
     config = our_config(setup, "published")
     model, tokenizer = FastLanguageModel.from_pretrained(
-        config.model_name if setup.model != "tiny" else model_path_of("tiny"),
+        model_path(config),
         max_seq_length=config.max_seq_length,
         load_in_4bit=True,
         fast_inference=True,
         max_lora_rank=64,
         gpu_memory_utilization=setup.memory_share,
     )
-    from r1rl.models import LORA_TARGETS
-
     model = FastLanguageModel.get_peft_model(
         model,
         r=64,
@@ -376,13 +377,14 @@ def published(setup: Setup, pipe) -> None:
         def evaluate(lengths, trainer, forced, prompts):
             from vllm import SamplingParams
 
+            generate = forced.vllm(model.fast_generate)
             lora = model.load_lora(f"{setup.folder}/published_lora", load_tensors=True)
             start = seconds(True)
             for i in range(0, len(lengths), batch):
                 forced.lengths = lengths[i : i + batch]
                 texts = [prompts[j % len(prompts)].text for j in range(i, i + len(forced.lengths))]
                 params = SamplingParams(temperature=0.0, max_tokens=setup.tokens)
-                model.fast_generate(texts, sampling_params=params, lora_request=lora, use_tqdm=False)
+                generate(texts, sampling_params=params, lora_request=lora, use_tqdm=False)
             calls = -(-len(lengths) // batch)
             return {"seconds": seconds(True) - start, "engine_calls": calls, "problems": len(lengths)}
 
@@ -391,13 +393,6 @@ def published(setup: Setup, pipe) -> None:
     trainer_type = timed.timed(GRPOTrainer)
     parts = {"model": model, "processing_class": tokenizer}
     serve_trainer(setup, pipe, config, trainer_type, parts, arguments, {"evaluate": evaluate_in(32)})
-
-
-def model_path_of(name: str) -> str:
-    """Where an embedded model lies."""
-    from r1rl.config import TINY_MODELS
-
-    return str(TINY_MODELS[name])
 
 
 def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=None) -> None:
@@ -409,7 +404,7 @@ def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=
     from r1rl.rewards.correctness import correctness_reward
 
     tokenizer = pieces["processing_class"]
-    prompts = prompts_of_one_length(config, tokenizer, 8 * setup.prompts)
+    prompts = prompts_of_one_length(config, tokenizer, CYCLE * setup.prompts)
     reward = correctness_reward(config)
 
     def correctness(prompts_given, completions, index, **_):
@@ -455,7 +450,7 @@ def bare_engine(setup: Setup, pipe) -> None:
     from r1rl import models
 
     config = our_config(setup, "bare-engine", unsloth=False)
-    prompts = prompts_of_one_length(config, models.load_tokenizer(config), 8 * setup.prompts)
+    prompts = prompts_of_one_length(config, models.load_tokenizer(config), CYCLE * setup.prompts)
     on_gpu = {"gpu_memory_utilization": setup.memory_share}
     llm = LLM(
         model=models.model_path(config),
@@ -472,7 +467,7 @@ def bare_engine(setup: Setup, pipe) -> None:
     def step(lengths):
         forced.lengths = lengths
         llm.reset_prefix_cache()  # a training step has new weights, so nothing of the last one's cache is of use
-        first = next(calls) % 8 * setup.prompts
+        first = next(calls) % CYCLE * setup.prompts
         batch = [{"prompt_token_ids": list(p.ids)} for p in prompts[first : first + setup.prompts]]
         params = SamplingParams(n=setup.group, temperature=1.0, max_tokens=setup.tokens, logprobs=0)
         start = seconds(setup.gpu)

@@ -246,7 +246,8 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
     """(Measured, what else was measured, why rows are missing)."""
     table, extra, absent = Measured(), {"evaluations": {}, "rows": {}}, {}
     for name in names:
-        if lacks := missing(NEEDS.get(name, [])):
+        needs = ["vllm"] if name == "trl" and setup.gpu else NEEDS.get(name, [])
+        if lacks := missing(needs):
             absent[name] = (
                 f"{lacks} ({UNSLOTH_ON_CPU})" if name.startswith("trl") and not setup.gpu else lacks
             )
