@@ -27,8 +27,8 @@ from shapes import parameters
 
 HERE = Path(__file__).parent
 GROUP = 8
-PASS_TOKENS = 24_000  # prompts and completions in one forward and backward pass, at most
-PROMPT_TOKENS = 220  # about; decides passes only
+PASS_TOKENS = 16_000  # prompts and completions in one forward and backward pass, at most
+PROMPT_TOKENS = 80  # about; decides passes only
 NOISE = 0.03  # relative error of a fit that is as good as repeated measurements are
 SECONDS_A_POINT = 20.0  # no further step of a point begins after this
 COLOURS = {  # Okabe and Ito's, told apart by colour-blind readers
@@ -256,7 +256,7 @@ def markdown(result: dict[str, Any], gpu: bool) -> str:
         f"torch {about['versions'].get('torch')}; {about['seconds']} s in all.",
         "Our trainer, whole steps, median seconds; every completion has the length given. Shapes other than tiny have",
         "random weights. `us a token`: sampling by sampled tokens; update (forward, backward, optimizer) by all tokens",
-        "that it is about, prompts included. A pass has at most 24,000 of them.",
+        "that it is about, prompts included. A pass has at most 16,000 of them.",
     ]
     for sweep in sweeps(gpu):
         rows = measured(sweep, result)

@@ -1,9 +1,10 @@
-"""Times a training step and its parts beside its peers and its limits, step by step in alternation on one machine.
+"""Times a training step and its parts beside its peers and its limits, turn by turn on one machine.
 
-usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 3] [--json FILE] [--rows NAME ...]
+usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 2] [--json FILE] [--rows NAME ...]
 Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of a long-tailed mix of lengths. With
 --gpu: 128 completions x 512 tokens and the mix, on random weights of the shape. All rows make the same lengths, which
-are forced and checked. Every ratio is one of medians within a round; its spread is that over the rounds.
+are forced and checked, and half of each group is rewarded, so that every group is learned from. Every ratio is one of
+medians within a round; its spread is that over the rounds.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ WHAT = {  # each row in words
     "bare engine": "vllm.LLM.generate alone",
     "bare update": "forward, backward, AdamW alone, no padding",
 }
+FIXED_ONLY = ("trl plain",)  # rows that the mix is spared
 PUBLISHED = 16  # completions in a step of R1RL's published configuration
 EVALUATION = 200  # problems
 STEADY = 0.10  # spread of a ratio over the rounds, beyond which it is called unsteady
@@ -235,11 +237,14 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
 
 
 def update_flops(step: dict[str, Any], extra: dict[str, Any], shape: str) -> float:
-    """Multiplications and additions of an update without recomputation: frozen weights get no gradient of their own,
-    so forward and backward are two products each; attention is left out, the output layer sees completions alone."""
+    """Multiplications and additions that an update cannot do without.
+
+    Frozen weights get no gradient of their own, so forward and backward are two products each. A group's prompt is
+    counted once, the output layer sees completions alone; attention and what is computed again are left out.
+    """
     size = shapes.parameters(shape)
-    all_tokens = step["tokens"] + step["completions"] * extra["prompt_tokens"]
-    return 4.0 * (size["body"] * all_tokens + size["head"] * step["tokens"])
+    read = step["tokens"] + step["completions"] / Setup.group * extra["prompt_tokens"]
+    return 4.0 * (size["body"] * read + size["head"] * step["tokens"])
 
 
 def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]], args) -> tuple:
@@ -260,17 +265,8 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
                 begin(name, setup, works, rows, absent, extra)
             for number in range(args.repeats):
                 for work, lengths in works.items():
-                    for at in range(args.steps):
-                        for name in list(rows):
-                            do_step(
-                                rows,
-                                name,
-                                table,
-                                work,
-                                number,
-                                slice_for(name, lengths, number * args.steps + at),
-                                absent,
-                            )
+                    for name in [n for n in rows if work == "fixed" or n not in FIXED_ONLY]:
+                        turn(rows, name, table, work, number, lengths, args.steps, absent)
                 evaluate_rows(rows, setup, extra, absent)
             if "bare update" in rows and setup.gpu:
                 extra["matrix peak"] = rows["bare update"].ask("matrix peak")
@@ -292,16 +288,20 @@ def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> Non
         for lengths in works.values():
             row.ask("step", slice_for(name, lengths, 0))
         extra["rows"][name] = {**row.about, "seconds_to_start": round(row.seconds_to_start, 1)}
-        extra.setdefault("prompt_tokens", row.about["prompt_tokens"])
+        if extra.setdefault("prompt_tokens", row.about["prompt_tokens"]) != row.about["prompt_tokens"]:
+            raise RowFailed(f"prompts of {row.about['prompt_tokens']} tokens, not {extra['prompt_tokens']}")
         console.print(f"({row.seconds_to_start:.0f} s)", style="dim")
     except RowFailed as error:
         fail(rows, name, absent, error)
 
 
-def do_step(rows, name, table: Measured, work: str, number: int, lengths, absent) -> None:
-    """One timed step of one row."""
+def turn(rows, name, table: Measured, work: str, number: int, lengths, steps: int, absent) -> None:
+    """A row's turn in a round: a step that is not timed, because what waited is cold, and then those that are."""
     try:
-        table.add(work, name, number, rows[name].ask("step", lengths))
+        for at in range(-1, steps):
+            answer = rows[name].ask("step", slice_for(name, lengths, number * steps + at))
+            if at >= 0:
+                table.add(work, name, number, answer)
     except RowFailed as error:
         fail(rows, name, absent, error)
 
@@ -465,7 +465,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gpu", action="store_true", help="the rows for a GPU")
     parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
-    parser.add_argument("--steps", type=int, default=3, help="steps of each row in a round")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row in a round")
     parser.add_argument("--prompts", type=int, help="prompts of a step (default: 8, with --gpu 16)")
     parser.add_argument("--tokens", type=int, help="longest completion (default: 128, with --gpu 512)")
     parser.add_argument("--passes", type=int, help="passes of a step (default: 1, with --gpu 8)")
