@@ -260,7 +260,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
         """An evaluation as the run does it: weights, one engine call, grading, dump."""
         calls, generate = [], engine.generate
         engine.generate = lambda *given: calls.append(1) or generate(*given)
-        forced.lengths = lengths
+        forced.set(lengths)
         start = seconds(setup.gpu)
         trainer.evaluate()
         taken = seconds(setup.gpu) - start
@@ -396,10 +396,10 @@ def published(setup: Setup, pipe) -> None:
 
             generate = forced.vllm(model.fast_generate)
             lora = model.load_lora(f"{setup.folder}/published_lora", load_tensors=True)
+            forced.set(lengths)
             start = seconds(True)
             for i in range(0, len(lengths), batch):
-                forced.lengths = lengths[i : i + batch]
-                texts = [prompts[j % len(prompts)].text for j in range(i, i + len(forced.lengths))]
+                texts = [prompts[j % len(prompts)].text for j in range(i, min(i + batch, len(lengths)))]
                 params = SamplingParams(temperature=0.0, max_tokens=setup.tokens)
                 generate(texts, sampling_params=params, lora_request=lora, use_tqdm=False)
             calls = -(-len(lengths) // batch)
@@ -442,8 +442,7 @@ def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=
         trainer.model.generate = forced.transformers(trainer.model.generate, trainer.eos_token_ids)
 
     def parts():
-        taken, forced.seconds = forced.seconds, 0.0
-        return {"generate": taken}
+        return {"generate": forced.seconds}
 
     bound = {
         name: lambda lengths, f=f: f(lengths, trainer, forced, prompts) for name, f in (actions or {}).items()
@@ -482,7 +481,7 @@ def bare_engine(setup: Setup, pipe) -> None:
     calls = iter(range(10**9))
 
     def step(lengths):
-        forced.lengths = lengths
+        forced.set(lengths)
         llm.reset_prefix_cache()  # a training step has new weights, so nothing of the last one's cache is of use
         first = next(calls) % CYCLE * setup.prompts
         batch = [{"prompt_token_ids": list(p.ids)} for p in prompts[first : first + setup.prompts]]

@@ -13,19 +13,34 @@ from transformers import LogitsProcessor, LogitsProcessorList, TrainerCallback
 
 
 class Forced:
-    """The lengths of the next completions, one a completion in the order they are asked for; None lets them be."""
+    """The lengths of the completions to come, in the order they are asked for; before the first `set` they are free."""
 
     def __init__(self):
         self.lengths: Sequence[int] | None = None
-        self.seconds = 0.0  # that generation has taken since this was last read
+        self.seconds = 0.0  # that generation has taken
         self.made = 0  # completions whose length was checked
+        self.inside = False  # a wrapped `generate` may call another one
+
+    def set(self, lengths: Sequence[int]) -> None:
+        """What is to be made next, in one call of the engine or in several."""
+        self.lengths, self.seconds, self.made = lengths, 0.0, 0
+
+    def next(self, count: int) -> Sequence[int]:
+        """The lengths of the next so many completions."""
+        lengths = self.lengths[self.made : self.made + count]
+        if len(lengths) < count:
+            raise RuntimeError(
+                f"{self.made + count} completions were asked for, {len(self.lengths)} lengths are given"
+            )
+        return lengths
 
     def check(self, counts: Sequence[int]) -> None:
         """Raises where an engine did not make what it was told to."""
-        if self.lengths is not None and list(counts) != list(self.lengths):
-            wrong = [(i, c, n) for i, (c, n) in enumerate(zip(counts, self.lengths)) if c != n][:5]
+        wanted = self.next(len(counts))
+        wrong = [(i, c, n) for i, (c, n) in enumerate(zip(counts, wanted)) if c != n]
+        if wrong:
             raise RuntimeError(
-                f"{len(counts)} completions for {len(self.lengths)} lengths; (row, made, wanted): {wrong}"
+                f"{len(wrong)} of {len(counts)} completions have another length; (row, made, wanted): {wrong[:5]}"
             )
         self.made += len(counts)
 
@@ -37,11 +52,11 @@ class Forced:
         """
 
         def forced(prompts, sampling_params=None, *args, **kwargs):
-            if self.lengths is None:
+            if self.lengths is None or self.inside:
                 return generate(prompts, sampling_params, *args, **kwargs)
             many = isinstance(sampling_params, Sequence)
             given = sampling_params if many else [sampling_params] * len(prompts)
-            texts, singles, wanted = [], [], iter(self.lengths)
+            texts, singles, wanted = [], [], iter(self.next(sum(params.n for params in given)))
             for prompt, params in zip(prompts, given):
                 for i in range(params.n):
                     single = params.clone()
@@ -50,9 +65,9 @@ class Forced:
                     single.seed = None if params.seed is None else params.seed + i
                     texts.append(prompt)
                     singles.append(single)
-            start = time.perf_counter()
+            self.inside, start = True, time.perf_counter()
             outputs = generate(texts, singles, *args, **kwargs)
-            self.seconds += time.perf_counter() - start
+            self.inside, self.seconds = False, self.seconds + time.perf_counter() - start
             self.check([len(o.outputs[0].token_ids) for o in outputs])
             groups, at = [], iter(outputs)
             for params in given:
@@ -68,7 +83,7 @@ class Forced:
         end = list(end_ids)
 
         def forced(input_ids, *args, **kwargs):
-            lengths = torch.tensor(self.lengths, device=input_ids.device)
+            lengths = torch.tensor(self.next(len(input_ids)), device=input_ids.device)
             ending = EndAt(lengths, end, input_ids.shape[1])
             start = time.perf_counter()
             out = generate(
@@ -105,8 +120,10 @@ def forced_engine(policy, forced: Forced):
         """Rows are told apart by the list that their tokens are collected in."""
 
         def generate(self, prompts, sampling):
+            if forced.lengths is None:
+                return super().generate(prompts, sampling)
+            self.n, self.wanted = sampling.n, forced.next(len(prompts) * sampling.n)
             self.place = {id(p): i * sampling.n for i, p in enumerate(prompts)}
-            self.n = sampling.n
             rollouts = super().generate(prompts, sampling)
             forced.check([len(r.completion_ids) for r in rollouts])
             return rollouts
@@ -114,7 +131,7 @@ def forced_engine(policy, forced: Forced):
         def _generate_batch(self, prompts, *rest):
             if forced.lengths is not None:
                 first = self.place[id(prompts[0])]
-                local.next = iter(forced.lengths[first : first + len(prompts) * self.n])
+                local.next = iter(self.wanted[first : first + len(prompts) * self.n])
                 local.targets = {}
             return super()._generate_batch(prompts, *rest)
 
@@ -183,8 +200,7 @@ class Gate(TrainerCallback):
             if what == "step":
                 break
             self.pipe.send(("done", self.actions[what](*arguments)))
-        self.forced.lengths = arguments[0]
-        self.forced.seconds, self.forced.made = 0.0, 0
+        self.forced.set(arguments[0])
         self.trainer.passes = 0.0
         self.released()
         self.start = seconds(self.on_gpu)
