@@ -408,6 +408,9 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
     for p in parts:
         cells = []
         for name in measured:
+            if p not in table.steps[work][name][0][0]["parts"]:  # a peer that does not tell this part apart
+                cells.append("-")
+                continue
             taken = median(table.rounds(work, name, part(p)))
             cells.append(f"{taken:.4f}  {median(table.rounds(work, name, share(p))):6.1%}")
         shown.add_row(p, *cells)
