@@ -1,0 +1,78 @@
+"""Models of given shapes with random weights, for timings: nothing is downloaded, and every token id has a text."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from r1rl.config import TINY_MODELS
+
+# name: (hidden, layers, heads, key/value heads, inner width of the MLP, vocabulary, tied embeddings)
+SHAPES = {
+    "tiny": (192, 4, 6, 2, 576, 640, True),  # the embedded model itself
+    "8M": (320, 8, 10, 2, 960, 640, True),
+    "33M": (512, 12, 8, 2, 1536, 640, True),
+    "130M": (768, 16, 12, 2, 2560, 32768, True),
+    # The Qwen2.5 family, from the config.json of each on the hub.
+    "0.5B": (896, 24, 14, 2, 4864, 151936, True),
+    "1.5B": (1536, 28, 12, 2, 8960, 151936, True),
+    "3B": (2048, 36, 16, 2, 11008, 151936, True),
+    "7B": (3584, 28, 28, 4, 18944, 152064, False),
+}
+
+
+def parameters(name: str) -> dict[str, int]:
+    """Weights that multiply every token ("body") and those of the output layer ("head")."""
+    hidden, layers, heads, kv_heads, inner, vocabulary, _ = SHAPES[name]
+    dim = hidden // heads
+    attention = hidden * dim * (heads + 2 * kv_heads) + heads * dim * hidden
+    return {"body": layers * (attention + 3 * hidden * inner), "head": hidden * vocabulary}
+
+
+def make(name: str, folder: Path, on_gpu: bool = False) -> str:
+    """The model's folder, made if need be; "tiny" is the embedded model, with the weights that it has learned."""
+    target = folder / f"shape-{name}"
+    if name == "tiny":
+        return "tiny"
+    if (target / "config.json").exists():
+        return str(target)
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    hidden, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[name]
+    config = Qwen2Config(
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        intermediate_size=inner,
+        vocab_size=vocabulary,
+        tie_word_embeddings=tied,
+        max_position_embeddings=32768,
+        eos_token_id=0,
+        pad_token_id=1,
+        bos_token_id=None,
+    )
+    torch.manual_seed(0)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda" if on_gpu else "cpu"):
+        model = Qwen2ForCausalLM(config)
+    torch.set_default_dtype(before)
+    unfinished = target.with_name(target.name + ".new")
+    model.save_pretrained(unfinished)
+    write_tokenizer(unfinished, vocabulary)
+    unfinished.rename(target)
+    return str(target)
+
+
+def write_tokenizer(folder: Path, vocabulary: int) -> None:
+    """The embedded model's tokenizer, with as many words more as the vocabulary needs."""
+    source = Path(TINY_MODELS["tiny"])
+    content = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
+    known = content["model"]["vocab"]
+    first = 1 + max([*known.values(), *(t["id"] for t in content["added_tokens"])])
+    known.update({f"w{i}": i for i in range(first, vocabulary)})
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    shutil.copy(source / "tokenizer_config.json", folder)

@@ -1,0 +1,559 @@
+"""Times a training step and its parts beside its peers and its limits, turn by turn on one machine.
+
+usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 2] [--json FILE] [--rows NAME ...]
+Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of a long-tailed mix of lengths. With
+--gpu: 128 completions x 512 tokens and the mix, on random weights of the shape. All rows make the same lengths, which
+are forced and checked, and half of each group is rewarded, so that every group is learned from. Every ratio is one of
+medians within a round; its spread is that over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+# Before anything imports torch, here or in a row: threads of rows that wait must not spin.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# A row is ended like a process that is no longer needed; Python would warn of what it had open.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import shapes  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+from rows import NEEDS, UNSLOTH_ON_CPU, Row, RowFailed, Setup, missing  # noqa: E402
+from start import once  # noqa: E402
+
+from r1rl import machine, run  # noqa: E402
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+CPU_ROWS = ("ours", "ours vllm", "trl", "trl plain", "bare engine", "bare update")
+GPU_ROWS = ("ours 4 bit", "ours bf16", "trl", "published", "bare engine", "bare update")
+WHAT = {  # each row in words
+    "ours": "r1rl, its own decoder",
+    "ours vllm": "r1rl --engine vllm",
+    "ours 4 bit": "r1rl, the default recipe (4 bit, engine shared)",
+    "ours bf16": "r1rl --no-load-in-4bit",
+    "trl": "TRL's GRPOTrainer, its defaults",
+    "trl plain": "the same without gradient checkpointing",
+    "published": "R1RL as published: stock Unsloth GRPO, 2 x 8",
+    "bare engine": "vllm.LLM.generate alone",
+    "bare update": "forward, backward, AdamW alone, no padding",
+}
+FIXED_ONLY = ("trl plain",)  # rows that the mix is spared
+PUBLISHED = 16  # completions in a step of R1RL's published configuration
+EVALUATION = 200  # problems
+STEADY = 0.10  # spread of a ratio over the rounds, beyond which it is called unsteady
+TINY_RUN = {
+    "steps": 40,
+    "evaluations": 5,
+}  # recipe tiny at its default cadence: every 10 steps and before the first
+DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # recipe default: every 100 steps and before the first
+
+
+def mixed_lengths(count: int, mean: float, longest: int, seed: int) -> tuple[int, ...]:
+    """Log-normal lengths (sigma 0.7: the longest tenth is six times the shortest) cut at `longest`."""
+    draws = [random.Random(seed + i).gauss(0.0, 0.7) for i in range(count)]
+    low, high = 0.0, math.log(longest) + 3.0
+    for _ in range(50):  # the scale at which the mean after the cut is the one wanted
+        middle = (low + high) / 2
+        lengths = [max(2, min(longest, round(math.exp(middle + d)))) for d in draws]
+        low, high = (middle, high) if sum(lengths) / count < mean else (low, middle)
+    return tuple(lengths)
+
+
+class Measured:
+    """What was measured: by workload, row and round, the answers of each step."""
+
+    def __init__(self):
+        self.steps: dict[str, dict[str, list[list[dict[str, Any]]]]] = {}
+
+    def add(self, work: str, row: str, number: int, answer: dict[str, Any]) -> None:
+        """One step of a round."""
+        rounds = self.steps.setdefault(work, {}).setdefault(row, [])
+        while len(rounds) <= number:
+            rounds.append([])
+        rounds[number].append(answer)
+
+    def has(self, work: str, *rows: str) -> bool:
+        """Whether all these rows were measured."""
+        return all(self.steps.get(work, {}).get(row) for row in rows)
+
+    def rounds(self, work: str, row: str, value: Callable[[dict[str, Any]], float]) -> list[float]:
+        """The median of a value in each round."""
+        return [median(value(step) for step in steps) for steps in self.steps[work][row]]
+
+    def ratio(self, work: str, over: tuple[str, Callable], under: tuple[str, Callable]) -> list[float]:
+        """One ratio a round."""
+        pairs = zip(self.rounds(work, *over), self.rounds(work, *under))
+        return [a / b for a, b in pairs]
+
+
+def step_seconds(step: dict[str, Any]) -> float:
+    """A whole step."""
+    return step["seconds"]
+
+
+def part(*names: str) -> Callable[[dict[str, Any]], float]:
+    """The seconds of some parts together."""
+    return lambda step: sum(step["parts"].get(name, 0.0) for name in names)
+
+
+def share(*names: str) -> Callable[[dict[str, Any]], float]:
+    """Those parts' share of the step."""
+    return lambda step: part(*names)(step) / step["seconds"]
+
+
+def speed(step: dict[str, Any]) -> float:
+    """Sampled tokens a second: of the generation where the step has parts."""
+    taken = step["parts"]["generate"] if "parts" in step else step["seconds"]
+    return step["tokens"] / taken
+
+
+def completions_a_second(step: dict[str, Any]) -> float:
+    """Of whole steps."""
+    return step["completions"] / step["seconds"]
+
+
+def around(step: dict[str, Any]) -> float:
+    """Everything outside generation and forward/backward, as a share of the step."""
+    return 1.0 - share("generate", "forward/backward")(step)
+
+
+update_seconds = part("forward/backward", "optimizer")
+
+
+@dataclasses.dataclass
+class Target:
+    """A line of the table of targets."""
+
+    what: str
+    limit: float
+    at_most: bool
+    values: list[float]  # one a round
+    kind: str = "x"  # how it is shown: "x", "%", "s", "GiB"
+
+    @property
+    def value(self) -> float:
+        """The median over the rounds."""
+        return median(self.values)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median is on the right side."""
+        return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+    @property
+    def spread(self) -> float:
+        """(largest - smallest) / median over the rounds."""
+        return (max(self.values) - min(self.values)) / self.value if self.value else 0.0
+
+    def show(self, value: float) -> str:
+        """A value of this kind."""
+        return {"x": f"{value:.2f}", "%": f"{value:.1%}", "s": f"{value:.2f} s", "GiB": f"{value:.1f} GiB"}[
+            self.kind
+        ]
+
+    def cells(self) -> list[str]:
+        """The line as it is printed."""
+        sign = "at most" if self.at_most else "at least"
+        spread = f"{self.show(min(self.values))} to {self.show(max(self.values))}"
+        # A spread of small shares says nothing; of ratios and speeds it says how steady the machine was.
+        unsteady = self.kind == "x" and len(self.values) > 1 and self.spread > STEADY
+        verdict = "[green]reached[/green]" if self.reached else "[red]missed[/red]"
+        note = " (unsteady)" if unsteady else ""
+        return [self.what, f"{sign} {self.show(self.limit)}", self.show(self.value), spread, verdict + note]
+
+
+def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> list[Target]:
+    """The issue's targets, as far as their rows were measured."""
+    found = []
+    main_rows = [r for r in ("ours", "ours vllm", "ours 4 bit", "ours bf16") if r in table.steps["fixed"]]
+    for work in table.steps:
+        for row in main_rows:
+            name = f"{work}: {row}"
+            if not gpu and table.has(work, row, "trl"):
+                ratios = table.ratio(work, (row, step_seconds), ("trl", step_seconds))
+                found.append(Target(f"{name}, step against TRL's", 1 / 3, True, ratios))
+            if not gpu and table.has(work, row, "trl plain"):
+                ratios = table.ratio(work, (row, step_seconds), ("trl plain", step_seconds))
+                found.append(Target(f"{name}, step against TRL's without checkpointing", 1 / 3, True, ratios))
+            if row == "ours bf16" and table.has(work, row, "trl"):
+                ratios = table.ratio(work, (row, completions_a_second), ("trl", completions_a_second))
+                found.append(Target(f"{name}, completions/s against TRL + vLLM", 1.5, False, ratios))
+            if row == "ours 4 bit" and table.has(work, row, "published"):
+                ratios = table.ratio(work, (row, completions_a_second), ("published", completions_a_second))
+                found.append(Target(f"{name}, completions/s against R1RL as published", 5.0, False, ratios))
+            if table.has(work, row, "bare engine"):
+                ratios = table.ratio(work, (row, speed), ("bare engine", speed))
+                found.append(
+                    Target(f"{name}, rollouts in tokens/s against the bare engine", 0.9, False, ratios)
+                )
+            if table.has(work, row, "bare update"):
+                ratios = table.ratio(work, (row, update_seconds), ("bare update", step_seconds))
+                found.append(Target(f"{name}, update against the bare one", 1.15, True, ratios))
+            outside = table.rounds(work, row, around)
+            found.append(Target(f"{name}, outside generation and forward/backward", 0.05, True, outside, "%"))
+            sync = table.rounds(work, row, share("sync"))
+            found.append(Target(f"{name}, weights into the engine", 0.01, True, sync, "%"))
+            if gpu and "matrix peak" in extra:
+                flops = table.rounds(work, row, lambda s: update_flops(s, extra, shape) / update_seconds(s))
+                shares = [f / extra["matrix peak"]["flops"] for f in flops]
+                found.append(Target(f"{name}, update, of the matrix peak", 0.4, False, shares, "%"))
+    for row, answers in extra.get("evaluations", {}).items():
+        if row in main_rows:
+            cadence = DEFAULT_RUN if gpu else TINY_RUN
+            steps = median(table.rounds("mix", row, step_seconds)) * cadence["steps"]
+            shares = [a["seconds"] * cadence["evaluations"] for a in answers]
+            shares = [s / (s + steps) for s in shares]
+            calls = answers[0]["engine_calls"]
+            words = f"{row}: {cadence['evaluations']} evaluations of {EVALUATION} in a run of {cadence['steps']} steps"
+            found.append(Target(words, 0.05, True, shares, "%"))
+            found.append(Target(f"{row}: engine calls of an evaluation", 1, True, [calls]))
+    if gpu and table.has("fixed", "ours 4 bit"):
+        peak = [max(s["gpu_gib"] for r in w["ours 4 bit"] for s in r) for w in table.steps.values()]
+        found.append(Target("ours 4 bit: peak memory on the GPU", 22.0, True, [max(peak)], "GiB"))
+    if "help" in extra:
+        found.append(Target("--help", 0.35, True, extra["help"], "s"))
+    for words, taken in extra.get("first completion", {}).items():
+        found.append(Target(f"first completion of tiny, {words}", 20.0, True, [taken], "s"))
+    return found
+
+
+def update_flops(step: dict[str, Any], extra: dict[str, Any], shape: str) -> float:
+    """Multiplications and additions that an update cannot do without.
+
+    Frozen weights get no gradient of their own, so forward and backward are two products each. A group's prompt is
+    counted once, the output layer sees completions alone; attention and what is computed again are left out.
+    """
+    size = shapes.parameters(shape)
+    read = step["tokens"] + step["completions"] / Setup.group * extra["prompt_tokens"]
+    return 4.0 * (size["body"] * read + size["head"] * step["tokens"])
+
+
+def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]], args) -> tuple:
+    """(Measured, what else was measured, why rows are missing)."""
+    table, extra, absent = Measured(), {"evaluations": {}, "rows": {}}, {}
+    for name in names:
+        needs = ["vllm"] if name == "trl" and setup.gpu else NEEDS.get(name, [])
+        if lacks := missing(needs):
+            absent[name] = (
+                f"{lacks} ({UNSLOTH_ON_CPU})" if name.startswith("trl") and not setup.gpu else lacks
+            )
+    wanted = [n for n in names if n not in absent]
+    groups = [[n] for n in wanted] if args.one_by_one else [wanted]
+    for group in groups:
+        rows: dict[str, Row] = {}
+        try:
+            for name in group:
+                begin(name, setup, works, rows, absent, extra)
+            for number in range(args.repeats):
+                for work, lengths in works.items():
+                    for name in [n for n in rows if work == "fixed" or n not in FIXED_ONLY]:
+                        turn(rows, name, table, work, number, lengths, args.steps, absent)
+                evaluate_rows(rows, setup, extra, absent)
+            if "bare update" in rows and setup.gpu:
+                extra["matrix peak"] = rows["bare update"].ask("matrix peak")
+        finally:
+            for row in rows.values():
+                row.close()
+    return table, extra, absent
+
+
+def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> None:
+    """Starts a row and lets it do one step of each kind that is not timed."""
+    own = setup
+    if name == "published":
+        own = dataclasses.replace(setup, prompts=PUBLISHED // 8, group=8, passes=1)
+    console.print(f"starting {name}: {WHAT[name]}", end=" ", style="dim")
+    try:
+        row = Row(name, own)
+        rows[name] = row
+        for lengths in works.values():
+            row.ask("step", slice_for(name, lengths, 0))
+        extra["rows"][name] = {**row.about, "seconds_to_start": round(row.seconds_to_start, 1)}
+        if extra.setdefault("prompt_tokens", row.about["prompt_tokens"]) != row.about["prompt_tokens"]:
+            raise RowFailed(f"prompts of {row.about['prompt_tokens']} tokens, not {extra['prompt_tokens']}")
+        console.print(f"({row.seconds_to_start:.0f} s)", style="dim")
+    except RowFailed as error:
+        fail(rows, name, absent, error)
+
+
+def turn(rows, name, table: Measured, work: str, number: int, lengths, steps: int, absent) -> None:
+    """A row's turn in a round: a step that is not timed, because what waited is cold, and then those that are."""
+    try:
+        for at in range(-1, steps):
+            answer = rows[name].ask("step", slice_for(name, lengths, number * steps + at))
+            if at >= 0:
+                table.add(work, name, number, answer)
+    except RowFailed as error:
+        fail(rows, name, absent, error)
+
+
+def fail(rows, name: str, absent, error: RowFailed) -> None:
+    """Says loudly why a row is given up; the others go on."""
+    console.print(f"[red]FAILED[/red] {error}", markup=True)
+    absent[name] = "FAILED: " + str(error).splitlines()[0]
+    if row := rows.pop(name, None):
+        row.close()
+
+
+def evaluate_rows(rows, setup: Setup, extra, absent) -> None:
+    """An evaluation of 200 problems in each row that can do one, with the mix of lengths."""
+    lengths = mixed_lengths(EVALUATION, mean_length(setup), setup.tokens, seed=2)
+    for name in list(rows):
+        if name.startswith("ours") or name == "published":
+            try:
+                answer = rows[name].ask("evaluate", lengths)
+                extra["evaluations"].setdefault(name, []).append(answer)
+            except RowFailed as error:
+                fail(rows, name, absent, error)
+
+
+def slice_for(name: str, lengths: tuple[int, ...], call: int) -> tuple[int, ...]:
+    """A row's lengths of one step: all, or for the published configuration the next sixteen."""
+    if name != "published":
+        return lengths
+    start = call * PUBLISHED % len(lengths)
+    return lengths[start : start + PUBLISHED]
+
+
+def mean_length(setup: Setup) -> float:
+    """The mix's: about 50 of 128, as the tiny model's, and in this proportion for others."""
+    return setup.tokens * 50 / 128
+
+
+def first_completion(flags: Sequence[str]) -> float:
+    """Seconds from the start of `main.py --recipe tiny` to the first completion in its dump."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            str(ROOT / "main.py"),
+            "--recipe",
+            "tiny",
+            "--add-reasoning-prefix",
+            *flags,
+        ]
+        command += ["--dumps", folder, "--exp-name", "run"]
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            while not (
+                any(Path(folder).glob("run/eval/*.jsonl")) or Path(folder, "run/rollouts.jsonl").exists()
+            ):
+                if process.poll() is not None:
+                    raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+                time.sleep(0.02)
+            return time.perf_counter() - start
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], works) -> None:
+    """One table a workload: each row's seconds, and its ratio to our first one."""
+    for work, lengths in works.items():
+        title = f"{work}: {len(lengths)} completions, {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most"
+        shown = Table("row", "s a step", "min to max", "tokens/s sampled", "against ours", "over rounds", title=title)  # fmt: skip
+        base = next((n for n in names if n.startswith("ours") and table.has(work, n)), None)
+        for name in names:
+            if not table.has(work, name):
+                shown.add_row(WHAT[name], "-", "-", "-", "-", absent.get(name, "not measured"))
+                continue
+            times = [s["seconds"] for steps in table.steps[work][name] for s in steps]
+            sampled = "-" if name == "bare update" else f"{median(table.rounds(work, name, speed)):,.0f}"
+            ratios = table.ratio(work, (name, step_seconds), (base, step_seconds)) if base else []
+            of = f"{median(ratios):.2f}" if ratios else "-"
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "-"
+            of, spread = ("", "a part") if name.startswith("bare") else (of, spread)
+            of, spread = ("", f"{PUBLISHED} completions") if name == "published" else (of, spread)
+            shown.add_row(
+                WHAT[name],
+                f"{median(times):.3f}",
+                f"{min(times):.3f} to {max(times):.3f}",
+                sampled,
+                of,
+                spread,
+            )
+        console.print(shown)
+        print_parts(table, work, [n for n in names if not n.startswith("bare")])
+
+
+def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
+    """The parts of a step, median seconds and share."""
+    measured = [n for n in names if table.has(work, n)]
+    parts: dict[str, None] = {}
+    for name in measured:
+        parts |= dict.fromkeys(table.steps[work][name][0][0]["parts"])
+    shown = Table("part", *measured, title=f"{work}: parts of a step, seconds and share of it")
+    for p in parts:
+        cells = []
+        for name in measured:
+            if p not in table.steps[work][name][0][0]["parts"]:  # a peer that does not tell this part apart
+                cells.append("-")
+                continue
+            taken = median(table.rounds(work, name, part(p)))
+            cells.append(f"{taken:.4f}  {median(table.rounds(work, name, share(p))):6.1%}")
+        shown.add_row(p, *cells)
+    console.print(shown)
+
+
+def print_targets(found: Sequence[Target], extra: dict[str, Any]) -> None:
+    """What was to be reached, and what was."""
+    shown = Table("what", "target", "measured", "over rounds", "", title="targets")
+    for target in found:
+        shown.add_row(*target.cells())
+    console.print(shown)
+    for name, answers in extra.get("evaluations", {}).items():
+        taken = median(a["seconds"] for a in answers)
+        console.print(
+            f"evaluation of {EVALUATION}, {name}: {taken:.2f} s, engine calls: {answers[0]['engine_calls']}"
+        )
+    if "matrix peak" in extra:
+        peak = extra["matrix peak"]
+        console.print(
+            f"one product of {peak['size']} x {peak['size']} bfloat16: {peak['flops'] / 1e12:.1f} TFLOP/s"
+        )
+
+
+def about_here(gpu: bool) -> dict[str, Any]:
+    """Machine, date, versions and command."""
+    here = machine.look()
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M %Z"),
+        "command": " ".join(["python", "benchmarks/step.py", *sys.argv[1:]]),
+        "commit": run.commit(),
+        "machine": {"cores": here.cores, "processor": processor(), "gpu": here.gpu if gpu else None,
+                    "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)},
+        "python": sys.version.split()[0],
+        "versions": run.versions(),
+    }  # fmt: skip
+
+
+def processor() -> str:
+    """The processor's name, with the matrix instructions that it has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return "unknown"
+    name = next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "unknown")
+    flags = next((x.split(":", 1)[1].split() for x in lines if x.startswith("flags")), [])
+    return ", ".join([name, *(f for f in ("avx512_bf16", "amx_bf16") if f in flags)])
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--gpu", action="store_true", help="the rows for a GPU")
+    parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row in a round")
+    parser.add_argument("--prompts", type=int, help="prompts of a step (default: 8, with --gpu 16)")
+    parser.add_argument("--tokens", type=int, help="longest completion (default: 128, with --gpu 512)")
+    parser.add_argument("--passes", type=int, help="passes of a step (default: 1, with --gpu 8)")
+    parser.add_argument("--rows", nargs="*", help="only these rows")
+    parser.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="one row after the other: where not all fit on the card at once",
+    )
+    parser.add_argument("--no-start", action="store_true", help="do not time --help and the first completion")
+    parser.add_argument("--folder", type=Path, help="where models and logs go (default: a temporary folder)")
+    parser.add_argument("--json", type=Path, help="default: benchmarks/step_cpu.json, or step_gpu_SHAPE.json")
+    args = parser.parse_args()
+    args.shape = args.shape or ("0.5B" if args.gpu else "tiny")
+    args.json = args.json or ROOT / "benchmarks" / (
+        f"step_gpu_{args.shape}.json" if args.gpu else "step_cpu.json"
+    )
+    return args
+
+
+def main() -> int:
+    """Measures, prints, writes. Returns 1 if a row failed."""
+    args = arguments()
+    began = time.perf_counter()
+    names = [n for n in (GPU_ROWS if args.gpu else CPU_ROWS) if not args.rows or n in args.rows]
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        setup = Setup(
+            folder=folder,
+            model=in_a_process(args.shape, Path(folder), args.gpu),
+            prompts=args.prompts or (16 if args.gpu else 8),
+            tokens=args.tokens or (512 if args.gpu else 128),
+            passes=args.passes or (8 if args.gpu else 1),
+            gpu=args.gpu,
+            memory_share=gpu_share(args.shape) if args.gpu else 0.5,
+        )
+        works = {
+            "fixed": (setup.tokens,) * setup.completions,
+            "mix": mixed_lengths(setup.completions, mean_length(setup), setup.tokens, seed=1),
+        }
+        table, extra, absent = measure(setup, names, works, args)
+    if not args.no_start and not args.gpu:
+        extra["help"] = [once(["--help"]) for _ in range(5)]
+        light = first_completion(["--engine", "transformers", "--no-unsloth"])
+        extra["first completion"] = {"without Unsloth and vLLM": light}
+        if not missing(["unsloth", "vllm"]):
+            extra["first completion"]["with both"] = first_completion([])
+    found = targets(table, extra, args.gpu, args.shape) if table.steps else []
+    print_rows(table, names, absent, works)
+    print_targets(found, extra)
+    about = about_here(args.gpu) | {"seconds": round(time.perf_counter() - began)}
+    summary = [dataclasses.asdict(t) | {"value": t.value, "reached": t.reached} for t in found]
+    result = {"about": about, "setup": {"shape": args.shape, "prompts": setup.prompts, "group": setup.group,
+              "tokens": setup.tokens, "passes": setup.passes}, "lengths": works, "absent": absent, "targets": summary,
+              "rows": extra.pop("rows"), "extra": extra, "steps": table.steps}  # fmt: skip
+    args.json.write_text(json.dumps(rounded(result), indent=None) + "\n")
+    console.print(f"{about['seconds']} s in all; written to {args.json}")
+    return 1 if any(words.startswith("FAILED") for words in absent.values()) else 0
+
+
+def in_a_process(shape: str, folder: Path, gpu: bool) -> str:
+    """Makes the model in a process of its own, which gives all memory back."""
+    if shape == "tiny":
+        return "tiny"
+    code = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import shapes; from pathlib import Path; shapes.make({shape!r}, Path({str(folder)!r}), {gpu})"
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+    return str(folder / f"shape-{shape}")
+
+
+def gpu_share(shape: str) -> float:
+    """The engine's share of the card: weights and 5 GiB, so that all rows fit beside one another on a large card."""
+    size = shapes.parameters(shape)
+    total = machine.look().gpu_total / 2**30
+    return min(0.5, (2 * (size["body"] + size["head"]) / 2**30 + 5.0) / max(total, 1.0))
+
+
+def rounded(value: Any) -> Any:
+    """Floats with five digits: more is noise."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
