@@ -1,13 +1,15 @@
 """The process that reads LaTeX for `math_grading`: one JSON line in, one out. Fed by MathGrader, not by people.
 
-It may hang or die on what a model writes: `9^{9^{9^9}}` is a number. Therefore it has a limit of memory, an alarm of
-its own that ends it even where nobody is left to kill it, and no model library, which makes it cheap to start again.
+It may hang or die on what a model writes: `9^{9^{9^9}}` is a number. Therefore it has limits of memory and of processor
+time, an alarm of its own that ends it even where nobody is left to kill it, and no model library, which makes it cheap
+to start again. It can write no file, and sympy's reader of Python expressions, which runs them, is taken out.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import resource
 import signal
@@ -25,12 +27,30 @@ def main(memory_bytes: int, seconds: int) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever the libraries print is no answer
     logging.disable()
     import math_verify  # noqa: F401 - the slow part of the start, before the deadline of the first line
+    from sympy.parsing import sympy_parser
+
+    sympy_parser.eval_expr = no_program
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     print("{}", file=answers)
     for line in sys.stdin:
         signal.alarm(seconds)  # its default ends the process, also inside a long multiplication
+        limit_processor(seconds)
         print(json.dumps(judge(**json.loads(line))), file=answers)
         signal.alarm(0)
+
+
+def limit_processor(seconds: int) -> None:
+    """So many seconds from now on, of all cores together; the kernel ends the process then."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = math.ceil(used.ru_utime + used.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def no_program(*code: object) -> None:
+    """In place of sympy's `eval_expr`: a text of a model is read as LaTeX, and never as Python."""
+    raise ValueError("texts are not run")
 
 
 def judge(gold: str, answer: str | None, finished: bool) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from r1rl.config import TINY_MODELS, Config
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
+from r1rl.weights import loading, refused
 
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -30,6 +31,7 @@ class Policy:
     on_gpu: bool
     mixed: bool  # whether it computes in bfloat16 under autocast; its adapter is kept in float32
     backend: str  # "unsloth" or "transformers", with the precision, in words
+    trusted: bool = False  # --trust-remote-code
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -50,7 +52,10 @@ class Policy:
         from transformers import AutoModelForCausalLM
 
         model = AutoModelForCausalLM.from_pretrained(
-            self.path, dtype=torch.bfloat16 if self.on_gpu else torch.float32, attn_implementation="eager"
+            self.path,
+            dtype=torch.bfloat16 if self.on_gpu else torch.float32,
+            attn_implementation="eager",
+            **loading(self.trusted),
         )
         return model.to(self.model.device).requires_grad_(False)
 
@@ -79,7 +84,22 @@ def load_tokenizer(config: Config):
     """The base model's tokenizer, padding on the left."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model_path(config), padding_side="left")
+    with telling(config):
+        return AutoTokenizer.from_pretrained(
+            model_path(config), padding_side="left", trust_remote_code=config.trust_remote_code
+        )
+
+
+@contextlib.contextmanager
+def telling(config: Config) -> Iterator[None]:
+    """Turns transformers' refusal of a model's own code or of pickles into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        told = refused(error, "--model-name", config.model_name)
+        if told is None:
+            raise
+        raise told from error
 
 
 def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str | None = None) -> Policy:
@@ -88,11 +108,13 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
 
     set_seed(config.seed)  # the adapter's start is random
     load = load_with_unsloth if use_unsloth(config) else load_with_transformers
-    model, tokenizer, precision = load(config, has_gpu, shared_engine)
+    with telling(config):
+        model, tokenizer, precision = load(config, has_gpu, shared_engine)
     if adapter is not None:
         load_adapter(model, adapter)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
-    return Policy(model, tokenizer, model_path(config), has_gpu, mixed_precision(has_gpu), backend)
+    mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
+    return Policy(model, tokenizer, model_path(config), has_gpu, mixed, backend, trusted)
 
 
 def mixed_precision(has_gpu: bool) -> bool:
@@ -117,6 +139,7 @@ def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
         load_in_4bit=config.load_in_4bit,
         dtype=None if has_gpu else torch.float32,
         fast_inference=shared_engine,
+        **loading(config.trust_remote_code),
         **engine,
     )
     model = FastLanguageModel.get_peft_model(
@@ -148,6 +171,7 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
         device_map={"": 0} if has_gpu else None,
         # On a CPU eager attention trained small models nearly twice as fast as sdpa.
         attn_implementation="sdpa" if has_gpu else "eager",
+        **loading(config.trust_remote_code),
         **quantization,
     )
     lora = LoraConfig(
