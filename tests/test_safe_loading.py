@@ -20,7 +20,7 @@ from r1rl.checks import check_surroundings
 from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
-from r1rl.models import load_policy, load_tokenizer
+from r1rl.models import load_policy
 from r1rl.recipes import overrides
 from r1rl.rewards.general import load_classifier
 from r1rl.weights import check_weights
@@ -102,9 +102,8 @@ def test_code_that_comes_with_a_model_is_run_only_on_request(tmp_path):
         json.dumps(described | {"model_type": "nobody-knows-it", "auto_map": own})
     )
     (folder / "own.py").write_text(CODE.format(mark=str(mark)))
-    for load in (load_tokenizer, lambda config: load_policy(config, has_gpu=False, shared_engine=False)):
-        with pytest.raises(UserError, match=r"Python code of its own.*--trust-remote-code"):
-            load(config_of(folder, unsloth=False))
+    with pytest.raises(UserError, match=r"Python code of its own.*--trust-remote-code"):
+        load_policy(config_of(folder, unsloth=False), has_gpu=False, shared_engine=False)
     assert not mark.exists()
     with pytest.raises(Exception):  # noqa: B017 - how far it gets is transformers' affair
         load_policy(config_of(folder, unsloth=False, trust_remote_code=True), False, False)
