@@ -114,7 +114,7 @@ def verdicts() -> Callable[[bytes], None]:
     def run(data: bytes) -> None:
         text = texts(data)
         verdict = find_verdict(text)
-        assert verdict is None or verdict.written.lower() in text.lower()
+        assert verdict is None or "safe" in re.sub(r"[*_`\"“”]", "", text.lower())
         reasoning_text(text, "reasoning")
 
     return run
@@ -270,7 +270,7 @@ def main() -> int:
             flush=True,
         )
         if done.returncode:
-            print(json.dumps(done.stderr[-3000:]))
+            print(json.dumps((done.stdout + done.stderr[-1000:])[-4000:]))
     return int(failed > 0)
 
 

@@ -230,7 +230,7 @@ def test_resuming_runs_nothing_that_a_checkpoint_holds(tmp_path, checkpoint, nam
         with pytest.raises(pickle.UnpicklingError):
             trainer.fit(folder, [])
     assert not mark.exists()
-    with pytest.raises(Exception, match=""):
+    with pytest.raises(Exception):  # noqa: B017 - what was in it is no state
         torch.load(folder / ("optimizer.pt" if name == "raw pickle" else name), weights_only=False)
         raise RuntimeError
     assert mark.exists()  # so the file is one that would have been run
