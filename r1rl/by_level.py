@@ -54,13 +54,14 @@ def collapse_lines(folder: Path) -> list[str]:
 
 
 def level_table(folder: Path) -> Table | None:
-    """Accuracy at each level with intervals, in the first and the last evaluation; None without levels."""
+    """Accuracy at each level that the first and the last evaluation have, with intervals; None without levels."""
     evaluations = list(read_lines(folder / EVALUATIONS))
     if not evaluations:
         return None
     steps = sorted({evaluations[0]["step"], evaluations[-1]["step"]})
     found = [verdicts_by_level(folder, step) for step in steps]
-    if not found[0]:
+    levels = sorted(found[0].keys() & found[-1].keys())
+    if not levels:
         return None
     task = next(read_lines(folder / "eval" / f"step_{steps[0]}.jsonl")).get("task", "")
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -68,7 +69,7 @@ def level_table(folder: Path) -> Table | None:
     for step in steps:
         table.add_column(f"step {step} (95 % interval)")
     table.add_column("gained, lost" if len(steps) == 2 else "")
-    for level in sorted(found[0]):
+    for level in levels:
         words = [accuracy_words(list(verdicts[level].values())) for verdicts in found]
         table.add_row(str(level), *words, paired_words(*(v[level] for v in found)) if len(steps) == 2 else "")
     return table

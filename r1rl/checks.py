@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib.util
 import json
 import os
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,22 +17,48 @@ from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
+from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
+from r1rl.weights import check_weights
 
 HUB_TIMEOUT = 1.0  # seconds
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Model folder, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    """Secrets, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    check_secrets(config, os.environ)
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
+    for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
+        name = getattr(config, flag)
+        if name is not None and name not in TINY_MODELS and Path(name).is_dir():
+            check_weights(Path(name), f"--{flag.replace('_', '-')}", config.trust_remote_code)
     check_hardware(config, machine)
     check_hub(config)
     check_chat_template(config)
     check_tracker(config)
+
+
+def check_secrets(config: Config, environment: Mapping[str, str]) -> None:
+    """Flags stand in run.json and in checkpoints, so none may hold a token or a password. Raises UserError."""
+    secrets = {value: name for value, name in secrets_of(environment).items() if has_both(value)}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if isinstance(value, str) and (masked := redact(value, secrets)) != value:
+            raise UserError(
+                f"--{f.name.replace('_', '-')} {masked!r}: what is masked here looks like a token or a password, and "
+                "flags are written down in the run's folder. Give secrets in the environment: HF_TOKEN, WANDB_API_KEY."
+            )
+
+
+def has_both(value: str) -> bool:
+    """Whether a text has letters and digits: a secret does, and no value of a flag is refused for being a word."""
+    return (
+        len(value) > 7 and re.search(r"\d", value) is not None and re.search(r"[a-zA-Z]", value) is not None
+    )
 
 
 def is_local(model_name: str) -> bool:

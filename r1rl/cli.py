@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import pickle
 import sys
 import time
 import traceback
@@ -17,6 +18,7 @@ from r1rl.errors import RunFailed, UserError, unknown_name
 from r1rl.interrupt import INTERRUPTED
 from r1rl.modes import folder_of, run_mode
 from r1rl.recipes import RECIPES, resolve
+from r1rl.redact import redact
 
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
@@ -105,6 +107,9 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         return run_mode(config, recipe, train) if config.mode else train(config, recipe)
     except (UserError, KeyboardInterrupt):
         raise
+    except pickle.UnpicklingError as error:
+        unexpected(error, folder_of(config))  # for the log
+        raise refused_checkpoint(folder_of(config)) from error
     except Exception as error:
         raise unexpected(error, folder_of(config)) from error
 
@@ -123,13 +128,23 @@ def unexpected(error: Exception, folder: Path) -> RunFailed:
     """A fault of the program: the traceback goes to a file, the user gets a sentence."""
     log = folder / "logs" / "error.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
-    first = str(error).strip().splitlines()[:1]
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(redact("".join(traceback.format_exception(error))))
+    first = redact(str(error)).strip().splitlines()[:1]
     return RunFailed(
         f"the run broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in {log}, what the "
         f"libraries said in {log.with_name('libraries.log')}. What was dumped and saved so far is in {folder}; "
         "--resume continues from the last checkpoint."
+    )
+
+
+def refused_checkpoint(folder: Path) -> UserError:
+    """The error for a checkpoint with something else in it than numbers: torch has refused to read it."""
+    newest = max(folder.glob("checkpoints/checkpoint-*"), key=lambda p: p.stat().st_mtime, default=folder)
+    return UserError(
+        f"a file in {newest} holds more than numbers, or is damaged, and was not read: unpickling it could run any "
+        f"program. Remove {newest}: --resume then continues from the checkpoint before it, or from the start. "
+        f"{folder / 'logs' / 'error.log'} names what was found."
     )
 
 

@@ -82,6 +82,7 @@ class Config:
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
+    trust_remote_code: bool = flag(False, "run code that comes with a model: Python files of its own, and weights that are no safetensors but pickles", "model")
 
     engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
     gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
@@ -281,7 +282,7 @@ def validate(config: Config) -> None:
             f"have to cut. Use --max-seq-length {config.max_prompt_length + config.max_completion_length}, or "
             f"--max-completion-length {max(1, config.max_seq_length - config.max_prompt_length)}."
         )
-    if config.exp_name is not None and Path(config.exp_name).name != config.exp_name:
+    if config.exp_name is not None and not is_folder_name(config.exp_name):
         raise UserError(
             f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>."
         )
@@ -292,6 +293,11 @@ def validate(config: Config) -> None:
             f"--eval-samples {config.eval_samples} with --eval-temperature 0 would give {config.eval_samples} equal "
             "completions: greedy decoding has no variety. Add --eval-temperature 1.0, or leave --eval-samples out."
         )
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a text names one folder inside another: no path, nothing that means the folder itself or the one above."""
+    return Path(name).name == name and name not in ("", "..") and "\0" not in name
 
 
 # flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason

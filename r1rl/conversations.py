@@ -128,6 +128,7 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
         turns = [
             {"role": ROLES.get(t.get("from"), t.get("from")), "content": t.get("value")}
             for t in row["conversations"]
+            if isinstance(t, dict)
         ]
     if not isinstance(turns, list) and isinstance(row.get("prompt"), str):
         turns = [{"role": "user", "content": row["prompt"]}]

@@ -25,6 +25,6 @@ def distill(config: Config, recipe: str) -> int:
         return fine_tune(dataclasses.replace(config, model_name=config.student_model), recipe)
     folder = Path(config.dumps) / f"{config.exp_name}-student"
     if not (folder / "config.json").is_file():
-        make_student(config.teacher_model, config.student_layers, folder)
+        make_student(config.teacher_model, config.student_layers, folder, config.trust_remote_code)
     console.print(f"student  {folder}: {config.student_layers} of the layers of {config.teacher_model}")
     return fine_tune(dataclasses.replace(config, model_name=str(folder)), recipe)

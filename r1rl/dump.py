@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from r1rl.errors import UserError
 from r1rl.prompts import Prompt
 from r1rl.records import Scored
 
@@ -43,13 +44,19 @@ class Dump:
         append_lines(path, lines)
         self.append(EVALUATIONS, [summary])
 
-    def cut_after(self, step: int) -> None:
-        """Drops all that was written beyond the checkpoint that the run continues from."""
+    def cut_after(self, step: int) -> list[str]:
+        """Drops all that was written beyond the checkpoint that the run continues from.
+
+        Returns the places of lines that could not be read and were dropped, too: "metrics.jsonl:117".
+        """
+        damaged: list[str] = []
         for name in BY_STEP:
-            keep_lines(self.folder / name, step)
+            keep_lines(self.folder / name, step, damaged)
         for path in (self.folder / "eval").glob("step_*.jsonl"):
-            if int(path.stem.removeprefix("step_")) > step:
+            number = path.stem.removeprefix("step_")
+            if number.isdecimal() and int(number) > step:
                 path.unlink()
+        return damaged
 
 
 def completion_line(
@@ -152,20 +159,50 @@ def repair(path: Path) -> None:
         file.truncate(0)
 
 
-def keep_lines(path: Path, step: int) -> None:
-    """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole."""
+def keep_lines(path: Path, step: int, damaged: list[str]) -> None:
+    """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole.
+
+    A line that is no JSON object with a step is left out, too, and named in `damaged`.
+    """
     if not path.exists():
         return
     new = path.with_suffix(".new")
     with path.open("rb") as source, new.open("wb") as target:
-        for line in source:
-            if json.loads(line)["step"] <= step:
-                target.write(line)
+        for number, raw in enumerate(source, start=1):
+            written = (parsed(raw) or {}).get("step")
+            if not isinstance(written, int):
+                damaged.append(f"{path.name}:{number}")
+            elif written <= step:
+                target.write(raw)
     new.replace(path)
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """The object in a JSON file of a run. Raises UserError with the remedy for a file that is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a JSON {type(content).__name__} and must hold an object: {remedy}")
+    return content
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """run.json of a run, with its config. Raises UserError where it is damaged."""
+    remedy = (
+        "it says what the run was. Put back a copy of it, or leave this folder as it is and use another run."
+    )
+    described = read_json(folder / "run.json", remedy)
+    if not isinstance(described.get("config"), dict):
+        raise UserError(f"{folder / 'run.json'} has no config: {remedy}")
+    return described
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a JSON file whole or not at all."""
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    new.write_text(text, encoding="utf-8", errors="backslashreplace")  # an argument may be no UTF-8
     new.replace(path)

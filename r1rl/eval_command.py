@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from r1rl.config import Config, add_flags
+from r1rl.config import Config, add_flags, value_type
+from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
+from r1rl.reward_flags import reward_weights
+from r1rl.safety_flags import own_function
+from r1rl.weights import check_weights
 
+TYPES = get_type_hints(Config)
 FLAGS = (
     "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
     "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
-    "dumps", "exp_name",
+    "dumps", "exp_name", "trust_remote_code",
 )  # fmt: skip
 
 
@@ -85,19 +89,57 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     settings: dict[str, Any] = {}
     if adapter is not None:
         if not (adapter / "adapter_model.safetensors").is_file():
+            if adapter.is_dir():
+                check_weights(adapter, "--adapter")
             raise UserError(
                 f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name a checkpoint's folder."
             )
         described = next(
             (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
         )
-        settings = json.loads(described.read_text(encoding="utf-8"))["config"] if described else lone(adapter)
+        settings = lone(adapter) if described is None else settings_of(described.parent)
+        if not given.get("trust_remote_code"):
+            check_reward_code(settings, described)
+    settings |= {"trust_remote_code": False}  # who evaluates says so, not whoever made the run
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}
     return Config(**{**settings, **given})
 
 
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The flags of a run, without those that this version does not have. Raises UserError."""
+    known = {f.name for f in dataclasses.fields(Config)}
+    settings = {name: value for name, value in read_run(folder)["config"].items() if name in known}
+    for name, value in settings.items():
+        wanted = value_type(TYPES[name])
+        if value is not None and not isinstance(value, (wanted, int) if wanted is float else wanted):
+            raise UserError(
+                f"{folder / 'run.json'}: {name} is {value!r} and must be a {wanted.__name__}. Put back a copy of the file, "
+                "or move the adapter out of the run and give its settings as flags."
+            )
+    return settings
+
+
+def check_reward_code(settings: dict[str, Any], described: Path | None) -> None:
+    """A reward that lies beside the adapter came with it, and is a program. Raises UserError."""
+    for text in (settings.get("reward"), settings.get("general_reward")):
+        for name in reward_weights(text) if text else ():
+            own = own_function(name)
+            if own is not None and own[0].resolve().is_relative_to(described.resolve().parent):
+                raise UserError(
+                    f"{described} names the reward {name}, a program that came with the run: it is not run unless asked "
+                    "for. Read it, then add --trust-remote-code."
+                )
+
+
 def lone(adapter: Path) -> dict[str, Any]:
-    """What an adapter without its run says of itself."""
-    said = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    return dataclasses.asdict(Config(model_name=said["base_model_name_or_path"], lora_rank=said["r"]))
+    """What an adapter without its run says of itself. Raises UserError."""
+    path = adapter / "adapter_config.json"
+    said = read_json(path, "it says which model the adapter belongs to. Get a whole copy of the adapter.")
+    base, rank = said.get("base_model_name_or_path"), said.get("r")
+    if not isinstance(base, str) or not isinstance(rank, int):
+        raise UserError(
+            f"{path} must name base_model_name_or_path and r, and has {base!r} and {rank!r}: get a whole copy of the "
+            "adapter."
+        )
+    return dataclasses.asdict(Config(model_name=base, lora_rank=rank))

@@ -24,7 +24,10 @@ def read_jsonl(
             where = f"{path}, line {number}"
             try:
                 row = json.loads(line)
-            except ValueError as error:  # a number of thousands of digits is no JSONDecodeError
+            except (
+                ValueError,
+                RecursionError,
+            ) as error:  # a number of thousands of digits is no JSONDecodeError
                 place = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                 reason = getattr(error, "msg", error)
                 raise UserError(

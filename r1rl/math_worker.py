@@ -1,19 +1,26 @@
 """The process that reads LaTeX for `math_grading`: one JSON line in, one out. Fed by MathGrader, not by people.
 
-It may hang or die on what a model writes: `9^{9^{9^9}}` is a number. Therefore it has a limit of memory, an alarm of
-its own that ends it even where nobody is left to kill it, and no model library, which makes it cheap to start again.
+It may hang or die on what a model writes: `9^{9^{9^9}}` is a number. Therefore it has limits of memory and of processor
+time, an alarm of its own that ends it even where nobody is left to kill it, and no model library, which makes it cheap
+to start again. It can write no file, and sympy's reader of Python expressions, which runs them, gets numbers only.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 import resource
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 TEXT = r"\text"  # what units are written in
+# Python code that holds numbers alone, or one name.
+HARMLESS = re.compile(r"(?:Integer|Float|Rational|[\d\s.()'+*/eE-])*|(?:Symbol\s*\(\s*'\w+'\s*\)|\w+)\s*")
 LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
 
 
@@ -25,12 +32,40 @@ def main(memory_bytes: int, seconds: int) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever the libraries print is no answer
     logging.disable()
     import math_verify  # noqa: F401 - the slow part of the start, before the deadline of the first line
+    from sympy.parsing import sympy_parser
+
+    sympy_parser.eval_expr = only_numbers(sympy_parser.eval_expr)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     print("{}", file=answers)
     for line in sys.stdin:
         signal.alarm(seconds)  # its default ends the process, also inside a long multiplication
+        limit_processor(seconds)
         print(json.dumps(judge(**json.loads(line))), file=answers)
         signal.alarm(0)
+
+
+def limit_processor(seconds: int) -> None:
+    """So many seconds from now on, of all cores together; the kernel ends the process then."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = math.ceil(used.ru_utime + used.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def only_numbers(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """sympy's `eval_expr` for numbers, and for single names, which sympy's own modules of units are made with.
+
+    The number 50 in a LaTeX text is run as the Python expression "Integer (50 )" on its way to a sympy object: sympy's
+    Number() is made so. Nothing else of a text may get there.
+    """
+
+    def checked(code: str, *names: dict) -> Any:
+        if HARMLESS.fullmatch(code) is None:
+            raise ValueError("a text is read as LaTeX and not run as Python")
+        return evaluate(code, *names)
+
+    return checked
 
 
 def judge(gold: str, answer: str | None, finished: bool) -> dict[str, object]:

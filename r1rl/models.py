@@ -15,6 +15,7 @@ from typing import Any
 from r1rl.config import TINY_MODELS, Config
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
+from r1rl.weights import loading, refused
 
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
@@ -31,9 +32,8 @@ class Policy:
     on_gpu: bool
     mixed: bool  # whether it computes in bfloat16 under autocast; its adapter is kept in float32
     backend: str  # "unsloth" or "transformers", with the precision, in words
-    shares_prompts: bool = (
-        False  # whether its attention can be exchanged, so that a group's prompt is read once
-    )
+    shares_prompts: bool = False  # whether a group's prompt can be read once: its attention can be exchanged
+    trusted: bool = False  # --trust-remote-code
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -54,7 +54,10 @@ class Policy:
         from transformers import AutoModelForCausalLM
 
         model = AutoModelForCausalLM.from_pretrained(
-            self.path, dtype=torch.bfloat16 if self.on_gpu else torch.float32, attn_implementation="eager"
+            self.path,
+            dtype=torch.bfloat16 if self.on_gpu else torch.float32,
+            attn_implementation="eager",
+            **loading(self.trusted),
         )
         return model.to(self.model.device).requires_grad_(False)
 
@@ -83,7 +86,22 @@ def load_tokenizer(config: Config):
     """The base model's tokenizer, padding on the left."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model_path(config), padding_side="left")
+    with telling(config):
+        return AutoTokenizer.from_pretrained(
+            model_path(config), padding_side="left", trust_remote_code=config.trust_remote_code
+        )
+
+
+@contextlib.contextmanager
+def telling(config: Config) -> Iterator[None]:
+    """Turns transformers' refusal of a model's own code or of pickles into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        told = refused(error, "--model-name", config.model_name)
+        if told is None:
+            raise
+        raise told from error
 
 
 def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str | None = None) -> Policy:
@@ -94,12 +112,14 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     from r1rl.shared_prompts import can_share
 
     load = load_with_unsloth if use_unsloth(config) else load_with_transformers
-    model, tokenizer, precision = load(config, has_gpu, shared_engine)
+    with telling(config):
+        model, tokenizer, precision = load(config, has_gpu, shared_engine)
     if adapter is not None:
         load_adapter(model, adapter)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
-    shares = not has_gpu and can_share(model.get_base_model().model)
-    return Policy(model, tokenizer, model_path(config), has_gpu, mixed_precision(has_gpu), backend, shares)
+    mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
+    shares = not has_gpu and can_share(getattr(model.get_base_model(), "model", None))
+    return Policy(model, tokenizer, model_path(config), has_gpu, mixed, backend, shares, trusted)
 
 
 def mixed_precision(has_gpu: bool) -> bool:
@@ -124,6 +144,7 @@ def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
         load_in_4bit=config.load_in_4bit,
         dtype=None if has_gpu else torch.float32,
         fast_inference=shared_engine,
+        **loading(config.trust_remote_code),
         **engine,
     )
     model = FastLanguageModel.get_peft_model(
@@ -155,6 +176,7 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
         device_map={"": 0} if has_gpu else None,
         # On a CPU eager attention trained small models nearly twice as fast as sdpa.
         attn_implementation="sdpa" if has_gpu else "eager",
+        **loading(config.trust_remote_code),
         **quantization,
     )
     lora = LoraConfig(

@@ -24,7 +24,7 @@ EVAL_FLAGS = (
     "dataset_name", "dataset_path", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
     "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
     "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
-    "per_device_eval_batch_size", "seed", "dumps",
+    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
 )  # fmt: skip
 
 

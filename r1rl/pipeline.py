@@ -16,7 +16,7 @@ from r1rl.config import Config, value_type
 from r1rl.console import console
 from r1rl.conversations import check_source
 from r1rl.distill import distill
-from r1rl.dump import write_json
+from r1rl.dump import read_json, write_json
 from r1rl.errors import UserError, unknown_name
 from r1rl.fine_tuning import check_unsloth, fine_tune
 from r1rl.models import MERGED
@@ -265,7 +265,9 @@ def add_seconds(folder: Path, name: str, seconds: float) -> None:
 def read_result(folder: Path) -> dict[str, Any]:
     """pipeline.json, empty for a new run."""
     path = folder / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"schema_version": 1}
+    if not path.is_file():
+        return {"schema_version": 1}
+    return read_json(path, "it has the minutes of the stages and their table. Remove it: it is made anew.")
 
 
 def finish(folder: Path, places: dict[str, Path], tag: str) -> int:

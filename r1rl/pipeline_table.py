@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from r1rl.console import console
-from r1rl.dump import EVALUATIONS, ROLLOUTS, read_lines
+from r1rl.dump import EVALUATIONS, ROLLOUTS, read_json, read_lines
 from r1rl.rewards.form import is_formatted
 from r1rl.stats import format_share, wilson, wilson_clustered
 from r1rl.summary import paired_words, verdicts
@@ -82,7 +81,7 @@ def data_row(name: str, folder: Path, tag: str, minutes: float | None) -> Row:
     lines = [line for group in groups.values() for line in group]
     right = [(sum(x["correct"] for x in group), len(group)) for group in groups.values()]
     low, high = wilson_clustered(right)
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    summary = read_json(folder / "summary.json", "remove it and run the stage again with --resume.")
     return Row(
         name,
         sum(x["correct"] for x in lines),
@@ -114,7 +113,7 @@ def share_in_form(path: Path, tag: str) -> float:
 
 def show_pipeline(folder: Path) -> None:
     """What pipeline.json has: the table, or before the end the minutes of the stages so far."""
-    result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    result = read_json(folder / RESULT, "remove it and go on with --resume: it is made anew.")
     if "stages" in result:
         show_table([Row(**row) for row in result["stages"]])
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 import shutil
 import subprocess
@@ -16,8 +15,10 @@ from typing import Any
 from r1rl import __version__
 from r1rl.budget import Cost
 from r1rl.config import Config
-from r1rl.dump import METER, METRICS, Dump, read_lines, write_json
+from r1rl.console import console
+from r1rl.dump import METER, METRICS, Dump, read_lines, read_run, write_json
 from r1rl.errors import UserError
+from r1rl.redact import redact_all
 
 # What may differ between a run and its continuation, because nothing that is learned depends on it.
 FREE_TO_CHANGE = {
@@ -34,6 +35,7 @@ FREE_TO_CHANGE = {
     "max_minutes",
     "max_tokens",
 }
+DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (
     "torch",
     "transformers",
@@ -103,8 +105,8 @@ def check_settings(config: Config, folder: Path) -> None:
                 f"{folder} is not empty and holds no run: choose another --exp-name, nothing was changed."
             )
         return
-    was = json.loads(described.read_text(encoding="utf-8"))["config"]
-    now = dataclasses.asdict(config)
+    was = DEFAULTS | read_run(folder)["config"]  # a flag that is younger than the run was at its default
+    now = redact_all(dataclasses.asdict(config))
     changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != was.get(k)]
     if changed:
         differences = ", ".join(
@@ -134,7 +136,12 @@ def continue_from(dump: Dump) -> Path | None:
     """The newest complete checkpoint, with the dump cut back to it; None to begin again at step 0."""
     found = dump.folder.glob("checkpoints/checkpoint-*/trainer_state.json")  # the file that is written last
     newest = max(found, key=lambda p: int(p.parent.name.split("-")[1]), default=None)
-    dump.cut_after(0 if newest is None else int(newest.parent.name.split("-")[1]))
+    damaged = dump.cut_after(0 if newest is None else int(newest.parent.name.split("-")[1]))
+    if damaged:
+        more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        console.print(
+            f"repaired lines of the dump that cannot be read were dropped: {', '.join(damaged[:3])}{more}"
+        )
     return None if newest is None else newest.parent
 
 
@@ -156,11 +163,11 @@ def spent(dump: Dump) -> Cost:
 
 
 def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, Any]:
-    """What one must know to repeat the run."""
-    return {
+    """What one must know to repeat the run, and nothing that must stay secret."""
+    described = {
         "schema_version": 1,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
+        "command": list(sys.argv),
         "recipe": recipe,
         "config": dataclasses.asdict(config),
         "r1rl": __version__,
@@ -169,6 +176,7 @@ def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, 
         "versions": versions(),
         "machine": machine,
     }
+    return redact_all(described)
 
 
 def commit() -> str | None:

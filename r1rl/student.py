@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from r1rl.errors import UserError
+from r1rl.weights import loading
 
 
 def kept_layers(of: int, keep: int) -> list[int]:
@@ -22,14 +23,14 @@ def kept_layers(of: int, keep: int) -> list[int]:
     return [0] if keep == 1 else [round(i * (of - 1) / (keep - 1)) for i in range(keep)]
 
 
-def make_student(teacher: str, keep: int, folder: Path) -> None:
+def make_student(teacher: str, keep: int, folder: Path, trusted: bool = False) -> None:
     """Saves a student of so many of the teacher's layers, whole or not at all."""
     from torch import nn
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto")
+    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **loading(trusted))
     layers = kept_layers(len(model.model.layers), keep)
     model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
     model.config.num_hidden_layers = keep
@@ -38,5 +39,5 @@ def make_student(teacher: str, keep: int, folder: Path) -> None:
     unfinished = folder.with_name(folder.name + ".new")
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed here
     model.save_pretrained(unfinished)
-    AutoTokenizer.from_pretrained(teacher).save_pretrained(unfinished)
+    AutoTokenizer.from_pretrained(teacher, trust_remote_code=trusted).save_pretrained(unfinished)
     unfinished.replace(folder)

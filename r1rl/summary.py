@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from rich.table import Table
 
 from r1rl.by_level import collapse_lines, level_table, stage_table
 from r1rl.console import console
-from r1rl.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.dump import EVALUATIONS, METRICS, read_lines, read_run
 from r1rl.evaluation_words import evaluation_cell, evaluation_words
+from r1rl.redact import redact_all
 from r1rl.stats import (
     learning_slope,
     mcnemar_exact,
@@ -205,8 +205,8 @@ def stretch(
 
 
 def load_run(folder: Path) -> dict[str, Any]:
-    """run.json of a run."""
-    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    """run.json of a run, its secrets masked also where an older version wrote it."""
+    return redact_all(read_run(folder))
 
 
 def learns_from_groups(folder: Path) -> bool:

@@ -8,12 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
 # Before torch is imported: beside another busy process spinning threads make everything up to ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+settings.register_profile("same", derandomize=True)  # the same examples in every run: a test is no lottery
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate"
 LAYERS = [
     [
         "errors",
+        "redact",
+        "weights",
         "jsonl",
         "records",
         "config",
@@ -105,7 +107,7 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = ["records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
+LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from r1rl.errors import UserError
 from r1rl.math_grading import MathGrader, Verdict, exact, grading_words, is_readable, trim
+from r1rl.math_worker import only_numbers
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,54 @@ def test_bombs_come_back_in_time_and_leave_the_grader_usable():
         assert time.monotonic() - start < 15, bomb[:20]  # a deadline, a start, and the gold alone
         assert grader.grade("x^2-1", "(x-1)(x+1)").correct
     assert grader.counts["hung"] >= 1
+    grader.close()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "__import__('os').system('touch {}')",
+        "open('{}', 'w')",
+        "().__class__.__base__.__subclasses__()",
+        "exec('x')",
+    ],
+)
+def test_no_answer_is_run_as_python(grader, tmp_path, code):
+    code = code.format(tmp_path / "ran")
+    forms = (
+        "{}",
+        r"\operatorname{{{}}}",
+        r"\text{{{}}}",
+        r"\mathrm{{{}}}",
+        "{}\\%",
+        "x = {}",
+        r"\frac{{{}}}{{2}}",
+        "'{}'",
+    )
+    for form in forms:
+        assert not grader.grade(r"\sqrt{2}", form.format(code)).correct
+        assert not grader.grade("41", form.format(code)).correct
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(ValueError, match="not run as Python"):
+        only_numbers(eval)(code, {}, {})
+
+
+def test_sympy_runs_the_numbers_of_an_answer():
+    from sympy import Float, Integer
+
+    names = {"Integer": Integer, "Float": Float}
+    assert only_numbers(eval)("Integer (50 )", names) == 50
+    assert only_numbers(eval)("Float ('0.5' )", names) == 0.5
+
+
+def test_the_worker_has_limits_of_memory_time_and_files():
+    grader = MathGrader(deadline=2.0)
+    grader.grade("x", "x + 1")
+    told = Path(f"/proc/{grader._worker.pid}/limits").read_text().splitlines()[1:]
+    limits = {line[:25].strip(): line[25:].split()[0] for line in told}
+    assert int(limits["Max address space"]) == grader.memory
+    assert 0 < int(limits["Max cpu time"]) < 60
+    assert int(limits["Max file size"]) == int(limits["Max core file size"]) == 0
     grader.close()
 
 

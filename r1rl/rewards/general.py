@@ -16,6 +16,7 @@ from r1rl.console import console
 from r1rl.errors import UserError
 from r1rl.parsing import extract
 from r1rl.records import Problem, Rollout
+from r1rl.weights import loading, refused
 
 Reward = Callable[[Rollout, Problem], float | None]
 
@@ -132,7 +133,7 @@ def reward_model_reward(config: Config) -> Reward:
     """
 
     def score(rollout: Rollout, problem: Problem) -> float:
-        tokenizer, model = load_classifier(config.reward_model)
+        tokenizer, model = load_classifier(config.reward_model, config.trust_remote_code)
         answer = extract(rollout.completion, "tag") or rollout.completion
         return classify(tokenizer, model, problem.question, answer)
 
@@ -140,14 +141,16 @@ def reward_model_reward(config: Config) -> Reward:
 
 
 @functools.cache
-def load_classifier(name: str) -> tuple:
+def load_classifier(name: str, trusted: bool = False) -> tuple:
     """(tokenizer, model) of a sequence classifier, on the CPU, loaded once. Raises UserError."""
     import transformers
 
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=trusted)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(name, **loading(trusted))
     except (OSError, ValueError) as error:
+        if (told := refused(error, "--reward-model", name)) is not None:
+            raise told from None
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--reward-model {name!r} is no sequence classifier: {reason}") from None
     return tokenizer, model.eval()

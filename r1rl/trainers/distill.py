@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM
 from r1rl.chat import IGNORED
 from r1rl.errors import UserError
 from r1rl.trainers.sft import FineTuner
+from r1rl.weights import loading
 
 
 class Distiller(FineTuner):
@@ -22,6 +23,7 @@ class Distiller(FineTuner):
             config.teacher_model,
             dtype=torch.bfloat16 if policy.on_gpu else torch.float32,
             attn_implementation="sdpa" if policy.on_gpu else "eager",
+            **loading(config.trust_remote_code),
         )
         self.teacher.to(policy.model.device).requires_grad_(False).eval()
         theirs, ours = self.teacher.config.vocab_size, policy.model.config.vocab_size

@@ -1,0 +1,278 @@
+"""Coverage-guided fuzzing of everything that parses what a model or a file says: no crash, no hang, no false "correct".
+
+usage: pip install atheris && python benchmarks/fuzz.py [SECONDS FOR EACH TARGET, default 30] [TARGET...]
+
+Each target runs in a process of its own, on two kinds of input in turn: text as it comes, and pieces of the forms that
+the parsers look for. Prints a Markdown table; a crash or an input over ten seconds is printed with its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+SLOW = 10  # seconds for one input; it is a hang
+LONGEST = 4096  # bytes of an input
+PIECES = (
+    "<answer>", "</answer>", "<reasoning>", "</reasoning>", "<think>", "####", "\\boxed{", "\\frac{1}{2}", "}", "{", "$",
+    "\\text{", "^{", "\\dfrac", "\\times", "answer is ", "the ", " = ", "so ", "check: ", "Wait, ", "half of ", "\n", " ",
+    ", ", ".", "%", "x", "\x00", "\udc80", "\u202e", "²", "½", "٣", "一", "safe", "unsafe", "not ", "if ", "knight",
+    "knave", "Zoey", "Ann", " and ", "are both ", "(1) ", "the rest ", "either ", "a liar", "-", "−", "e9", "∞", "nan",
+    "12", "1,000", "7.5", "3/4", "731", "(", ")", "[", "]", "*", "/", "+", "'lying', 0", "'not', ", "{\"step\": 1}", "null",
+    "\"completion\": \"", "[[[[", "1e999", "NaN", ";", "!", "?", "'", "\"", "https://", "token=", "@", "hf_",
+)  # fmt: skip
+
+
+def texts(data: bytes) -> str:
+    """Half of the inputs are text as it comes, half are made of pieces."""
+    if data[:1] < b"\x80":
+        return data[1:].decode("utf-8", "surrogateescape")
+    return "".join(PIECES[i % len(PIECES)] if i < 224 else chr(i - 224 + 40) for i in data[1:])
+
+
+def numbers() -> Callable[[bytes], None]:
+    from r1rl.config import ANSWER_FORMATS
+    from r1rl.parsing import extract, grade, normalise, parse_gold
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        digits = {int(c) for c in text if c.isdecimal()}
+        for form in ANSWER_FORMATS:
+            for comma in (True, False):
+                if not digits & {4, 6}:
+                    assert not grade(text, "46", answer_format=form, remove_comma=comma).correct
+                grade(text, "3/4", answer_format=form, remove_comma=comma, tolerance=0.1)
+            extract(text, form)
+        value = normalise(text)
+        assert value is None or normalise(value) == value
+        suppressed(parse_gold, text)
+
+    return run
+
+
+def roles() -> Callable[[bytes], None]:
+    from r1rl.config import Config
+    from r1rl.grading import grade_roles
+    from r1rl.records import Problem
+    from r1rl.role_reader import read_roles
+    from r1rl.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
+
+    solution = Solution(("Zoey", "Ann", "Bob"), (True, False, True), ROLE_PAIRS[0])
+    problem = Problem("0", "?", write_solution(solution), task="knights_knaves", level=3)
+    config = Config(model_name="tiny")
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        if grade_roles(text, problem, config).correct:
+            assert re.search("zoey|ann|bob", text, re.IGNORECASE)
+        read_roles(text, solution.names, ROLE_PAIRS[3])
+        read_roles(text, tuple(dict.fromkeys(text.split()[:8])) or ("x",), ROLE_PAIRS[0])
+        suppressed(parse_solution, text)
+
+    return run
+
+
+def claims() -> Callable[[bytes], None]:
+    from r1rl.logic import fingerprint, parse_claims, solve
+
+    def run(data: bytes) -> None:
+        read = suppressed(parse_claims, texts(data))
+        if read is not None and len(read) < 6:
+            solve(read)
+            fingerprint(read)
+
+    return run
+
+
+def checks() -> Callable[[bytes], None]:
+    from r1rl.arithmetic import find_equations
+    from r1rl.check_words import ANNOUNCED
+    from r1rl.selfcheck import find_check
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        for answer in (None, "731", "12"):
+            check = find_check(text, answer, answer == "12")
+            assert check is None or 0 <= check.start <= check.end <= len(text)
+        find_equations(text)
+        ANNOUNCED.search(text)
+
+    return run
+
+
+def verdicts() -> Callable[[bytes], None]:
+    from r1rl.collapse import reasoning_text
+    from r1rl.verdict import find_verdict
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        verdict = find_verdict(text)
+        assert verdict is None or "safe" in re.sub(r"[*_`\"“”]", "", text.lower())
+        reasoning_text(text, "reasoning")
+
+    return run
+
+
+def rewards() -> Callable[[bytes], None]:
+    from r1rl.config import Config
+    from r1rl.records import Problem, Rollout
+    from r1rl.rewards import load_reward
+
+    names = ("correctness", "format", "reasoning_steps", "cosine", "repetition_penalty", "language", "rules",
+             "cot-heuristics", "cot-concise")  # fmt: skip
+    config = Config(model_name="tiny", reward="accuracy,format")
+    loaded = {name: load_reward(name, config) for name in names}
+    problem = Problem("0", "What is it?", "46", task="word-problems")
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        ids = tuple(range(len(text)))
+        rollout = Rollout("What is it?", text, (1,), ids, (-0.1,) * len(ids), "stop")
+        for name, reward in loaded.items():
+            value = reward(rollout, problem)
+            assert value is None or -100 < value < 100, name
+
+    return run
+
+
+def latex() -> Callable[[bytes], None]:
+    from r1rl.grading import math_answer
+    from r1rl.math_grading import exact, is_readable, trim
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        answer = math_answer(text)
+        verdict = exact("4711", answer)
+        if verdict is not None and verdict.correct:
+            assert "4" in text or any(c.isdecimal() and int(c) == 4 for c in text)
+        exact(text, answer)
+        is_readable(trim(text))
+
+    return run
+
+
+def dumps() -> Callable[[bytes], None]:
+    from r1rl.completions import Filter, read_completions
+    from r1rl.dump import ROLLOUTS, keep_lines, numbered_lines, read_lines, repair
+    from r1rl.survey import survey
+
+    folder = Path(tempfile.mkdtemp())
+    path = folder / ROLLOUTS
+
+    def run(data: bytes) -> None:
+        path.write_bytes(data if data[:1] < b"\x80" else texts(data).encode("utf-8", "replace"))
+        damaged: list[str] = []
+        list(numbered_lines(path, damaged))
+        list(read_completions(folder, Filter(), damaged))
+        survey(folder)
+        repair(path)
+        keep_lines(path, 1, damaged)
+        assert all(line["step"] <= 1 for line in read_lines(path))
+
+    return run
+
+
+def files() -> Callable[[bytes], None]:
+    from r1rl.conversations import conversation
+    from r1rl.errors import UserError
+    from r1rl.grade import read_rows
+    from r1rl.tasks.gsm8k import problem_from_row as gsm8k_row
+    from r1rl.tasks.math import problem_from_row as math_row
+
+    folder = Path(tempfile.mkdtemp())
+
+    def run(data: bytes) -> None:
+        path = folder / ("a.jsonl" if len(data) % 2 else "a.csv")
+        path.write_bytes(data)
+        try:
+            for row in read_rows(path):
+                suppressed(gsm8k_row, row, "train", 0, "here")
+                suppressed(math_row, row, "train/0", "here")
+                suppressed(conversation, row, "here", "think")
+        except UserError:
+            return
+
+    return run
+
+
+def secrets() -> Callable[[bytes], None]:
+    from r1rl.redact import redact
+
+    token = "hf_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9b"
+
+    def run(data: bytes) -> None:
+        text = texts(data)
+        assert token not in redact(f"{text} {token} {text}", {})
+
+    return run
+
+
+TARGETS = {
+    f.__name__: f for f in (numbers, roles, claims, checks, verdicts, rewards, latex, dumps, files, secrets)
+}
+
+
+def suppressed(function: Callable, *arguments: object) -> object:
+    """The result, or None where the input is refused."""
+    from r1rl.errors import UserError
+
+    try:
+        return function(*arguments)
+    except (ValueError, UserError):
+        return None
+
+
+def fuzz(name: str, seconds: int) -> None:
+    """One target, in this process, which libFuzzer ends."""
+    import atheris
+
+    with atheris.instrument_imports(include=["r1rl"]):
+        run = TARGETS[name]()
+    corpus = tempfile.mkdtemp()
+    seeds = ["<answer>46</answer>", "So 3 + 4 = 7. Check: 7 - 4 = 3.\n#### 7", "(1) Zoey is a knight\n(2) Ann is a knave",
+             "\\boxed{\\frac{3}{4}}", "(('lying', 1), ('and', ('lying', 0), ('lying', 1)))", '{"step": 1, "tokens": 2}\n',
+             "question,answer\nx,#### 3\n", "The request is not safe: unsafe"]  # fmt: skip
+    for i, seed in enumerate(seeds):
+        (Path(corpus) / str(i)).write_bytes(b"\x00" + seed.encode())
+    arguments = [sys.argv[0], f"-max_total_time={seconds}", f"-timeout={SLOW}", f"-max_len={LONGEST}", "-seed=1",
+                 "-rss_limit_mb=4096", f"-artifact_prefix={corpus}/", "-print_final_stats=1", corpus]  # fmt: skip
+    atheris.Setup(arguments, run)
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """Prints a row for each target. Returns 1 where one has failed."""
+    if sys.argv[1:2] == ["--target"]:
+        fuzz(sys.argv[2], int(sys.argv[3]))
+        return 0
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    names = sys.argv[2:] or list(TARGETS)
+    print(
+        "| target | executions | places covered | slowest input, s | result |\n| --- | --- | --- | --- | --- |"
+    )
+    failed = 0
+    for name in names:
+        command = [sys.executable, __file__, "--target", name, str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stderr))
+        covered = re.findall(r"cov: (\d+)", done.stderr)[-1:] or ["?"]
+        failed += done.returncode != 0
+        print(
+            f"| {name} | {int(stats.get('number_of_executed_units', 0)):,} | {covered[0]} | "
+            f"{stats.get('slowest_unit_time_sec', '?')} | {'crash' if done.returncode else 'none'} |",
+            flush=True,
+        )
+        if done.returncode:
+            print(json.dumps((done.stdout + done.stderr[-1000:])[-4000:]))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
