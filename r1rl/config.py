@@ -84,7 +84,7 @@ class Config:
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
     trust_remote_code: bool = flag(False, "run code that comes with a model: Python files of its own, and weights that are no safetensors but pickles", "model")
 
-    engine: str = flag("auto", "what samples: vLLM, or transformers where vLLM is not installed", "rollout", choices=ENGINES)
+    engine: str = flag("auto", "what samples; auto: vLLM on a GPU, transformers (with a decoder of our own) on a CPU or where vLLM is not installed", "rollout", choices=ENGINES)
     gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")

@@ -149,7 +149,8 @@ def test_the_engine_that_is_chosen(monkeypatch):
         choose(dataclasses.replace(tiny, engine="vllm"), has_gpu=False)
     installed |= {"vllm", "unsloth"}
     assert choose(default, has_gpu=True)[0] == "shared"
-    assert choose(default, has_gpu=False)[0] == "vllm"
+    assert choose(default, has_gpu=False)[0] == "transformers"
+    assert choose(dataclasses.replace(default, engine="vllm"), has_gpu=False)[0] == "vllm"
     assert choose(dataclasses.replace(default, engine="transformers"), has_gpu=True)[0] == "transformers"
     assert choose(dataclasses.replace(default, unsloth=False), has_gpu=True)[0] == "transformers"
     assert choose(dataclasses.replace(default, unsloth=False, load_in_4bit=False), has_gpu=True)[0] == "vllm"

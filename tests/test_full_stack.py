@@ -57,7 +57,7 @@ def test_the_main_job_on_gsm8k(program, tmp_path, bits):
     data = gsm8k_folder(tmp_path)
     done = program(
         "--recipe", "tiny", "--dataset-path", data, "--max-steps", 3, "--eval-count", 20, "--add-reasoning-prefix",
-        "--dumps", tmp_path / "dumps", "--exp-name", "run", bits,
+        "--dumps", tmp_path / "dumps", "--exp-name", "run", "--engine", "vllm", bits,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("Unsloth, 4 bit (NF4)" if bits == "--load-in-4bit" else "Unsloth, float32") in done.stdout
