@@ -246,11 +246,14 @@ def completion_states(
     import torch
 
     if policy.shares_prompts:
+        from peft.helpers import disable_input_dtype_casting
+
         from r1rl.shared_prompts import shared_states
 
-        place = {tuple(p): i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owner = [place[tuple(p)] for p in prompts]
-        with policy.autocast():
+        # peft would cast each layer's input to float32, and autocast the same back to bfloat16.
+        with policy.autocast(), disable_input_dtype_casting(policy.model, policy.mixed):
             return shared_states(policy.model.get_base_model().model, list(place), completions, owner)
     rows = [[*p, *c] for p, c in zip(prompts, completions)]
     length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
@@ -309,19 +312,26 @@ def save_merged(policy: Policy, folder: Path) -> None:
 def completion_logprobs(
     policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
 ) -> list[list[float]]:
-    """The trainer's own logprob of each sampled token, row by row: whole logits of long batches do not fit."""
+    """The trainer's own logprob of each sampled token, rollout by rollout."""
     import torch
 
     context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
-    rows = []
     with torch.no_grad(), context, policy.autocast():
-        for rollout in rollouts:
-            ids = torch.tensor(
-                [rollout.prompt_ids + rollout.completion_ids], device=policy.model.device
-            )  # (1, P+C)
-            kept = len(rollout.completion_ids)
-            out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
-            logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
-            logprobs = logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)
-            rows.append(logprobs.tolist())
-    return rows
+        if not policy.shares_prompts:
+            return [row_logprobs(policy, r, temperature) for r in rollouts]
+        completions = [r.completion_ids for r in rollouts]
+        states = completion_states(policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
+        tokens = torch.tensor([t for c in completions for t in c])
+        logprobs, _ = token_logprobs(policy, states, tokens, temperature)
+    return [row.tolist() for row in logprobs.split([len(c) for c in completions])]
+
+
+def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[float]:
+    """The same for one rollout, by the model's own forward pass: whole logits of long batches do not fit."""
+    import torch
+
+    ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
+    kept = len(rollout.completion_ids)
+    out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
+    return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()

@@ -58,8 +58,9 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
     with adapter_at_zero(policy):
         engine.sync()
         read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
+        base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter does nothing yet
         for target in LORA_TARGETS:
-            disturb(policy, target, read, seed)
+            disturb(policy, target, read, base, seed)
             engine.sync()
             proofs.append(compare(policy, engine.generate(prompts, sampling), target))
             for weight in lora_b(policy, target):
@@ -121,7 +122,7 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
             w.data.copy_(b)
 
 
-def disturb(policy: Policy, target: str, read: Sequence[Rollout], seed: int) -> None:
+def disturb(policy: Policy, target: str, read: Sequence[Rollout], base: list[float], seed: int) -> None:
     """Gives lora_B of one kind of projection random values, as large as moves the logprobs by WANTED_SHIFT.
 
     Measured on completions: what moves the logprobs of a prompt's text may leave those of completions nearly as they are.
@@ -131,7 +132,6 @@ def disturb(policy: Policy, target: str, read: Sequence[Rollout], seed: int) -> 
     weights = lora_b(policy, target)
     generator = torch.Generator().manual_seed(seed)
     noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
-    base = flat(completion_logprobs(policy, read, TEMPERATURE, with_adapter=False))
     for doublings in range(20):
         for w, n in zip(weights, noise):
             w.data.copy_(1e-3 * 2**doublings * n)
