@@ -99,6 +99,7 @@ def run_row(role: str, setup: Setup, pipe, log: str) -> None:
     os.dup2(target, 1)
     os.dup2(target, 2)
     sys.stdout.reconfigure(line_buffering=True)
+    os.chdir(setup.folder)  # Unsloth and TRL write into the current folder
     try:
         ROLES[role](setup, pipe)
     except (EOFError, BrokenPipeError):

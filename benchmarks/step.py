@@ -494,7 +494,7 @@ def main() -> int:
     args = arguments()
     began = time.perf_counter()
     names = [n for n in (GPU_ROWS if args.gpu else CPU_ROWS) if not args.rows or n in args.rows]
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+    with tempfile.TemporaryDirectory(dir=args.folder and args.folder.resolve()) as folder:
         setup = Setup(
             folder=folder,
             model=in_a_process(args.shape, Path(folder), args.gpu),
