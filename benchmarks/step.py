@@ -60,11 +60,8 @@ FIXED_ONLY = ("trl plain",)  # rows that the mix is spared
 PUBLISHED = 16  # completions in a step of R1RL's published configuration
 EVALUATION = 200  # problems
 STEADY = 0.10  # spread of a ratio over the rounds, beyond which it is called unsteady
-TINY_RUN = {
-    "steps": 40,
-    "evaluations": 5,
-}  # recipe tiny at its default cadence: every 10 steps and before the first
-DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # recipe default: every 100 steps and before the first
+DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # the default cadence: every 100 steps and before the first
+TINY_RUN = {"steps": 40, "evaluations": 5}  # recipe tiny looks more often, to draw a curve: every 10 steps
 
 
 def mixed_lengths(count: int, mean: float, longest: int, seed: int) -> tuple[int, ...]:
@@ -218,13 +215,14 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
                 found.append(Target(f"{name}, update, of the matrix peak", 0.4, False, shares, "%"))
     for row, answers in extra.get("evaluations", {}).items():
         if row in main_rows:
-            cadence = DEFAULT_RUN if gpu else TINY_RUN
-            steps = median(table.rounds("mix", row, step_seconds)) * cadence["steps"]
-            shares = [a["seconds"] * cadence["evaluations"] for a in answers]
-            shares = [s / (s + steps) for s in shares]
+            for cadence in (DEFAULT_RUN,) if gpu else (DEFAULT_RUN, TINY_RUN):
+                steps = median(table.rounds("mix", row, step_seconds)) * cadence["steps"]
+                shares = [a["seconds"] * cadence["evaluations"] for a in answers]
+                shares = [s / (s + steps) for s in shares]
+                count, length = cadence["evaluations"], cadence["steps"]
+                words = f"{row}: {count} evaluations of {EVALUATION} in a run of {length} steps"
+                found.append(Target(words, 0.05, True, shares, "%"))
             calls = answers[0]["engine_calls"]
-            words = f"{row}: {cadence['evaluations']} evaluations of {EVALUATION} in a run of {cadence['steps']} steps"
-            found.append(Target(words, 0.05, True, shares, "%"))
             found.append(Target(f"{row}: engine calls of an evaluation", 1, True, [calls]))
     if gpu and table.has("fixed", "ours 4 bit"):
         peak = [max(s["gpu_gib"] for r in w["ours 4 bit"] for s in r) for w in table.steps.values()]

@@ -246,14 +246,11 @@ def completion_states(
     import torch
 
     if policy.shares_prompts:
-        from peft.helpers import disable_input_dtype_casting
-
         from r1rl.shared_prompts import shared_states
 
         place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owner = [place[tuple(p)] for p in prompts]
-        # peft would cast each layer's input to float32, and autocast the same back to bfloat16.
-        with policy.autocast(), disable_input_dtype_casting(policy.model, policy.mixed):
+        with policy.autocast():
             return shared_states(policy.model.get_base_model().model, list(place), completions, owner)
     rows = [[*p, *c] for p, c in zip(prompts, completions)]
     length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels

@@ -50,7 +50,7 @@ class TransformersEngine:
         part = -(-at_once // workers)
         starts = range(0, len(prompts), part)
         parts = [(prompts[i : i + part], noise[:, i * sampling.n : (i + part) * sampling.n]) for i in starts]
-        if workers == 1:
+        if self.policy.on_gpu:
             return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             done = pool.map(lambda part: self._generate_batch(part[0], sampling, part[1]), parts)
