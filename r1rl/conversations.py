@@ -125,11 +125,7 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
     row = row if isinstance(row, dict) else {}
     turns = row.get("messages")
     if not isinstance(turns, list) and isinstance(row.get("conversations"), list):
-        turns = [
-            {"role": ROLES.get(t.get("from"), t.get("from")), "content": t.get("value")}
-            for t in row["conversations"]
-            if isinstance(t, dict)
-        ]
+        turns = [renamed(t) for t in row["conversations"]]
     if not isinstance(turns, list) and isinstance(row.get("prompt"), str):
         turns = [{"role": "user", "content": row["prompt"]}]
     good = isinstance(turns, list) and all(
@@ -140,6 +136,13 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
         raise UserError(f"{where} is no conversation: it must have {FORM}, with a user's turn.")
     messages = [{"role": t["role"], "content": our_tags(t["content"], think_tag)} for t in turns]
     return {"messages": messages} | ({"task": row["task"]} if isinstance(row.get("task"), str) else {})
+
+
+def renamed(turn: Any) -> Any:
+    """A turn of ShareGPT's form in TRL's; what is no turn stays what it is."""
+    if not isinstance(turn, dict) or not isinstance(turn.get("from"), str):
+        return turn
+    return {"role": ROLES.get(turn["from"], turn["from"]), "content": turn.get("value")}
 
 
 def our_tags(text: str, think_tag: str) -> str:

@@ -255,6 +255,15 @@ def test_files_to_grade_are_read_or_refused(tmp_path, content, suffix):
         jsonl.read_jsonl(path, errors="surrogateescape")
 
 
+@pytest.mark.parametrize(
+    "turn", [None, 5, [], {"from": ["human"], "value": "x"}, {"from": "human", "value": 1}]
+)
+def test_a_conversation_with_a_turn_that_is_none_is_refused_whole(turn):
+    turns = [{"from": "human", "value": "?"}, turn, {"from": "gpt", "value": "!"}]
+    with pytest.raises(UserError, match="here is no conversation"):
+        conversation({"conversations": turns}, "here", "think")
+
+
 @MANY
 @given(JSON | st.dictionaries(st.sampled_from(["messages", "conversations", "prompt", "problem", "question", "answer",
                                                "solution", "level", "reward_model"]), JSON, max_size=5))  # fmt: skip
