@@ -35,6 +35,7 @@ class VllmEngine:
         self.llm = LLM(
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
+            trust_remote_code=policy.trusted,
             max_model_len=config.max_seq_length,
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
