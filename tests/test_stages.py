@@ -34,9 +34,16 @@ SMALL = {**overrides("kk-tiny"), "unsloth": False, "add_reasoning_prefix": True,
          "eval_on_start": False, "eval_steps": 4, "save_steps": 3}  # fmt: skip
 
 
-def pays_short(rollout, problem) -> float:
-    """What a reward for form alone comes to: the less is written, the better."""
-    return -len(rollout.completion_ids) / 10
+class PaysLengthThenBrevity:
+    """The more is written, the better, for some completions; then what a reward for form alone comes to."""
+
+    def __init__(self, first: int):
+        self.left = first
+
+    def __call__(self, rollout, problem) -> float:
+        self.left -= 1
+        share = len(rollout.completion_ids) / 100
+        return share if self.left >= 0 else 1 - share
 
 
 def pays_letters(rollout, problem) -> float:
@@ -152,9 +159,9 @@ def test_stages_without_prompts_are_refused():
 
 
 def test_a_run_that_is_paid_for_brevity_raises_the_alarm(tmp_path, capsys):
-    settings = {"stages": "2", "steps_per_stage": 30, "max_completion_length": 48, "learning_rate": 3e-3,
+    settings = {"stages": "2", "steps_per_stage": 55, "max_completion_length": 64, "learning_rate": 2e-3,
                 "eval_steps": 99, "save_steps": 99}  # fmt: skip
-    make_trainer(tmp_path, "brief", {"short": pays_short}, **settings).fit(None, [])
+    make_trainer(tmp_path, "brief", {"short": PaysLengthThenBrevity(160)}, **settings).fit(None, [])
     metrics = list(read_lines(tmp_path / "brief" / METRICS))
     alarms = [m["step"] for m in metrics if m["collapse"]]
     lengths = [m["reasoning_tokens"] for m in metrics]
