@@ -293,7 +293,7 @@ WHY = [  # of the algorithm; how much of each there is, is in the tables
     "- Sampling runs one small product a layer and token whatever the number of rows, so with few rows a token costs the",
     "  overhead of its operations (on a GPU: reading all weights); beyond the bend it is arithmetic, and proportional.",
     "- With the length, every new token reads all keys and values before it: the quadratic term, in sampling and update.",
-    "- Prompts are read once a group in sampling; the update's tokens include them, so short completions look dear there.",
+    "- Prompts are read once a group, in sampling and in the update; the update's tokens count them for each completion.",
     "- With the model's size, small ones pay overhead, large ones arithmetic; the output layer grows with the vocabulary,",
     "  which is 640 up to 33M, 32,768 at 130M and 151,936 from 0.5B on. Sync merges and copies all projections: proportional.",
 ]
