@@ -458,7 +458,7 @@ def keep_float32(model: torch.nn.Module) -> None:
 class StopAfterStep(TrainerCallback):
     """Turns a remembered Ctrl-C into a checkpoint and an orderly end."""
 
-    def __init__(self, interrupt: Interrupt, steps_per_generation: int):
+    def __init__(self, interrupt: Interrupt, steps_per_generation: int = 1):
         self.interrupt, self.every = interrupt, steps_per_generation
 
     def on_step_end(self, args, state, control, **kwargs):
