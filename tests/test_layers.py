@@ -70,7 +70,7 @@ LAYERS = [
         "conversations",
         "chat",
     ],
-    ["checks", "models", "engines", "preflight", "pretrain"],
+    ["checks", "models", "shared_prompts", "engines", "preflight", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
         "by_level",

@@ -140,15 +140,13 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "litera
              "unpickle", "loads", "Popen", "run", "check_output", "call"}  # fmt: skip
 # file and call -> why it runs nothing that a model or a data set has written
 ALLOWED = {
-    (
-        "logic",
-        "literal_eval",
-    ): "Python literals, which it reads and does not run; of at most 20,000 characters",
+    ("logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
     ("rewards/own", "exec_module"): "the file that --reward names",
     ("modes", "Popen"): "this program with its own flags, as a list",
     ("console", "Popen"): "the log's filter",
     ("math_grading", "Popen"): "the worker, which gets texts on stdin",
     ("run", "run"): "git, for the commit",
+    ("machine", "run"): "nvidia-smi, for what others hold of a GPU",
 }
 
 
