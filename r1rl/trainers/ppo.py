@@ -151,6 +151,15 @@ class ValueTrainer(Trainer):
                 torch.cuda.empty_cache()
         return torch.tensor(loss, device=self.policy.model.device)
 
+    def _try_update(self) -> int:
+        weight = self.kl_weight
+        self._advantages()
+        parts = self._minibatches()
+        self._backward(parts[0])
+        self.kl_weight = weight
+        self.sums.clear()
+        return len(parts)
+
     def _minibatches(self) -> list[list[int]]:
         """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""
         count = len(self.experience.rollouts)
