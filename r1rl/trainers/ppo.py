@@ -98,7 +98,11 @@ class ValueTrainer(Trainer):
         """How well the values fit, and how far the policy went from where training began."""
         values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
         spread = returns.var().clamp(min=1e-8)
+        sampled = [torch.tensor(r.sampler_logprobs, device=values.device) for r in self.experience.rollouts]
+        gaps = (torch.cat(self.experience.logprobs) - torch.cat(sampled)).abs()
         found = {
+            "sampler_gap": gaps.mean().item(),
+            "sampler_gap_max": gaps.max().item(),
             "value": values.mean().item(),
             "explained_variance": (1 - (returns - values).var() / spread).item(),
         }
