@@ -64,7 +64,7 @@ def damage_line(path, number, how):
 def test_a_damaged_line_in_the_middle_is_dropped_and_named_on_resume(tmp_path, capsys, how, name):
     for file in (ROLLOUTS, METRICS, EVALUATIONS):
         append_lines(tmp_path / file, [{"step": s, "seconds": float(s)} for s in (1, 2, 3, 4, 5)])
-    (tmp_path / "checkpoints" / "checkpoint-4").mkdir(parents=True)
+    whole_checkpoint(tmp_path / "checkpoints", 4)
     (tmp_path / "checkpoints" / "checkpoint-4" / "trainer_state.json").write_text("{}")
     damage_line(tmp_path / name, 1, how)
     dump = Dump(tmp_path)
