@@ -161,7 +161,9 @@ def trouble(checkpoint: Path) -> str | None:
     """Why a checkpoint cannot be resumed from; None if it is whole."""
     try:
         marker = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
-        files = {str(name): (said["bytes"], said["crc32"]) for name, said in marker["files"].items()}
+        files = {
+            str(name): (int(said["bytes"]), int(said["crc32"])) for name, said in marker["files"].items()
+        }
     except FileNotFoundError:
         return f"it has no {MARKER}, so it was not written to its end"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -11,7 +11,7 @@ from r1rl.errors import UserError
 FULL = {errno.ENOSPC, errno.EDQUOT}
 WORDS = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
 # torch tells no reason; less free space than this is taken for it.
-TORCHS_WORDS, TORCHS_ROOM = ("PytorchStreamWriter", "file write failed"), 16 * 2**20
+TORCHS_WORDS, TORCHS_ROOM = ("PytorchStreamWriter", "file write failed", "inline_container.cc"), 16 * 2**20
 MARGIN = 1.1
 BESIDE = 4 * 2**20  # bytes that must be left beside a checkpoint, for the dump and the logs
 

@@ -37,6 +37,7 @@ FREE_TO_CHANGE = {
     "max_minutes",
     "max_tokens",
 }
+BEGUN = ("logs", "run.new")  # all that is there when a process was killed before run.json was
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (
     "torch",
@@ -113,7 +114,7 @@ def check_settings(config: Config, folder: Path) -> None:
             raise UserError(
                 f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name."
             )
-        if any(folder.iterdir()):
+        if any(p.name not in BEGUN for p in folder.iterdir()):
             raise UserError(
                 f"{folder} is not empty and holds no run: choose another --exp-name, nothing was changed."
             )
@@ -150,9 +151,13 @@ def continue_from(dump: Dump) -> Path | None:
     folder = dump.folder / "checkpoints"
     checkpoints.tidy(folder)
     found, refused = checkpoints.newest(folder)
+    goes_on = "the run begins again" if found is None else f"the run goes on from {found.name}"
     if refused:
-        instead = "the run begins again" if found is None else f"the run goes on from {found.name}"
-        console.print(f"not resumed from {'; '.join(refused)}: {instead}")
+        console.print(f"resume   not resumed from {'; '.join(refused)}: {goes_on}")
+    else:
+        console.print(
+            f"resume   {goes_on if found is not None else f'no checkpoint is there yet: {goes_on}'}"
+        )
     if found is None:
         damaged = dump.cut_after(-1)
     else:

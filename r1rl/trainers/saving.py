@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerState
 from r1rl import checkpoints
 from r1rl.checkpoints import KEPT_BEST, PREFIX, SAVING
 from r1rl.console import console
-from r1rl.disk import check_room
+from r1rl.disk import check_room, full, is_full
 
 BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, where no checkpoint tells
 
@@ -49,6 +49,10 @@ class WholeCheckpoints:
             self.save_beside(self._saving / name)
             self.dump.flush()
             checkpoints.publish(self._saving / name, folder / name)
+        except Exception as error:
+            if is_full(error, self.dump.folder):  # to be asked before the place is given back
+                raise full(self.dump.folder) from error
+            raise
         finally:
             shutil.rmtree(self._saving, ignore_errors=True)
             self._saving = None
