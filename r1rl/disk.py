@@ -16,9 +16,14 @@ MARGIN = 1.1
 BESIDE = 4 * 2**20  # bytes that must be left beside a checkpoint, for the dump and the logs
 
 
+def free_at(folder: Path) -> int:
+    """Bytes free where the folder is, or will be."""
+    return shutil.disk_usage(next(p for p in (folder, *folder.resolve().parents) if p.exists())).free
+
+
 def check_room(folder: Path, needed: int, what: str) -> None:
     """Raises UserError where `what`, of so many bytes, would not fit."""
-    free, wanted = shutil.disk_usage(folder).free, int(needed * MARGIN) + BESIDE
+    free, wanted = free_at(folder), int(needed * MARGIN) + BESIDE
     if free < wanted:
         raise UserError(
             f"the disk of {folder} has {mib(free)} free, and {what} takes {mib(wanted)} with a margin: it was not "
@@ -34,7 +39,7 @@ def is_full(error: BaseException | None, folder: Path) -> bool:
         words = str(error)
         if any(w in words for w in WORDS):
             return True
-        if any(w in words for w in TORCHS_WORDS) and shutil.disk_usage(folder).free < TORCHS_ROOM:
+        if any(w in words for w in TORCHS_WORDS) and free_at(folder) < TORCHS_ROOM:
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -43,7 +48,7 @@ def is_full(error: BaseException | None, folder: Path) -> bool:
 def full(folder: Path) -> UserError:
     """The error for a disk that became full while something was being written."""
     return UserError(
-        f"the disk of {folder} is full ({mib(shutil.disk_usage(folder).free)} free): the run was stopped. Its "
+        f"the disk of {folder} is full ({mib(free_at(folder))} free): the run was stopped. Its "
         "checkpoints are whole, a torn last line of the dump is repaired on --resume. Free some space, then go on with "
         "the same flags and --resume."
     )
