@@ -210,3 +210,15 @@ def test_a_file_where_a_folder_belongs_is_told(tmp_path, name):
     (tmp_path / "a" / name).write_text("")
     with pytest.raises(UserError, match=f"{name} is a file.*move the file away"):
         run.check_folder(config)
+
+
+def test_a_run_killed_before_it_was_described_can_be_begun_again(tmp_path):
+    from test_faults import described
+
+    config = described(tmp_path / "a")
+    (tmp_path / "a" / "run.json").rename(tmp_path / "a" / "run.new")
+    (tmp_path / "a" / "logs").mkdir()
+    run.check_folder(config)
+    (tmp_path / "a" / "thesis.txt").write_text("")
+    with pytest.raises(UserError, match="is not empty and holds no run"):
+        run.check_folder(config)
