@@ -17,7 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def train(config: Config, recipe: str) -> int:
-    """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
+    """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C and 143 after SIGTERM."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
@@ -51,7 +51,10 @@ def train(config: Config, recipe: str) -> int:
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
-    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+    with (
+        interrupt.Interrupt(config.grace_seconds) as stop,
+        Waiting("loading the libraries") as status,
+    ):
         from r1rl import models, prompts
 
         models.import_backend(config)
@@ -97,8 +100,9 @@ def train(config: Config, recipe: str) -> int:
         if config.save_merged and not stop.asked:
             models.save_merged(policy, dump.folder / models.MERGED)
 
-    code = last_screen.finish(dump, config, stop.asked, budget.ended)  # 8. report: what was learned
-    meter.write()  # the report was paid for, too
+        # 8. report: what was learned
+        code = last_screen.finish(dump, config, stop, budget.ended, budget.closing.seconds)
+        meter.write()  # the report was paid for, too
     return code
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
+from r1rl.disk import full, is_full
 from r1rl.errors import RunFailed, UserError, unknown_name
-from r1rl.interrupt import INTERRUPTED
+from r1rl.interrupt import INTERRUPTED, Interrupt
 from r1rl.modes import folder_of, run_mode
 from r1rl.recipes import RECIPES, resolve
 from r1rl.redact import redact
@@ -34,16 +35,22 @@ COMMANDS = {
 def command_line(train: Callable[[Config, str], int]) -> int:
     """Runs what sys.argv asks for. Returns the exit code."""
     try:
-        return dispatch(sys.argv[1:], train)
+        with Interrupt():  # SIGTERM, too, is told and leaves nothing half written
+            return dispatch(sys.argv[1:], train)
     except UserError as error:
         print(f"error: {error}", file=terminal())
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
-        return INTERRUPTED
+        return getattr(stopped, "exit_code", INTERRUPTED)
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if not is_full(error, Path()):
+            raise
+        print(f"error: the disk is full: {error}. Free some space, then try again.", file=terminal())
+        return UserError.exit_code
 
 
 def terminal():
@@ -111,6 +118,8 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         unexpected(error, folder_of(config))  # for the log
         raise refused_checkpoint(folder_of(config)) from error
     except Exception as error:
+        if is_full(error, folder_of(config)):
+            raise full(folder_of(config)) from error
         raise unexpected(error, folder_of(config)) from error
 
 

@@ -18,7 +18,6 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import ROLLOUTS, read_lines, write_json
 from r1rl.errors import UserError
-from r1rl.interrupt import INTERRUPTED
 from r1rl.parsing import extract
 from r1rl.prompts import ANSWER_TAG, PLAIN, Prompt, plain_prompt, system_text
 from r1rl.records import Problem, Scored
@@ -49,8 +48,8 @@ def cold_start(config: Config, recipe: str) -> int:
         return ways_to_ask(problems, tokenizer, config)
 
     done = sample_ways(config, recipe, build_ways)
-    if done is None:
-        return INTERRUPTED
+    if isinstance(done, int):
+        return done
     dump, found = done
     problems = {p.id: p for p in load_task(config).load("train")}
     candidates: dict[str, list[Scored]] = {way: [] for way in WAYS}

@@ -166,6 +166,8 @@ class Config:
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
 
+    grace_seconds: float = flag(25.0, "after a SIGTERM, as spot machines send it, the process ends within so many: with the last complete step saved, and with a report if there is time", "saving")
+
     budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
     max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
     max_tokens: int | None = flag(None, "the same in sampled tokens, evaluations included", "budget")
@@ -358,6 +360,7 @@ RULES = (
     ),
     ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
+    ("grace_seconds", 1, None, True, "otherwise nothing can be saved"),
     ("gpu_price", 0, None, True, ""),
     ("budget", 0, None, False, "otherwise nothing can be run"),
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),

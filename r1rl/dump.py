@@ -21,7 +21,24 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
 )
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
 METER = "meter.json"  # what the run has cost, the one file that is written anew
-BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING)
+NUMBER, WORDS = (int, float), (str,)
+# What a resume, the last screen and the page read of each line; one without it is taken for damaged.
+NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
+    ROLLOUTS: {
+        "step": (int,), "group": (int,), "sample": (int,), "problem_id": WORDS, "prompt": WORDS, "completion": WORDS,
+        "tokens": (int,), "finish": WORDS, "correct": (bool,), "reward": (*NUMBER, type(None)), "seconds": NUMBER,
+    },
+    METRICS: {
+        "step": (int,), "tokens": (int,), "reward": (*NUMBER, type(None)), "level": (int, type(None)),
+        "reasoning_tokens": NUMBER, "seconds": NUMBER,
+    },
+    EVALUATIONS: {
+        "step": (int,), "problems": (int,), "samples": (int,), "accuracy": NUMBER, "mean_tokens": NUMBER,
+        "evaluation_seconds": NUMBER, "seconds": NUMBER,
+    },
+    FINE_TUNING: {"step": (int,), "loss": (*NUMBER, type(None)), "tokens": (int,), "seconds": NUMBER},
+}  # fmt: skip
+BY_STEP = tuple(NEEDED)
 
 
 class Dump:
@@ -44,14 +61,22 @@ class Dump:
         append_lines(path, lines)
         self.append(EVALUATIONS, [summary])
 
-    def cut_after(self, step: int) -> list[str]:
+    def flush(self) -> None:
+        """Waits until all lines are on the disk: a checkpoint must not outlive the lines before it."""
+        for path in [self.folder / name for name in BY_STEP] + list((self.folder / "eval").glob("*.jsonl")):
+            if path.exists():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+
+    def cut_after(self, step: int, sampled: int | None = None) -> list[str]:
         """Drops all that was written beyond the checkpoint that the run continues from.
 
-        Returns the places of lines that could not be read and were dropped, too: "metrics.jsonl:117".
+        `sampled` is the last step whose completions the checkpoint holds, where that is a later one. Returns the
+        places of lines that could not be read or lack something and were dropped, too: "metrics.jsonl:117".
         """
         damaged: list[str] = []
         for name in BY_STEP:
-            keep_lines(self.folder / name, step, damaged)
+            keep_lines(self.folder / name, sampled if sampled and name == ROLLOUTS else step, damaged)
         for path in (self.folder / "eval").glob("step_*.jsonl"):
             number = path.stem.removeprefix("step_")
             if number.isdecimal() and int(number) > step:
@@ -162,19 +187,25 @@ def repair(path: Path) -> None:
 def keep_lines(path: Path, step: int, damaged: list[str]) -> None:
     """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole.
 
-    A line that is no JSON object with a step is left out, too, and named in `damaged`.
+    A line that is no JSON object with what is NEEDED is left out, too, and named in `damaged`.
     """
     if not path.exists():
         return
-    new = path.with_suffix(".new")
+    new, needed = path.with_suffix(".new"), NEEDED[path.name]
     with path.open("rb") as source, new.open("wb") as target:
         for number, raw in enumerate(source, start=1):
-            written = (parsed(raw) or {}).get("step")
-            if not isinstance(written, int):
+            line = parsed(raw)
+            if line is None or not has_needed(line, needed):
                 damaged.append(f"{path.name}:{number}")
-            elif written <= step:
+            elif line["step"] <= step:
                 target.write(raw)
     new.replace(path)
+
+
+def has_needed(line: dict[str, Any], needed: dict[str, tuple[type, ...]]) -> bool:
+    """Whether a line has these fields, each of its kind; JSON's true and false are no numbers here."""
+    kinds = [(type(line.get(name, ...)), allowed) for name, allowed in needed.items()]
+    return all(kind in allowed for kind, allowed in kinds)
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
-    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+    with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
         from r1rl import chat, models, prompts, rewards
 
         models.import_backend(config)
@@ -77,11 +77,15 @@ def fine_tune(config: Config, recipe: str) -> int:
         engine.close()
         if not stop.asked:
             models.save_merged(policy, dump.folder / MERGED)
-    code = finish(dump, config, stop.asked, recipe)
+        if stop.asked:
+            console.print("stopped  go on with the same flags and --resume")
+            meter.write()
+            return stop.exit_code
+        finish(dump, config, recipe)
     if budget.ended:
         console.print(f"ended    {budget.ended}")
     meter.write()
-    return code
+    return 0
 
 
 def check_unsloth(config: Config) -> None:
@@ -121,12 +125,9 @@ def is_done(folder: Path) -> bool:
     return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
 
 
-def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
+def finish(dump: Dump, config: Config, recipe: str) -> None:
     """The last screen. summary.json marks a complete run."""
     folder = dump.folder
-    if interrupted:
-        console.print(f"stopped  saved in {folder}; go on with the same flags and --resume")
-        return interrupt.INTERRUPTED
     lines = list(read_lines(folder / FINE_TUNING))
     tenth = max(1, len(lines) // 10)
     first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))
@@ -152,4 +153,3 @@ def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
     )
     if config.mode == "sft":
         console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")
-    return 0

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import Dump, write_json
-from r1rl.interrupt import INTERRUPTED
+from r1rl.dump import METRICS, Dump, read_lines, write_json
+from r1rl.interrupt import Interrupt
 from r1rl.math_grading import grading_words
 from r1rl.report import write_report
 from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
 
 
-def finish(dump: Dump, config: Config, interrupted: bool, ended: str | None = None) -> int:
-    """The last screen. Returns the exit code; summary.json marks a complete run. `ended`: why before --max-steps."""
-    folder = dump.folder
+def finish(
+    dump: Dump, config: Config, stop: Interrupt, ended: str | None = None, seconds: float = 0.0
+) -> int:
+    """The last screen. Returns the exit code; summary.json marks a complete run.
+
+    `ended`: why before --max-steps. `seconds`: what screen and report take; with less than that left there are none.
+    """
+    folder, interrupted = dump.folder, stop.asked
+    again = f"go on with the same flags and --exp-name {config.exp_name} --resume"
+    if stop.left() < seconds:
+        console.print(f"stopped  {again}; no time is left for the report: python main.py report {folder}")
+        return stop.exit_code
+    if interrupted and not any(read_lines(folder / METRICS)):
+        console.print(f"stopped  {again}")
+        return stop.exit_code
     found = numbers(folder)
     console.print()
     console.print(run_table(folder, survey(folder)))
@@ -38,8 +50,8 @@ def finish(dump: Dump, config: Config, interrupted: bool, ended: str | None = No
             "report   not written, a package is missing: pip install vl-convert-python, then main.py report"
         )
     if interrupted:
-        console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
-        return INTERRUPTED
+        console.print(f"stopped  {again}")
+        return stop.exit_code
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
     console.print(
         "next     look:     python main.py inspect " + f"{folder} --step {found['steps']} --correct -n 3"

@@ -57,11 +57,11 @@ def without_times(path):
 
 
 class AskToStop(TrainerCallback):
-    """Ctrl-C during step `after`."""
+    """Ctrl-C during the optimizer's part of step `after`, which comes to its end."""
 
     def __init__(self, interrupt, after):
         self.interrupt, self.after = interrupt, after
 
-    def on_step_begin(self, args, state, control, **kwargs):
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
         if state.global_step == self.after - 1:
             self.interrupt.asked = True

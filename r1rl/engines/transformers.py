@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,6 +31,7 @@ class TransformersEngine:
         # On a CPU, each of so many threads samples a part of the prompts alone: small products gain nothing from
         # being split, and threads that wait for one another at each of them lose much.
         self.workers = 1 if policy.on_gpu else torch.get_num_threads()
+        self.stopped = threading.Event()  # nobody waits for what is being sampled
         self.sync()
 
     def sync(self) -> None:
@@ -52,9 +54,16 @@ class TransformersEngine:
         parts = [(prompts[i : i + part], noise[:, i * sampling.n : (i + part) * sampling.n]) for i in starts]
         if self.policy.on_gpu:
             return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
+        self.stopped.clear()
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            done = pool.map(lambda part: self._generate_batch(part[0], sampling, part[1]), parts)
-            return [rollout for rollouts in done for rollout in rollouts]
+            try:
+                done = pool.map(lambda part: self._generate_batch(part[0], sampling, part[1]), parts)
+                return [rollout for rollouts in done for rollout in rollouts]
+            except (
+                BaseException
+            ):  # Ctrl-C comes to this thread alone; the others end with their present token
+                self.stopped.set()
+                raise
 
     @torch.inference_mode()
     def _generate_batch(
@@ -69,6 +78,8 @@ class TransformersEngine:
         finish = ["length"] * count
         rows = list(range(count))  # rows still being sampled, by their place in the result
         for position in range(sampling.max_tokens):
+            if self.stopped.is_set():
+                return []
             tokens, token_logprobs = sample(logits, sampling, noise[position, rows])  # (rows,), (rows,)
             for row, token, logprob in zip(rows, tokens.tolist(), token_logprobs.tolist()):
                 if finish[row] == "length":

@@ -20,6 +20,7 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from r1rl.advantages import group_advantages, groups_without_signal
+from r1rl.checkpoints import BEST, step_of
 from r1rl.collapse import Watch, reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
@@ -36,7 +37,7 @@ from r1rl.dump import (
 )
 from r1rl.engines import Engine, Sampling
 from r1rl.evaluate import dump_evaluation, evaluate, score
-from r1rl.interrupt import Interrupt
+from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
@@ -45,8 +46,10 @@ from r1rl.records import Rollout
 from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
+from r1rl.trainers.generation import load_generation, save_generation
 from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
+from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
@@ -57,7 +60,7 @@ GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure
 LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # where the base class has them
 
 
-class Trainer(GRPOTrainer):
+class Trainer(WholeCheckpoints, GRPOTrainer):
     """One optimizer step: sync, generate, reward, advantage, update, dump."""
 
     def __init__(
@@ -95,7 +98,7 @@ class Trainer(GRPOTrainer):
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
             callbacks=[
-                StopAfterStep(interrupt, config.steps_per_generation),
+                StepEnds(self),
                 OptimizerClock(meter),
                 StopInBudget(meter),
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
@@ -109,22 +112,39 @@ class Trainer(GRPOTrainer):
             self.use_vllm = True
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
-        """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
+        """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
-        for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
+        self.go_on(checkpoint)
+        self.interrupt.deferred = True
+        with self.meter:
+            try:
+                self.train_from(checkpoint)
+                if self.evaluated_step != self.state.global_step:
+                    self.evaluate()
+                if self.stages is not None:
+                    self.stages.on_train_begin(self.args, self.state, self.control)
+                    self.save_adapter(f"stage_{self.stages.level}")
+            except Stopped:
+                self.save_stopped()
+        self.interrupt.deferred = False
+
+    def go_on(self, checkpoint: Path | None) -> None:
+        """Takes up what the dump knows of the part before a resume; an evaluation that is still due comes first."""
+        start = 0 if checkpoint is None else step_of(checkpoint)
+        for evaluation in read_lines(self.dump.folder / EVALUATIONS):
             self.best_score = max(self.best_score, evaluation.get("mean_reward", evaluation["accuracy"]))
             self.evaluated_step = evaluation["step"]
+        due = start % self.run.eval_steps == 0 if start else self.run.eval_on_start
+        self.args.eval_on_start = due and self.evaluated_step != start
         for line in read_lines(self.dump.folder / METRICS):
             self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
         if self.run.skip_solved:
             self.draw.replay(read_lines(self.dump.folder / ROLLOUTS))
-        self.interrupt.deferred = True
-        with self.meter:
-            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-            if not self.interrupt.asked and self.evaluated_step != self.state.global_step:
-                self.evaluate()
-        if self.stages is not None and not self.interrupt.asked:
-            self.save_adapter(f"stage_{self.stages.level}")
+        left = None if checkpoint is None else load_generation(checkpoint, self.accelerator.device)
+        if left is not None:
+            self._generation, self._numbers_of = left
+            for line in self._numbers_of[start % self.run.steps_per_generation :]:
+                self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
 
     # ---- rollout, reward, advantage
 
@@ -148,7 +168,8 @@ class Trainer(GRPOTrainer):
         out = super()._generate_and_score_completions(inputs)
         advantages = self._advantages()
         out["advantages"] = torch.tensor(advantages, device=out["advantages"].device)  # (B*G,)
-        self._record(advantages)
+        with self.interrupt.held():
+            self._record(advantages)
         return out
 
     def _advantages(self) -> list[float]:
@@ -231,6 +252,11 @@ class Trainer(GRPOTrainer):
     # ---- update
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """All of a step but the optimizer's part. Raises Stopped: until then nothing has changed that is saved."""
+        with self.interrupt.breakable():
+            return self.learn(model, inputs)
+
+    def learn(self, model, inputs) -> torch.Tensor:
         """Forward and backward over the step's batch, part by part; groups that teach nothing are left out."""
         model.train()
         batch = self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
@@ -341,15 +367,17 @@ class Trainer(GRPOTrainer):
         self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """All evaluation problems in one engine call; keeps the best checkpoint."""
-        self.sync_engine()
         step = self.state.global_step
         self.meter.phase("evaluating")
-        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
-        self.evaluated_step = step
+        with self.interrupt.breakable(), kept_random_states():
+            self.sync_engine()
+            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         if result.score > self.best_score:
             self.best_score = result.score
-            self.save_adapter("best")
+            self.save_adapter(BEST)
+        # Its line comes last: an evaluation that is in the dump is not made again.
+        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        self.evaluated_step = step
         self.meter.evaluated(result)
         metrics = {
             f"{metric_key_prefix}_accuracy": result.accuracy,
@@ -358,11 +386,13 @@ class Trainer(GRPOTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def save_adapter(self, name: str) -> None:
-        """Saves the adapter alone under checkpoints/<name>."""
-        folder = self.dump.folder / "checkpoints" / name
-        self.model.save_pretrained(str(folder))
-        self.policy.tokenizer.save_pretrained(str(folder))
+    def save_beside(self, written: Path) -> None:
+        """The best adapter, and what is still to be learnt of a generation."""
+        super().save_beside(written)
+        every, step = self.run.steps_per_generation, self.state.global_step
+        if part := step % every:
+            numbers = [{}] * part + self._numbers_of[part:]
+            save_generation(written, self._generation, numbers, step - part + every)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """A checkpoint is no publication: no card beside it."""
@@ -495,19 +525,6 @@ def keep_float32(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
-class StopAfterStep(TrainerCallback):
-    """Turns a remembered Ctrl-C into a checkpoint and an orderly end."""
-
-    def __init__(self, interrupt: Interrupt, steps_per_generation: int = 1):
-        self.interrupt, self.every = interrupt, steps_per_generation
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Called by transformers after each optimizer step; what was sampled is first learned from."""
-        if self.interrupt.asked and state.global_step % self.every == 0:
-            control.should_save = control.should_training_stop = True
-        return control
-
-
 class OptimizerClock(TrainerCallback):
     """Times the optimizer."""
 
@@ -565,8 +582,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # evaluation, saving, logging
         eval_strategy="steps",
         eval_steps=config.eval_steps,
-        # A run may have been killed before its first evaluation was complete.
-        eval_on_start=config.eval_on_start and not any(read_lines(dump.folder / EVALUATIONS)),
+        eval_on_start=config.eval_on_start,  # `go_on` looks what was evaluated before a resume
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         torch_empty_cache_steps=None if cpu else 250,

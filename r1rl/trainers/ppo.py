@@ -45,6 +45,24 @@ class Experience:
     returns: list[torch.Tensor]
 
 
+@dataclass
+class StepBegan:
+    """What a step changes of what is saved, as it was at the step's begin; None while it is still so."""
+
+    kl_weight: float
+    weights: dict[str, torch.Tensor] | None = None
+    optimizer: dict[str, Any] | None = None
+
+
+def on_cpu(state: Any) -> Any:
+    """A copy of an optimizer's state in the machine's memory, tensors and all."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: on_cpu(value) for key, value in state.items()}
+    return [on_cpu(value) for value in state] if isinstance(state, list) else state
+
+
 class ValueTrainer(Trainer):
     """One step: sync, generate, reward, token advantages, several optimizer steps, dump."""
 
@@ -52,6 +70,7 @@ class ValueTrainer(Trainer):
         self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
         policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
         self.kl_weight = config.beta
+        self._began: StepBegan | None = None  # the step under way
         self.sums: Counter[str] = Counter()  # of the debug variables, over a step's minibatches
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
@@ -131,12 +150,13 @@ class ValueTrainer(Trainer):
 
     # ---- the update
 
-    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+    def learn(self, model, inputs) -> torch.Tensor:
         """All passes over the step's rollouts; the last optimizer step is left to transformers' loop.
 
         So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
         """
         model.train()
+        self._began = StepBegan(self.kl_weight)
         self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
         self._step += 1
         self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
@@ -145,9 +165,8 @@ class ValueTrainer(Trainer):
         for number, rows in enumerate(parts, start=1):
             loss = self._backward(rows)
             if number < len(parts):
-                self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
-                self.optimizer.step()
-                model.zero_grad()
+                with self.interrupt.held():
+                    self._inner_step(model)
         self.numbers |= self.value_numbers | {k: v / len(parts) for k, v in self.sums.items()}
         if (self.state.global_step + 1) % self.run.cleanup_steps == 0:
             gc.collect()
@@ -163,6 +182,36 @@ class ValueTrainer(Trainer):
         self.kl_weight = weight
         self.sums.clear()
         return len(parts)
+
+    def _inner_step(self, model) -> None:
+        """An optimizer step before the last one; what the first of them changes is kept for a stop in between."""
+        if self._began.weights is None:
+            self._began.weights = {n: p.detach().cpu().clone() for n, p in self._trained().items()}
+            self._began.optimizer = on_cpu(self.optimizer.state_dict())
+        self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
+        self.optimizer.step()
+        model.zero_grad()
+
+    def _trained(self) -> dict[str, torch.nn.Parameter]:
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def step_ended(self) -> None:
+        """Nothing of the step is taken back any more."""
+        super().step_ended()
+        self._began = None
+
+    def give_up_step(self) -> None:
+        """Back to where the step that is given up began, between its optimizer steps, too."""
+        began = self._began
+        if began is None:
+            return
+        self.kl_weight = began.kl_weight
+        if began.weights is None:
+            return
+        with torch.no_grad():
+            for name, parameter in self._trained().items():
+                parameter.copy_(began.weights[name])
+        self.optimizer.load_state_dict(began.optimizer)
 
     def _minibatches(self) -> list[list[int]]:
         """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""

@@ -19,21 +19,22 @@ from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
 from r1rl.engines import Engine
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
-from r1rl.interrupt import Interrupt
+from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
-from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
+from r1rl.trainers.grpo import finite, keep_float32, peak_memory
+from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
 
-class FineTuner(SFTTrainer):
+class FineTuner(WholeCheckpoints, SFTTrainer):
     """Learns the solutions, token by token; evaluates before and after through the engine."""
 
     def __init__(
@@ -61,7 +62,7 @@ class FineTuner(SFTTrainer):
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
             callbacks=[
-                StopAfterStep(interrupt),
+                StepEnds(self),
                 StopInBudget(meter),
                 *([Trial(self, None, self.try_update)] if config.trial else []),
             ],
@@ -69,21 +70,31 @@ class FineTuner(SFTTrainer):
         keep_float32(self.model)
 
     def fit(self, checkpoint: Path | None) -> None:
-        """Evaluates, trains, evaluates; after Ctrl-C it ends with the step and saves."""
+        """Evaluates, trains, evaluates. After Ctrl-C the last complete step is saved."""
         evaluated = {line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)}
         self.interrupt.deferred = True
         with self.meter:
-            if self.run.eval_on_start and 0 not in evaluated:
-                self.measure()
-            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-            if not self.interrupt.asked and self.state.global_step not in evaluated:
-                self.measure()
+            try:
+                if self.run.eval_on_start and 0 not in evaluated:
+                    self.measure()
+                self.train_from(checkpoint)
+                if self.state.global_step not in evaluated:
+                    self.measure()
+            except Stopped:
+                self.save_stopped()
+        self.interrupt.deferred = False
+
+    def training_step(self, *args, **kwargs) -> torch.Tensor:
+        """Forward and backward. Raises Stopped: until then nothing has changed that is saved."""
+        with self.interrupt.breakable():
+            return super().training_step(*args, **kwargs)
 
     def measure(self) -> Evaluation:
         """All evaluation problems in one engine call."""
-        self.engine.sync()
         self.meter.phase("evaluating")
-        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
+        with self.interrupt.breakable(), kept_random_states():
+            self.engine.sync()
+            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
         return result

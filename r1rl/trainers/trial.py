@@ -18,6 +18,7 @@ from r1rl.errors import UserError
 from r1rl.preflight import advice, duration
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
+from r1rl.trainers.saving import kept_random_states
 
 OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit on a GPU, 32-bit on a CPU
 
@@ -42,8 +43,7 @@ class Trial(TrainerCallback):
         begun = time.perf_counter()
         try:
             held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            devices = [trainer.model.device] if trainer.policy.on_gpu else []
-            with torch.random.fork_rng(devices):
+            with trainer.interrupt.breakable(), kept_random_states():
                 if self.sample is not None:
                     rollouts = self.sample()
                 sampled = time.perf_counter()
