@@ -17,7 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def train(config: Config, recipe: str) -> int:
-    """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C."""
+    """One run, from flags to report. Returns the exit code: 0, 3 where a guard stopped it, or 130 after Ctrl-C."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
@@ -94,10 +94,12 @@ def train(config: Config, recipe: str) -> int:
         status.stop()
         trainer.fit(checkpoint, proofs)
         engine.close()
-        if config.save_merged and not stop.asked:
+        if config.save_merged and not stop.asked and trainer.guarding.why_stopped is None:
             models.save_merged(policy, dump.folder / models.MERGED)
 
-    code = last_screen.finish(dump, config, stop.asked, budget.ended)  # 8. report: what was learned
+    code = last_screen.finish(
+        dump, config, stop.asked, budget.ended, trainer.guarding.why_stopped
+    )  # 8. report: what was learned
     meter.write()  # the report was paid for, too
     return code
 

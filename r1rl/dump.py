@@ -20,8 +20,9 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
     "proofs.jsonl",
 )
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
+GUARDS = "guards.jsonl"  # what the guards found
 METER = "meter.json"  # what the run has cost, the one file that is written anew
-BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING)
+BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING, GUARDS)
 
 
 class Dump:

@@ -35,6 +35,8 @@ FREE_TO_CHANGE = {
     "budget",
     "max_minutes",
     "max_tokens",
+    "guard",
+    "guard_steps",
 }
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (

@@ -34,16 +34,19 @@ from r1rl.dump import (
     read_lines,
 )
 from r1rl.engines import Engine, Sampling
+from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import dump_evaluation, evaluate, score
 from r1rl.interrupt import Interrupt
 from r1rl.models import Policy, completion_states, token_logprobs
+from r1rl.out_of_memory import Stopped
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
 from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
-from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, with_signal
+from r1rl.trainers.guarding import Guarding
+from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
@@ -69,7 +72,9 @@ class Trainer(GRPOTrainer):
         meter: Meter,
         interrupt: Interrupt,
     ):
-        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.run, self.policy, self.rewards = config, policy, rewards
+        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
         self.best_score = float("-inf")
@@ -95,6 +100,7 @@ class Trainer(GRPOTrainer):
                 StopAfterStep(interrupt, config.steps_per_generation),
                 OptimizerClock(meter),
                 StopInBudget(meter),
+                self.guarding,
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
@@ -121,6 +127,16 @@ class Trainer(GRPOTrainer):
                 self.evaluate()
         if self.stages is not None and not self.interrupt.asked:
             self.save_adapter(f"stage_{self.stages.level}")
+
+    def train(self, *args, **kwargs):
+        """Ends without a word where a guard stops the run in the middle of a step; saved is then the step before."""
+        try:
+            return super().train(*args, **kwargs)
+        except Stopped as stopped:
+            step = self.state.global_step
+            self.guarding.engine_stopped(stopped, step, self.control)
+            if step and not (self.dump.folder / "checkpoints" / f"checkpoint-{step}").exists():
+                self._save_checkpoint(self.model, None)
 
     # ---- rollout, reward, advantage
 
@@ -245,21 +261,45 @@ class Trainer(GRPOTrainer):
             # TRL divides by the tokens of a whole generation, of which this is one step's part.
             tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
             batch["num_items_in_batch"] = tokens
-            shared = self.policy.shares_prompts
-            parts = split(
-                batch, self._token_budget(), self.num_generations if shared else 1, padded=not shared
+            seen = {name: len(values) for name, values in self._metrics["train"].items()}
+            learned = self.guarding.within_memory(
+                lambda divisor: self._learn(model, batch, divisor),
+                lambda: self._forget(model, seen),
+                lambda divisor: self._smaller(batch, divisor)[1],
             )
-            for rows in parts:
-                self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
-                part_loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
-                self.accelerator.backward(part_loss)
-                loss += part_loss.detach()
-            self._part = None
-        self._note_gap()
+            loss = loss if learned is None else self.guarding.loss(learned)
+        if self.guarding.skipped != "memory":
+            self._note_gap()
         if self.policy.on_gpu:
             torch.cuda.synchronize()  # the time belongs to the update
         self.meter.add("update", time.perf_counter() - start)
         return loss
+
+    def _learn(self, model, batch: Batch, divisor: int) -> torch.Tensor:
+        """The step's loss; its gradients are added up, in parts of 1 / `divisor` of the tokens that usually go in at once."""
+        shared = self.policy.shares_prompts
+        budget = self._token_budget() if divisor == 1 else self._smaller(batch, divisor)[0]
+        unit = self.num_generations if shared and divisor == 1 else 1
+        loss = torch.zeros((), device=self.accelerator.device)
+        for rows in split(batch, budget, unit, padded=not shared):
+            self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
+            part_loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
+            self.accelerator.backward(part_loss)
+            loss += part_loss.detach()
+        self._part = None
+        return loss
+
+    def _smaller(self, batch: Batch, divisor: int) -> tuple[int, bool]:
+        """See micro_batches.smaller."""
+        return smaller(batch, self._token_budget(), divisor, padded=not self.policy.shares_prompts)
+
+    def _forget(self, model, seen: dict[str, int]) -> None:
+        """Takes back what an update that ran out of memory has left: gradients, and the base class's numbers."""
+        model.zero_grad()
+        self._part = None
+        self._gaps.clear()
+        for name, values in self._metrics["train"].items():
+            del values[seen.get(name, 0) :]
 
     def _part_loss(self, model) -> torch.Tensor:
         """The loss of `self._part`, by TRL or Unsloth."""
@@ -310,10 +350,16 @@ class Trainer(GRPOTrainer):
         self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """All evaluation problems in one engine call; keeps the best checkpoint."""
+        if not self.guarding.may_evaluate:
+            return {}
         self.sync_engine()
         step = self.state.global_step
         self.meter.phase("evaluating")
-        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        try:
+            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except Stopped as stopped:
+            self.guarding.engine_stopped(stopped, step, self.control)
+            return {}
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.evaluated_step = step
         if result.score > self.best_score:
@@ -371,7 +417,7 @@ class Trainer(GRPOTrainer):
                 "reasoning_tokens": self._reasoning_tokens(rows),
                 "peak_memory_gib": peak_memory(self.policy.on_gpu),
             }
-            self.numbers |= self._stage_numbers(step)
+            self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
 
@@ -381,7 +427,7 @@ class Trainer(GRPOTrainer):
         ids = self.policy.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return fmean(len(i) for i in ids)
 
-    def _stage_numbers(self, step: int) -> dict[str, Any]:
+    def _stage_numbers(self) -> dict[str, Any]:
         """The step's level in a curriculum, and the words of a collapse that shows in this step."""
         level = None
         if self.stages is not None:
@@ -389,8 +435,6 @@ class Trainer(GRPOTrainer):
             right = [s.correct for s in self._scored]
             self.stages.pass_rates = [fmean(right[i : i + g]) for i in range(0, len(right), g)]
         found = self.watch.add(level, self.numbers["reasoning_tokens"], self.numbers["reward"])
-        if found is not None:
-            console.print(f"step {step:>4}  [red]{found.words()}[/red]")
         return {"level": level, "collapse": None if found is None else found.words()}
 
     def stage_ended(self, level: int) -> None:
@@ -409,6 +453,7 @@ class Trainer(GRPOTrainer):
         self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
+        line |= self.guarding.step(line, self.control)
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
 

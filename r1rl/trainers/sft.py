@@ -18,15 +18,18 @@ from r1rl.chat import IGNORED, fitting
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
 from r1rl.engines import Engine
+from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
 from r1rl.interrupt import Interrupt
 from r1rl.models import Policy
+from r1rl.out_of_memory import Stopped
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
+from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.stop_in_budget import StopInBudget
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
@@ -47,7 +50,9 @@ class FineTuner(SFTTrainer):
         meter: Meter,
         interrupt: Interrupt,
     ):
-        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.run, self.policy, self.rewards = config, policy, rewards
+        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
         self.tokens = 0  # read since the last line of the dump
         super().__init__(
@@ -58,7 +63,7 @@ class FineTuner(SFTTrainer):
             data_collator=Packer(policy.tokenizer.pad_token_id)
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[StopAfterStep(interrupt), StopInBudget(meter)],
+            callbacks=[StopAfterStep(interrupt), StopInBudget(meter), self.guarding],
         )
         keep_float32(self.model)
 
@@ -73,14 +78,25 @@ class FineTuner(SFTTrainer):
             if not self.interrupt.asked and self.state.global_step not in evaluated:
                 self.measure()
 
-    def measure(self) -> Evaluation:
-        """All evaluation problems in one engine call."""
+    def measure(self) -> Evaluation | None:
+        """All evaluation problems in one engine call; None where a guard keeps from it."""
+        if not self.guarding.may_evaluate:
+            return None
         self.engine.sync()
         self.meter.phase("evaluating")
-        result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
+        step = self.state.global_step
+        try:
+            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except Stopped as stopped:
+            self.guarding.engine_stopped(stopped, step, self.control)
+            return None
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
         return result
+
+    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """The base class's; a loss that is not finite is not added up."""
+        return self.guarding.loss(super().training_step(model, inputs, num_items_in_batch))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """TRL's, but on a CPU without Unsloth transformers': TRL's fused output layer is a triton kernel."""
@@ -99,6 +115,7 @@ class FineTuner(SFTTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **numbers}
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
+        line |= self.guarding.step(line, self.control)
         self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
 
     def create_model_card(self, *args, **kwargs) -> None:
