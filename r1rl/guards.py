@@ -175,8 +175,8 @@ class Guards:
         )
         return Finding(
             "kl",
-            f"{what} in the {self.kl.count}th step in a row above {limit if far else RATIO_LIMIT:g}: the policy runs "
-            "away. Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
+            f"{what}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy runs away. "
+            " Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
         )
 
     def _collapse(self, line: Mapping[str, Any]) -> Finding | None:
@@ -240,16 +240,16 @@ def enough_length(ended: int, tokens: int, share: float) -> float | None:
 
 def enough_words(ended: int, tokens: int, longest: int | None) -> str:
     """What can be told of the length that would have been enough."""
+    twice = f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
     if not ended:
-        twice = "" if longest is None else f" {2 * longest}"
         return (
             "not one ended by itself, so it cannot be told which length would have been enough. Look at some: if they "
-            f"go round in circles no length helps, else try --max-completion-length{twice}"
+            f"go round in circles no length helps, else {twice}"
         )
     half, most = (rounded_up(enough_length(ended, tokens, share)) for share in (0.5, 0.9))
     return (
-        f"if they go on ending at the rate of the {ended} that did, --max-completion-length {half} would let half of "
-        f"them end and {most} nine in ten (an estimate; --max-seq-length must hold it and the prompt)"
+        f"{twice}. How long they would have become was not seen: at the rate at which {ended} ended, {half} tokens would "
+        f"be enough for half of them and {most} for nine in ten, and less where lengths are alike"
     )
 
 
