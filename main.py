@@ -17,7 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def train(config: Config, recipe: str) -> int:
-    """One run, from flags to report. Returns the exit code: 0, or 130 after Ctrl-C and 143 after SIGTERM."""
+    """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
@@ -97,11 +97,12 @@ def train(config: Config, recipe: str) -> int:
         status.stop()
         trainer.fit(checkpoint, proofs)
         engine.close()
-        if config.save_merged and not stop.asked:
+        if config.save_merged and not stop.asked and trainer.guarding.why_stopped is None:
             models.save_merged(policy, dump.folder / models.MERGED)
 
         # 8. report: what was learned
-        code = last_screen.finish(dump, config, stop, budget.ended, budget.closing.seconds)
+        why = trainer.guarding.why_stopped
+        code = last_screen.finish(dump, config, stop, budget.ended, why, budget.closing.seconds)
         meter.write()  # the report was paid for, too
     return code
 

@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 
 from r1rl.budget import check_budget
 from r1rl.errors import UserError, unknown_name
+from r1rl.guard_flags import HELP as GUARD_HELP
+from r1rl.guard_flags import check_guards
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
@@ -35,9 +37,14 @@ TINY_MODELS = {
 }
 
 
-def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
-    """One field of Config: its default, its line of help, its group in --help, its short names."""
-    metadata = {"help": help, "group": group, "short": short, "choices": choices}
+def flag(
+    default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = (), repeat: bool = False
+) -> Any:
+    """One field of Config: its default, its line of help, its group in --help, its short names.
+
+    `repeat`: given several times, the values are joined with commas.
+    """
+    metadata = {"help": help, "group": group, "short": short, "choices": choices, "repeat": repeat}
     return field(default=default, metadata=metadata)
 
 
@@ -161,6 +168,9 @@ class Config:
     eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
     per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
 
+    guard: str | None = flag(None, GUARD_HELP, "guards", repeat=True)
+    guard_steps: int = flag(10, "steps in a row that no-signal, truncated and entropy wait for", "guards")
+
     trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
     profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
@@ -219,6 +229,14 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
 
+class Joined(argparse.Action):
+    """Joins the values of a flag that is given several times with commas."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
     """Adds a command-line option for each field of Config; an option not given leaves no trace."""
     types = get_type_hints(Config)
@@ -235,6 +253,8 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
         else:
             options["type"] = value_type(types[f.name])
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
+        if meta["repeat"]:
+            options |= {"action": Joined, "metavar": "NAME=ACTION"}
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
 
 
@@ -278,6 +298,7 @@ def validate(config: Config) -> None:
     check_stages(config)
     check_pipeline(config)
     check_budget(config)
+    check_guards(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -345,6 +366,7 @@ RULES = (
     ("eval_steps", 1, None, True, ""),
     ("eval_samples", 1, None, True, ""),
     ("save_steps", 1, None, True, ""),
+    ("guard_steps", 1, None, True, ""),
     ("save_total_limit", 1, None, True, ""),
     ("learning_rate", 0, None, False, ""),
     ("weight_decay", 0, None, True, ""),

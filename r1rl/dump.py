@@ -20,6 +20,7 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
     "proofs.jsonl",
 )
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
+GUARDS = "guards.jsonl"  # what the guards found
 METER = "meter.json"  # what the run has cost, the one file that is written anew
 NUMBER, WORDS = (int, float), (str,)
 # What a resume, the last screen and the page read of each line; one without it is taken for damaged.
@@ -37,6 +38,7 @@ NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
         "evaluation_seconds": NUMBER, "seconds": NUMBER,
     },
     FINE_TUNING: {"step": (int,), "loss": (*NUMBER, type(None)), "tokens": (int,), "seconds": NUMBER},
+    GUARDS: {"step": (int,), "guard": WORDS, "words": WORDS},
 }  # fmt: skip
 BY_STEP = tuple(NEEDED)
 

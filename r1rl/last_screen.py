@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import METRICS, Dump, read_lines, write_json
@@ -11,13 +13,21 @@ from r1rl.report import write_report
 from r1rl.summary import learned, numbers, print_levels, run_table
 from r1rl.survey import survey
 
+GUARDED = 3  # the exit code of a run that a guard stopped
+
 
 def finish(
-    dump: Dump, config: Config, stop: Interrupt, ended: str | None = None, seconds: float = 0.0
+    dump: Dump,
+    config: Config,
+    stop: Interrupt,
+    ended: str | None = None,
+    guarded: str | None = None,
+    seconds: float = 0.0,
 ) -> int:
     """The last screen. Returns the exit code; summary.json marks a complete run.
 
-    `ended`: why before --max-steps. `seconds`: what screen and report take; with less than that left there are none.
+    `ended`: why before --max-steps, for its budget; `guarded`: why, by a guard. `seconds`: what screen and report take;
+    with less than that left there are none.
     """
     folder, interrupted = dump.folder, stop.asked
     again = f"go on with the same flags and --exp-name {config.exp_name} --resume"
@@ -31,7 +41,7 @@ def finish(
     console.print()
     console.print(run_table(folder, survey(folder)))
     for line in learned(folder):
-        console.print(line)
+        console.print(line, markup=False)  # an error quoted in it may hold brackets
     if (troubles := grading_words()) is not None:
         console.print(
             f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
@@ -40,7 +50,7 @@ def finish(
         console.print(f"ended    {ended}; to go on: the same flags with a larger one and --resume")
     print_levels(folder)
     console.print(f"\ndumps    {folder}: rollouts.jsonl, eval/, metrics.jsonl, run.json")
-    if not interrupted:
+    if not interrupted and guarded is None:
         write_json(folder / "summary.json", {"schema_version": 1, **found, "ended": ended})
     try:
         write_report([folder], folder / "report.html")
@@ -52,6 +62,10 @@ def finish(
     if interrupted:
         console.print(f"stopped  {again}")
         return stop.exit_code
+    if guarded is not None:
+        console.print(f"stopped  {guarded}", markup=False)
+        console.print(f"         {after_guard(folder, config)}")
+        return GUARDED
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
     console.print(
         "next     look:     python main.py inspect " + f"{folder} --step {found['steps']} --correct -n 3"
@@ -60,3 +74,15 @@ def finish(
         f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
     )
     return 0
+
+
+def after_guard(folder: Path, config: Config) -> str:
+    """What can be done with a run that a guard stopped."""
+    found = folder.glob("checkpoints/checkpoint-*/trainer_state.json")
+    newest = max((int(p.parent.name.split("-")[1]) for p in found), default=None)
+    if newest is None:
+        return "nothing was saved yet: docs/guards.md says what to change; begin anew with another --exp-name"
+    return (
+        f"checkpoints/checkpoint-{newest} is there: docs/guards.md says what to change; to go on as it is, the same flags "
+        f"with --exp-name {config.exp_name} --resume, and --guard NAME=warn for this guard"
+    )

@@ -37,6 +37,8 @@ FREE_TO_CHANGE = {
     "budget",
     "max_minutes",
     "max_tokens",
+    "guard",
+    "guard_steps",
 }
 BEGUN = ("logs", "run.new")  # all that is there when a process was killed before run.json was
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}

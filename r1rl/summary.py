@@ -10,7 +10,7 @@ from rich.table import Table
 
 from r1rl.by_level import collapse_lines, level_table, stage_table
 from r1rl.console import console
-from r1rl.dump import EVALUATIONS, METRICS, read_lines, read_run
+from r1rl.dump import EVALUATIONS, GUARDS, METRICS, read_lines, read_run
 from r1rl.evaluation_words import evaluation_cell, evaluation_words
 from r1rl.redact import redact_all
 from r1rl.stats import (
@@ -76,7 +76,24 @@ def learned(folder: Path) -> list[str]:
         f"total    {found['steps']} steps, {found['completions']:,} completions, {found['tokens']:,} tokens, "
         f"{minutes} min {seconds:02d} s{cost}"
     )
-    return lines + collapse_lines(folder)
+    return lines + collapse_lines(folder) + guard_lines(folder)
+
+
+def guard_lines(folder: Path) -> list[str]:
+    """A line for each guard that has found something, but for the collapse, which has lines of its own."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in read_lines(folder / GUARDS):
+        if line["guard"] != "collapse":
+            found.setdefault(line["guard"], []).append(line)
+    return [
+        f"guard    {name} at step {lines[-1]['step']}{how_often(lines)}: {lines[-1]['words']}"
+        for name, lines in found.items()
+    ]
+
+
+def how_often(lines: list[dict[str, Any]]) -> str:
+    """How often a guard has found something before its last finding."""
+    return f", the last of {len(lines)} times" if len(lines) > 1 else ""
 
 
 def paired_test(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def make_trainer(tmp_path, name="run", **changes):
         TransformersEngine(policy),
         load_rewards(config),
         build(task.load("train")[:40], "train"),
-        build(task.load("test")[:8], "test"),
+        build(task.load("test")[: config.eval_count], "test"),
         dump,
         progress.Meter(config, None, {}),
         Interrupt(),

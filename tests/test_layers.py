@@ -21,6 +21,10 @@ LAYERS = [
         "records",
         "config",
         "budget",
+        "guard_flags",
+        "guards",
+        "deadline",
+        "out_of_memory",
         "puzzle_flags",
         "safety_flags",
         "value_flags",
@@ -109,7 +113,7 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
+LIGHT = ["guard_flags", "guards", "deadline", "out_of_memory", "redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "disk", "checkpoints", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip

@@ -91,20 +91,34 @@ def test_it_goes_through_the_model_with_the_longest_part_and_leaves_no_gradient(
     assert "trial    16 completions" in capsys.readouterr().out
 
 
-def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
-    """The address space is bounded so that the model fits, and an update at the longest sample does not."""
-    flags = ["--recipe", "tiny", "--no-unsloth", "--engine", "transformers", "--dumps", str(tmp_path), "--exp-name", "a",
-             "--max-completion-length", "500", "--max-seq-length", "2304", "--eval-count", "4", "--max-steps", "2"]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "main.py"), *flags],
+BOUNDED = ["--recipe", "tiny", "--no-unsloth", "--engine", "transformers", "--max-completion-length", "500",
+           "--max-seq-length", "2304", "--eval-count", "4", "--max-steps", "1", "--exp-name", "a"]  # fmt: skip
+
+
+def bounded(folder, *flags):
+    """A run whose address space is bounded so that the model fits, and an update at the longest sample does not."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *BOUNDED, "--dumps", str(folder), *flags],
         env={**os.environ, "COLUMNS": "1000"},
         capture_output=True,
         text=True,
         timeout=300,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 * GIB, 4 * GIB)),
     )
+
+
+def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
+    done = bounded(tmp_path, "--guard", "memory=stop")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "memory ran out when the longest sample was tried before step 1" in done.stdout + done.stderr
-    assert "--per-device-train-batch-size" in done.stdout + done.stderr
+    assert "Use --per-device-train-batch-size" in done.stdout + done.stderr
     assert not list(read_lines(tmp_path / "a" / METRICS))
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_too_little_memory_is_got_over_in_smaller_passes(tmp_path):
+    done = bounded(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "guard memory: out of memory in the update" in done.stdout
+    (line,) = read_lines(tmp_path / "a" / METRICS)
+    assert line["update_divisor"] > 1 and line["guards"][0] == "memory" and line["completions"] == 64

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from transformers import DynamicCache
 
 from r1rl.engines import Sampling, visible_text
 from r1rl.engines.decoder import Decoding, fused
+from r1rl.engines.threads import in_threads
 from r1rl.models import Policy, merge_into
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
@@ -38,6 +38,10 @@ class TransformersEngine:
         """See Engine."""
         merge_into(self.policy, self.model)
 
+    def restart(self) -> None:
+        """A new copy for new threads; one that hangs keeps the old one, and its memory."""
+        self.__init__(self.policy)
+
     def close(self) -> None:
         """See Engine."""
         del self.model, self.fused
@@ -55,15 +59,10 @@ class TransformersEngine:
         if self.policy.on_gpu:
             return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
         self.stopped.clear()
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            try:
-                done = pool.map(lambda part: self._generate_batch(part[0], sampling, part[1]), parts)
-                return [rollout for rollouts in done for rollout in rollouts]
-            except (
-                BaseException
-            ):  # Ctrl-C comes to this thread alone; the others end with their present token
-                self.stopped.set()
-                raise
+        work = in_threads(
+            lambda part: self._generate_batch(part[0], sampling, part[1]), parts, workers, self.stopped
+        )
+        return [rollout for rollouts in work for rollout in rollouts]
 
     @torch.inference_mode()
     def _generate_batch(

@@ -36,9 +36,11 @@ from r1rl.dump import (
     read_lines,
 )
 from r1rl.engines import Engine, Sampling
+from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import dump_evaluation, evaluate, score
 from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy, completion_states, token_logprobs
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
@@ -47,7 +49,8 @@ from r1rl.rewards import Reward
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
 from r1rl.trainers.generation import load_generation, save_generation
-from r1rl.trainers.micro_batches import Batch, all_rows, split, take, weight, with_signal
+from r1rl.trainers.guarding import Guarding
+from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
@@ -75,7 +78,9 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         meter: Meter,
         interrupt: Interrupt,
     ):
-        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.run, self.policy, self.rewards = config, policy, rewards
+        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
         self.best_score = float("-inf")
@@ -101,6 +106,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 StepEnds(self),
                 OptimizerClock(meter),
                 StopInBudget(meter),
+                self.guarding,
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
@@ -145,6 +151,14 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self._generation, self._numbers_of = left
             for line in self._numbers_of[start % self.run.steps_per_generation :]:
                 self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
+
+    def train(self, *args, **kwargs):
+        """Ends without a word where a guard stops the run in the middle of a step; saved is then the step before."""
+        try:
+            return super().train(*args, **kwargs)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, self.state.global_step, self.control)
+            self.save_stopped()
 
     # ---- rollout, reward, advantage
 
@@ -270,36 +284,63 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             # TRL divides by the tokens of a whole generation, of which this is one step's part.
             tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
             batch["num_items_in_batch"] = tokens
-            for rows in self._parts(batch):
-                loss += self._learn(model, batch, rows)
-            self._part = None
-        self._note_gap()
+            seen = {name: len(values) for name, values in self._metrics["train"].items()}
+            learned = self.guarding.within_memory(
+                lambda divisor: self._learn(model, batch, divisor),
+                lambda: self._forget(model, seen),
+                lambda divisor: self._smaller(batch, divisor)[1],
+            )
+            loss = loss if learned is None else self.guarding.loss(learned)
+        if self.guarding.skipped != "memory":
+            self._note_gap()
         if self.policy.on_gpu:
             torch.cuda.synchronize()  # the time belongs to the update
         self.meter.add("update", time.perf_counter() - start)
         return loss
 
-    def _parts(self, batch: Batch) -> list[list[int]]:
+    def _learn(self, model, batch: Batch, divisor: int) -> torch.Tensor:
+        """The step's loss; its gradients are added up, in parts of 1 / `divisor` of the tokens that usually go in at once."""
+        return sum(self._learn_part(model, batch, rows) for rows in self._parts(batch, divisor))
+
+    def _parts(self, batch: Batch, divisor: int) -> list[list[int]]:
         """Rows of what goes through the model at once."""
         shared = self.policy.shares_prompts
-        return split(batch, self._token_budget(), self.num_generations if shared else 1, padded=not shared)
+        budget = self._token_budget() if divisor == 1 else self._smaller(batch, divisor)[0]
+        unit = self.num_generations if shared and divisor == 1 else 1
+        return split(batch, budget, unit, padded=not shared)
 
-    def _learn(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
+    def _learn_part(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
         """Forward and backward over these rows; returns their share of the loss."""
         self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
         loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
         self.accelerator.backward(loss)
+        self._part = None
         return loss.detach()
 
-    def try_update(self, rollouts: list[Rollout]) -> int:
-        """The largest forward and backward of a step, for the trial before step 1; returns how many a step has."""
+    def _smaller(self, batch: Batch, divisor: int) -> tuple[int, bool]:
+        """See micro_batches.smaller."""
+        return smaller(batch, self._token_budget(), divisor, padded=not self.policy.shares_prompts)
+
+    def _forget(self, model, seen: dict[str, int]) -> None:
+        """Takes back what an update that ran out of memory has left: gradients, and the base class's numbers."""
+        model.zero_grad()
+        self._part = None
+        self._gaps.clear()
+        for name, values in self._metrics["train"].items():
+            del values[seen.get(name, 0) :]
+
+    def try_update(self, rollouts: list[Rollout]) -> int | None:
+        """The largest forward and backward of a step, for the trial before step 1.
+
+        Returns how many of them a step has; None where not even the smallest part of it fits into memory.
+        """
         drawn = longest_prompts(self.train_prompts, len(rollouts) // self.num_generations)
         self._batch = [p for p in drawn for _ in range(self.num_generations)]
         self._rollouts, self._scored = rollouts, rewarded(rollouts, self._batch, list(self.rewards))
         self._taken = range(len(rollouts))
         return self._try_update()
 
-    def _try_update(self) -> int:
+    def _try_update(self) -> int | None:
         seen, usual = self.state.num_input_tokens_seen, self.rollout_func
         self.rollout_func = lambda prompts, trainer: columns(self._rollouts)
         try:
@@ -310,9 +351,12 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             batch["num_items_in_batch"] = batch["completion_mask"].sum()
             self._gaps = []
             self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
-            parts = self._parts(batch)
-            self._learn(self.model_wrapped, batch, parts[0])
-            return len(parts)
+            learned = self.guarding.within_memory(
+                lambda divisor: self._learn_part(self.model_wrapped, batch, self._parts(batch, divisor)[0]),
+                lambda: self._forget(self.model_wrapped, {}),
+                lambda divisor: self._smaller(batch, divisor)[1],
+            )
+            return None if learned is None else len(self._parts(batch, self.guarding.divisor))
         finally:
             self.rollout_func, self._part = usual, None
             self.state.num_input_tokens_seen = seen
@@ -367,11 +411,17 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """All evaluation problems in one engine call; keeps the best checkpoint."""
+        if not self.guarding.may_evaluate:
+            return {}
         step = self.state.global_step
         self.meter.phase("evaluating")
-        with self.interrupt.breakable(), kept_random_states():
-            self.sync_engine()
-            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        try:
+            with self.interrupt.breakable(), kept_random_states():
+                self.sync_engine()
+                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, step, self.control)
+            return {}
         if result.score > self.best_score:
             self.best_score = result.score
             self.save_adapter(BEST)
@@ -432,7 +482,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 "reasoning_tokens": self._reasoning_tokens(rows),
                 "peak_memory_gib": peak_memory(self.policy.on_gpu),
             }
-            self.numbers |= self._stage_numbers(step)
+            self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
 
@@ -442,7 +492,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         ids = self.policy.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return fmean(len(i) for i in ids)
 
-    def _stage_numbers(self, step: int) -> dict[str, Any]:
+    def _stage_numbers(self) -> dict[str, Any]:
         """The step's level in a curriculum, and the words of a collapse that shows in this step."""
         level = None
         if self.stages is not None:
@@ -450,8 +500,6 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             right = [s.correct for s in self._scored]
             self.stages.pass_rates = [fmean(right[i : i + g]) for i in range(0, len(right), g)]
         found = self.watch.add(level, self.numbers["reasoning_tokens"], self.numbers["reward"])
-        if found is not None:
-            console.print(f"step {step:>4}  [red]{found.words()}[/red]")
         return {"level": level, "collapse": None if found is None else found.words()}
 
     def stage_ended(self, level: int) -> None:
@@ -470,6 +518,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
+        line |= self.guarding.step(line, self.control)
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
 

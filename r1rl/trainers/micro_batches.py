@@ -73,6 +73,14 @@ def split(batch: Batch, budget: int, unit: int = 1, padded: bool = True) -> list
     return [[i for u in part for i in u] for part in parts]
 
 
+def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tuple[int, bool]:
+    """(1 / `divisor` of what goes through the model at once within `budget`, whether it is one row at a time then)."""
+    rows = [p + c for p, c in zip(*lengths(batch))]
+    whole = max(rows) * len(rows) if padded else sum(rows)
+    budget = min(budget, whole) // divisor
+    return budget, budget <= max(rows)
+
+
 def weight(batch: Batch, rows: Sequence[int], loss_type: str) -> float:
     """What the loss of these rows counts in that of the whole batch."""
     if loss_type in BY_TOKENS:

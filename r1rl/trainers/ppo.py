@@ -163,25 +163,41 @@ class ValueTrainer(Trainer):
         self.sums.clear()
         parts = self._minibatches()
         for number, rows in enumerate(parts, start=1):
-            loss = self._backward(rows)
-            if number < len(parts):
+            loss = self._learned(model, rows)
+            if number < len(parts) and self.guarding.sound_so_far(model):
                 with self.interrupt.held():
                     self._inner_step(model)
-        self.numbers |= self.value_numbers | {k: v / len(parts) for k, v in self.sums.items()}
+            if self.guarding.skipped is not None:  # the passes that are left would fare no better
+                break
+        self.numbers |= self.value_numbers | {k: v / number for k, v in self.sums.items()}
         if (self.state.global_step + 1) % self.run.cleanup_steps == 0:
             gc.collect()
             if self.policy.on_gpu:
                 torch.cuda.empty_cache()
-        return torch.tensor(loss, device=self.policy.model.device)
+        return loss
 
-    def _try_update(self) -> int:
+    def _learned(self, model, rows: list[int]) -> torch.Tensor:
+        """One minibatch's loss, with its gradients; in smaller parts where memory was out."""
+        sums, device = self.sums.copy(), self.policy.model.device
+
+        def undo() -> None:
+            model.zero_grad()
+            self.sums = sums.copy()
+
+        size = self.run.update_chunk or len(rows)
+        loss = self.guarding.within_memory(
+            lambda divisor: self._backward(rows, divisor), undo, lambda divisor: divisor >= size
+        )
+        return self.guarding.loss(torch.tensor(loss or 0.0, device=device))
+
+    def _try_update(self) -> int | None:
         weight = self.kl_weight
         self._advantages()
         parts = self._minibatches()
-        self._backward(parts[0])
+        self._learned(self.model_wrapped, parts[0])
         self.kl_weight = weight
         self.sums.clear()
-        return len(parts)
+        return None if self.guarding.skipped == "memory" else len(parts)
 
     def _inner_step(self, model) -> None:
         """An optimizer step before the last one; what the first of them changes is kept for a stop in between."""
@@ -224,10 +240,10 @@ class ValueTrainer(Trainer):
             parts += [order[i : i + size] for i in range(0, count, size)]
         return parts
 
-    def _backward(self, rows: list[int]) -> float:
-        """Adds one minibatch's gradients, --update-chunk rollouts at once; returns its loss."""
+    def _backward(self, rows: list[int], divisor: int) -> float:
+        """Adds one minibatch's gradients, 1 / `divisor` of --update-chunk rollouts at once; returns its loss."""
         total = sum(len(self.experience.logprobs[i]) for i in rows)
-        size = self.run.update_chunk or len(rows)
+        size = max(1, (self.run.update_chunk or len(rows)) // divisor)
         loss = 0.0
         for start in range(0, len(rows), size):
             part, numbers = self._loss(rows[start : start + size])

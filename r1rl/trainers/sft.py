@@ -18,15 +18,18 @@ from r1rl.chat import IGNORED, fitting
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
 from r1rl.engines import Engine
+from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
 from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import finite, keep_float32, peak_memory
+from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trial import Trial
@@ -49,7 +52,9 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         meter: Meter,
         interrupt: Interrupt,
     ):
-        self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
+        self.run, self.policy, self.rewards = config, policy, rewards
+        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
         self.tokens = 0  # read since the last line of the dump
         self.examples = examples
@@ -64,6 +69,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
             callbacks=[
                 StepEnds(self),
                 StopInBudget(meter),
+                self.guarding,
                 *([Trial(self, None, self.try_update)] if config.trial else []),
             ],
         )
@@ -86,21 +92,28 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
 
     def training_step(self, *args, **kwargs) -> torch.Tensor:
         """Forward and backward. Raises Stopped: until then nothing has changed that is saved."""
-        with self.interrupt.breakable():
-            return super().training_step(*args, **kwargs)
+        with self.interrupt.breakable():  # a loss that is not finite is not added up
+            return self.guarding.loss(super().training_step(*args, **kwargs))
 
-    def measure(self) -> Evaluation:
-        """All evaluation problems in one engine call."""
+    def measure(self) -> Evaluation | None:
+        """All evaluation problems in one engine call; None where a guard keeps from it."""
+        if not self.guarding.may_evaluate:
+            return None
         self.meter.phase("evaluating")
-        with self.interrupt.breakable(), kept_random_states():
-            self.engine.sync()
-            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
+        step = self.state.global_step
+        try:
+            with self.interrupt.breakable(), kept_random_states():
+                self.engine.sync()
+                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, step, self.control)
+            return None
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
         return result
 
     def try_update(self, _) -> int:
-        """Forward and backward over the longest examples, for the trial before step 1: one of a step."""
+        """Forward and backward over the longest examples, for the trial before step 1: a step has one."""
         size, tokens = self.args.per_device_train_batch_size, self.tokens
         order = sorted(range(len(self.examples)), key=lambda i: -len(self.examples[i]["input_ids"]))
         batch = self._prepare_inputs(self.data_collator([self.examples[i] for i in order[:size]]))
@@ -127,6 +140,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **numbers}
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
+        line |= self.guarding.step(line, self.control)
         self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
 
     def create_model_card(self, *args, **kwargs) -> None:

@@ -20,10 +20,12 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     known = [r for r in rewards if r is not None]
     graded = [s for s in scored if s.problem.task != GENERAL_TASK]
     lengths = [len(r.completion_ids) for r in rollouts]
+    surprise = -sum(sum(r.sampler_logprobs) for r in rollouts)
     cuts = quantiles(lengths, n=10, method="inclusive")
     return {
         "completions": len(rollouts),
         "reward": fmean(known) if known else None,
+        "reward_spread": max(known) - min(known) if known else None,
         "accuracy": fmean(s.correct for s in graded) if graded else None,
         "tokens": sum(lengths),
         "mean_tokens": fmean(lengths),
@@ -32,6 +34,7 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
         "p90_tokens": cuts[8],
         "max_tokens": max(lengths),
         "truncated": fmean(r.finish == "length" for r in rollouts),
+        "sampler_entropy": surprise / max(1, sum(lengths)),
         "rewards_left_out": sum(r is None for s in scored for r in s.rewards.values()),
         "groups": len(rollouts) // group_size,
         "groups_without_signal": groups_without_signal(rewards, group_size),

@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 from r1rl.console import console
 from r1rl.engines import Sampling
 from r1rl.errors import UserError
+from r1rl.out_of_memory import CannotGoOn, is_out_of_memory
 from r1rl.preflight import advice, duration
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
@@ -26,11 +27,13 @@ OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit 
 class Trial(TrainerCallback):
     """Runs `sample` and `update` once at their largest when training begins, and says what a step takes at most.
 
-    `update` takes what `sample` returns, and returns how many like it a step has; both leave the trainer as it was but
-    for gradients, which are dropped here.
+    `update` takes what `sample` returns, and returns how many like it a step has, or None where memory does not suffice;
+    both leave the trainer as it was but for gradients, which are dropped here.
     """
 
-    def __init__(self, trainer, sample: Callable[[], Sequence[Rollout]] | None, update: Callable[..., int]):
+    def __init__(
+        self, trainer, sample: Callable[[], Sequence[Rollout]] | None, update: Callable[..., int | None]
+    ):
         self.trainer, self.sample, self.update = trainer, sample, update
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -51,12 +54,16 @@ class Trial(TrainerCallback):
                 count = self.update(rollouts)
             if trainer.policy.on_gpu:
                 torch.cuda.synchronize()
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
+        except CannotGoOn:
+            count = None
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
                 raise
-            raise UserError(self.too_large()) from None
+            count = None
         finally:
             trainer.model.zero_grad(set_to_none=True)
+        if count is None:
+            raise UserError(self.too_large())
         del held
         self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
         return control
@@ -82,11 +89,6 @@ class Trial(TrainerCallback):
                 f"{self.trainer.run.max_completion_length} tokens) {updating:.3g} s"
             )
         console.print(f"trial    {parts}: {steps} steps in about {duration(steps * step)} at most{cost}")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this is what CUDA or a CPU's allocator raises when there is no more."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
