@@ -57,6 +57,7 @@ LAYERS = [
         "advantages",
         "dump",
         "disk",
+        "file_checks",
         "checkpoints",
         "run",
         "grade",
@@ -110,7 +111,7 @@ LAYERS = [
     ["cli"],
 ]
 LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
-         "dump", "disk", "checkpoints", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
+         "dump", "disk", "file_checks", "checkpoints", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
