@@ -22,9 +22,10 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
 GUARDS = "guards.jsonl"  # what the guards found
 METER = "meter.json"  # what the run has cost, the one file that is written anew
+Fields = dict[str, tuple[type, ...]]  # name -> what kinds of value it may have
 NUMBER, WORDS = (int, float), (str,)
 # What a resume, the last screen and the page read of each line; one without it is taken for damaged.
-NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
+NEEDED: dict[str, Fields] = {
     ROLLOUTS: {
         "step": (int,), "group": (int,), "sample": (int,), "problem_id": WORDS, "prompt": WORDS, "completion": WORDS,
         "tokens": (int,), "finish": WORDS, "correct": (bool,), "reward": (*NUMBER, type(None)), "seconds": NUMBER,
@@ -78,11 +79,14 @@ class Dump:
         """
         damaged: list[str] = []
         for name in BY_STEP:
-            keep_lines(self.folder / name, sampled if sampled and name == ROLLOUTS else step, damaged)
-        for path in (self.folder / "eval").glob("step_*.jsonl"):
+            last = sampled if sampled and name == ROLLOUTS else step
+            keep_lines(self.folder / name, last, NEEDED[name], damaged)
+        for path in sorted((self.folder / "eval").glob("step_*.jsonl")):
             number = path.stem.removeprefix("step_")
             if number.isdecimal() and int(number) > step:
                 path.unlink()
+            elif number.isdecimal():
+                keep_lines(path, step, NEEDED[ROLLOUTS], damaged)
         return damaged
 
 
@@ -186,14 +190,14 @@ def repair(path: Path) -> None:
         file.truncate(0)
 
 
-def keep_lines(path: Path, step: int, damaged: list[str]) -> None:
+def keep_lines(path: Path, step: int, needed: Fields, damaged: list[str]) -> None:
     """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole.
 
-    A line that is no JSON object with what is NEEDED is left out, too, and named in `damaged`.
+    A line that is no JSON object with what is needed is left out, too, and named in `damaged`.
     """
     if not path.exists():
         return
-    new, needed = path.with_suffix(".new"), NEEDED[path.name]
+    new = path.with_suffix(".new")
     with path.open("rb") as source, new.open("wb") as target:
         for number, raw in enumerate(source, start=1):
             line = parsed(raw)
@@ -204,7 +208,7 @@ def keep_lines(path: Path, step: int, damaged: list[str]) -> None:
     new.replace(path)
 
 
-def has_needed(line: dict[str, Any], needed: dict[str, tuple[type, ...]]) -> bool:
+def has_needed(line: dict[str, Any], needed: Fields) -> bool:
     """Whether a line has these fields, each of its kind; JSON's true and false are no numbers here."""
     kinds = [(type(line.get(name, ...)), allowed) for name, allowed in needed.items()]
     return all(kind in allowed for kind, allowed in kinds)

@@ -57,8 +57,8 @@ def test_lines_beyond_the_checkpoint_are_cut(tmp_path):
     for name in (ROLLOUTS, METRICS):
         dump.append(name, [LINES[name] | {"step": s} for s in (1, 1, 2, 3)])
     for step in (0, 2, 4):
-        dump.evaluation(step, [{"step": step, "split": "eval"}], LINES[EVALUATIONS] | {"step": step})
-    dump.cut_after(2)
+        dump.evaluation(step, [LINES[ROLLOUTS] | {"step": step}], LINES[EVALUATIONS] | {"step": step})
+    assert dump.cut_after(2) == []
     assert [line["step"] for line in read_lines(tmp_path / ROLLOUTS)] == [1, 1, 2]
     assert [line["step"] for line in read_lines(tmp_path / EVALUATIONS)] == [0, 2]
     assert sorted(p.name for p in (tmp_path / "eval").iterdir()) == ["step_0.jsonl", "step_2.jsonl"]

@@ -92,6 +92,16 @@ def test_a_damaged_last_line_is_dropped_on_resume(tmp_path, how):
     assert run.last_line(dump) == LINES[METRICS] | {"step": last, "seconds": 10.0 * last}
 
 
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_line_of_an_evaluation_is_dropped_and_named_on_resume(tmp_path, how):
+    lines = [LINES[ROLLOUTS] | {"step": 2, "group": group} for group in range(3)]
+    Dump(tmp_path).evaluation(2, lines, LINES[EVALUATIONS] | {"step": 2})
+    damage_line(tmp_path / "eval" / "step_2.jsonl", 1, how)
+    assert Dump(tmp_path).cut_after(2) == ["step_2.jsonl:2"]
+    assert [line["group"] for line in read_lines(tmp_path / "eval" / "step_2.jsonl")] == [0, 2]
+    assert Dump(tmp_path).cut_after(2) == []
+
+
 def test_other_files_among_the_evaluations_are_left_alone(tmp_path):
     (tmp_path / "eval").mkdir()
     for name in ("step_2.jsonl", "step_9.jsonl", "step_9 (copy).jsonl", "step_.jsonl"):

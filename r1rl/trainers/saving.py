@@ -81,7 +81,7 @@ class WholeCheckpoints:
         """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
-        self.model.save_pretrained(str(written))
+        self.model.save_pretrained(str(written), selected_adapters=["default"])  # not TRL's copy for the KL
         self.policy.tokenizer.save_pretrained(str(written))
         checkpoints.put_in_place(written, self.checkpoints / name)
 
