@@ -14,6 +14,8 @@ from r1rl.config import Config, with_steps
 # A waiting thread sleeps instead of spinning: beside another busy process a step else takes up to ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Nearly every step has shapes of its own, and what oneDNN compiles for each stays in memory: 1,024 of them by default.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 def train(config: Config, recipe: str) -> int:

@@ -114,15 +114,12 @@ LAYERS = [
     ],
     ["cli"],
 ]
-<<<<<<< HEAD
-LIGHT = ["guard_flags", "guards", "deadline", "out_of_memory", "redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
-         "dump", "disk", "checkpoints", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
-=======
-LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
-         "dump", "disk", "file_checks", "checkpoints", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
->>>>>>> stop
-         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
-         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
+LIGHT = """
+guard_flags guards deadline out_of_memory redact weights records config parsing stats recipes tasks rewards prompts verdict
+advantages dump disk file_checks checkpoints run grade checks grading curriculum collapse math_grading math_worker rejection
+conversations chat pipeline by_level summary inspect_command cli budget shapes memory_parts memory_plan remedies time_plan
+preflight plan_command
+""".split()
 
 
 def module_files():
