@@ -114,12 +114,52 @@ LAYERS = [
     ],
     ["cli"],
 ]
-LIGHT = """
-guard_flags guards deadline out_of_memory redact weights records config parsing stats recipes tasks rewards prompts verdict
-advantages dump disk file_checks checkpoints run grade checks grading curriculum collapse math_grading math_worker rejection
-conversations chat pipeline by_level summary inspect_command cli budget shapes memory_parts memory_plan remedies time_plan
-preflight plan_command
-""".split()
+LIGHT = [
+    "guard_flags",
+    "guards",
+    "deadline",
+    "out_of_memory",
+    "redact",
+    "weights",
+    "records",
+    "config",
+    "parsing",
+    "stats",
+    "recipes",
+    "tasks",
+    "rewards",
+    "prompts",
+    "verdict",
+    "advantages",
+    "dump",
+    "disk",
+    "file_checks",
+    "checkpoints",
+    "run",
+    "grade",
+    "checks",
+    "grading",
+    "curriculum",
+    "collapse",
+    "math_grading",
+    "math_worker",
+    "rejection",
+    "conversations",
+    "chat",
+    "pipeline",
+    "by_level",
+    "summary",
+    "inspect_command",
+    "cli",
+    "budget",
+    "shapes",
+    "memory_parts",
+    "memory_plan",
+    "remedies",
+    "time_plan",
+    "preflight",
+    "plan_command",
+]
 
 
 def module_files():

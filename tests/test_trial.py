@@ -114,11 +114,3 @@ def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
     assert "Use --per-device-train-batch-size" in done.stdout + done.stderr
     assert not list(read_lines(tmp_path / "a" / METRICS))
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_too_little_memory_is_got_over_in_smaller_passes(tmp_path):
-    done = bounded(tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "guard memory: out of memory in the update" in done.stdout
-    (line,) = read_lines(tmp_path / "a" / METRICS)
-    assert line["update_divisor"] > 1 and line["guards"][0] == "memory" and line["completions"] == 64

@@ -14,7 +14,7 @@ from r1rl.console import console
 from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines
 from r1rl.guard_flags import guard_actions
 from r1rl.guards import NON_FINITE, QUICK, Finding, Guards
-from r1rl.out_of_memory import CannotGoOn, free_memory, is_out_of_memory
+from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory
 
 T = TypeVar("T")
 SCALED_PATIENCE = 20  # skipped steps in a row in float16: its scaler begins too high and halves with each
@@ -175,7 +175,7 @@ class Guarding(TrainerCallback):
             if self.actions["memory"] == "off" or not is_out_of_memory(error):
                 raise
             # The words, not the error: its traceback holds what has to be freed.
-            return " ".join(str(error).split())[:120] or type(error).__name__
+            return asked_for(error)
         return None
 
     def engine_stopped(self, stopped: CannotGoOn, step: int, control: Any) -> None:
