@@ -240,7 +240,9 @@ def enough_length(ended: int, tokens: int, share: float) -> float | None:
 
 def enough_words(ended: int, tokens: int, longest: int | None) -> str:
     """What can be told of the length that would have been enough."""
-    twice = f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
+    twice = (
+        f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
+    )
     if not ended:
         return (
             "not one ended by itself, so it cannot be told which length would have been enough. Look at some: if they "

@@ -9,6 +9,7 @@ SIGNS = (
     "can't allocate memory",  # torch on a CPU
     "cannot allocate memory",
     "bad_alloc",
+    "alloc_failed",  # cuBLAS, cuDNN
 )
 
 

@@ -80,7 +80,7 @@ def test_a_step_without_a_gap_does_not_break_the_streak():
 
 def test_skipped_steps_are_told_and_end_the_run_after_three_in_a_row():
     skipped = [{"skipped": "loss", "steps_skipped": n} for n in (1, 2, 3)]
-    assert found(Guards(), skipped[:2] + [{}] + skipped[:2]) == [
+    assert found(Guards(), [*skipped[:2], {}, *skipped[:2]]) == [
         (s, "non-finite", False) for s in (1, 2, 4, 5)
     ]
     assert found(Guards(), skipped)[-1] == (3, "non-finite", True)
@@ -103,7 +103,9 @@ def test_enough_length():
     # 6 of 20 ended in 2000 tokens: half in 231, nine of ten in 768, both rounded up to a multiple of 32
     assert told.words.startswith("14 of 20 completions of 2 steps were cut off")
     assert "try --max-completion-length 240." in told.words
-    assert "at the rate at which 6 ended, 256 tokens would be enough for half of them and 768 for" in told.words
+    assert (
+        "at the rate at which 6 ended, 256 tokens would be enough for half of them and 768 for" in told.words
+    )
     guards = Guards(steps=1, longest=120)
     (told,) = guards.step({**SOUND, "step": 1, "truncated": 1.0})
     assert "not one ended by itself" in told.words and "--max-completion-length 240" in told.words

@@ -35,9 +35,9 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int) -> list[T
                 errors[place] = error
 
     threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         wait(threads)
     except TooLong:
         left.clear()
@@ -54,4 +54,5 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int) -> list[T
 def wait(threads: Sequence[threading.Thread]) -> None:
     """Until all have ended."""
     for thread in threads:
-        thread.join()
+        if thread.ident is not None:  # it was started
+            thread.join()
