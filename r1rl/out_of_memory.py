@@ -13,6 +13,7 @@ SIGNS = (
     "cannot allocate memory",
     "bad_alloc",
     "could not create a primitive",  # oneDNN, which does not say why
+    "alloc_failed",  # cuBLAS, cuDNN
 )
 ASKED = re.compile(r"tried to allocate ([\d.]+) (bytes|KiB|MiB|GiB)", re.IGNORECASE)  # torch, CPU and CUDA
 

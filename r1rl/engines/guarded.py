@@ -57,7 +57,7 @@ class GuardedEngine:
     def _attempt(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout] | str:
         """The rollouts, or the guard that found why there are none. The error itself is let go: it holds memory."""
         work = max(1, len(prompts) * sampling.n * sampling.max_tokens)
-        seconds = max(self.floor, TIMES * self.slowest * work) if self.slowest else self.first
+        seconds = self.seconds_for(work)
         watch = deadline(seconds, lambda: self._overdue(seconds), self._end_process)
         start = time.perf_counter()
         try:
@@ -71,6 +71,10 @@ class GuardedEngine:
             return "memory"
         self.slowest = max(self.slowest, (time.perf_counter() - start) / work)
         return rollouts
+
+    def seconds_for(self, work: int) -> float:
+        """The deadline of a call that may sample so many tokens."""
+        return max(self.floor, TIMES * self.slowest * work) if self.slowest else self.first
 
     def _overdue(self, seconds: float) -> bool:
         """Says so. Returns whether the call is to be woken."""

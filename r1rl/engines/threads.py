@@ -37,9 +37,9 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
                 errors[place] = error
 
     threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         wait(threads)
     except BaseException as error:
         left.clear()
@@ -55,4 +55,5 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
 def wait(threads: Sequence[threading.Thread]) -> None:
     """Until all have ended."""
     for thread in threads:
-        thread.join()
+        if thread.ident is not None:  # it was started
+            thread.join()

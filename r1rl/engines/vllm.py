@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from r1rl.config import Config
 from r1rl.engines import Sampling, visible_text
 from r1rl.models import Policy, merged_weights
+from r1rl.out_of_memory import free_memory
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
 
@@ -22,7 +23,7 @@ class VllmEngine:
         from vllm import LLM
 
         self.name = "vllm"
-        self.policy = policy
+        self.config, self.policy = config, policy
         self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
         if policy.on_gpu:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
@@ -60,6 +61,14 @@ class VllmEngine:
         pairs = merged_weights(self.policy)
         self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": pairs})
         self.llm.reset_prefix_cache()  # cached prefixes belong to the older weights
+
+    def restart(self) -> None:
+        """Shut down and made anew: it runs in this process, so nothing else of a call that hung remains."""
+        self.close()
+        del self.llm
+        free_memory()
+        self.__init__(self.config, self.policy)
+        self.sync()
 
     def close(self) -> None:
         """See Engine."""

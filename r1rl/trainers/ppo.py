@@ -240,7 +240,7 @@ class ValueTrainer(Trainer):
             parts += [order[i : i + size] for i in range(0, count, size)]
         return parts
 
-    def _backward(self, rows: list[int], divisor: int) -> float:
+    def _backward(self, rows: list[int], divisor: int = 1) -> float:
         """Adds one minibatch's gradients, 1 / `divisor` of --update-chunk rollouts at once; returns its loss."""
         total = sum(len(self.experience.logprobs[i]) for i in rows)
         size = max(1, (self.run.update_chunk or len(rows)) // divisor)
