@@ -27,6 +27,7 @@ MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 DEFAULT_SFT_BATCH_SIZE = 4
+REPEATABLE = ("reward", "general_reward")  # --reward accuracy --reward format=0.5
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -95,7 +96,7 @@ class Config:
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5 or by giving the flag again", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
@@ -231,8 +232,17 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["type"] = value_type(types[f.name])
+            options |= {"action": Joined} if f.name in REPEATABLE else {}
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+class Joined(argparse.Action):
+    """A flag that may be given several times: its values are joined by commas."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
 
 
 def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:

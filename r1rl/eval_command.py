@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.config import Config, add_flags, value_type
+from r1rl.config_file import check_reward_code
 from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
-from r1rl.reward_flags import reward_weights
-from r1rl.safety_flags import own_function
 from r1rl.weights import check_weights
 
 TYPES = get_type_hints(Config)
@@ -118,18 +117,6 @@ def settings_of(folder: Path) -> dict[str, Any]:
                 "or move the adapter out of the run and give its settings as flags."
             )
     return settings
-
-
-def check_reward_code(settings: dict[str, Any], described: Path | None) -> None:
-    """A reward that lies beside the adapter came with it, and is a program. Raises UserError."""
-    for text in (settings.get("reward"), settings.get("general_reward")):
-        for name in reward_weights(text) if text else ():
-            own = own_function(name)
-            if own is not None and own[0].resolve().is_relative_to(described.resolve().parent):
-                raise UserError(
-                    f"{described} names the reward {name}, a program that came with the run: it is not run unless asked "
-                    "for. Read it, then add --trust-remote-code."
-                )
 
 
 def lone(adapter: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ LAYERS = [
         "stats",
         "evaluation_words",
         "recipes",
+        "config_file",
         "console",
         "arithmetic",
         "check_words",
@@ -105,11 +106,11 @@ LAYERS = [
         "pretrain_command",
         "dump_command",
     ],
-    ["cli"],
+    ["cli", "completion_command"],
 ]
-LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
+LIGHT = ["redact", "weights", "records", "config", "config_file", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
-         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
+         "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli", "completion_command",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
 
 
