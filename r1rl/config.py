@@ -100,6 +100,8 @@ class Config:
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
+    reward_timeout: float = flag(60.0, "seconds that a call of a reward of your own may take; then it counts for nothing", "reward")
+    reward_workers: int = flag(1, "processes in which a slow reward of your own runs; async ones and those for whole batches need one", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
@@ -372,6 +374,8 @@ RULES = (
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),
     ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
+    ("reward_workers", 1, None, True, ""),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
     ("steps_per_stage", 1, None, True, ""),
     ("advance_at", 0, 1, False, "it is a share of completions"),

@@ -35,6 +35,7 @@ FREE_TO_CHANGE = {
     "budget",
     "max_minutes",
     "max_tokens",
+    "reward_workers",
 }
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (

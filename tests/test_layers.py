@@ -25,6 +25,7 @@ LAYERS = [
         "safety_flags",
         "value_flags",
         "reward_flags",
+        "reward_worker",
         "pipeline_flags",
         "small_talk",
         "words",
@@ -108,7 +109,7 @@ LAYERS = [
     ],
     ["cli", "completion_command"],
 ]
-LIGHT = ["redact", "weights", "records", "config", "config_file", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
+LIGHT = ["redact", "weights", "records", "config", "config_file", "reward_worker", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli", "completion_command",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
