@@ -15,6 +15,7 @@ from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
 from r1rl.config_file import add_recipe, resolve_given, save_config
+from r1rl.data_flags import data_label
 from r1rl.errors import RunFailed, UserError, unknown_name
 from r1rl.interrupt import INTERRUPTED
 from r1rl.modes import folder_of, run_mode
@@ -23,6 +24,7 @@ from r1rl.redact import redact
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
+    "data": "check the data that a run would use",
     "inspect": "look at a run: its table, its completions",
     "report": "write a run's page, or several runs' together",
     "dump": "a dump as parquet, or a small part of it",
@@ -80,6 +82,8 @@ def load_command(name: str):
         from r1rl import dump_command as module
     elif name == "grade":
         from r1rl import grade as module
+    elif name == "data":
+        from r1rl import data_command as module
     elif name == "completion":
         from r1rl import completion_command as module
     else:
@@ -101,7 +105,7 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
         config = dataclasses.replace(
-            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+            config, exp_name=f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
     try:
         if config.pipeline:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.budget import check_budget
+from r1rl.data_flags import ANSWER_TYPES, check_data, check_wording, is_hub_name
 from r1rl.errors import UserError, unknown_name
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
@@ -17,7 +18,7 @@ from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
 from r1rl.value_flags import check_generation, check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
@@ -58,8 +59,14 @@ class Config:
     rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "your own problems: a .jsonl, .json, .csv or .parquet file, or a folder of such (see --question-column); or a folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_config: str | None = flag(None, "configuration of a hub's dataset, as main of openai/gsm8k", "task")
+    train_split: str | None = flag(None, "split to train on: of a hub's dataset, or the name of a file in --dataset-path; default: train", "task")
+    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation where there is one, else a tenth of the training split is cut off", "task")
+    question_column: str | None = flag(None, "column of your data with the question; default: question", "task")
+    answer_column: str | None = flag(None, "column of your data with the right answer, alone, after #### or in \\boxed{}; default: answer", "task")
+    answer_type: str = flag("number", "what the answers of your data are and how they are compared: number, latex (by meaning), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
     max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
     stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
@@ -72,6 +79,8 @@ class Config:
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
+    system_prompt_file: str | None = flag(None, "file with a system text of your own; it must say what form the answer has", "prompt")
+    prompt_template: str | None = flag(None, "what is said around a question: a text with {question} and, if you like, other {columns}, or a file that holds one", "prompt")
     think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
@@ -272,6 +281,8 @@ def validate(config: Config) -> None:
     """Checks all that can be checked without looking at files or machines. Raises UserError."""
     for f in dataclasses.fields(Config):
         value, choices = getattr(config, f.name), f.metadata["choices"]
+        if f.name == "dataset_name" and is_hub_name(value):
+            continue
         if choices and value is not None and value not in choices:
             raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
     for rule in RULES:
@@ -281,6 +292,8 @@ def validate(config: Config) -> None:
     check_r1_rewards(config)
     check_math(config)
     check_safety(config)
+    check_data(config)
+    check_wording(config)
     check_value_head(config)
     check_generation(config)
     check_knights_knaves(config)

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from r1rl.config import Config, add_flags, value_type
 from r1rl.config_file import check_reward_code
+from r1rl.data_flags import OWN_FLAGS
 from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
@@ -17,7 +18,7 @@ from r1rl.weights import check_weights
 
 TYPES = get_type_hints(Config)
 FLAGS = (
-    "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "answer_tolerance",
+    "model_name", "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
     "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",

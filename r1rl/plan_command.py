@@ -11,6 +11,7 @@ from r1rl.checks import check_model_name, is_local
 from r1rl.config import TINY_MODELS, Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
+from r1rl.data_flags import data_label
 from r1rl.errors import UserError
 from r1rl.memory_parts import GIB, Place
 from r1rl.memory_plan import MemoryPlan, plan_memory
@@ -72,7 +73,7 @@ def show(
     prompts = config.generation_batch_size // config.num_generations
     console.print(
         f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompts x {config.num_generations} "
-        f"completions, {config.algorithm}, on {config.dataset_name}"
+        f"completions, {config.algorithm}, on {data_label(config)}"
     )
     console.print(
         f"model    {config.model_name}: {shape.weights:,} weights, of LoRA rank {config.lora_rank} "

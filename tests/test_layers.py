@@ -26,6 +26,8 @@ LAYERS = [
         "value_flags",
         "reward_flags",
         "reward_worker",
+        "data_flags",
+        "expressions",
         "pipeline_flags",
         "small_talk",
         "words",
@@ -54,6 +56,7 @@ LAYERS = [
         "remedies",
         "time_plan",
         "prompts",
+        "prompt_words",
         "tasks",
         "rewards",
         "advantages",
@@ -106,13 +109,14 @@ LAYERS = [
         "plan_command",
         "pretrain_command",
         "dump_command",
+        "data_command",
     ],
     ["cli", "completion_command"],
 ]
 LIGHT = ["redact", "weights", "records", "config", "config_file", "reward_worker", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli", "completion_command",
-         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
+         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command", "data_command", "data_flags", "expressions", "prompt_words"]  # fmt: skip
 
 
 def module_files():
