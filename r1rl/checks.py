@@ -18,6 +18,7 @@ from r1rl.data_flags import is_hub_name
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
+from r1rl.prompt_words import load_words
 from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
@@ -29,8 +30,9 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Secrets, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    """Secrets, words of prompts, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
     check_secrets(config, os.environ)
+    load_words(config)
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"data     {task.source}", markup=False)
     console.print(f"train    {count_words(chosen, train)}")
     console.print(f"eval     {count_words(evaluated, test)}{cut_words(task)}")
-    faults += same_questions(train, "train") + same_questions(test, "eval")
+    faults += same_questions(getattr(task, "read", train), "train") + same_questions(test, "eval")
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
     for fault in faults:

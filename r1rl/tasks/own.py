@@ -55,6 +55,7 @@ class OwnData:
         self.source = config.dataset_path or f"{config.dataset_name} from the Hugging Face hub"
         self.cut = False  # whether the evaluation is a part of the training split
         self.overlap: list[Problem] = []  # training problems that are in the evaluation, too
+        self.read: list[Problem] = []  # of the training split, before anything is cut off or left out
         self._parts: dict[str, Part] | None = None
 
     def load(self, split: str) -> list[Problem]:
@@ -79,6 +80,7 @@ class OwnData:
     def _read(self) -> dict[str, Part]:
         rows, eval_rows = self._rows()
         train = part_of(rows, "train", self.config)
+        self.read = train.problems
         if eval_rows is None:
             self.cut = True
             return cut_off(train, self.config.seed, self.source)
