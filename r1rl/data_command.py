@@ -13,6 +13,7 @@ from r1rl import checks, tasks
 from r1rl.config import TINY_MODELS, Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
+from r1rl.parsing import normalise
 from r1rl.prompts import Builder, Prompt
 from r1rl.records import Problem
 from r1rl.shapes import cached
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"data     {task.source}", markup=False)
     console.print(f"train    {count_words(chosen, train)}")
     console.print(f"eval     {count_words(evaluated, test)}{cut_words(task)}")
-    faults += same_questions(getattr(task, "read", train), "train") + same_questions(test, "eval")
+    faults += same_questions(getattr(task, "before_cut", train), "train") + same_questions(test, "eval")
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
     for fault in faults:
@@ -89,7 +90,7 @@ def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
     golds: dict[str, set[str]] = {}
     counts = Counter(key_of(p.question) for p in problems)
     for p in problems:
-        golds.setdefault(key_of(p.question), set()).add(p.answer)
+        golds.setdefault(key_of(p.question), set()).add(normalise(p.answer) or p.answer)
     again = sum(n - 1 for n in counts.values())
     if again:
         console.print(f"twice    {again} {split} problems ask what another one asks")

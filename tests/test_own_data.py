@@ -337,6 +337,15 @@ def test_a_list_of_messages_is_a_question(tmp_path):
     assert {p.question for p in train + test} == {"x?", "y?"}
 
 
+def test_a_field_inside_of_a_column(tmp_path):
+    rows = [{"frage": q, "check": {"gold": 7, "style": "rule"}} for q in ("x", "y")]
+    path = write(tmp_path / "a.parquet", rows)
+    train, test = sides(path, answer_column="check.gold")
+    assert [p.answer for p in train + test] == ["7", "7"]
+    with pytest.raises(UserError, match=r"it has frage, check, check\.gold, check\.style; did you mean"):
+        task_of(path, answer_column="check.golt").load("train")
+
+
 # The hub, through the datasets library itself, which takes a folder of this name as well
 
 

@@ -17,7 +17,7 @@ from r1rl.errors import UserError
 from r1rl.math_grading import is_readable
 from r1rl.parsing import extract, parse_gold
 from r1rl.records import Problem
-from r1rl.tasks.own_rows import Rows, files_of, read_files, read_hub
+from r1rl.tasks.own_rows import Rows, cell, files_of, read_files, read_hub
 
 TASKS = {
     NUMBER: "own",
@@ -55,7 +55,7 @@ class OwnData:
         self.source = config.dataset_path or f"{config.dataset_name} from the Hugging Face hub"
         self.cut = False  # whether the evaluation is a part of the training split
         self.overlap: list[Problem] = []  # training problems that are in the evaluation, too
-        self.read: list[Problem] = []  # of the training split, before anything is cut off or left out
+        self.before_cut: list[Problem] = []  # of the training split, before anything is cut off or left out
         self._parts: dict[str, Part] | None = None
 
     def load(self, split: str) -> list[Problem]:
@@ -80,7 +80,7 @@ class OwnData:
     def _read(self) -> dict[str, Part]:
         rows, eval_rows = self._rows()
         train = part_of(rows, "train", self.config)
-        self.read = train.problems
+        self.before_cut = train.problems
         if eval_rows is None:
             self.cut = True
             return cut_off(train, self.config.seed, self.source)
@@ -114,12 +114,12 @@ def part_of(rows: Rows, split: str, config: Config) -> Part:
     read_gold = GOLDS[config.answer_type]
     for i, (place, row) in enumerate(rows.good):
         try:
-            question = question_of(row.get(question_column), question_column)
+            question = question_of(cell(row, question_column), question_column)
         except ValueError as error:
             part.left_out.append((place, str(error)))
             continue
         try:
-            raw = answer_text(row.get(answer_column), answer_column)
+            raw = answer_text(cell(row, answer_column), answer_column)
             gold = read_gold(raw)
         except ValueError as error:
             part.left_out.append((place, str(error)))

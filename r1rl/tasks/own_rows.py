@@ -26,12 +26,26 @@ class Rows:
     bad: list[tuple[str, str]] = field(default_factory=list)
 
     def columns(self) -> list[str]:
-        """All columns, in the order they come."""
-        return list(dict.fromkeys(column for _, row in self.good for column in row))
+        """All columns, in the order they come, and what is inside of those that hold objects: reward.answer."""
+        return list(dict.fromkeys(column for _, row in self.good for column in names_in(row)))
 
     def total(self) -> int:
         """How many rows there are, with those that could not be read."""
         return len(self.good) + len(self.bad)
+
+
+def names_in(row: dict[str, Any]) -> list[str]:
+    """The columns of a row, and the fields of those that hold an object."""
+    inside = [f"{name}.{key}" for name, value in row.items() if isinstance(value, dict) for key in value]
+    return [*row, *inside]
+
+
+def cell(row: dict[str, Any], column: str) -> Any:
+    """What a row has in a column, or in a field of one."""
+    outer, dot, key = column.partition(".")
+    if column in row or not dot or not isinstance(row.get(outer), dict):
+        return row.get(column)
+    return row[outer].get(key)
 
 
 # Which files
