@@ -32,7 +32,7 @@ BATCH_CONTRACT = (
     "a reward with a parameter `completions` takes lists by name (prompts, completions and columns, all of them texts, "
     "not messages) and gives a list with a finite number or None for each completion"
 )
-TIMEOUT = "timeout"  # in place of a value
+TIMEOUT = "no answer in time"  # in place of a value
 SECONDS_BETWEEN_LOOKS = 5  # for a parent that is gone
 
 Pairs = Sequence[tuple[Rollout, Problem]]
@@ -152,7 +152,7 @@ def values_of(
         found = function(**columns_for(function, pairs))
         if is_async:
             found = loop.run_until_complete(in_time(found, timeout))
-            found = [TIMEOUT] * len(pairs) if isinstance(found, str) else found
+            found = [TIMEOUT] * len(pairs) if found is TIMEOUT else found
         if not isinstance(found, Sequence) or isinstance(found, str):
             found = getattr(found, "tolist", lambda: found)()  # an array
         if not isinstance(found, list | tuple) or len(found) != len(pairs):

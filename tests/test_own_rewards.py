@@ -242,3 +242,7 @@ def test_general_prompts_do_not_reach_it(own):
     rewards = load_rewards(config)
     problems = [PROBLEMS[0], Problem("general/0", "Hi", "", task="general"), PROBLEMS[1]]
     assert rate(rewards["score"], [rollout(c) for c in "abc"], problems) == [2.0, None, 2.0]
+
+
+def test_nothing_to_rate_asks_nobody(own):
+    assert rated(own("def score(completions, **_):\n    return [max(completions)]\n"), ()) == []

@@ -61,6 +61,8 @@ class OwnReward:
     def many(self, rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
         """A reward for each completion, None where it does not apply or took too long. Raises UserError."""
         pairs = list(zip(rollouts, problems))
+        if not pairs:
+            return []
         if not self._idle:
             self._idle.append(self._start())
         requests = [pairs] if self._idle[0].takes_all else [[pair] for pair in pairs]
