@@ -29,8 +29,8 @@ from r1rl.records import Problem, Rollout
 MODULE = "own_reward"  # the name that the user's file is imported under
 CONTRACT = "a reward takes (rollout, problem) and gives a finite number, or None where it does not apply"
 BATCH_CONTRACT = (
-    "a reward with a parameter `completions` takes lists by name (prompts, completions and columns, all of them texts, "
-    "not messages) and gives a list with a finite number or None for each completion"
+    "a reward with a parameter `completions` takes lists by name (prompts, completions and columns; texts, and with "
+    "--is-chat lists of messages) and gives a list with a finite number or None for each completion"
 )
 TIMEOUT = "no answer in time"  # in place of a value
 SECONDS_BETWEEN_LOOKS = 5  # for a parent that is gone
@@ -46,8 +46,8 @@ class Failed(Exception):
         self.words, self.index = words, index
 
 
-def main(descriptor: int, file: Path, name: str, timeout: float) -> None:
-    """Answers lists of pairs until the connection is closed."""
+def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool) -> None:
+    """Answers lists of pairs until the connection is closed. `messages`: lists are in TRL's form of conversations."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends this process itself
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     connection = Connection(descriptor)
@@ -66,7 +66,8 @@ def main(descriptor: int, file: Path, name: str, timeout: float) -> None:
         except EOFError:
             return
         try:
-            connection.send(("done", values_of(function, pairs, batch, is_async, loop, timeout)))
+            columns = columns_for(function, pairs, messages) if batch else None
+            connection.send(("done", values_of(function, pairs, columns, is_async, loop, timeout)))
         except Failed as error:
             connection.send(("failed", error.words, error.index))
         except (Exception, SystemExit) as error:
@@ -142,14 +143,17 @@ def kind_of(function: Callable[..., Any]) -> tuple[bool, bool]:
 def values_of(
     function: Callable[..., Any],
     pairs: Pairs,
-    batch: bool,
+    columns: dict[str, list[Any]] | None,
     is_async: bool,
     loop: asyncio.AbstractEventLoop,
     timeout: float,
 ) -> list[float | str | None]:
-    """A value for each pair. Raises Failed for what is no value, and whatever the function raises."""
-    if batch:
-        found = function(**columns_for(function, pairs))
+    """A value for each pair; `columns` are the arguments of a function that takes lists, None for any other.
+
+    Raises Failed for what is no value, and whatever the function raises.
+    """
+    if columns is not None:
+        found = function(**columns)
         if is_async:
             found = loop.run_until_complete(in_time(found, timeout))
             found = [TIMEOUT] * len(pairs) if found is TIMEOUT else found
@@ -162,13 +166,13 @@ def values_of(
         found = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
     else:
         found = [function(*pair) for pair in pairs]
-    contract = BATCH_CONTRACT if batch else CONTRACT
+    contract = CONTRACT if columns is None else BATCH_CONTRACT
     return [checked(value, i, contract) for i, value in enumerate(found)]
 
 
-def columns_for(function: Callable[..., Any], pairs: Pairs) -> dict[str, list[Any]]:
+def columns_for(function: Callable[..., Any], pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
     """The arguments of a function in TRL's manner: lists by name, as many of them as it takes. Raises Failed."""
-    every = all_columns(pairs)
+    every = all_columns(pairs, messages)
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return every
@@ -184,17 +188,21 @@ def columns_for(function: Callable[..., Any], pairs: Pairs) -> dict[str, list[An
     return {name: every[name] for name in wanted if name in every}
 
 
-def all_columns(pairs: Pairs) -> dict[str, list[Any]]:
+def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
     """Prompts, completions, the problems' fields, and over those the columns that the user's data has."""
     rollouts, problems = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     fields = ("question", "answer", "solution", "task", "level")
     own = dict.fromkeys(name for p in problems for name in p.columns)
+    prompts, completions = [r.prompt for r in rollouts], [r.completion for r in rollouts]
+    if messages:
+        prompts = [[{"role": "user", "content": p.question}] for p in problems]
+        completions = [[{"role": "assistant", "content": c}] for c in completions]
     return {
         **{name: [getattr(p, name) for p in problems] for name in fields},
         "problem_id": [p.id for p in problems],
         **{name: [p.columns.get(name) for p in problems] for name in own},
-        "prompts": [r.prompt for r in rollouts],
-        "completions": [r.completion for r in rollouts],
+        "prompts": prompts,
+        "completions": completions,
         "completion_ids": [list(r.completion_ids) for r in rollouts],
     }
 
@@ -222,4 +230,4 @@ def checked(result: object, index: int, contract: str) -> float | str | None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5] == "messages")

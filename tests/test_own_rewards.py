@@ -148,6 +148,18 @@ def test_batch_functions_get_columns_by_name(own):
     assert rate(reward, [rollout("x")], [problem]) == [None]
 
 
+def test_batch_functions_get_messages_in_a_chat(own):
+    """As TRL gives them for conversations: its own rewards and those of its notebooks read them so."""
+    config = own(
+        "def score(prompts, completions, answer):\n"
+        "    assert prompts[0][-1] == {'role': 'user', 'content': '1 + 1?'}\n"
+        "    return [float(c[0]['content'] == a) for c, a in zip(completions, answer)]\n"
+    )
+    config = dataclasses.replace(config, is_chat=True)
+    check_rewards(config, PROBLEMS[:1])
+    assert rated(config, ("2", "3")) == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -164,7 +176,7 @@ def test_batch_functions_get_columns_by_name(own):
         ),
         (
             "def score(completions, **_):\n    return [c[0]['content'] for c in completions]\n",
-            ("line 2 of", "TypeError", "not messages"),
+            ("line 2 of", "TypeError", "with --is-chat lists of messages"),
         ),
         ("async def score(rollout, problem):\n    return 1 / 0\n", ("line 2 of", "ZeroDivisionError")),
         ("import os\ndef score(rollout, problem):\n    os._exit(3)\n", ("ended with exit code 3",)),

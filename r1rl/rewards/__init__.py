@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from r1rl.config import Config
 from r1rl.errors import unknown_name
@@ -14,7 +13,7 @@ from r1rl.reward_flags import reward_weights
 from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
 from r1rl.rewards.general import reward_model_reward, rules_reward
 from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
-from r1rl.rewards.own import OwnReward, load_own, take_timeouts, try_own
+from r1rl.rewards.own import load_own, take_timeouts, try_own
 from r1rl.rewards.r1 import (
     accuracy_reward,
     cosine_reward,
@@ -50,13 +49,8 @@ def load_named(text: str, config: Config) -> dict[str, Reward]:
     rewards = {}
     for name in reward_weights(text):
         own = own_function(name)
-        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own_reward(own, config)
+        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own, config)
     return rewards
-
-
-def load_own_reward(own: tuple[Path, str], config: Config) -> OwnReward:
-    """A function of the user's own, (file, name)."""
-    return load_own(*own, timeout=config.reward_timeout, workers=config.reward_workers)
 
 
 def rate(reward: Reward, rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
@@ -113,10 +107,10 @@ def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
     for name in reward_weights(config.reward):
         own = own_function(name)
         if own is not None:
-            try_own(load_own_reward(own, config), problems)
+            try_own(load_own(*own, config), problems)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
     general = [p for p in problems if p.task == GENERAL_TASK]
     for name in reward_weights(config.general_reward) if config.general_reward and general else ():
         if (own := own_function(name)) is not None:
-            try_own(load_own_reward(own, config), general)
+            try_own(load_own(*own, config), general)

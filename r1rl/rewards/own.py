@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.records import Problem, Rollout
 from r1rl.reward_worker import BATCH_CONTRACT, CONTRACT, TIMEOUT
@@ -45,8 +46,9 @@ class OwnReward:
     `lost["timeouts"]` counts calls that did not come back in time: their value is None.
     """
 
-    def __init__(self, file: Path, name: str, timeout: float, workers: int):
+    def __init__(self, file: Path, name: str, timeout: float, workers: int, messages: bool):
         self.file, self.__name__, self.timeout, self.count = file, name, timeout, workers
+        self.form = "messages" if messages else "texts"
         self.flag = f"--reward {file}:{name}"
         self.lost: Counter[str] = Counter()
         self._in_a_row = 0
@@ -149,7 +151,7 @@ class OwnReward:
         ours, theirs = multiprocessing.Pipe()
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        arguments = [str(theirs.fileno()), str(self.file), self.__name__, str(self.timeout)]
+        arguments = [str(theirs.fileno()), str(self.file), self.__name__, str(self.timeout), self.form]
         process = subprocess.Popen(
             [sys.executable, "-m", "r1rl.reward_worker", *arguments],
             stdin=subprocess.DEVNULL,
@@ -185,9 +187,9 @@ def end(worker: Worker) -> None:
     worker.connection.close()
 
 
-def load_own(file: Path, name: str, timeout: float = 60.0, workers: int = 1) -> OwnReward:
+def load_own(file: Path, name: str, config: Config) -> OwnReward:
     """The function of the file, with every result checked; its process starts with the first call."""
-    return OwnReward(file, name, timeout, workers)
+    return OwnReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
 
 
 def try_own(reward: OwnReward, problems: Sequence[Problem]) -> None:
