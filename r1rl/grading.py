@@ -19,7 +19,7 @@ from r1rl.safety_flags import SAFETY_TASK
 from r1rl.tasks.countdown import Countdown, parse_game
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.math import Math
-from r1rl.tasks.own import TASKS, choice_of
+from r1rl.tasks.own_answers import TASKS, choice_of
 from r1rl.verdict import find_verdict
 
 

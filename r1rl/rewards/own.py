@@ -19,7 +19,8 @@ from typing import Any
 from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.records import Problem, Rollout
-from r1rl.reward_worker import BATCH_CONTRACT, CONTRACT, TIMEOUT
+from r1rl.reward_file import CONTRACT
+from r1rl.reward_worker import BATCH_CONTRACT, TIMEOUT
 
 TRIED = 5  # made-up rollouts
 START_SECONDS = 600.0  # for the user's file to be imported: it may load a model
