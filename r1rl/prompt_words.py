@@ -48,7 +48,8 @@ def load_words(config: Config) -> Words:
         system = read_text(Path(system), "--system-prompt-file").strip()
     if template is not None:
         if "{" not in template and len(template.encode()) < LONGEST_NAME:
-            template = read_text(Path(template), "--prompt-template").rstrip("\n")
+            template = read_text(Path(template), "--prompt-template")
+        template = template.rstrip("\n")  # of a file's last line, or of a block in YAML
         check_template(template, config.prompt_template)
     return Words(system, template)
 

@@ -9,6 +9,8 @@ import random
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r1rl.config import Config
 from r1rl.errors import UserError
@@ -16,7 +18,8 @@ from r1rl.grading import grade_rollout
 from r1rl.prompts import Builder
 from r1rl.records import Problem, Rollout
 from r1rl.tasks import load_task
-from r1rl.tasks.own_rows import read_hub
+from r1rl.tasks.own import part_of
+from r1rl.tasks.own_rows import read_files, read_hub
 
 ROWS = [{"frage": f"Bo has {i} nuts and finds 3 more. How many?", "loesung": str(i + 3)} for i in range(30)]
 COLUMNS = {"question_column": "frage", "answer_column": "loesung"}
@@ -152,6 +155,20 @@ def test_mistakes_in_files(tmp_path, name, text, flags, parts):
     for part in parts:
         assert part in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@given(
+    data=st.binary(max_size=200) | st.text('{}[]",:;a1 \n\r\0', max_size=80).map(str.encode),
+    suffix=st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".parquet"]),
+)
+def test_whatever_is_in_a_file_is_rows_or_one_message(tmp_path_factory, data, suffix):
+    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_bytes(data)
+    try:
+        rows = read_files([path])
+        part_of(rows, "train", Config(dataset_path=str(path)))
+    except UserError as error:
+        assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize(

@@ -175,30 +175,31 @@ def read_json(file: Path) -> Rows:
 
 
 def read_table(file: Path) -> Rows:
-    """CSV with a header and commas, or TSV with tabs. An empty field is a missing one."""
+    """CSV with a header and commas, or TSV with tabs. An empty field is a missing one. Raises UserError."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 KiB
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    rows = Rows()
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, strict=True, delimiter=delimiter)
-        header = reader.fieldnames or []
-        if len(header) == 1 and ";" in header[0]:
-            raise UserError(
-                f"{file} has semicolons where commas must be: its first line is {header[0][:60]!r}."
-            )
-        while True:
-            try:
-                row = next(reader)
-            except StopIteration:
-                return rows
-            except csv.Error as error:
-                raise UserError(f"{file} is not CSV after line {reader.line_num}: {error}.") from None
-            place = f"{file}, line {reader.line_num}"
-            if None in row or None in row.values():
-                count = "more" if None in row else "fewer"
-                rows.bad.append((place, f"{count} fields than the header's {len(header)}"))
-            else:
-                rows.good.append((place, {name: value or None for name, value in row.items()}))
+        try:
+            return table_rows(reader, file)
+        except csv.Error as error:
+            raise UserError(f"{file} is not CSV after line {reader.line_num}: {error}.") from None
+
+
+def table_rows(reader: csv.DictReader, file: Path) -> Rows:
+    """The rows of a table; those with more or fewer fields than the header are bad ones. Raises UserError."""
+    header = reader.fieldnames or []
+    if len(header) == 1 and ";" in header[0]:
+        raise UserError(f"{file} has semicolons where commas must be: its first line is {header[0][:60]!r}.")
+    rows = Rows()
+    for row in reader:
+        place = f"{file}, line {reader.line_num}"
+        if None in row or None in row.values():
+            count = "more" if None in row else "fewer"
+            rows.bad.append((place, f"{count} fields than the header's {len(header)}"))
+        else:
+            rows.good.append((place, {name: value or None for name, value in row.items()}))
+    return rows
 
 
 def read_parquet(file: Path) -> Rows:
