@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.text import Text
+
 from r1rl import checks, tasks
 from r1rl.config import TINY_MODELS, Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
@@ -49,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
     for fault in faults:
-        console.print(f"[red]found[/red]    {escaped(fault)}")
+        console.print("[red]found[/red]    ", end="")
+        console.print(fault, markup=False)
     if not faults:
         console.print("verdict  nothing is wrong with it")
     return FOUND if faults else 0
@@ -167,14 +170,9 @@ def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -
 def show(prompt: Prompt) -> None:
     """One prompt as the model reads it, and its answer."""
     text = prompt.text if len(prompt.text) <= LONGEST_SHOWN else f"{prompt.text[:LONGEST_SHOWN]} ..."
-    console.rule(f"{prompt.problem.id}, answer {prompt.problem.answer[:60]!r}", align="left")
+    console.rule(Text(f"{prompt.problem.id}, answer {prompt.problem.answer[:60]!r}"), align="left")
     console.print(text, markup=False)
     console.rule()
-
-
-def escaped(text: str) -> str:
-    """A text in which rich finds no markup."""
-    return text.replace("[", "\\[")
 
 
 def by_characters(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:

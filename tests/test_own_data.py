@@ -410,13 +410,13 @@ def test_data_check_of_good_data(program, tmp_path):
 
 
 def test_data_check_finds_what_is_wrong(program, tmp_path):
-    rows = [*ROWS, {**ROWS[3]}, {**ROWS[5], "loesung": "99"}, {"frage": "why?", "loesung": "because"}]
-    rows += [{"frage": "long " * 600, "loesung": 1}]
+    rows = [*ROWS, {**ROWS[3]}, {**ROWS[5], "loesung": "99"}, {"frage": "why?", "loesung": "[/b]"}]
+    rows += [{"frage": "long [/b] " * 300, "loesung": 1}]
     done = checked(program, tmp_path, rows, "--seed", "1")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     said = " ".join(done.stdout.split())
     for part in (
-        "1 of 34 train rows give no problem, 1 of them for their answer: a.jsonl, line 33: the answer 'because'",
+        "1 of 34 train rows give no problem, 1 of them for their answer: a.jsonl, line 33: the answer '[/b]'",
         "2 train problems ask what another one asks",
         "2 train problems have a twin with another answer: train/5 (8), train/31 (99)",
         "1 of 29 train prompts are over --max-prompt-length 512",

@@ -50,7 +50,7 @@ class OwnData:
         part = self.parts()[split]
         check_share(part, self.source)
         for line in left_out_words(part, split):
-            console.print(line)
+            console.print(line, markup=False)  # a row may have any text
         if split == "train" and self.overlap:
             names = ", ".join(p.id for p in self.overlap[:NAMED]) + (
                 ", ..." if len(self.overlap) > NAMED else ""
@@ -125,7 +125,7 @@ def check_column(flag: str, column: str, columns: list[str], rows: Rows) -> None
         return
     where = rows.good[0][0].rpartition(",")[0] if rows.good else "the data"
     if not columns:
-        place, reason = rows.bad[0]
+        place, reason = rows.bad[0] if rows.bad else (rows.good[0][0], "an object without columns")
         raise UserError(f"{where}: no row can be read; the first one, {place}, is {reason}.")
     near = difflib.get_close_matches(column, columns, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give the right one with {flag}."
