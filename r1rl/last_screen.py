@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import Dump, write_json
+from r1rl.dump import METRICS, Dump, read_lines, write_json
 from r1rl.interrupt import INTERRUPTED
 from r1rl.math_grading import grading_words
 from r1rl.report import write_report
@@ -23,6 +23,12 @@ def finish(dump: Dump, config: Config, interrupted: bool, ended: str | None = No
     if (troubles := grading_words()) is not None:
         console.print(
             f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
+        )
+    late = sum(line.get("reward_timeouts", 0) for line in read_lines(folder / METRICS))
+    if late:
+        console.print(
+            f"rewards  {late} calls did not come back within --reward-timeout {config.reward_timeout:g} seconds, and "
+            "counted for nothing"
         )
     if ended is not None:
         console.print(f"ended    {ended}; to go on: the same flags with a larger one and --resume")

@@ -258,3 +258,18 @@ def test_general_prompts_do_not_reach_it(own):
 
 def test_nothing_to_rate_asks_nobody(own):
     assert rated(own("def score(completions, **_):\n    return [max(completions)]\n"), ()) == []
+
+
+def test_timeouts_are_told_at_the_end(tmp_path, capsys):
+    from made_run import make_run
+
+    from r1rl.dump import METRICS, Dump, append_lines, read_lines
+    from r1rl.last_screen import finish
+
+    run = make_run(tmp_path / "run", steps=4, eval_steps=4, problems=10)
+    lines = [line | {"reward_timeouts": 3} for line in read_lines(run / METRICS)]
+    (run / METRICS).unlink()
+    append_lines(run / METRICS, lines)
+    finish(Dump(run), Config(exp_name="run"), interrupted=True)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "12 calls did not come back within --reward-timeout 60 seconds" in told
