@@ -21,6 +21,8 @@ REQUIRED = [
     "py3langid==0.4.0",
     "regex>=2024.5.15",  # patterns with a time limit, for rule files; transformers brings it
     "math-verify==0.9.0",  # grades LaTeX answers; brings latex2sympy2_extended 1.11.0 and sympy, 84 MB
+    "PyYAML>=6.0",  # --config; transformers brings it, safe_load alone is used
+    "shtab==1.13.0",  # `completion`: bash and zsh scripts from argparse; no dependencies, and a TAB starts no Python
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]
 GPU = [

@@ -14,9 +14,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from r1rl.config import TINY_MODELS, Config
+from r1rl.data_flags import is_hub_name
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
+from r1rl.prompt_words import load_words
 from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
@@ -28,8 +30,9 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Secrets, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    """Secrets, words of prompts, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
     check_secrets(config, os.environ)
+    load_words(config)
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
@@ -116,6 +119,17 @@ def check_hub(config: Config) -> None:
     wanted = []
     if not is_local(config.model_name) and not in_cache("models", config.model_name):
         wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    ask_hub(wanted + wanted_data(config))
+
+
+def check_data_source(config: Config) -> None:
+    """The same for the data alone. Raises UserError."""
+    ask_hub(wanted_data(config))
+
+
+def wanted_data(config: Config) -> list[str]:
+    """What of the data must come from the hub and is not in its cache."""
+    wanted = []
     if (
         config.dataset_path is None
         and config.dataset_name == "gsm8k"
@@ -136,6 +150,20 @@ def check_hub(config: Config) -> None:
         wanted += [
             f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
         ]
+    if (
+        is_hub_name(config.dataset_name)
+        and config.dataset_path is None
+        and not in_cache("datasets", config.dataset_name)
+    ):
+        wanted.append(
+            f"the dataset {config.dataset_name} (or use --dataset-path FILE for a local copy: .jsonl, .json, .csv or "
+            ".parquet)"
+        )
+    return wanted
+
+
+def ask_hub(wanted: list[str]) -> None:
+    """Raises UserError where something is wanted of a hub that cannot be reached."""
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(

@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
+from r1rl.config_file import add_recipe, resolve_given, save_config
+from r1rl.data_flags import data_label
 from r1rl.disk import full, is_full
 from r1rl.errors import RunFailed, UserError, unknown_name
 from r1rl.interrupt import INTERRUPTED, Interrupt
 from r1rl.modes import folder_of, run_mode
-from r1rl.recipes import RECIPES, resolve
 from r1rl.redact import redact
 
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
+    "data": "check the data that a run would use",
     "inspect": "look at a run: its table, its completions",
     "report": "write a run's page, or several runs' together",
     "dump": "a dump as parquet, or a small part of it",
     "grade": "grade a file of completions",
+    "completion": "a script for bash or zsh: the TAB key completes flags",
     "pretrain-tiny": "make the embedded base model anew",
 }
 
@@ -86,6 +89,10 @@ def load_command(name: str):
         from r1rl import dump_command as module
     elif name == "grade":
         from r1rl import grade as module
+    elif name == "data":
+        from r1rl import data_command as module
+    elif name == "completion":
+        from r1rl import completion_command as module
     else:
         from r1rl import pretrain_command as module
     return module
@@ -95,16 +102,17 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     """Resolves recipe and flags, then trains."""
     parser = train_parser()
     given = vars(parser.parse_args(arguments))
-    recipe = given.pop("recipe")
-    print_only = given.pop("print_config")
-    config = resolve(recipe, given)
+    print_only, save_to = given.pop("print_config"), given.pop("save_config", None)
+    config, recipe, given = resolve_given(given)
+    if save_to is not None:
+        save_config(config, recipe, Path(save_to))
     if print_only:
         print(json.dumps(shown(config, recipe, given), indent=2))
         return 0
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
         config = dataclasses.replace(
-            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+            config, exp_name=f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
     try:
         if config.pipeline:
@@ -168,9 +176,12 @@ def train_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    names = "|".join(RECIPES)
+    add_recipe(parser)
     parser.add_argument(
-        "--recipe", default="default", metavar=names, help="named settings (default: default)"
+        "--save-config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="write the flags that differ from the recipe as YAML or JSON, for --config",
     )
     parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
     add_flags(parser)

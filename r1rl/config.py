@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.budget import check_budget
+from r1rl.data_flags import ANSWER_TYPES, check_data, check_wording, is_hub_name
 from r1rl.errors import UserError, unknown_name
 from r1rl.guard_flags import HELP as GUARD_HELP
 from r1rl.guard_flags import check_guards
@@ -19,7 +20,7 @@ from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
 from r1rl.value_flags import check_generation, check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
@@ -29,6 +30,7 @@ MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 DEFAULT_SFT_BATCH_SIZE = 4
+REPEATABLE = ("reward", "general_reward", "guard")  # --reward accuracy --reward format=0.5
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -37,14 +39,9 @@ TINY_MODELS = {
 }
 
 
-def flag(
-    default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = (), repeat: bool = False
-) -> Any:
-    """One field of Config: its default, its line of help, its group in --help, its short names.
-
-    `repeat`: given several times, the values are joined with commas.
-    """
-    metadata = {"help": help, "group": group, "short": short, "choices": choices, "repeat": repeat}
+def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
+    """One field of Config: its default, its line of help, its group in --help, its short names."""
+    metadata = {"help": help, "group": group, "short": short, "choices": choices}
     return field(default=default, metadata=metadata)
 
 
@@ -64,8 +61,14 @@ class Config:
     rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "your own problems: a .jsonl, .json, .csv or .parquet file, or a folder of such (see --question-column); or a folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_config: str | None = flag(None, "configuration of a hub's dataset, as main of openai/gsm8k", "task")
+    train_split: str | None = flag(None, "split to train on: of a hub's dataset, or the name of a file in --dataset-path; default: train", "task")
+    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation where there is one, else a tenth of the training split is cut off", "task")
+    question_column: str | None = flag(None, "column of your data with the question; default: question", "task")
+    answer_column: str | None = flag(None, "column of your data with the right answer, alone, after #### or in \\boxed{}; default: answer", "task")
+    answer_type: str = flag("number", "what the answers of your data are and how they are compared: number, latex (by meaning), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
     max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
     stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
@@ -78,6 +81,8 @@ class Config:
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
+    system_prompt_file: str | None = flag(None, "file with a system text of your own; it must say what form the answer has", "prompt")
+    prompt_template: str | None = flag(None, "what is said around a question: a text with {question} and, if you like, other {columns}, or a file that holds one", "prompt")
     think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
@@ -102,10 +107,12 @@ class Config:
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5 or by giving the flag again", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
+    reward_timeout: float = flag(60.0, "seconds that a call of a reward of your own may take; then it counts for nothing", "reward")
+    reward_workers: int = flag(1, "processes in which a slow reward of your own runs; async ones and those for whole batches need one", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
@@ -168,7 +175,7 @@ class Config:
     eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
     per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
 
-    guard: str | None = flag(None, GUARD_HELP, "guards", repeat=True)
+    guard: str | None = flag(None, GUARD_HELP, "guards")
     guard_steps: int = flag(10, "steps in a row that no-signal, truncated and entropy wait for", "guards")
 
     trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
@@ -229,14 +236,6 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
 
-class Joined(argparse.Action):
-    """Joins the values of a flag that is given several times with commas."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        before = getattr(namespace, self.dest, None)
-        setattr(namespace, self.dest, f"{before},{values}" if before else values)
-
-
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
     """Adds a command-line option for each field of Config; an option not given leaves no trace."""
     types = get_type_hints(Config)
@@ -252,10 +251,17 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["type"] = value_type(types[f.name])
+            options |= {"action": Joined} if f.name in REPEATABLE else {}
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
-        if meta["repeat"]:
-            options |= {"action": Joined, "metavar": "NAME=ACTION"}
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+class Joined(argparse.Action):
+    """A flag that may be given several times: its values are joined by commas."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
 
 
 def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
@@ -283,6 +289,8 @@ def validate(config: Config) -> None:
     """Checks all that can be checked without looking at files or machines. Raises UserError."""
     for f in dataclasses.fields(Config):
         value, choices = getattr(config, f.name), f.metadata["choices"]
+        if f.name == "dataset_name" and is_hub_name(value):
+            continue
         if choices and value is not None and value not in choices:
             raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
     for rule in RULES:
@@ -292,6 +300,8 @@ def validate(config: Config) -> None:
     check_r1_rewards(config)
     check_math(config)
     check_safety(config)
+    check_data(config)
+    check_wording(config)
     check_value_head(config)
     check_generation(config)
     check_knights_knaves(config)
@@ -388,6 +398,8 @@ RULES = (
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),
     ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
+    ("reward_workers", 1, None, True, ""),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
     ("steps_per_stage", 1, None, True, ""),
     ("advance_at", 0, 1, False, "it is a share of completions"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
 from r1rl.budget import Budget, check_price
@@ -27,6 +29,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
     taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
+    check_solutions(config, taught)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_epochs(config, len(taught))
     run.check_folder(config)
@@ -86,6 +89,15 @@ def fine_tune(config: Config, recipe: str) -> int:
         console.print(f"ended    {budget.ended}")
     meter.write()
     return 0
+
+
+def check_solutions(config: Config, taught: Sequence[Any]) -> None:
+    """What is learnt must be there. Raises UserError."""
+    if config.sft_data is None and not all(problem.solution for problem in taught):
+        raise UserError(
+            "--mode sft learns from worked solutions, and not every row of the data has one: an --answer-column with a "
+            "solution that ends in #### or \\boxed{}. Leave --mode out, or name conversations with --sft-data."
+        )
 
 
 def check_unsloth(config: Config) -> None:

@@ -46,6 +46,12 @@ def finish(
         console.print(
             f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
         )
+    late = sum(line.get("reward_timeouts", 0) for line in read_lines(folder / METRICS))
+    if late:
+        console.print(
+            f"rewards  {late} calls did not come back within --reward-timeout {config.reward_timeout:g} seconds, and "
+            "counted for nothing"
+        )
     if ended is not None:
         console.print(f"ended    {ended}; to go on: the same flags with a larger one and --resume")
     print_levels(folder)

@@ -39,6 +39,7 @@ FREE_TO_CHANGE = {
     "max_tokens",
     "guard",
     "guard_steps",
+    "reward_workers",
 }
 BEGUN = ("logs", "run.new")  # all that is there when a process was killed before run.json was
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}

@@ -37,7 +37,7 @@ from r1rl.dump import (
 )
 from r1rl.engines import Engine, Sampling
 from r1rl.engines.guarded import GuardedEngine
-from r1rl.evaluate import dump_evaluation, evaluate, score
+from r1rl.evaluate import dump_evaluation, evaluate, score_all
 from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.out_of_memory import CannotGoOn
@@ -45,7 +45,7 @@ from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
 from r1rl.records import Rollout
-from r1rl.rewards import Reward
+from r1rl.rewards import Reward, take_timeouts
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
 from r1rl.trainers.generation import load_generation, save_generation
@@ -217,7 +217,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.meter.add("generate", sampled - start)
         self.meter.sampled(rollouts)
         owners = [p for p in prompts for _ in range(g)]
-        self._scored += [score(r, p, self.rewards, self.run) for r, p in zip(rollouts, owners)]
+        self._scored += score_all(rollouts, owners, self.rewards, self.run)
         self._rollouts += rollouts
         self._batch += owners
         self.meter.add("reward", time.perf_counter() - sampled)
@@ -485,6 +485,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
+        self.numbers |= take_timeouts(self.rewards)
 
     def _reasoning_tokens(self, rows: Sequence[int]) -> float:
         """Mean length of these completions' reasoning."""
