@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from r1rl.budget import check_budget
 from r1rl.errors import UserError, unknown_name
+from r1rl.model_flags import check_full_training
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
@@ -78,7 +79,7 @@ class Config:
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
-    lora_rank: int = flag(64, "rank of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
@@ -186,6 +187,16 @@ class Config:
         return weights | {f"general {shown_name(name)}": weight for name, weight in general.items()}
 
     @property
+    def wants_unsloth(self) -> bool:
+        """Unsloth loads models with adapters; all weights are trained with transformers alone."""
+        return self.unsloth and self.lora_rank > 0
+
+    @property
+    def trained_words(self) -> str:
+        """What of the model is trained."""
+        return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
+
+    @property
     def generation_batch_size(self) -> int:
         """Completions of one optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
@@ -275,6 +286,7 @@ def validate(config: Config) -> None:
     check_stages(config)
     check_pipeline(config)
     check_budget(config)
+    check_full_training(config)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -337,7 +349,7 @@ RULES = (
     ("max_completion_length", 1, None, True, ""),
     ("max_seq_length", 2, None, True, ""),
     ("max_steps", 1, None, True, ""),
-    ("lora_rank", 1, None, True, ""),
+    ("lora_rank", 0, None, True, "0 trains all weights"),
     ("eval_count", 0, None, True, "0 is the whole test set"),
     ("eval_steps", 1, None, True, ""),
     ("eval_samples", 1, None, True, ""),
