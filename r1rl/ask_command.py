@@ -13,7 +13,7 @@ from r1rl import trained
 from r1rl.config import Config
 from r1rl.console import Waiting, console
 from r1rl.errors import UserError
-from r1rl.inspect_command import printable
+from r1rl.printable import printable
 from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem, Rollout
 from r1rl.safety_flags import SAFETY_TASK

@@ -21,6 +21,7 @@ from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
+from r1rl.tracker_flags import trackers
 from r1rl.weights import check_weights
 
 HUB_TIMEOUT = 1.0  # seconds
@@ -193,11 +194,12 @@ def check_tokenizer(config: Config, tokenizer) -> None:
 
 
 def check_tracker(config: Config) -> None:
-    """A tracker is a package of its own. Raises UserError."""
-    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+    """Each tracker is a package of its own. Raises UserError."""
+    missing = [name for name in trackers(config.report_to) if importlib.util.find_spec(name) is None]
+    if missing:
         raise UserError(
-            f"--report-to {config.report_to}: the package is not installed. Run `pip install {config.report_to}`, or "
-            "leave --report-to out: the dump has all numbers."
+            f"--report-to {config.report_to}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Run `pip install {' '.join(missing)}`, or leave --report-to out: the dump has all numbers."
         )
 
 

@@ -16,6 +16,7 @@ from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
+from r1rl.tracker_flags import TRACKERS, Several, check_report_to
 from r1rl.value_flags import check_generation, check_value_head
 
 DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
@@ -26,7 +27,7 @@ SCALE_REWARDS = ("group", "batch", "none")
 PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-TRACKERS = ("none", "tensorboard", "trackio", "wandb")
+SEVERAL = ("report_to",)  # flags that may be given again and again
 DEFAULT_SFT_BATCH_SIZE = 4
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
@@ -52,7 +53,7 @@ class Config:
     project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
     seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
-    report_to: str = flag("none", "tracker", "run", choices=TRACKERS)
+    report_to: str = flag("none", f"trackers beside the dump, one or several: {', '.join(TRACKERS)}", "run")
     mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
     rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
@@ -242,6 +243,8 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["type"] = value_type(types[f.name])
+            if f.name in SEVERAL:
+                options["action"] = Several
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
 
@@ -287,6 +290,7 @@ def validate(config: Config) -> None:
     check_pipeline(config)
     check_budget(config)
     check_full_training(config)
+    check_report_to(config.report_to)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "

@@ -21,6 +21,9 @@ from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.hub import check_push, files_of
 from r1rl.model_card import QUESTION
+from r1rl.prompts import Builder
+from r1rl.tasks import evaluation_subset
+from r1rl.tasks.word_problems import WordProblems
 
 TOKEN = "hf_" + "a1B2" * 8
 
@@ -29,6 +32,8 @@ TOKEN = "hf_" + "a1B2" * 8
 def run(tmp_path_factory):
     """A run of two steps whose adapter does something."""
     trainer = make_trainer(tmp_path_factory.mktemp("dumps"), "run")
+    problems = evaluation_subset(WordProblems(trainer.run.seed).load("test"), 8, trainer.run.seed)
+    trainer.eval_prompts = Builder(trainer.policy.tokenizer, trainer.run)(problems, "test")
     trainer.fit(None, [])
     return trainer.dump.folder
 
@@ -52,20 +57,19 @@ def copied(run, target):
     return target
 
 
-def test_adapter_and_fresh_process_agree(program, run, tmp_path):
-    done = program("export", run, "--to", "adapter", "-o", tmp_path / "out")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
+    assert export_command.run(arguments(run, "--to", "adapter", "-o", tmp_path / "out")) == 0
+    shown = capsys.readouterr().out
     during = list(read_lines(run / EVALUATIONS))[-1]
-    assert f"live     {during['correct']} / 8" in done.stdout
-    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in done.stdout
-    assert float(re.search(r"logprob by ([\d.]+) nats", done.stdout).group(1)) > 0
+    assert f"live     {during['correct']} / 8" in shown
+    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in shown
+    assert float(re.search(r"logprob by ([\d.]+) nats", shown).group(1)) > 0
     saved = load_file(run / "checkpoints" / "best" / "adapter_model.safetensors")
     assert all(
         (saved[k] == w).all() for k, w in load_file(tmp_path / "out" / "adapter_model.safetensors").items()
     )
     assert not {name for name, _ in files_of(tmp_path / "out")} & {"optimizer.pt", "training_args.bin"}
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert "Loading weights" not in done.stdout + done.stderr
 
 
 def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
@@ -75,6 +79,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
             HF_ENDPOINT=address, HF_TOKEN=TOKEN, HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Loading weights" not in done.stdout + done.stderr
     assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in done.stdout
     assert state.repositories == {"me/tiny": True}
     sent = {name: (tmp_path / "out" / name).read_bytes() for name, _ in files_of(tmp_path / "out")}
@@ -86,16 +91,23 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     assert not any(TOKEN.encode() in data for data in (*sent.values(), logs, (run / "run.json").read_bytes()))
 
 
-def test_card_tells_the_run_and_its_code_answers_as_the_run_does(run, tmp_path, here, monkeypatch, capsys):
-    assert export_command.run(arguments(run, "--to", "merged", "-o", tmp_path / "out")) == 0
+def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, here, monkeypatch, capsys):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    given = ("--to", "merged", "-o", tmp_path / "out", "--push-to-hub", "me/out", "--dry-run")
+    assert export_command.run(arguments(run, *given)) == 0
+    shown = capsys.readouterr().out
+    for name, size in files_of(tmp_path / "out"):
+        assert re.search(rf"{size:,}  {re.escape(name)}$", shown, re.MULTILINE)
+    assert "nothing was sent" in shown
     card = (tmp_path / "out" / "README.md").read_text()
     evaluations = list(read_lines(run / EVALUATIONS))
     assert all(f"| {e['step']} | {e['correct']} / {e['problems']}, " in card for e in evaluations)
     assert "95 % interval" in card and "| `learning_rate` | 0.001 |" in card and "## Limits" in card
-    assert "vllm serve out --max-model-len 1024" in card and "llama-cli" in card
+    assert "vllm serve me/out --max-model-len 1024" in card and "llama-cli" in card
     assert str(run.parent) not in card and "tiny_base" not in card
 
     code = re.search(r"```python\n(.*?)```", card, re.DOTALL).group(1)
+    code = code.replace("me/out", "out")
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
     with redirect_stdout(printed):
@@ -171,26 +183,6 @@ def test_no_run_no_export(tmp_path):
         export_command.run(arguments(tmp_path, "--to", "merged", "-o", tmp_path / "out"))
 
 
-def test_dry_run_lists_what_would_go_up(run, tmp_path, here, monkeypatch, capsys):
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    given = (
-        "--to",
-        "merged",
-        "-o",
-        tmp_path / "out",
-        "--push-to-hub",
-        "me/tiny",
-        "--dry-run",
-        "--eval-count",
-        2,
-    )
-    assert export_command.run(arguments(run, *given)) == 0
-    shown = capsys.readouterr().out
-    for name, size in files_of(tmp_path / "out"):
-        assert re.search(rf"{size:,}  {re.escape(name)}$", shown, re.MULTILINE)
-    assert "nothing was sent" in shown
-
-
 def test_a_push_needs_a_token_and_a_hub(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -226,13 +218,15 @@ def test_reasoning_and_answer_apart(text, parts):
     assert ask_command.apart(text, "reasoning") == parts
 
 
-def test_ask_answers_as_the_evaluation_did(program, run):
+def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     line = next(x for x in read_lines(run / "eval" / "step_2.jsonl") if "</answer>" in x["completion"])
     question = line["prompt"].rpartition("Question: ")[2].strip()
-    done = program("ask", run, question)
-    assert done.returncode == 0, done.stdout + done.stderr
+    parser = Parser()
+    ask_command.add_arguments(parser)
+    capsys.readouterr()
+    assert ask_command.run(parser.parse_args([str(run), question])) == 0
     reasoning, answer, _ = ask_command.apart(line["completion"], "reasoning")
-    shown = [x.strip() for x in done.stdout.splitlines()]
+    shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
     assert shown[0] == "reasoning" and shown[shown.index("answer") + 1] == answer
     assert reasoning.splitlines()[0].strip() in shown
 

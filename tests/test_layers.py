@@ -18,6 +18,11 @@ LAYERS = [
         "redact",
         "weights",
         "jsonl",
+        "model_flags",
+        "tracker_flags",
+        "templates",
+        "metric_names",
+        "printable",
         "records",
         "config",
         "budget",
@@ -101,6 +106,15 @@ LAYERS = [
         "inspect_screen",
         "inspect_command",
         "eval_command",
+        "trained",
+        "export",
+        "reload",
+        "export_proof",
+        "model_card",
+        "hub",
+        "export_command",
+        "ask_command",
+        "chat_command",
         "plan_command",
         "pretrain_command",
         "dump_command",
@@ -110,7 +124,9 @@ LAYERS = [
 LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict", "advantages",
          "dump", "run", "grade", "checks", "grading", "curriculum", "collapse", "math_grading", "math_worker",
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
-         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command"]  # fmt: skip
+         "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command",
+         "metric_names", "tracker_flags", "model_flags", "templates", "trained", "export_command", "ask_command",
+         "chat_command", "model_card", "hub"]  # fmt: skip
 
 
 def module_files():

@@ -48,6 +48,7 @@ from r1rl.trainers.profile import Profile
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -80,6 +81,7 @@ class Trainer(GRPOTrainer):
         self._part: Batch | None = None  # what goes through the model just now
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
+        self.trackers = Trackers(config, dump.folder)
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
         self._rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
@@ -95,6 +97,7 @@ class Trainer(GRPOTrainer):
                 StopAfterStep(interrupt, config.steps_per_generation),
                 OptimizerClock(meter),
                 StopInBudget(meter),
+                self.trackers,
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
@@ -119,6 +122,7 @@ class Trainer(GRPOTrainer):
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
             if not self.interrupt.asked and self.evaluated_step != self.state.global_step:
                 self.evaluate()
+        self.trackers.close(self)
         if self.stages is not None and not self.interrupt.asked:
             self.save_adapter(f"stage_{self.stages.level}")
 
@@ -320,6 +324,7 @@ class Trainer(GRPOTrainer):
             self.best_score = result.score
             self.save_adapter("best")
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         metrics = {
             f"{metric_key_prefix}_accuracy": result.accuracy,
             f"{metric_key_prefix}_tokens": result.tokens(),
@@ -411,6 +416,7 @@ class Trainer(GRPOTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
+        self.trackers.step(self, finite(line))
 
 
 def row_logprobs(

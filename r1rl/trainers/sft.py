@@ -28,6 +28,7 @@ from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
@@ -49,6 +50,7 @@ class FineTuner(SFTTrainer):
     ):
         self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
+        self.trackers = Trackers(config, dump.folder)
         self.tokens = 0  # read since the last line of the dump
         super().__init__(
             model=policy.model,
@@ -58,7 +60,7 @@ class FineTuner(SFTTrainer):
             data_collator=Packer(policy.tokenizer.pad_token_id)
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[StopAfterStep(interrupt), StopInBudget(meter)],
+            callbacks=[StopAfterStep(interrupt), StopInBudget(meter), self.trackers],
         )
         keep_float32(self.model)
 
@@ -72,6 +74,7 @@ class FineTuner(SFTTrainer):
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
             if not self.interrupt.asked and self.state.global_step not in evaluated:
                 self.measure()
+        self.trackers.close(self)
 
     def measure(self) -> Evaluation:
         """All evaluation problems in one engine call."""
@@ -80,6 +83,7 @@ class FineTuner(SFTTrainer):
         result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, self.state.global_step)
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         return result
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -99,7 +103,9 @@ class FineTuner(SFTTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **numbers}
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
-        self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
+        line = finite(line | self.meter.step_done(line))
+        self.dump.append(FINE_TUNING, [line])
+        self.trackers.step(self, line)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """A checkpoint is no publication: no card beside it."""
