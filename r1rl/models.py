@@ -44,8 +44,12 @@ class Policy:
         """Every token that ends a completion: the tokenizer's, the model's own, and that which ends a turn of a chat."""
         declared = self.model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
-        turn = turn_end(self.tokenizer) if self.is_chat else None
-        return frozenset(i for i in [self.tokenizer.eos_token_id, *declared, turn] if i is not None)
+        return frozenset(i for i in [self.tokenizer.eos_token_id, *declared, self.turn_end] if i is not None)
+
+    @property
+    def turn_end(self) -> int | None:
+        """The token that ends a chat model's turn, by its template; its files do not always tell it otherwise."""
+        return turn_end(self.tokenizer) if self.is_chat else None
 
     @property
     def base(self):

@@ -11,7 +11,7 @@ from r1rl.errors import UserError
 from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.records import Problem
 from r1rl.safety_flags import SAFETY_TASK
-from r1rl.templates import opened, opening
+from r1rl.templates import opened_tag, opening
 
 REASONING_TAG = "reasoning"
 ANSWER_TAG = "answer"
@@ -102,7 +102,7 @@ def chat_prompt(
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     prompt = opening(tokenizer, chat_messages(problem, style, tag), tag)
     wanted = add_reasoning_prefix and problem.task != GENERAL_TASK
-    return f"{prompt}<{tag}>" if wanted and not opened(prompt, tag) else prompt
+    return f"{prompt}<{tag}>" if wanted and not opened_tag(prompt, tag) else prompt
 
 
 class Builder:
@@ -138,7 +138,7 @@ class Builder:
         prefix = f"<{tag}>" if opened else ""
         if self.config.is_chat:
             text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag)
-            prefix = opened(text, tag)  # some templates open it by themselves
+            prefix = opened_tag(text, tag)  # some templates open it by themselves
         else:
             text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag)
         # A chat template writes its own begin token.

@@ -39,10 +39,10 @@ def switches(tokenizer, tag: str) -> dict[str, bool]:
     return {SWITCH: tag == THINK_TAG} if SWITCH in str(tokenizer.chat_template) else {}
 
 
-def opened(text: str, tag: str) -> str:
+def opened_tag(text: str, tag: str) -> str:
     r"""The reasoning tag at a prompt's end, with the white space after it; "" without one.
 
-    >>> opened("<|assistant|>\n<think>\n", "think")
+    >>> opened_tag("<|assistant|>\n<think>\n", "think")
     '<think>\n'
     """
     found = re.search(rf"<{tag}>\s*\Z", text)

@@ -9,13 +9,11 @@ from typing import Any
 
 from r1rl.config import Config
 from r1rl.console import divert
-from r1rl.dump import read_run
+from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.eval_command import settings_of
 from r1rl.inspect_command import check_run
-from r1rl.weights import check_weights
-
-ADAPTER, WHOLE = "adapter_model.safetensors", ("model.safetensors", "model.safetensors.index.json")
+from r1rl.weights import check_weights, is_checkpoint
 
 
 def config_of(folder: Path, **changes: Any) -> Config:
@@ -42,11 +40,6 @@ def checkpoint_of(folder: Path, which: str) -> Path:
     raise UserError(f"--checkpoint {which!r}: {folder} has no such checkpoint; {hint}.")
 
 
-def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder holds an adapter, or a whole model (of a run with --lora-rank 0)."""
-    return any((folder / name).is_file() for name in (ADAPTER, *WHOLE))
-
-
 def default_checkpoint(folder: Path) -> str:
     """best, where the run has one: a fine-tuning keeps its last state alone."""
     return "best" if is_checkpoint(folder / "checkpoints" / "best") else "last"
@@ -56,16 +49,9 @@ def step_of(checkpoint: Path, folder: Path) -> int | None:
     """The optimizer step of a checkpoint; None where nothing tells it."""
     if checkpoint.name.startswith("checkpoint-"):
         return int(checkpoint.name.removeprefix("checkpoint-"))
-    from r1rl.dump import EVALUATIONS, read_lines
-
     lines = list(read_lines(folder / EVALUATIONS))
     scores = [line.get("mean_reward", line["accuracy"]) for line in lines]
     return lines[scores.index(max(scores))]["step"] if lines and checkpoint.name == "best" else None
-
-
-def recipe_of(folder: Path) -> str:
-    """The name of the run's recipe."""
-    return str(read_run(folder).get("recipe", "default"))
 
 
 def load(config: Config, checkpoint: Path, has_gpu: bool) -> tuple[Any, Any]:

