@@ -93,7 +93,7 @@ def turned(name):
 def on_family(tmp_path, name, run="run", **changes):
     """A trainer on a model of this family; rewards that something random can earn."""
     folder = make_family(tmp_path / "model", name)
-    settings = {"model_name": str(folder), "is_chat": turned(name), "lora_rank": 8, "max_completion_length": 16,
+    settings = {"model_name": str(folder), "is_chat": turned(name), "lora_rank": 8, "max_completion_length": 8,
                 "learning_rate": 1e-2, "per_device_eval_batch_size": 8}  # fmt: skip
     return make_trainer(tmp_path, run, **{**settings, **changes})
 
@@ -102,7 +102,7 @@ def on_family(tmp_path, name, run="run", **changes):
 def rewarded(tmp_path):
     """A reward file for the length of the completion."""
     path = tmp_path / "rewards.py"
-    path.write_text("def length(rollout, problem):\n    return len(set(rollout.completion_ids)) / 16\n")
+    path.write_text("def length(rollout, problem):\n    return len(set(rollout.completion_ids)) / 8\n")
     return f"{path}:length"
 
 
