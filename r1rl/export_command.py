@@ -84,12 +84,13 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
         status.update(f"writing {args.to}")
         export.write(args.to, policy, checkpoint, folder)
         status.update("asking the export in a fresh process")
-        found = export_proof.reloaded_answers(folder, asked, config, on_gpu)
+        quantization = export_proof.quantization_of(policy)
+        found = export_proof.reloaded_answers(folder, asked, config, on_gpu, quantization)
         comparison = export_proof.compare(asked, live, found, policy.tokenizer, config)
         export_proof.check_equal(comparison, on_gpu)
         question = build.prompt(dataclasses.replace(asked[0].problem, question=QUESTION)).text
         about = Exported(args.to, config.model_name, trained.step_of(checkpoint, args.run), question,
-                         sum(comparison.export), len(asked), comparison.other_completions)  # fmt: skip
+                         sum(comparison.export), len(asked), comparison.other_completions, quantization)  # fmt: skip
         name = args.push_to_hub or args.output.name
         (folder / "README.md").write_text(model_card(args.run, config, about, name), encoding="utf-8")
     console.print(f"model    {config.model_name} with {checkpoint}, {policy.backend}", markup=False)

@@ -81,13 +81,19 @@ def live_answers(engine: Engine, prompts: Sequence[Prompt], config: Config) -> l
     return engine.generate(prompts, greedy(config))
 
 
+def quantization_of(policy: Any) -> dict[str, Any] | None:
+    """bitsandbytes' settings of a 4-bit base model: Unsloth's are other than transformers' own."""
+    found = getattr(policy.base.config, "quantization_config", None)
+    return found.to_dict() if hasattr(found, "to_dict") else found
+
+
 def reloaded_answers(
-    folder: Path, prompts: Sequence[Prompt], config: Config, on_gpu: bool
+    folder: Path, prompts: Sequence[Prompt], config: Config, on_gpu: bool, quantization: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """The answers of a fresh process that has nothing but the exported folder. Raises UserError where it fails."""
     with tempfile.TemporaryDirectory() as place:
         job, found = Path(place) / "job.json", Path(place) / "answers.json"
-        content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "load_in_4bit": config.load_in_4bit,
+        content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "quantization": quantization,
                    "is_chat": config.is_chat, "texts": [p.text for p in prompts], "sampling": asdict(greedy(config)),
                    "answers": str(found)}  # fmt: skip
         job.write_text(json.dumps(content), encoding="utf-8")

@@ -35,6 +35,9 @@ class Exported:
     correct: int  # answers of the reloaded export that are right
     problems: int
     other_completions: int  # where it answers otherwise than the live model
+    quantization: dict[str, Any] | None = (
+        None  # of the base model that an adapter was trained on, by bitsandbytes
+    )
 
 
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
@@ -159,8 +162,10 @@ def use(config: Config, exported: Exported, name: str) -> str:
             f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules trained={name} "
             f"--max-model-len {config.max_seq_length}"
         )
-        served, load = "trained", f'AutoPeftModelForCausalLM.from_pretrained("{name}")'
-        library = "from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer"
+        quantized = four_bit(exported.quantization)
+        served, load = "trained", f'AutoPeftModelForCausalLM.from_pretrained("{name}"{quantized})'
+        more = ", BitsAndBytesConfig" if quantized else ""
+        library = f"from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer{more}"
         convert = f"python convert_lora_to_gguf.py {name} --outfile adapter.gguf"
         options = "-m base.gguf --lora adapter.gguf"
     elif exported.form == "gguf":
@@ -216,9 +221,20 @@ llama-cli {options} --temp 0 -n {config.max_completion_length} -r "{STOP_TEXT}" 
 """
 
 
+def four_bit(quantization: dict[str, Any] | None) -> str:
+    """The argument that loads an adapter's base model as it was in training."""
+    if not quantization:
+        return ""
+    names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+    settings = ", ".join(f"{name}={quantization.get(name)!r}" for name in names)
+    return f", quantization_config=BitsAndBytesConfig({settings})"
+
+
 def limits(config: Config, exported: Exported) -> str:
     """What the figures do not say."""
-    return f"""\
+    return (
+        quantized_words(exported)
+        + f"""\
 - The {exported.problems} problems of the evaluation are of the same kind as those of the training ({data_name(config)}); nothing
   is known about other tasks, other languages, or other forms of prompt.
 - Completions longer than {config.max_completion_length} tokens were cut in training and evaluation.
@@ -226,3 +242,14 @@ def limits(config: Config, exported: Exported) -> str:
   ({base_name(exported.base)}) does wrong in other respects, this one does, too. Its licence and its limits go on to hold.
 - The written reasoning is what was rewarded along with the answer; it need not be how the answer was found.
 """
+    )
+
+
+def quantized_words(exported: Exported) -> str:
+    """What an adapter for a 4-bit base model must say."""
+    if exported.form != "adapter" or not exported.quantization:
+        return ""
+    return (
+        "- The adapter was trained on the base model in 4 bit (NF4), and the figures above are of that; on the base model in "
+        "16 bit it answers a little otherwise. A merged export has the 4-bit values in it.\n"
+    )

@@ -19,17 +19,18 @@ from r1rl.records import Problem
 from r1rl.weights import loading
 
 
-def load_export(folder: Path, on_gpu: bool, load_in_4bit: bool, is_chat: bool) -> Policy:
-    """The exported model as a policy: an adapter with its base model beneath it, or a whole model."""
+def load_export(folder: Path, on_gpu: bool, quantization: dict[str, Any] | None, is_chat: bool) -> Policy:
+    """The exported model as a policy: an adapter with its base model beneath it, or a whole model.
+
+    `quantization`: the base model's in training, as bitsandbytes' settings; an adapter was made for those very weights.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
     dtype = torch.bfloat16 if on_gpu else torch.float32
     base, options = base_of(folder), {}
-    if base is not None and load_in_4bit:
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
-        )
+    if base is not None and quantization:
+        options["quantization_config"] = BitsAndBytesConfig.from_dict(quantization)
     if (folder / GGUF_FILE).is_file():
         options["gguf_file"] = GGUF_FILE
     model = AutoModelForCausalLM.from_pretrained(
@@ -76,7 +77,7 @@ def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool)
 def main(job_file: str) -> None:
     """Writes the answers to the job's `answers` file."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    policy = load_export(Path(job["folder"]), job["on_gpu"], job["load_in_4bit"], job["is_chat"])
+    policy = load_export(Path(job["folder"]), job["on_gpu"], job["quantization"], job["is_chat"])
     found = answers(policy, job["texts"], Sampling(**job["sampling"]), job["is_chat"])
     Path(job["answers"]).write_text(json.dumps(found), encoding="utf-8")
 

@@ -124,7 +124,7 @@ def test_the_whole_loop(tmp_path, name, rewarded):
     for write, folder in ((write_adapter, tmp_path / "adapter"), (write_merged, tmp_path / "merged")):
         folder.mkdir()
         write(checkpoint_of(trainer.dump.folder, "best") if write is write_adapter else policy, folder)
-        again = load_export(folder, False, False, config.is_chat)
+        again = load_export(folder, False, None, config.is_chat)
         assert again.end_ids == policy.end_ids
         texts = [p.text for p in trainer.eval_prompts]
         found = answers(again, texts, greedy(config), config.is_chat)
@@ -229,7 +229,7 @@ def test_all_weights_train_resume_and_export(tmp_path, rewarded):
     saved = load_policy(whole.run, False, False, str(checkpoint_of(whole.dump.folder, "last")))
     (tmp_path / "merged").mkdir()
     write_merged(saved, tmp_path / "merged")
-    again = load_export(tmp_path / "merged", False, False, False)
+    again = load_export(tmp_path / "merged", False, None, False)
     found = answers(again, [p.text for p in whole.eval_prompts], greedy(whole.run), False)
     assert compare(whole.eval_prompts, live, found, saved.tokenizer, whole.run).same
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from test_fine_tuning import make_fine_tuner
 from transformers import TrainerCallback
 
 from r1rl import metric_names
+from r1rl.checks import wandb_knows_key
 from r1rl.config import Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, METRICS, read_lines
 from r1rl.errors import UserError
@@ -141,7 +143,17 @@ def test_several_trackers(monkeypatch):
         Config(report_to="none,wandb")
 
 
-def test_missing_trackers_are_named_together(program, tmp_path):
+def test_wandb_is_not_left_to_ask_for_a_key(tmp_path):
+    nothing = {"NETRC": str(tmp_path / "netrc")}
+    assert not wandb_knows_key(nothing)
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password word")
+    assert wandb_knows_key(nothing) and not wandb_knows_key(
+        nothing | {"WANDB_BASE_URL": "https://wandb.mine"}
+    )
+    assert wandb_knows_key({"WANDB_MODE": "offline"}) and wandb_knows_key({"WANDB_API_KEY": "x"})
+
+
+def test_missing_trackers_are_named_together():
     code = "import sys; sys.modules['wandb'] = sys.modules['trackio'] = None; "
     code += "from r1rl.checks import check_tracker; from r1rl.config import Config; check_tracker(Config(report_to='wandb,trackio'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -216,3 +228,28 @@ def test_wandb_offline_keeps_the_dump(tmp_path):
     assert {"eval/accuracy", "completions", "train/global_step"} <= names
     assert project == "mine"
     assert SECRET.encode() not in file.read_bytes()
+
+
+TRACKIO = """
+import json, sys
+sys.path.insert(0, "tests")
+from small_run import make_trainer
+from pathlib import Path
+trainer = make_trainer(Path(sys.argv[1]), "run", report_to="trackio", project_name="mine")
+trainer.fit(None, [])
+from trackio.sqlite_storage import SQLiteStorage
+print("FOUND", json.dumps(SQLiteStorage.get_logs("mine", "run"), default=str))
+"""
+
+
+def test_trackio_keeps_the_dump(tmp_path):
+    pytest.importorskip("trackio")
+    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio"),
+                   "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", TRACKIO, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    logs = json.loads(done.stdout.partition("FOUND ")[2].splitlines()[0])
+    for line in read_lines(tmp_path / "run" / METRICS):
+        expected = {f"train/{name}": value for name, value in metric_names.numbers(line)}
+        assert any(expected.items() <= log.items() for log in logs), logs
+    assert any("eval/accuracy" in log for log in logs) and any("completions" in log for log in logs)

@@ -130,3 +130,19 @@ def test_the_merged_model_answers_through_vllm_and_the_openai_client(tmp_path, m
             choice = there["answer"].choices[0]
             assert "<reasoning>" + choice.text == rollout.completion
             assert choice.finish_reason == rollout.finish
+
+
+def test_a_4_bit_run_of_unsloth_is_proven_as_adapter_and_merged(program, tmp_path):
+    """Unsloth quantizes the scales, too: the fresh process must do the same, or the adapter answers otherwise."""
+    done = program(
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 1, "--eval-count", 8, "--no-eval-on-start",
+        "--load-in-4bit", "--dumps", tmp_path, "--exp-name", "run", "--engine", "transformers", "-tbs", 16,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Unsloth, 4 bit (NF4)" in done.stdout
+    for form in ("adapter", "merged"):
+        out = program("export", tmp_path / "run", "--to", form, "-o", tmp_path / form)
+        assert out.returncode == 0, out.stdout + out.stderr
+        assert "0 of 8 completions" in out.stdout
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "bnb_4bit_quant_type='nf4', bnb_4bit_use_double_quant=True" in card
