@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
+from conftest import ROOT
 from hub_stand_in import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
@@ -277,3 +278,21 @@ def test_wrong_questions(run, given, words):
 
 def test_run_json_of_the_run_is_not_changed(run):
     assert json.loads((run / "run.json").read_text())["config"]["exp_name"] == "run"
+
+
+def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkeypatch, capsys):
+    """With a stand-in for llama.cpp's converter, which is not here."""
+    pytest.importorskip("gguf")
+    llama_cpp = tmp_path / "llama.cpp"
+    llama_cpp.mkdir()
+    shutil.copy(ROOT / "tests" / "gguf_writer.py", llama_cpp / export.CONVERTER)
+    monkeypatch.setenv("LLAMA_CPP", str(llama_cpp))
+    assert export_command.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
+    assert "0 of 8 completions" in capsys.readouterr().out
+    names = {name for name, _ in files_of(tmp_path / "out")}
+    assert names == {"README.md", "model.gguf", "tokenizer.json", "tokenizer_config.json"}
+
+    (llama_cpp / export.CONVERTER).write_text("raise SystemExit('Model Qwen9 is not supported')")
+    with pytest.raises(UserError, match="converter failed: Model Qwen9 is not supported"):
+        export_command.run(arguments(run, "--to", "gguf", "-o", tmp_path / "again"))
+    assert not (tmp_path / "again").exists()

