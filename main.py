@@ -74,7 +74,7 @@ def train(config: Config, recipe: str) -> int:
 
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
 
         status.update("starting the engine")
         # 3. rollout: prompts -> completions, all of a step in one call

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import importlib.util
 import json
+import netrc
 import os
 import re
 import socket
@@ -23,6 +24,7 @@ from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
+from r1rl.tracker_flags import trackers
 from r1rl.weights import check_weights
 
 HUB_TIMEOUT = 1.0  # seconds
@@ -221,12 +223,31 @@ def check_tokenizer(config: Config, tokenizer) -> None:
 
 
 def check_tracker(config: Config) -> None:
-    """A tracker is a package of its own. Raises UserError."""
-    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+    """Each tracker is a package of its own. Raises UserError."""
+    missing = [name for name in trackers(config.report_to) if importlib.util.find_spec(name) is None]
+    if missing:
         raise UserError(
-            f"--report-to {config.report_to}: the package is not installed. Run `pip install {config.report_to}`, or "
-            "leave --report-to out: the dump has all numbers."
+            f"--report-to {config.report_to}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Run `pip install {' '.join(missing)}`, or leave --report-to out: the dump has all numbers."
         )
+    if "wandb" in trackers(config.report_to) and not wandb_knows_key(os.environ):
+        raise UserError(
+            "--report-to wandb: there is no key, and its question for one could not be seen during a run. Run `wandb login`, "
+            "set WANDB_API_KEY in the environment, or WANDB_MODE=offline to keep everything here."
+        )
+
+
+def wandb_knows_key(environment: Mapping[str, str]) -> bool:
+    """Whether wandb can begin without asking: offline, or with a key in the environment or in netrc."""
+    if environment.get("WANDB_MODE", "online") != "online":
+        return True
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(environment.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
 
 
 def no_chat_template(config: Config) -> UserError:

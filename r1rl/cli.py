@@ -25,6 +25,9 @@ from r1rl.redact import redact
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
+    "export": "a run's model for other programs, proven; also for the hub",
+    "ask": "one question to a run's model",
+    "chat": "questions to a run's model, one by one",
     "data": "check the data that a run would use",
     "inspect": "look at a run: its table, its completions",
     "report": "write a run's page, or several runs' together",
@@ -72,7 +75,17 @@ def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> i
     module = load_command(command)
     parser = Parser(prog=f"main.py {command}", description=COMMANDS[command], allow_abbrev=False)
     module.add_arguments(parser)
-    return module.run(parser.parse_args(arguments[1:]))
+    args = parser.parse_args(arguments[1:])
+    try:
+        return module.run(args)
+    except Exception as error:
+        if (
+            isinstance(error, UserError | BrokenPipeError)
+            or terminal() is sys.stderr
+            or not hasattr(args, "run")
+        ):
+            raise
+        raise broke_off(command, error, args.run) from error  # its traceback would go into the log, unseen
 
 
 def load_command(name: str):
@@ -81,6 +94,12 @@ def load_command(name: str):
         from r1rl import plan_command as module
     elif name == "eval":
         from r1rl import eval_command as module
+    elif name == "export":
+        from r1rl import export_command as module
+    elif name == "ask":
+        from r1rl import ask_command as module
+    elif name == "chat":
+        from r1rl import chat_command as module
     elif name == "inspect":
         from r1rl import inspect_command as module
     elif name == "report":
@@ -141,12 +160,27 @@ def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     return whole | {"pipeline_stages": differences(config, recipe, given)}
 
 
-def unexpected(error: Exception, folder: Path) -> RunFailed:
-    """A fault of the program: the traceback goes to a file, the user gets a sentence."""
+def broke_off(command: str, error: Exception, folder: Path) -> RunFailed:
+    """A fault of the program in a command that works on a run."""
+    first = redact(str(error)).strip().splitlines()[:1]
+    return RunFailed(
+        f"{command} broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in "
+        f"{write_traceback(error, folder)}; the run itself is as it was."
+    )
+
+
+def write_traceback(error: Exception, folder: Path) -> Path:
+    """Appends the traceback to the run's error.log. Returns that file."""
     log = folder / "logs" / "error.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(redact("".join(traceback.format_exception(error))))
+    return log
+
+
+def unexpected(error: Exception, folder: Path) -> RunFailed:
+    """A fault of the program: the traceback goes to a file, the user gets a sentence."""
+    log = write_traceback(error, folder)
     first = redact(str(error)).strip().splitlines()[:1]
     return RunFailed(
         f"the run broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in {log}, what the "

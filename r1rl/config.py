@@ -14,10 +14,12 @@ from r1rl.data_flags import ANSWER_TYPES, check_data, check_wording, is_hub_name
 from r1rl.errors import UserError, unknown_name
 from r1rl.guard_flags import HELP as GUARD_HELP
 from r1rl.guard_flags import check_guards
+from r1rl.model_flags import check_full_training
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
+from r1rl.tracker_flags import TRACKERS, check_report_to
 from r1rl.value_flags import check_generation, check_value_head
 
 DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
@@ -28,9 +30,8 @@ SCALE_REWARDS = ("group", "batch", "none")
 PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 DEFAULT_SFT_BATCH_SIZE = 4
-REPEATABLE = ("reward", "general_reward", "guard")  # --reward accuracy --reward format=0.5
+REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -55,7 +56,7 @@ class Config:
     project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
     seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
-    report_to: str = flag("none", "tracker", "run", choices=TRACKERS)
+    report_to: str = flag("none", f"trackers beside the dump, one or several: {', '.join(TRACKERS)}", "run")
     mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
     rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
@@ -90,7 +91,7 @@ class Config:
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
-    lora_rank: int = flag(64, "rank of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
@@ -206,6 +207,16 @@ class Config:
         return weights | {f"general {shown_name(name)}": weight for name, weight in general.items()}
 
     @property
+    def wants_unsloth(self) -> bool:
+        """Unsloth loads models with adapters; all weights are trained with transformers alone."""
+        return self.unsloth and self.lora_rank > 0
+
+    @property
+    def trained_words(self) -> str:
+        """What of the model is trained."""
+        return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
+
+    @property
     def generation_batch_size(self) -> int:
         """Completions of one optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
@@ -309,6 +320,8 @@ def validate(config: Config) -> None:
     check_pipeline(config)
     check_budget(config)
     check_guards(config)
+    check_full_training(config)
+    check_report_to(config.report_to)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -371,7 +384,7 @@ RULES = (
     ("max_completion_length", 1, None, True, ""),
     ("max_seq_length", 2, None, True, ""),
     ("max_steps", 1, None, True, ""),
-    ("lora_rank", 1, None, True, ""),
+    ("lora_rank", 0, None, True, "0 trains all weights"),
     ("eval_count", 0, None, True, "0 is the whole test set"),
     ("eval_steps", 1, None, True, ""),
     ("eval_samples", 1, None, True, ""),

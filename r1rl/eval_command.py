@@ -14,7 +14,7 @@ from r1rl.data_flags import OWN_FLAGS
 from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
-from r1rl.weights import check_weights
+from r1rl.weights import check_weights, is_checkpoint
 
 TYPES = get_type_hints(Config)
 FLAGS = (
@@ -88,7 +88,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
         )
     settings: dict[str, Any] = {}
     if adapter is not None:
-        if not (adapter / "adapter_model.safetensors").is_file():
+        if not is_checkpoint(adapter):
             if adapter.is_dir():
                 check_weights(adapter, "--adapter")
             raise UserError(

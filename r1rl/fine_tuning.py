@@ -55,7 +55,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         config, _ = preflight.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
         status.update("starting the engine")
         engine = engines.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
@@ -102,7 +102,7 @@ def check_solutions(config: Config, taught: Sequence[Any]) -> None:
 
 def check_unsloth(config: Config) -> None:
     """What Unsloth's models cannot do in training. Raises UserError."""
-    if not config.unsloth or importlib.util.find_spec("unsloth") is None:
+    if not config.wants_unsloth or importlib.util.find_spec("unsloth") is None:
         return
     if config.packing:
         raise UserError(

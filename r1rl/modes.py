@@ -19,6 +19,7 @@ from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
 from r1rl.fine_tuning import MERGED, fine_tune, is_done
 from r1rl.summary import paired_words, verdicts
+from r1rl.weights import is_checkpoint
 
 Train = Callable[[Config, str], int]
 EVAL_FLAGS = (
@@ -119,7 +120,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
     if is_done(sft_folder(config)):
         candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
     best = rl_folder(config) / "checkpoints" / "best"
-    if (best / "adapter_model.safetensors").is_file():
+    if is_checkpoint(best):
         candidates["after rl"] = ["--adapter", str(best)]
     if len(candidates) == 1:
         raise UserError(

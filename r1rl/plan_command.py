@@ -76,8 +76,12 @@ def show(
         f"completions, {config.algorithm}, on {data_label(config)}"
     )
     console.print(
-        f"model    {config.model_name}: {shape.weights:,} weights, of LoRA rank {config.lora_rank} "
-        f"{shape.adapter(config.lora_rank):,} are trained"
+        f"model    {config.model_name}: {shape.weights:,} weights, "
+        + (
+            f"of LoRA rank {config.lora_rank} {shape.adapter(config.lora_rank):,} are trained"
+            if config.lora_rank
+            else "all of them are trained"
+        )
     )
     if place.here:
         console.print(f"machine  {here.words()}")

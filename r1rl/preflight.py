@@ -30,7 +30,7 @@ def place_here(config: Config, here: machine.Machine) -> Place:
         on_gpu=on_gpu,
         engine=engine,
         why=why,
-        unsloth=config.unsloth and importlib.util.find_spec("unsloth") is not None,
+        unsloth=config.wants_unsloth and importlib.util.find_spec("unsloth") is not None,
         mixed=machine.has_fast_bfloat16(),
         cores=here.cores,
     )
@@ -40,7 +40,7 @@ def place_of_card(config: Config, card: Card) -> Place:
     """A card that is not here, all of it free, with what `pip install '.[gpu]'` installs."""
     engine, why = engines.choose(config, has_gpu=True, all_installed=True)
     why = why.replace("a GPU are here", "a GPU would be there")
-    return Place(card.name, card.memory, card.memory, True, engine, why, config.unsloth, here=False)
+    return Place(card.name, card.memory, card.memory, True, engine, why, config.wants_unsloth, here=False)
 
 
 def prepared(

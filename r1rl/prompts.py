@@ -12,6 +12,7 @@ from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.prompt_words import Words, load_words
 from r1rl.records import Problem
 from r1rl.safety_flags import SAFETY_TASK
+from r1rl.templates import opened_tag, opening
 
 REASONING_TAG = "reasoning"
 ANSWER_TAG = "answer"
@@ -130,9 +131,9 @@ def chat_prompt(
     words: Words = NO_WORDS,
 ) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
-    messages = chat_messages(problem, style, tag, words)
-    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return f"{prompt}<{tag}>" if add_reasoning_prefix and problem.task != GENERAL_TASK else prompt
+    prompt = opening(tokenizer, chat_messages(problem, style, tag, words), tag)
+    wanted = add_reasoning_prefix and problem.task != GENERAL_TASK
+    return f"{prompt}<{tag}>" if wanted and not opened_tag(prompt, tag) else prompt
 
 
 class Builder:
@@ -170,6 +171,7 @@ class Builder:
             text = chat_prompt(
                 problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag, self.words
             )
+            prefix = opened_tag(text, tag)  # some templates open it by themselves
         else:
             text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag, self.words)
         # A chat template writes its own begin token.

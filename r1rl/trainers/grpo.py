@@ -56,6 +56,7 @@ from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
 from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
@@ -91,6 +92,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self._part: Batch | None = None  # what goes through the model just now
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
+        self.trackers = Trackers(config, dump.folder)
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
         self._rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
@@ -107,6 +109,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 OptimizerClock(meter),
                 StopInBudget(meter),
                 self.guarding,
+                self.trackers,
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
@@ -132,6 +135,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                     self.save_adapter(f"stage_{self.stages.level}")
             except Stopped:
                 self.save_stopped()
+        self.trackers.close(self)
         self.interrupt.deferred = False
 
     def go_on(self, checkpoint: Path | None) -> None:
@@ -429,6 +433,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.evaluated_step = step
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         metrics = {
             f"{metric_key_prefix}_accuracy": result.accuracy,
             f"{metric_key_prefix}_tokens": result.tokens(),
@@ -522,6 +527,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         line |= self.guarding.step(line, self.control)
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
+        self.trackers.step(self, finite(line))
 
 
 def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:

@@ -32,6 +32,7 @@ from r1rl.trainers.grpo import finite, keep_float32, peak_memory
 from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
 from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
@@ -56,6 +57,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
         self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
+        self.trackers = Trackers(config, dump.folder)
         self.tokens = 0  # read since the last line of the dump
         self.examples = examples
         super().__init__(
@@ -70,6 +72,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
                 StepEnds(self),
                 StopInBudget(meter),
                 self.guarding,
+                self.trackers,
                 *([Trial(self, None, self.try_update)] if config.trial else []),
             ],
         )
@@ -88,6 +91,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
                     self.measure()
             except Stopped:
                 self.save_stopped()
+        self.trackers.close(self)
         self.interrupt.deferred = False
 
     def training_step(self, *args, **kwargs) -> torch.Tensor:
@@ -110,6 +114,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
             return None
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         return result
 
     def try_update(self, _) -> int:
@@ -141,7 +146,9 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
         line |= self.guarding.step(line, self.control)
-        self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
+        line = finite(line | self.meter.step_done(line))
+        self.dump.append(FINE_TUNING, [line])
+        self.trackers.step(self, line)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """A checkpoint is no publication: no card beside it."""
