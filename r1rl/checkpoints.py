@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from r1rl.errors import UserError
@@ -13,9 +15,10 @@ from r1rl.file_checks import sums, unreadable
 PREFIX = "checkpoint-"  # transformers' name
 SAVING, OLD = ".saving-", ".old-"  # folders that are being written, and that are being replaced
 MARKER = "COMPLETE"  # the last file written: {"step": 4, "files": {name: {"bytes": 123, "crc32": 456}}}
+ADAPTER = ("adapter_model.safetensors", "adapter_config.json")
+ALL_WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")  # in place of an adapter, with --lora-rank 0
 ALWAYS = (
-    "adapter_model.safetensors",
-    "adapter_config.json",
+    *ADAPTER,
     "optimizer.pt",
     "scheduler.pt",
     "rng_state.pth",
@@ -49,7 +52,7 @@ def publish(written: Path, final: Path) -> None:
     Raises UserError where a file is missing or cannot be read back: then the older checkpoint stays the newest.
     """
     names = sorted(p.name for p in written.iterdir() if is_needed(p.name))
-    wrong = [f"{name} is missing" for name in ALWAYS if name not in names]
+    wrong = [f"{name} is missing" for name in missing(names)]
     wrong += [f"{name}: {reason}" for name in names if (reason := unreadable(written / name))]
     if wrong:
         raise UserError(
@@ -84,10 +87,19 @@ def flush(path: Path) -> None:
         os.close(number)
 
 
+def missing(names: Iterable[str]) -> list[str]:
+    """What a checkpoint with files of these names lacks."""
+    names = set(names)
+    whole = any(ALL_WEIGHTS.fullmatch(name) for name in names)
+    return [name for name in ALWAYS if name not in names and not (whole and name in ADAPTER)]
+
+
 def is_needed(name: str) -> bool:
     """Whether a resume reads the file of this name in a checkpoint; others are for people and tools."""
-    return name in (*ALWAYS, *SOMETIMES) or (
-        name.startswith(KEPT_BEST) and name.endswith((".json", ".safetensors"))
+    return (
+        name in (*ALWAYS, *SOMETIMES)
+        or bool(ALL_WEIGHTS.fullmatch(name))
+        or (name.startswith(KEPT_BEST) and name.endswith((".json", ".safetensors")))
     )
 
 
@@ -136,8 +148,8 @@ def trouble(checkpoint: Path) -> str | None:
             return f"{name} has {path.stat().st_size:,} bytes and had {said[0]:,}"
         if sums(path) != said:
             return f"{name} has changed since it was written"
-    missing = [name for name in ALWAYS if name not in files]
-    return f"its {MARKER} does not list {missing[0]}" if missing else None
+    lacking = missing(files)
+    return f"its {MARKER} does not list {lacking[0]}" if lacking else None
 
 
 def newest(folder: Path) -> tuple[Path | None, list[str]]:

@@ -81,7 +81,9 @@ class WholeCheckpoints:
         """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
-        self.model.save_pretrained(str(written), selected_adapters=["default"])  # not TRL's copy for the KL
+        # Of several adapters the trained one alone, not TRL's copy for the KL divergence.
+        adapter = {"selected_adapters": ["default"]} if self.run.lora_rank else {}
+        self.model.save_pretrained(str(written), **adapter)
         self.policy.tokenizer.save_pretrained(str(written))
         checkpoints.put_in_place(written, self.checkpoints / name)
 
