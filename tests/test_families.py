@@ -115,7 +115,8 @@ def test_the_whole_loop(tmp_path, name, rewarded):
     assert [p.verdict for p in proofs] == ["proven"] * 7, proofs
     trainer.fit(None, proofs)
     lines = list(read_lines(trainer.dump.folder / METRICS))
-    assert len(lines) == 2 and all(line["grad_norm"] > 0 and line["sampler_gap"] < 1e-2 for line in lines)
+    assert len(lines) == 2 and all(line["sampler_gap"] < 1e-2 for line in lines)
+    assert lines[0]["grad_norm"] > 0  # in the second step all may have earned the same
     assert [e["step"] for e in read_lines(trainer.dump.folder / EVALUATIONS)] == [2]
 
     trainer.engine.sync()
