@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
+from r1rl import checks, engines, interrupt, last_screen, machine, preflight, progress, run, tasks
 from r1rl.budget import Budget, check_price
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
@@ -75,9 +75,13 @@ def fine_tune(config: Config, recipe: str) -> int:
         status.stop()
         trainer.fit(checkpoint)
         engine.close()
-        if not stop.asked:
+        guarded = trainer.guarding.why_stopped
+        if not stop.asked and guarded is None:
             models.save_merged(policy, dump.folder / MERGED)
-    code = finish(dump, config, stop.asked, recipe)
+    if guarded is not None and not stop.asked:
+        code = last_screen.stopped_by_guard(dump.folder, config, guarded)
+    else:
+        code = finish(dump, config, stop.asked, recipe)
     if budget.ended:
         console.print(f"ended    {budget.ended}")
     meter.write()
