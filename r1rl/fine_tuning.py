@@ -74,7 +74,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
         status.stop()
         trainer.fit(checkpoint)
-        engine.close()
+        trainer.engine.close()
         guarded = trainer.guarding.why_stopped
         if not stop.asked and guarded is None:
             models.save_merged(policy, dump.folder / MERGED)
