@@ -14,10 +14,12 @@ from r1rl.config import Config, with_steps
 # A waiting thread sleeps instead of spinning: beside another busy process a step else takes up to ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Nearly every step has shapes of its own, and what oneDNN compiles for each stays in memory: 1,024 of them by default.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 def train(config: Config, recipe: str) -> int:
-    """One run, from flags to report. Returns the exit code: 0, 3 where a guard stopped it, or 130 after Ctrl-C."""
+    """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
@@ -51,7 +53,10 @@ def train(config: Config, recipe: str) -> int:
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
-    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+    with (
+        interrupt.Interrupt(config.grace_seconds) as stop,
+        Waiting("loading the libraries") as status,
+    ):
         from r1rl import models, prompts
 
         models.import_backend(config)
@@ -69,7 +74,7 @@ def train(config: Config, recipe: str) -> int:
 
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
 
         status.update("starting the engine")
         # 3. rollout: prompts -> completions, all of a step in one call
@@ -97,10 +102,10 @@ def train(config: Config, recipe: str) -> int:
         if config.save_merged and not stop.asked and trainer.guarding.why_stopped is None:
             models.save_merged(policy, dump.folder / models.MERGED)
 
-    code = last_screen.finish(
-        dump, config, stop.asked, budget.ended, trainer.guarding.why_stopped
-    )  # 8. report: what was learned
-    meter.write()  # the report was paid for, too
+        # 8. report: what was learned
+        why = trainer.guarding.why_stopped
+        code = last_screen.finish(dump, config, stop, budget.ended, why, budget.closing.seconds)
+        meter.write()  # the report was paid for, too
     return code
 
 

@@ -21,6 +21,8 @@ REQUIRED = [
     "py3langid==0.4.0",
     "regex>=2024.5.15",  # patterns with a time limit, for rule files; transformers brings it
     "math-verify==0.9.0",  # grades LaTeX answers; brings latex2sympy2_extended 1.11.0 and sympy, 84 MB
+    "PyYAML>=6.0",  # --config; transformers brings it, safe_load alone is used
+    "shtab==1.13.0",  # `completion`: bash and zsh scripts from argparse; no dependencies, and a TAB starts no Python
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]
 GPU = [
@@ -28,6 +30,7 @@ GPU = [
     "unsloth>=2026.10.7,<=2026.10.9",  # 4-bit training, and vLLM on the same weights
     "unsloth_zoo>=2026.10.7,<=2026.10.9",  # unsloth's other half, kept in step with it
 ]
+TRACKERS = ["tensorboard==2.21.0", "trackio==0.43.0", "wandb==0.31.0"]  # --report-to; any one of them will do
 TEST = [
     "pytest==9.2.0",
     "hypothesis==6.170.15",  # property tests of everything that parses model output
@@ -47,6 +50,6 @@ setup(
     packages=find_packages(include=["r1rl", "r1rl.*"]),
     package_data={"r1rl": ["tiny_base/*", "tiny_kk/*", "tiny_safety/*", "report_page/*", "rewards/*.json"]},
     install_requires=REQUIRED,
-    extras_require={"gpu": GPU, "test": TEST},
+    extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS},
     license="MIT",
 )

@@ -79,7 +79,7 @@ def end_of_turn(tokenizer, is_chat: bool) -> str:
     (_, _), (said, _), *_ = by_template(
         [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}], tokenizer
     )
-    return said.removeprefix("!")
+    return said.partition("!")[2]  # Qwen3's template puts empty thoughts before what is said
 
 
 def by_template(messages: list[dict[str, str]], tokenizer) -> list[tuple[str, bool]]:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import importlib.util
 import json
+import netrc
 import os
 import re
 import socket
@@ -14,13 +15,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from r1rl.config import TINY_MODELS, Config
+from r1rl.data_flags import is_hub_name
 from r1rl.errors import UserError
 from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
+from r1rl.prompt_words import load_words
 from r1rl.redact import redact, secrets_of
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
+from r1rl.tracker_flags import trackers
 from r1rl.weights import check_weights
 
 HUB_TIMEOUT = 1.0  # seconds
@@ -28,8 +32,9 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Secrets, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    """Secrets, words of prompts, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
     check_secrets(config, os.environ)
+    load_words(config)
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
@@ -116,6 +121,17 @@ def check_hub(config: Config) -> None:
     wanted = []
     if not is_local(config.model_name) and not in_cache("models", config.model_name):
         wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    ask_hub(wanted + wanted_data(config))
+
+
+def check_data_source(config: Config) -> None:
+    """The same for the data alone. Raises UserError."""
+    ask_hub(wanted_data(config))
+
+
+def wanted_data(config: Config) -> list[str]:
+    """What of the data must come from the hub and is not in its cache."""
+    wanted = []
     if (
         config.dataset_path is None
         and config.dataset_name == "gsm8k"
@@ -136,6 +152,20 @@ def check_hub(config: Config) -> None:
         wanted += [
             f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
         ]
+    if (
+        is_hub_name(config.dataset_name)
+        and config.dataset_path is None
+        and not in_cache("datasets", config.dataset_name)
+    ):
+        wanted.append(
+            f"the dataset {config.dataset_name} (or use --dataset-path FILE for a local copy: .jsonl, .json, .csv or "
+            ".parquet)"
+        )
+    return wanted
+
+
+def ask_hub(wanted: list[str]) -> None:
+    """Raises UserError where something is wanted of a hub that cannot be reached."""
     if wanted and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(
@@ -193,12 +223,31 @@ def check_tokenizer(config: Config, tokenizer) -> None:
 
 
 def check_tracker(config: Config) -> None:
-    """A tracker is a package of its own. Raises UserError."""
-    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+    """Each tracker is a package of its own. Raises UserError."""
+    missing = [name for name in trackers(config.report_to) if importlib.util.find_spec(name) is None]
+    if missing:
         raise UserError(
-            f"--report-to {config.report_to}: the package is not installed. Run `pip install {config.report_to}`, or "
-            "leave --report-to out: the dump has all numbers."
+            f"--report-to {config.report_to}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Run `pip install {' '.join(missing)}`, or leave --report-to out: the dump has all numbers."
         )
+    if "wandb" in trackers(config.report_to) and not wandb_knows_key(os.environ):
+        raise UserError(
+            "--report-to wandb: there is no key, and its question for one could not be seen during a run. Run `wandb login`, "
+            "set WANDB_API_KEY in the environment, or WANDB_MODE=offline to keep everything here."
+        )
+
+
+def wandb_knows_key(environment: Mapping[str, str]) -> bool:
+    """Whether wandb can begin without asking: offline, or with a key in the environment or in netrc."""
+    if environment.get("WANDB_MODE", "online") != "online":
+        return True
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(environment.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
 
 
 def no_chat_template(config: Config) -> UserError:

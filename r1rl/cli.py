@@ -14,19 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config import Config, Parser, add_flags
+from r1rl.config_file import add_recipe, resolve_given, save_config
+from r1rl.data_flags import data_label
+from r1rl.disk import full, is_full
 from r1rl.errors import RunFailed, UserError, unknown_name
-from r1rl.interrupt import INTERRUPTED
+from r1rl.interrupt import INTERRUPTED, Interrupt
 from r1rl.modes import folder_of, run_mode
-from r1rl.recipes import RECIPES, resolve
 from r1rl.redact import redact
 
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
+    "export": "a run's model for other programs, proven; also for the hub",
+    "ask": "one question to a run's model",
+    "chat": "questions to a run's model, one by one",
+    "data": "check the data that a run would use",
     "inspect": "look at a run: its table, its completions",
     "report": "write a run's page, or several runs' together",
     "dump": "a dump as parquet, or a small part of it",
     "grade": "grade a file of completions",
+    "completion": "a script for bash or zsh: the TAB key completes flags",
     "pretrain-tiny": "make the embedded base model anew",
 }
 
@@ -34,16 +41,22 @@ COMMANDS = {
 def command_line(train: Callable[[Config, str], int]) -> int:
     """Runs what sys.argv asks for. Returns the exit code."""
     try:
-        return dispatch(sys.argv[1:], train)
+        with Interrupt():  # SIGTERM, too, is told and leaves nothing half written
+            return dispatch(sys.argv[1:], train)
     except UserError as error:
         print(f"error: {error}", file=terminal())
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
-        return INTERRUPTED
+        return getattr(stopped, "exit_code", INTERRUPTED)
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if not is_full(error, Path()):
+            raise
+        print(f"error: the disk is full: {error}. Free some space, then try again.", file=terminal())
+        return UserError.exit_code
 
 
 def terminal():
@@ -62,7 +75,17 @@ def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> i
     module = load_command(command)
     parser = Parser(prog=f"main.py {command}", description=COMMANDS[command], allow_abbrev=False)
     module.add_arguments(parser)
-    return module.run(parser.parse_args(arguments[1:]))
+    args = parser.parse_args(arguments[1:])
+    try:
+        return module.run(args)
+    except Exception as error:
+        if (
+            isinstance(error, UserError | BrokenPipeError)
+            or terminal() is sys.stderr
+            or not hasattr(args, "run")
+        ):
+            raise
+        raise broke_off(command, error, args.run) from error  # its traceback would go into the log, unseen
 
 
 def load_command(name: str):
@@ -71,6 +94,12 @@ def load_command(name: str):
         from r1rl import plan_command as module
     elif name == "eval":
         from r1rl import eval_command as module
+    elif name == "export":
+        from r1rl import export_command as module
+    elif name == "ask":
+        from r1rl import ask_command as module
+    elif name == "chat":
+        from r1rl import chat_command as module
     elif name == "inspect":
         from r1rl import inspect_command as module
     elif name == "report":
@@ -79,6 +108,10 @@ def load_command(name: str):
         from r1rl import dump_command as module
     elif name == "grade":
         from r1rl import grade as module
+    elif name == "data":
+        from r1rl import data_command as module
+    elif name == "completion":
+        from r1rl import completion_command as module
     else:
         from r1rl import pretrain_command as module
     return module
@@ -88,16 +121,17 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
     """Resolves recipe and flags, then trains."""
     parser = train_parser()
     given = vars(parser.parse_args(arguments))
-    recipe = given.pop("recipe")
-    print_only = given.pop("print_config")
-    config = resolve(recipe, given)
+    print_only, save_to = given.pop("print_config"), given.pop("save_config", None)
+    config, recipe, given = resolve_given(given)
+    if save_to is not None:
+        save_config(config, recipe, Path(save_to))
     if print_only:
         print(json.dumps(shown(config, recipe, given), indent=2))
         return 0
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
         config = dataclasses.replace(
-            config, exp_name=f"{config.dataset_name}_{time.strftime('%Y%m%d_%H%M%S')}"
+            config, exp_name=f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}"
         )
     try:
         if config.pipeline:
@@ -111,6 +145,8 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         unexpected(error, folder_of(config))  # for the log
         raise refused_checkpoint(folder_of(config)) from error
     except Exception as error:
+        if is_full(error, folder_of(config)):
+            raise full(folder_of(config)) from error
         raise unexpected(error, folder_of(config)) from error
 
 
@@ -124,12 +160,27 @@ def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     return whole | {"pipeline_stages": differences(config, recipe, given)}
 
 
-def unexpected(error: Exception, folder: Path) -> RunFailed:
-    """A fault of the program: the traceback goes to a file, the user gets a sentence."""
+def broke_off(command: str, error: Exception, folder: Path) -> RunFailed:
+    """A fault of the program in a command that works on a run."""
+    first = redact(str(error)).strip().splitlines()[:1]
+    return RunFailed(
+        f"{command} broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in "
+        f"{write_traceback(error, folder)}; the run itself is as it was."
+    )
+
+
+def write_traceback(error: Exception, folder: Path) -> Path:
+    """Appends the traceback to the run's error.log. Returns that file."""
     log = folder / "logs" / "error.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(redact("".join(traceback.format_exception(error))))
+    return log
+
+
+def unexpected(error: Exception, folder: Path) -> RunFailed:
+    """A fault of the program: the traceback goes to a file, the user gets a sentence."""
+    log = write_traceback(error, folder)
     first = redact(str(error)).strip().splitlines()[:1]
     return RunFailed(
         f"the run broke off with {type(error).__name__}: {''.join(first)[:300]}. The details are in {log}, what the "
@@ -159,9 +210,12 @@ def train_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    names = "|".join(RECIPES)
+    add_recipe(parser)
     parser.add_argument(
-        "--recipe", default="default", metavar=names, help="named settings (default: default)"
+        "--save-config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="write the flags that differ from the recipe as YAML or JSON, for --config",
     )
     parser.add_argument("--print-config", action="store_true", help="show the resolved run and stop")
     add_flags(parser)

@@ -16,9 +16,10 @@ from typing import Any
 from r1rl.collapse import reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
+from r1rl.data_flags import LATEX
 from r1rl.dump import ROLLOUTS, read_lines, write_json
 from r1rl.errors import UserError
-from r1rl.interrupt import INTERRUPTED
+from r1rl.grading import GRADERS
 from r1rl.parsing import extract
 from r1rl.prompts import ANSWER_TAG, PLAIN, Prompt, plain_prompt, system_text
 from r1rl.records import Problem, Scored
@@ -49,8 +50,8 @@ def cold_start(config: Config, recipe: str) -> int:
         return ways_to_ask(problems, tokenizer, config)
 
     done = sample_ways(config, recipe, build_ways)
-    if done is None:
-        return INTERRUPTED
+    if isinstance(done, int):
+        return done
     dump, found = done
     problems = {p.id: p for p in load_task(config).load("train")}
     candidates: dict[str, list[Scored]] = {way: [] for way in WAYS}
@@ -114,7 +115,8 @@ def zero_lines(config: Config) -> list[dict[str, Any]]:
 
 def ways_to_ask(problems: Sequence[Problem], tokenizer, config: Config) -> list[Way]:
     """The prompts of the first two ways, each for all problems; those over --max-prompt-length are left out."""
-    loose = config if config.dataset_name == Math.name else as_auto(config)
+    is_latex = config.dataset_name == Math.name or config.answer_type == LATEX
+    loose = config if is_latex else as_auto(config)
     shots = examples(problems)
     asked = [p for p in problems if p not in shots]
     few_shot = [few_shot_prompt(p, shots, tokenizer, config) for p in asked]
@@ -203,7 +205,7 @@ def rewritten(problem: Problem, text: str, finish: str, config: Config) -> Score
 
 def answer_of(text: str, problem: Problem) -> str | None:
     """The answer that a completion in any form gives."""
-    if problem.task == Math.name:
+    if problem.task in GRADERS:  # no number
         return extract(text, "tag") or extract(text, "boxed")
     return extract(text, "auto")
 

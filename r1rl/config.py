@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.budget import check_budget
+from r1rl.data_flags import ANSWER_TYPES, check_data, check_wording, is_hub_name
 from r1rl.errors import UserError, unknown_name
 from r1rl.guard_flags import HELP as GUARD_HELP
 from r1rl.guard_flags import check_guards
+from r1rl.model_flags import check_full_training
 from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
+from r1rl.tracker_flags import TRACKERS, check_report_to
 from r1rl.value_flags import check_generation, check_value_head
 
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math")
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
 ENGINES = ("auto", "vllm", "transformers")
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
@@ -27,8 +30,8 @@ SCALE_REWARDS = ("group", "batch", "none")
 PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 DEFAULT_SFT_BATCH_SIZE = 4
+REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
 TINY_MODELS = {
     TINY_MODEL: Path(__file__).parent / "tiny_base",
@@ -37,14 +40,9 @@ TINY_MODELS = {
 }
 
 
-def flag(
-    default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = (), repeat: bool = False
-) -> Any:
-    """One field of Config: its default, its line of help, its group in --help, its short names.
-
-    `repeat`: given several times, the values are joined with commas.
-    """
-    metadata = {"help": help, "group": group, "short": short, "choices": choices, "repeat": repeat}
+def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
+    """One field of Config: its default, its line of help, its group in --help, its short names."""
+    metadata = {"help": help, "group": group, "short": short, "choices": choices}
     return field(default=default, metadata=metadata)
 
 
@@ -58,14 +56,20 @@ class Config:
     project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
     seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
-    report_to: str = flag("none", "tracker", "run", choices=TRACKERS)
+    report_to: str = flag("none", f"trackers beside the dump, one or several: {', '.join(TRACKERS)}", "run")
     mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
     rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "your own problems: a .jsonl, .json, .csv or .parquet file, or a folder of such (see --question-column); or a folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_config: str | None = flag(None, "configuration of a hub's dataset, as main of openai/gsm8k", "task")
+    train_split: str | None = flag(None, "split to train on: of a hub's dataset, or the name of a file in --dataset-path; default: train", "task")
+    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation where there is one, else a tenth of the training split is cut off", "task")
+    question_column: str | None = flag(None, "column of your data with the question; default: question", "task")
+    answer_column: str | None = flag(None, "column of your data with the right answer, alone, after #### or in \\boxed{}; default: answer", "task")
+    answer_type: str = flag("number", "what the answers of your data are and how they are compared: number, latex (by meaning), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
     max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
     stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
@@ -78,6 +82,8 @@ class Config:
     answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
     prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
+    system_prompt_file: str | None = flag(None, "file with a system text of your own; it must say what form the answer has", "prompt")
+    prompt_template: str | None = flag(None, "what is said around a question: a text with {question} and, if you like, other {columns}, or a file that holds one", "prompt")
     think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
     add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
@@ -85,7 +91,7 @@ class Config:
 
     model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
-    lora_rank: int = flag(64, "rank of LoRA on q, k, v, o, gate, up and down", "model", "-lora")
+    lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
@@ -102,10 +108,12 @@ class Config:
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5 or by giving the flag again", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
+    reward_timeout: float = flag(60.0, "seconds that a call of a reward of your own may take; then it counts for nothing", "reward")
+    reward_workers: int = flag(1, "processes in which a slow reward of your own runs; async ones and those for whole batches need one", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
 
@@ -168,12 +176,15 @@ class Config:
     eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
     per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
 
-    guard: str | None = flag(None, GUARD_HELP, "guards", repeat=True)
+    guard: str | None = flag(None, GUARD_HELP, "guards")
     guard_steps: int = flag(10, "steps in a row that no-signal, truncated and entropy wait for", "guards")
 
+    trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
     profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+
+    grace_seconds: float = flag(25.0, "after a SIGTERM, as spot machines send it, the process ends within so many: with the last complete step saved, and with a report if there is time", "saving")
 
     budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
     max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
@@ -194,6 +205,16 @@ class Config:
         weights = {shown_name(name): weight for name, weight in reward_weights(self.reward).items()}
         general = reward_weights(self.general_reward) if self.general_reward else {}
         return weights | {f"general {shown_name(name)}": weight for name, weight in general.items()}
+
+    @property
+    def wants_unsloth(self) -> bool:
+        """Unsloth loads models with adapters; all weights are trained with transformers alone."""
+        return self.unsloth and self.lora_rank > 0
+
+    @property
+    def trained_words(self) -> str:
+        """What of the model is trained."""
+        return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
 
     @property
     def generation_batch_size(self) -> int:
@@ -226,14 +247,6 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
 
-class Joined(argparse.Action):
-    """Joins the values of a flag that is given several times with commas."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        before = getattr(namespace, self.dest, None)
-        setattr(namespace, self.dest, f"{before},{values}" if before else values)
-
-
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
     """Adds a command-line option for each field of Config; an option not given leaves no trace."""
     types = get_type_hints(Config)
@@ -249,10 +262,17 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["type"] = value_type(types[f.name])
+            options |= {"action": Joined} if f.name in REPEATABLE else {}
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
-        if meta["repeat"]:
-            options |= {"action": Joined, "metavar": "NAME=ACTION"}
         group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+class Joined(argparse.Action):
+    """A flag that may be given several times: its values are joined by commas."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
 
 
 def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
@@ -280,6 +300,8 @@ def validate(config: Config) -> None:
     """Checks all that can be checked without looking at files or machines. Raises UserError."""
     for f in dataclasses.fields(Config):
         value, choices = getattr(config, f.name), f.metadata["choices"]
+        if f.name == "dataset_name" and is_hub_name(value):
+            continue
         if choices and value is not None and value not in choices:
             raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
     for rule in RULES:
@@ -289,6 +311,8 @@ def validate(config: Config) -> None:
     check_r1_rewards(config)
     check_math(config)
     check_safety(config)
+    check_data(config)
+    check_wording(config)
     check_value_head(config)
     check_generation(config)
     check_knights_knaves(config)
@@ -296,6 +320,8 @@ def validate(config: Config) -> None:
     check_pipeline(config)
     check_budget(config)
     check_guards(config)
+    check_full_training(config)
+    check_report_to(config.report_to)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
             f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
@@ -358,7 +384,7 @@ RULES = (
     ("max_completion_length", 1, None, True, ""),
     ("max_seq_length", 2, None, True, ""),
     ("max_steps", 1, None, True, ""),
-    ("lora_rank", 1, None, True, ""),
+    ("lora_rank", 0, None, True, "0 trains all weights"),
     ("eval_count", 0, None, True, "0 is the whole test set"),
     ("eval_steps", 1, None, True, ""),
     ("eval_samples", 1, None, True, ""),
@@ -379,11 +405,14 @@ RULES = (
     ),
     ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
+    ("grace_seconds", 1, None, True, "otherwise nothing can be saved"),
     ("gpu_price", 0, None, True, ""),
     ("budget", 0, None, False, "otherwise nothing can be run"),
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),
     ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
+    ("reward_workers", 1, None, True, ""),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
     ("steps_per_stage", 1, None, True, ""),
     ("advance_at", 0, 1, False, "it is a share of completions"),

@@ -22,7 +22,26 @@ ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
 FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
 GUARDS = "guards.jsonl"  # what the guards found
 METER = "meter.json"  # what the run has cost, the one file that is written anew
-BY_STEP = (ROLLOUTS, METRICS, EVALUATIONS, FINE_TUNING, GUARDS)
+Fields = dict[str, tuple[type, ...]]  # name -> what kinds of value it may have
+NUMBER, WORDS = (int, float), (str,)
+# What a resume, the last screen and the page read of each line; one without it is taken for damaged.
+NEEDED: dict[str, Fields] = {
+    ROLLOUTS: {
+        "step": (int,), "group": (int,), "sample": (int,), "problem_id": WORDS, "prompt": WORDS, "completion": WORDS,
+        "tokens": (int,), "finish": WORDS, "correct": (bool,), "reward": (*NUMBER, type(None)), "seconds": NUMBER,
+    },
+    METRICS: {
+        "step": (int,), "tokens": (int,), "reward": (*NUMBER, type(None)), "level": (int, type(None)),
+        "reasoning_tokens": NUMBER, "seconds": NUMBER,
+    },
+    EVALUATIONS: {
+        "step": (int,), "problems": (int,), "samples": (int,), "accuracy": NUMBER, "mean_tokens": NUMBER,
+        "evaluation_seconds": NUMBER, "seconds": NUMBER,
+    },
+    FINE_TUNING: {"step": (int,), "loss": (*NUMBER, type(None)), "tokens": (int,), "seconds": NUMBER},
+    GUARDS: {"step": (int,), "guard": WORDS, "words": WORDS},
+}  # fmt: skip
+BY_STEP = tuple(NEEDED)
 
 
 class Dump:
@@ -45,18 +64,29 @@ class Dump:
         append_lines(path, lines)
         self.append(EVALUATIONS, [summary])
 
-    def cut_after(self, step: int) -> list[str]:
+    def flush(self) -> None:
+        """Waits until all lines are on the disk: a checkpoint must not outlive the lines before it."""
+        for path in [self.folder / name for name in BY_STEP] + list((self.folder / "eval").glob("*.jsonl")):
+            if path.exists():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+
+    def cut_after(self, step: int, sampled: int | None = None) -> list[str]:
         """Drops all that was written beyond the checkpoint that the run continues from.
 
-        Returns the places of lines that could not be read and were dropped, too: "metrics.jsonl:117".
+        `sampled` is the last step whose completions the checkpoint holds, where that is a later one. Returns the
+        places of lines that could not be read or lack something and were dropped, too: "metrics.jsonl:117".
         """
         damaged: list[str] = []
         for name in BY_STEP:
-            keep_lines(self.folder / name, step, damaged)
-        for path in (self.folder / "eval").glob("step_*.jsonl"):
+            last = sampled if sampled and name == ROLLOUTS else step
+            keep_lines(self.folder / name, last, NEEDED[name], damaged)
+        for path in sorted((self.folder / "eval").glob("step_*.jsonl")):
             number = path.stem.removeprefix("step_")
             if number.isdecimal() and int(number) > step:
                 path.unlink()
+            elif number.isdecimal():
+                keep_lines(path, step, NEEDED[ROLLOUTS], damaged)
         return damaged
 
 
@@ -160,22 +190,28 @@ def repair(path: Path) -> None:
         file.truncate(0)
 
 
-def keep_lines(path: Path, step: int, damaged: list[str]) -> None:
+def keep_lines(path: Path, step: int, needed: Fields, damaged: list[str]) -> None:
     """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole.
 
-    A line that is no JSON object with a step is left out, too, and named in `damaged`.
+    A line that is no JSON object with what is needed is left out, too, and named in `damaged`.
     """
     if not path.exists():
         return
     new = path.with_suffix(".new")
     with path.open("rb") as source, new.open("wb") as target:
         for number, raw in enumerate(source, start=1):
-            written = (parsed(raw) or {}).get("step")
-            if not isinstance(written, int):
+            line = parsed(raw)
+            if line is None or not has_needed(line, needed):
                 damaged.append(f"{path.name}:{number}")
-            elif written <= step:
+            elif line["step"] <= step:
                 target.write(raw)
     new.replace(path)
+
+
+def has_needed(line: dict[str, Any], needed: Fields) -> bool:
+    """Whether a line has these fields, each of its kind; JSON's true and false are no numbers here."""
+    kinds = [(type(line.get(name, ...)), allowed) for name, allowed in needed.items()]
+    return all(kind in allowed for kind, allowed in kinds)
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

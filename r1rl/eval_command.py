@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.config import Config, add_flags, value_type
+from r1rl.config_file import check_reward_code
+from r1rl.data_flags import OWN_FLAGS
 from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
-from r1rl.reward_flags import reward_weights
-from r1rl.safety_flags import own_function
-from r1rl.weights import check_weights
+from r1rl.weights import check_weights, is_checkpoint
 
 TYPES = get_type_hints(Config)
 FLAGS = (
-    "model_name", "dataset_name", "dataset_path", "people", "claim_depth", "answer_format", "answer_tolerance",
+    "model_name", "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
     "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
@@ -88,7 +88,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
         )
     settings: dict[str, Any] = {}
     if adapter is not None:
-        if not (adapter / "adapter_model.safetensors").is_file():
+        if not is_checkpoint(adapter):
             if adapter.is_dir():
                 check_weights(adapter, "--adapter")
             raise UserError(
@@ -118,18 +118,6 @@ def settings_of(folder: Path) -> dict[str, Any]:
                 "or move the adapter out of the run and give its settings as flags."
             )
     return settings
-
-
-def check_reward_code(settings: dict[str, Any], described: Path | None) -> None:
-    """A reward that lies beside the adapter came with it, and is a program. Raises UserError."""
-    for text in (settings.get("reward"), settings.get("general_reward")):
-        for name in reward_weights(text) if text else ():
-            own = own_function(name)
-            if own is not None and own[0].resolve().is_relative_to(described.resolve().parent):
-                raise UserError(
-                    f"{described} names the reward {name}, a program that came with the run: it is not run unless asked "
-                    "for. Read it, then add --trust-remote-code."
-                )
 
 
 def lone(adapter: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from r1rl.evaluation_words import evaluation_words
 from r1rl.grading import grade_rollout
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout, Scored
-from r1rl.rewards import FOLLOW_THE_GRADE, Reward
+from r1rl.rewards import FOLLOW_THE_GRADE, Reward, rate
 from r1rl.safety_flags import SAFETY_TASK
 from r1rl.stats import bootstrap_interval, maj_at_k, pass_at_k, wilson
 
@@ -140,7 +140,7 @@ def evaluate(
     )
     rollouts = engine.generate(prompts, sampling)
     owners = [p for p in prompts for _ in range(config.eval_samples)]
-    scored = [score(r, p, rewards, config) for r, p in zip(rollouts, owners)]
+    scored = score_all(rollouts, owners, rewards, config)
     return Evaluation(step, config.eval_samples, scored, time.perf_counter() - start)
 
 
@@ -155,11 +155,22 @@ def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, s
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:
-    """Grades one rollout and gives it its rewards; the total is the weighted sum of those that apply."""
-    graded = grade_rollout(rollout, prompt.problem, config)
-    earned = {name: reward(rollout, prompt.problem) for name, reward in rewards.items()}
+    """Grades one rollout and gives it its rewards."""
+    return score_all([rollout], [prompt], rewards, config)[0]
+
+
+def score_all(
+    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config
+) -> list[Scored]:
+    """Grades rollouts and gives them their rewards; the total is the weighted sum of those that apply."""
+    problems = [p.problem for p in prompts]
+    earned = {name: rate(reward, rollouts, problems) for name, reward in rewards.items()}
     weights = config.reward_weights
-    known = [weights.get(name, 1.0) * r for name, r in earned.items() if r is not None]
-    return Scored(
-        rollout, prompt.problem, graded.value, graded.correct, earned, sum(known) if known else None
-    )
+    scored = []
+    for i, (rollout, problem) in enumerate(zip(rollouts, problems)):
+        graded = grade_rollout(rollout, problem, config)
+        own = {name: values[i] for name, values in earned.items()}
+        known = [weights.get(name, 1.0) * r for name, r in own.items() if r is not None]
+        total = sum(known) if known else None
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, own, total))
+    return scored

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from r1rl import checks, engines, interrupt, last_screen, machine, preflight, progress, run, tasks
 from r1rl.budget import Budget, check_price
@@ -27,6 +29,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)
     taught = lessons(config) if config.sft_data else tasks.training_subset(task.load("train"), config)
+    check_solutions(config, taught)
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_epochs(config, len(taught))
     run.check_folder(config)
@@ -40,7 +43,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
 
-    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+    with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
         from r1rl import chat, models, prompts, rewards
 
         models.import_backend(config)
@@ -52,7 +55,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         config, _ = preflight.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
         policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, LoRA rank {config.lora_rank}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
         status.update("starting the engine")
         engine = engines.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
@@ -78,19 +81,32 @@ def fine_tune(config: Config, recipe: str) -> int:
         guarded = trainer.guarding.why_stopped
         if not stop.asked and guarded is None:
             models.save_merged(policy, dump.folder / MERGED)
-    if guarded is not None and not stop.asked:
-        code = last_screen.stopped_by_guard(dump.folder, config, guarded)
-    else:
-        code = finish(dump, config, stop.asked, recipe)
+        if stop.asked:
+            console.print("stopped  go on with the same flags and --resume")
+            meter.write()
+            return stop.exit_code
+        if guarded is not None:
+            meter.write()
+            return last_screen.stopped_by_guard(dump.folder, config, guarded)
+        finish(dump, config, recipe)
     if budget.ended:
         console.print(f"ended    {budget.ended}")
     meter.write()
-    return code
+    return 0
+
+
+def check_solutions(config: Config, taught: Sequence[Any]) -> None:
+    """What is learnt must be there. Raises UserError."""
+    if config.sft_data is None and not all(problem.solution for problem in taught):
+        raise UserError(
+            "--mode sft learns from worked solutions, and not every row of the data has one: an --answer-column with a "
+            "solution that ends in #### or \\boxed{}. Leave --mode out, or name conversations with --sft-data."
+        )
 
 
 def check_unsloth(config: Config) -> None:
     """What Unsloth's models cannot do in training. Raises UserError."""
-    if not config.unsloth or importlib.util.find_spec("unsloth") is None:
+    if not config.wants_unsloth or importlib.util.find_spec("unsloth") is None:
         return
     if config.packing:
         raise UserError(
@@ -125,12 +141,9 @@ def is_done(folder: Path) -> bool:
     return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
 
 
-def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
+def finish(dump: Dump, config: Config, recipe: str) -> None:
     """The last screen. summary.json marks a complete run."""
     folder = dump.folder
-    if interrupted:
-        console.print(f"stopped  saved in {folder}; go on with the same flags and --resume")
-        return interrupt.INTERRUPTED
     lines = list(read_lines(folder / FINE_TUNING))
     tenth = max(1, len(lines) // 10)
     first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))
@@ -156,4 +169,3 @@ def finish(dump: Dump, config: Config, interrupted: bool, recipe: str) -> int:
     )
     if config.mode == "sft":
         console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")
-    return 0

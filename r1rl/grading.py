@@ -6,16 +6,20 @@ import re
 from collections.abc import Callable
 
 from r1rl.config import Config
+from r1rl.data_flags import CHOICE, TEXT
+from r1rl.expressions import calculated
 from r1rl.math_grading import shared_grader
-from r1rl.parsing import Grade, extract, grade
+from r1rl.parsing import MAX_ANSWER_CHARS, Grade, extract, grade
 from r1rl.pipeline_flags import GENERAL_TASK
 from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem, Rollout
 from r1rl.role_reader import final_statement, read_roles
 from r1rl.roles import Solution, parse_solution
 from r1rl.safety_flags import SAFETY_TASK
+from r1rl.tasks.countdown import Countdown, parse_game
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.math import Math
+from r1rl.tasks.own_answers import TASKS, choice_of
 from r1rl.verdict import find_verdict
 
 
@@ -86,6 +90,40 @@ def math_answer(completion: str) -> str | None:
     return extract(tagged, "boxed") or tagged
 
 
+def grade_text(completion: str, problem: Problem, config: Config) -> Grade:
+    """A short text, in the answer tag or box: right where it is the gold one but for capitals, spaces and a final point."""
+    answer = text_answer(completion, config)
+    value = None if answer is None or len(answer) > MAX_ANSWER_CHARS else plain_text(answer)
+    return Grade(answer, value, value is not None and value == plain_text(problem.answer))
+
+
+def grade_choice(completion: str, problem: Problem, config: Config) -> Grade:
+    """The letter of an option, alone or before its words."""
+    answer = text_answer(completion, config)
+    value = None if answer is None else choice_of(answer)
+    return Grade(answer, value, value == problem.answer)
+
+
+def text_answer(completion: str, config: Config) -> str | None:
+    """The answer where --answer-format says; with auto in the tag, or else in the box. None where there is none."""
+    if config.answer_format == "auto":
+        return extract(completion, "tag") or extract(completion, "boxed")
+    return extract(completion, config.answer_format)
+
+
+def plain_text(text: str) -> str | None:
+    """A text without capitals, doubled spaces, quotes around it and a final point; None if nothing is left."""
+    return " ".join(text.casefold().split()).strip("\"'“”‘’*_").rstrip(".").strip() or None
+
+
+def grade_equation(completion: str, problem: Problem, config: Config) -> Grade:
+    """A calculation of countdown, in the answer tag or box: right where it takes the given numbers and hits the target."""
+    answer = text_answer(completion, config)
+    game = parse_game(problem.answer)
+    value = None if answer is None else calculated(answer, game.numbers)
+    return Grade(answer, None if value is None else str(value), value == game.target)
+
+
 def grade_nothing(completion: str, problem: Problem, config: Config) -> Grade:
     """A general prompt has no gold answer, so nothing counts as right."""
     return Grade(None, None, False)
@@ -96,5 +134,8 @@ GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {
     KnightsKnaves.name: grade_roles,
     SAFETY_TASK: grade_verdict,
     Math.name: grade_math,
+    TASKS[TEXT]: grade_text,
+    TASKS[CHOICE]: grade_choice,
+    Countdown.name: grade_equation,
     GENERAL_TASK: grade_nothing,
 }

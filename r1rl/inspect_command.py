@@ -24,6 +24,7 @@ from r1rl.errors import UserError
 from r1rl.history import differences, history
 from r1rl.inspect_screen import comparison, damage, screen
 from r1rl.pipeline_table import RESULT, show_pipeline
+from r1rl.printable import printable
 from r1rl.selfcheck import Check
 from r1rl.survey import survey
 
@@ -241,14 +242,3 @@ def write_csv(rows: Iterable[dict[str, Any]]) -> None:
 def cell(value: Any) -> Any:
     """A lone surrogate is not to be encoded: it becomes its escape."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-def printable(text: str) -> str:
-    """Control characters but line breaks and tabs made visible, so that no text commands the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else escape(c) for c in text)
-
-
-def escape(character: str) -> str:
-    """The character's code, as in a Python string."""
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,21 +1,47 @@
-"""Ctrl-C and SIGTERM: the present step is finished and saved; a second Ctrl-C stops at once."""
+"""Ctrl-C and SIGTERM: heard at once where nothing is half done, remembered where something is."""
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
 import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from types import FrameType
 
-from r1rl.console import console
+INTERRUPTED = 130  # the exit code after Ctrl-C: 128 and the number of the signal, as shells have it
+ECHO = (
+    0.5  # seconds; a signal to a whole process group also comes by way of the parent, and is no second wish
+)
 
-INTERRUPTED = 130  # the exit code of what was stopped: 128 and the number of SIGINT, as shells have it
+
+class Stopped(KeyboardInterrupt):
+    """A stop was asked for. Not an Exception: no library takes it for a failure that it could get over."""
+
+    def __init__(self, exit_code: int = INTERRUPTED):
+        super().__init__()
+        self.exit_code = exit_code
 
 
 class Interrupt:
-    """While entered during training, remembers that a stop was asked for instead of raising."""
+    """While entered, SIGINT and SIGTERM raise Stopped; once `deferred` is set, only inside `breakable()`.
 
-    def __init__(self) -> None:
+    Outside, the stop is remembered until the next `breakable()` is entered or left: an optimizer step, a line of the
+    dump and a checkpoint come to their end. A second signal stops at once, wherever that is.
+    """
+
+    def __init__(self, grace: float | None = None):
+        """`grace`: seconds after a SIGTERM until the process ends itself; None: it does not."""
         self.asked = False
-        self.deferred = False  # True while a step is under way that can be finished and saved
+        self.deferred = False  # True while there is something that must not be left half done
+        self.signal = signal.SIGINT  # the one that came
+        self.grace = grace
+        self.came = -math.inf  # when, by time.monotonic
+        self._open = False
+        self._last_resort: threading.Timer | None = None
 
     def __enter__(self) -> Interrupt:
         self._before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -24,11 +50,66 @@ class Interrupt:
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+
+    @property
+    def exit_code(self) -> int:
+        """What the process is to end with after a stop."""
+        return 128 + self.signal
+
+    @contextlib.contextmanager
+    def breakable(self) -> Iterator[None]:
+        """What may be left at any moment, as it will be done anew. Raises Stopped, also for a stop asked for before."""
+        before, self._open = self._open, True
+        try:
+            self.check()
+            yield
+        finally:
+            self._open = before
+        self.check()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside `breakable()`: what must come to its end all the same. Raises Stopped afterwards."""
+        before, self._open = self._open, False
+        try:
+            yield
+        finally:
+            self._open = before
+        if before:
+            self.check()
+
+    def check(self) -> None:
+        """Raises Stopped if a stop was asked for: an exception out of a signal may have been swallowed by a library."""
+        if self.asked:
+            raise Stopped(self.exit_code)
+
+    def left(self) -> float:
+        """Seconds until the process will end itself; infinite without a deadline."""
+        ends = self.asked and self.grace is not None and self.signal == signal.SIGTERM
+        return self.came + self.grace - time.monotonic() if ends else math.inf
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.asked or not self.deferred:
-            raise KeyboardInterrupt
-        self.asked = True
-        console.print(
-            "stopping after this step; once more to stop at once (steps since the last checkpoint are lost)"
-        )
+        now = time.monotonic()
+        if self.asked and now - self.came < ECHO:
+            return
+        again, self.asked = self.asked, True
+        if not again:
+            self.signal, self.came = signal.Signals(number), now
+            if self.grace is not None and number == signal.SIGTERM:
+                self._last_resort = threading.Timer(self.grace, give_up, [self.exit_code])
+                self._last_resort.daemon = True
+                self._last_resort.start()
+        if again or self._open or not self.deferred:
+            raise Stopped(self.exit_code)
+
+
+def give_up(exit_code: int) -> None:
+    """Ends the process, before whoever sent the SIGTERM kills it: what is half written has no name yet."""
+    console = sys.modules.get("r1rl.console")
+    with contextlib.suppress(Exception):
+        terminal = console.console.file if console else sys.stderr
+        words = "\n--grace-seconds are over: what was not yet saved is left; --resume goes on from the newest checkpoint\n"
+        os.write(terminal.fileno(), words.encode())
+    os._exit(exit_code)

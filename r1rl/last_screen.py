@@ -6,8 +6,8 @@ from pathlib import Path
 
 from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import Dump, write_json
-from r1rl.interrupt import INTERRUPTED
+from r1rl.dump import METRICS, Dump, read_lines, write_json
+from r1rl.interrupt import Interrupt
 from r1rl.math_grading import grading_words
 from r1rl.report import write_report
 from r1rl.summary import learned, numbers, print_levels, run_table
@@ -17,13 +17,26 @@ GUARDED = 3  # the exit code of a run that a guard stopped
 
 
 def finish(
-    dump: Dump, config: Config, interrupted: bool, ended: str | None = None, guarded: str | None = None
+    dump: Dump,
+    config: Config,
+    stop: Interrupt,
+    ended: str | None = None,
+    guarded: str | None = None,
+    seconds: float = 0.0,
 ) -> int:
     """The last screen. Returns the exit code; summary.json marks a complete run.
 
-    `ended`: why before --max-steps, for its budget; `guarded`: why, by a guard.
+    `ended`: why before --max-steps, for its budget; `guarded`: why, by a guard. `seconds`: what screen and report take;
+    with less than that left there are none.
     """
-    folder = dump.folder
+    folder, interrupted = dump.folder, stop.asked
+    again = f"go on with the same flags and --exp-name {config.exp_name} --resume"
+    if stop.left() < seconds:
+        console.print(f"stopped  {again}; no time is left for the report: python main.py report {folder}")
+        return stop.exit_code
+    if interrupted and not any(read_lines(folder / METRICS)):
+        console.print(f"stopped  {again}")
+        return stop.exit_code
     found = numbers(folder)
     console.print()
     console.print(run_table(folder, survey(folder)))
@@ -32,6 +45,12 @@ def finish(
     if (troubles := grading_words()) is not None:
         console.print(
             f"grading  LaTeX, {troubles}; unreadable golds are left out, all other trouble counts as wrong"
+        )
+    late = sum(line.get("reward_timeouts", 0) for line in read_lines(folder / METRICS))
+    if late:
+        console.print(
+            f"rewards  {late} calls did not come back within --reward-timeout {config.reward_timeout:g} seconds, and "
+            "counted for nothing"
         )
     if ended is not None:
         console.print(f"ended    {ended}; to go on: the same flags with a larger one and --resume")
@@ -47,8 +66,8 @@ def finish(
             "report   not written, a package is missing: pip install vl-convert-python, then main.py report"
         )
     if interrupted:
-        console.print(f"stopped  saved; go on with the same flags and --exp-name {config.exp_name} --resume")
-        return INTERRUPTED
+        console.print(f"stopped  {again}")
+        return stop.exit_code
     if guarded is not None:
         return stopped_by_guard(folder, config, guarded)
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")

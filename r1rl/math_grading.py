@@ -99,9 +99,12 @@ class MathGrader:
             try:
                 self._worker.stdin.write(json.dumps(question).encode() + b"\n")  # ASCII: half surrogates too
                 self._worker.stdin.flush()
+                return self._answer(self.deadline)
             except OSError:
                 self._end("crashed")
-            return self._answer(self.deadline)
+            except KeyboardInterrupt:  # its answer to this question must not be taken for one to the next
+                self._stop()
+                raise
 
     def _answer(self, seconds: float) -> dict:
         """The worker's next line. Raises WorkerLost."""

@@ -61,16 +61,33 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     else:
         yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "fitted to four runs")
     shared = place.engine == "shared"
-    size, how = base_weights(config, shape, place)
-    yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
+    if config.lora_rank == 0:
+        yield from all_weights(shape, place)
+    else:
+        size, how = base_weights(config, shape, place)
+        yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
     if not shared:
         yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
+    if config.lora_rank == 0:
+        return
     count = shape.adapter(config.lora_rank)
     yield Part("adapter", 4 * count, ALWAYS, f"{count / 1e6:.1f} M weights, 32 bit")
     yield Part("its gradients", 4 * count, ALWAYS, "32 bit")
     yield Part("its optimizer", *optimizer(config, shape, place))
     if shared:
         yield Part("engine's adapter", 2 * count, ENGINE, "16 bit")
+
+
+def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
+    """--lora-rank 0. Weights and gradients 4 bytes each; AdamW 2 + 8 / 256 on a GPU, 8 on a CPU: see `optimizer`.
+
+    In 32 bit also on a GPU: steps of 1e-6 would be lost in a bfloat16 weight.
+    """
+    count = shape.weights
+    yield Part("weights", 4 * count, ALWAYS, f"{count / 1e6:.1f} M, all trained, 32 bit")
+    yield Part("their gradients", 4 * count, ALWAYS, "32 bit")
+    each = 2 + 8 / 256 if place.on_gpu else 8
+    yield Part("their optimizer", int(each * count), ALWAYS, f"AdamW, {8 if place.on_gpu else 32} bit")
 
 
 def width(place: Place) -> int:

@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl.chat import end_of_turn
 from r1rl.config import TINY_MODELS, Config
+from r1rl.errors import UserError
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 from r1rl.weights import loading, refused
 
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
-LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # of most models
+LORA_PARTS = {"base_layer", "lora_A", "lora_B"}  # modules inside an adapted layer
 
 
 @dataclass
 class Policy:
     """The model that is trained, and what one must know to sample from it."""
 
-    model: Any  # peft.PeftModel
+    model: Any  # peft.PeftModel; with --lora-rank 0 the model itself
     tokenizer: Any
     path: str  # folder or hub name of the base model
     on_gpu: bool
@@ -34,13 +37,29 @@ class Policy:
     backend: str  # "unsloth" or "transformers", with the precision, in words
     shares_prompts: bool = False  # whether a group's prompt can be read once: its attention can be exchanged
     trusted: bool = False  # --trust-remote-code
+    is_chat: bool = False
 
     @property
     def end_ids(self) -> frozenset[int]:
-        """Every token that ends a completion: the tokenizer's and the model's own."""
+        """Every token that ends a completion: the tokenizer's, the model's own, and that which ends a turn of a chat."""
         declared = self.model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
-        return frozenset(i for i in [self.tokenizer.eos_token_id, *declared] if i is not None)
+        return frozenset(i for i in [self.tokenizer.eos_token_id, *declared, self.turn_end] if i is not None)
+
+    @property
+    def turn_end(self) -> int | None:
+        """The token that ends a chat model's turn, by its template; its files do not always tell it otherwise."""
+        return turn_end(self.tokenizer) if self.is_chat else None
+
+    @property
+    def base(self):
+        """The model itself, without what PEFT puts around it."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def targets(self) -> list[str]:
+        """The kinds of linear layers, in the model's order: each has an adapter, or is trained itself."""
+        return lora_targets(self.base)
 
     def autocast(self):
         """The precision that the update computes in, as a context."""
@@ -62,6 +81,29 @@ class Policy:
         return model.to(self.model.device).requires_grad_(False)
 
 
+def lora_targets(model) -> list[str]:
+    """Names of the linear layers of a model's blocks, each once, without the output layer: what LoRA is put on.
+
+    With an adapter on them they are found by the same names.
+    """
+    from peft.tuners.lora import LoraLayer
+    from torch import nn
+
+    kinds, output = (nn.Linear, LoraLayer), model.get_output_embeddings()  # bitsandbytes' are nn.Linear, too
+    paths = [n.split(".") for n, m in model.named_modules() if isinstance(m, kinds) and m is not output]
+    return list(dict.fromkeys(path[-1] for path in paths if not LORA_PARTS & set(path)))
+
+
+def turn_end(tokenizer) -> int | None:
+    """The token by which the chat template ends the assistant's turn; None where it is no single one."""
+    try:
+        ids = tokenizer(end_of_turn(tokenizer, is_chat=True), add_special_tokens=False)["input_ids"]
+    except (UserError, ValueError):  # a template that rewrites what was said
+        return None
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return ids[0] if ids and ids[0] in special else None
+
+
 def model_path(config: Config) -> str:
     """Where the base model is: a folder of the package for "tiny" and the like, else as given."""
     return str(TINY_MODELS.get(config.model_name, config.model_name))
@@ -69,7 +111,7 @@ def model_path(config: Config) -> str:
 
 def use_unsloth(config: Config) -> bool:
     """Unsloth loads the model where it is installed and wanted."""
-    return config.unsloth and importlib.util.find_spec("unsloth") is not None
+    return config.wants_unsloth and importlib.util.find_spec("unsloth") is not None
 
 
 def import_backend(config: Config) -> None:
@@ -83,13 +125,16 @@ def import_backend(config: Config) -> None:
 
 
 def load_tokenizer(config: Config):
-    """The base model's tokenizer, padding on the left."""
+    """The base model's tokenizer, padding on the left; with the end token where it has none for padding (Llama)."""
     from transformers import AutoTokenizer
 
     with telling(config):
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             model_path(config), padding_side="left", trust_remote_code=config.trust_remote_code
         )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 @contextlib.contextmanager
@@ -105,7 +150,10 @@ def telling(config: Config) -> Iterator[None]:
 
 
 def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str | None = None) -> Policy:
-    """Loads base model and adapter (a fresh one, or the one saved in the folder `adapter`)."""
+    """Loads base model and adapter (a fresh one, or the one saved in the folder `adapter`).
+
+    With --lora-rank 0 `adapter` is a checkpoint with all weights.
+    """
     from transformers import set_seed
 
     set_seed(config.seed)  # the adapter's start is random
@@ -115,11 +163,14 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     with telling(config):
         model, tokenizer, precision = load(config, has_gpu, shared_engine)
     if adapter is not None:
-        load_adapter(model, adapter)
+        (load_adapter if config.lora_rank else load_all)(model, adapter)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
     mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
-    shares = not has_gpu and can_share(getattr(model.get_base_model(), "model", None))
-    return Policy(model, tokenizer, model_path(config), has_gpu, mixed, backend, shares, trusted)
+    policy = Policy(
+        model, tokenizer, model_path(config), has_gpu, mixed, backend, False, trusted, config.is_chat
+    )
+    policy.shares_prompts = not has_gpu and can_share(getattr(policy.base, "model", None))
+    return policy
 
 
 def mixed_precision(has_gpu: bool) -> bool:
@@ -151,7 +202,7 @@ def load_with_unsloth(config: Config, has_gpu: bool, shared_engine: bool):
         model,
         r=config.lora_rank,
         lora_alpha=config.lora_alpha or config.lora_rank,
-        target_modules=list(LORA_TARGETS),
+        target_modules=lora_targets(model),
         use_gradient_checkpointing="unsloth" if has_gpu else False,
         random_state=config.seed,
     )
@@ -164,7 +215,9 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    dtype = torch.bfloat16 if has_gpu else torch.float32
+    dtype = (
+        torch.bfloat16 if has_gpu and config.lora_rank else torch.float32
+    )  # what is trained is kept in float32
     quantization = {}
     if config.load_in_4bit:
         quantization["quantization_config"] = BitsAndBytesConfig(
@@ -179,11 +232,13 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
         **loading(config.trust_remote_code),
         **quantization,
     )
+    if config.lora_rank == 0:
+        return model, load_tokenizer(config), "float32"
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha or config.lora_rank,
         lora_dropout=0.0,
-        target_modules=list(LORA_TARGETS),
+        target_modules=lora_targets(model),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, lora), load_tokenizer(config), precision_name(config, has_gpu)
@@ -208,8 +263,17 @@ def load_adapter(model, folder: str) -> None:
         raise ValueError(f"{folder} does not fit this model: {len(missing)} adapter weights are missing")
 
 
+def load_all(model, folder: str) -> None:
+    """Puts all weights saved in `folder` into the model. Raises ValueError where they are another model's."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    saved = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **loading(trusted=False))
+    model.load_state_dict(saved.state_dict())
+
+
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
-    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter.
+    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter; without one every weight.
 
     A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's.
     """
@@ -217,6 +281,9 @@ def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
     from peft.tuners.lora import LoraLayer
     from peft.utils.integrations import dequantize_module_weight
 
+    if policy.base is policy.model:
+        yield from ((name, p.detach()) for name, p in policy.model.named_parameters())
+        return
     with torch.no_grad():
         for name, module in policy.model.named_modules():
             if isinstance(module, LoraLayer):
@@ -229,12 +296,12 @@ def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
 def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
     """The states that the output layer reads, for rows padded on the right."""
     with policy.autocast():
-        return policy.model.get_base_model().model(input_ids=ids, use_cache=False)[0]
+        return policy.base.model(input_ids=ids, use_cache=False)[0]
 
 
 def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
     """The output layer alone, for those positions that are needed."""
-    head = policy.model.get_base_model().lm_head
+    head = policy.base.lm_head
     with policy.autocast():
         return head(hidden.to(head.weight.dtype))
 
@@ -251,7 +318,7 @@ def completion_states(
         place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owner = [place[tuple(p)] for p in prompts]
         with policy.autocast():
-            return shared_states(policy.model.get_base_model().model, list(place), completions, owner)
+            return shared_states(policy.base.model, list(place), completions, owner)
     rows = [[*p, *c] for p, c in zip(prompts, completions)]
     length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
     # Padded on the right, where causal attention never looks, so no mask is needed.

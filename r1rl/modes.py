@@ -13,15 +13,17 @@ from typing import Any
 
 from r1rl.config import Config, as_arguments
 from r1rl.console import console
+from r1rl.data_flags import OWN_FLAGS, data_label
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
 from r1rl.fine_tuning import MERGED, fine_tune, is_done
 from r1rl.summary import paired_words, verdicts
+from r1rl.weights import is_checkpoint
 
 Train = Callable[[Config, str], int]
 EVAL_FLAGS = (
-    "dataset_name", "dataset_path", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
+    "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
     "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
     "unsloth", "engine", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
     "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
@@ -41,12 +43,12 @@ def run_mode(config: Config, recipe: str, train: Train) -> int:
 
 def sft_folder(config: Config) -> Path:
     """Where the fine-tuning's run is: --sft-output, or beside the dumps."""
-    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or config.dataset_name}-sft")
+    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-sft")
 
 
 def rl_folder(config: Config) -> Path:
     """Where the reinforcement learning's run is: --rl-output, or beside the dumps."""
-    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or config.dataset_name}-rl")
+    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-rl")
 
 
 def folder_of(config: Config) -> Path:
@@ -118,7 +120,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
     if is_done(sft_folder(config)):
         candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
     best = rl_folder(config) / "checkpoints" / "best"
-    if (best / "adapter_model.safetensors").is_file():
+    if is_checkpoint(best):
         candidates["after rl"] = ["--adapter", str(best)]
     if len(candidates) == 1:
         raise UserError(
@@ -127,7 +129,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
         )
     results: dict[str, Path] = {}
     for what, arguments in candidates.items():
-        name = f"{config.exp_name or config.dataset_name}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
+        name = f"{config.exp_name or data_label(config)}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
         flags = as_arguments(dataclasses.replace(config, exp_name=None), only=EVAL_FLAGS)
         command = [sys.executable, sys.argv[0], "eval", *arguments, *flags, "--exp-name", name]
         console.print(f"[bold]evaluating: {what}[/bold]")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
+import re
 
 SIGNS = (
     "out of memory",  # CUDA, also where a library raises a plain RuntimeError
     "can't allocate memory",  # torch on a CPU
     "cannot allocate memory",
     "bad_alloc",
+    "could not create a primitive",  # oneDNN, which does not say why
     "alloc_failed",  # cuBLAS, cuDNN
 )
+ASKED = re.compile(r"tried to allocate ([\d.]+) (bytes|KiB|MiB|GiB)", re.IGNORECASE)  # torch, CPU and CUDA
 
 
-class Stopped(Exception):
+class CannotGoOn(Exception):
     """The engine cannot go on. `guard` names what found it."""
 
     def __init__(self, guard: str, words: str):
@@ -29,10 +34,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in words for sign in SIGNS)
 
 
+def asked_for(error: BaseException) -> str:
+    """What could not be had, in words.
+
+    >>> asked_for(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1610612736 bytes."))
+    '1.50 GiB more were asked for'
+    """
+    found = ASKED.search(str(error))
+    if found is None:
+        return type(error).__name__
+    units = {"bytes": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+    return f"{float(found[1]) * units[found[2].lower()] / 2**30:.2f} GiB more were asked for"
+
+
 def free_memory() -> None:
     """Drops what nothing refers to any more, and torch's store of free GPU memory."""
     import torch
 
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)  # machine.keep_memory has told glibc not to do that by itself
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -9,13 +9,14 @@ from r1rl import machine, tasks
 from r1rl.cards import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named
 from r1rl.checks import check_model_name, is_local
 from r1rl.config import TINY_MODELS, Config, add_flags
+from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
+from r1rl.data_flags import data_label
 from r1rl.errors import UserError
 from r1rl.memory_parts import GIB, Place
 from r1rl.memory_plan import MemoryPlan, plan_memory
 from r1rl.preflight import memory_lines, place_here, place_of_card, time_words
 from r1rl.prompts import Builder
-from r1rl.recipes import RECIPES, resolve
 from r1rl.remedies import remedy
 from r1rl.shapes import FAMILIES, KNOWN, Shape, shape_of
 from r1rl.time_plan import plan_time
@@ -23,7 +24,7 @@ from r1rl.time_plan import plan_time
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The training flags, and the card to plan for."""
-    parser.add_argument("--recipe", default="default", metavar="|".join(RECIPES), help="named settings")
+    add_recipe(parser)
     names = "|".join(card.name for card in CARDS)
     parser.add_argument("--card", metavar=names, help="plan for this card, which need not be here")
     parser.add_argument(
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the plan. Returns 0 also where it does not fit: that is what was asked."""
     given = vars(args)
-    recipe, card, presets = given.pop("recipe"), given.pop("card"), given.pop("presets")
-    config = resolve(recipe, given)
+    card, presets = given.pop("card"), given.pop("presets")
+    config, recipe, _ = resolve_given(given)
     shape = known_shape(config)
     if presets:
         console.print(presets_table(config, shape), markup=False)
@@ -72,11 +73,15 @@ def show(
     prompts = config.generation_batch_size // config.num_generations
     console.print(
         f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompts x {config.num_generations} "
-        f"completions, {config.algorithm}, on {config.dataset_name}"
+        f"completions, {config.algorithm}, on {data_label(config)}"
     )
     console.print(
-        f"model    {config.model_name}: {shape.weights:,} weights, of LoRA rank {config.lora_rank} "
-        f"{shape.adapter(config.lora_rank):,} are trained"
+        f"model    {config.model_name}: {shape.weights:,} weights, "
+        + (
+            f"of LoRA rank {config.lora_rank} {shape.adapter(config.lora_rank):,} are trained"
+            if config.lora_rank
+            else "all of them are trained"
+        )
     )
     if place.here:
         console.print(f"machine  {here.words()}")

@@ -9,8 +9,10 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.errors import UserError
 from r1rl.pipeline_flags import GENERAL_TASK
+from r1rl.prompt_words import Words, load_words
 from r1rl.records import Problem
 from r1rl.safety_flags import SAFETY_TASK
+from r1rl.templates import opened_tag, opening
 
 REASONING_TAG = "reasoning"
 ANSWER_TAG = "answer"
@@ -43,8 +45,17 @@ PLAIN = "plain"  # the --prompt-style without a system text; prompts of safety q
 
 MATH_TEXT = SYSTEM_TEXT.replace("one number", "one number or expression in LaTeX")
 
+TEXT_TEXT = SYSTEM_TEXT.replace("one number and nothing else", "in as few words as possible")
+CHOICE_TEXT = SYSTEM_TEXT.replace(
+    "one number and nothing else", "the letter of the right option and nothing else"
+)
+EQUATION_TEXT = SYSTEM_TEXT.replace("one number and nothing else", "the calculation and nothing else")
+
 # By Problem.task; any other task has SYSTEM_TEXT.
-SYSTEM_TEXTS = {"knights_knaves": ROLES_TEXT, "math": MATH_TEXT}
+SYSTEM_TEXTS = {
+    "knights_knaves": ROLES_TEXT, "math": MATH_TEXT, "text": TEXT_TEXT, "choice": CHOICE_TEXT, "countdown": EQUATION_TEXT,
+}  # fmt: skip
+NO_WORDS = Words()
 
 
 def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
@@ -63,7 +74,11 @@ class Prompt:
 
 
 def plain_prompt(
-    problem: Problem, add_reasoning_prefix: bool, style: str = "tags", tag: str = REASONING_TAG
+    problem: Problem,
+    add_reasoning_prefix: bool,
+    style: str = "tags",
+    tag: str = REASONING_TAG,
+    words: Words = NO_WORDS,
 ) -> str:
     """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag.
 
@@ -73,11 +88,19 @@ def plain_prompt(
         return f"{safety_query(problem)}\nReasoning:"
     if problem.task == GENERAL_TASK:  # no problem to be solved, so neither system text nor reasoning
         return f"Question: {problem.question}\nAnswer:"
-    if style == PLAIN:
-        prompt = f"Question: {problem.question}\nAnswer:"
-    else:
-        prompt = f"{system_text(problem, tag)}\nQuestion: {problem.question}"
+    asked = f"Question: {problem.question}" + ("\nAnswer:" if style == PLAIN else "")
+    if words.template is not None:
+        asked = words.filled(problem)
+    system = system_words(problem, style, tag, words)
+    prompt = f"{system}\n{asked}" if system else asked
     return f"{prompt}\n<{tag}>" if add_reasoning_prefix else prompt
+
+
+def system_words(problem: Problem, style: str, tag: str, words: Words) -> str:
+    """The user's system text, or else the project's; none in the plain style."""
+    if words.system is not None:
+        return words.system
+    return "" if style == PLAIN else system_text(problem, tag)
 
 
 def safety_query(problem: Problem) -> str:
@@ -85,30 +108,39 @@ def safety_query(problem: Problem) -> str:
     return f"{SAFETY_TEXT}\nQuery: {problem.question}"
 
 
-def chat_messages(problem: Problem, style: str, tag: str = REASONING_TAG) -> list[dict[str, str]]:
+def chat_messages(
+    problem: Problem, style: str, tag: str = REASONING_TAG, words: Words = NO_WORDS
+) -> list[dict[str, str]]:
     """The turns before the answer of a chat model."""
     if problem.task == SAFETY_TASK:
         return [{"role": "user", "content": safety_query(problem)}]
-    question = {"role": "user", "content": problem.question}
-    if style == PLAIN or problem.task == GENERAL_TASK:
-        return [question]
-    return [{"role": "system", "content": system_text(problem, tag)}, question]
+    if problem.task == GENERAL_TASK:
+        return [{"role": "user", "content": problem.question}]
+    asked = problem.question if words.template is None else words.filled(problem)
+    question = {"role": "user", "content": asked}
+    system = system_words(problem, style, tag, words)
+    return [{"role": "system", "content": system}, question] if system else [question]
 
 
 def chat_prompt(
-    problem: Problem, add_reasoning_prefix: bool, tokenizer, style: str = "tags", tag: str = REASONING_TAG
+    problem: Problem,
+    add_reasoning_prefix: bool,
+    tokenizer,
+    style: str = "tags",
+    tag: str = REASONING_TAG,
+    words: Words = NO_WORDS,
 ) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
-    messages = chat_messages(problem, style, tag)
-    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return f"{prompt}<{tag}>" if add_reasoning_prefix and problem.task != GENERAL_TASK else prompt
+    prompt = opening(tokenizer, chat_messages(problem, style, tag, words), tag)
+    wanted = add_reasoning_prefix and problem.task != GENERAL_TASK
+    return f"{prompt}<{tag}>" if wanted and not opened_tag(prompt, tag) else prompt
 
 
 class Builder:
     """Builds and tokenizes prompts; those over the limit are left out and named, never cut."""
 
     def __init__(self, tokenizer, config: Config):
-        self.tokenizer, self.config = tokenizer, config
+        self.tokenizer, self.config, self.words = tokenizer, config, load_words(config)
 
     def __call__(self, problems: Sequence[Problem], split: str) -> list[Prompt]:
         """The prompts within --max-prompt-length. Raises UserError if none is."""
@@ -136,9 +168,12 @@ class Builder:
         opened = self.config.add_reasoning_prefix and problem.task != GENERAL_TASK
         prefix = f"<{tag}>" if opened else ""
         if self.config.is_chat:
-            text = chat_prompt(problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag)
+            text = chat_prompt(
+                problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag, self.words
+            )
+            prefix = opened_tag(text, tag)  # some templates open it by themselves
         else:
-            text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag)
+            text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag, self.words)
         # A chat template writes its own begin token.
         ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
         return Prompt(problem, text, tuple(ids), prefix)

@@ -16,7 +16,7 @@ from statistics import fmean
 
 from r1rl.engines import Engine, Sampling
 from r1rl.errors import UserError
-from r1rl.models import LORA_TARGETS, Policy, completion_logprobs
+from r1rl.models import Policy, completion_logprobs
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout
 
@@ -59,12 +59,16 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
         engine.sync()
         read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
         base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter does nothing yet
-        for target in LORA_TARGETS:
-            disturb(policy, target, read, base, seed)
+        for target in policy.targets:
+            weights = disturbed(policy, target)
+            before = [w.detach().clone() for w in weights]
+            disturb(policy, weights, read, base, seed)
             engine.sync()
-            proofs.append(compare(policy, engine.generate(prompts, sampling), target))
-            for weight in lora_b(policy, target):
-                weight.data.zero_()
+            rollouts = engine.generate(prompts, sampling)
+            with_it = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
+            put_back(weights, before)
+            without = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
+            proofs.append(compare(rollouts, with_it, without, target))
     engine.sync()
     refuted = [p for p in proofs if p.verdict == "refuted"]
     if refuted:
@@ -90,11 +94,11 @@ def proof_words(proofs: Sequence[Proof]) -> str:
     )
 
 
-def compare(policy: Policy, rollouts: Sequence[Rollout], target: str) -> Proof:
-    """The engine's logprobs against the trainer's, with and without the adapter."""
+def compare(
+    rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str
+) -> Proof:
+    """The engine's logprobs against the trainer's, with and without what was disturbed."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
-    with_adapter = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
-    without = flat(completion_logprobs(policy, rollouts, TEMPERATURE, with_adapter=False))
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]
     to_base = [abs(e - b) for e, b in zip(engine, without)]
     telling = [i for i, (w, b) in enumerate(zip(with_adapter, without)) if abs(w - b) >= SMALLEST_SHIFT]
@@ -108,6 +112,19 @@ def lora_b(policy: Policy, target: str = "") -> list:
     return [p for n, p in policy.model.named_parameters() if f"{target}.lora_B." in n]
 
 
+def disturbed(policy: Policy, target: str) -> list:
+    """What is disturbed to see the engine follow: lora_B, or the layers' own weights where these are trained."""
+    if policy.base is not policy.model:
+        return lora_b(policy, target)
+    return [p for n, p in policy.model.named_parameters() if n.endswith(f".{target}.weight")]
+
+
+def put_back(weights: list, before: list) -> None:
+    """Writes earlier values."""
+    for w, b in zip(weights, before):
+        w.data.copy_(b)
+
+
 @contextlib.contextmanager
 def adapter_at_zero(policy: Policy) -> Iterator[None]:
     """Sets the adapter aside, so that each kind of projection can be tried on its own."""
@@ -118,23 +135,21 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
             w.data.zero_()
         yield
     finally:
-        for w, b in zip(weights, before):
-            w.data.copy_(b)
+        put_back(weights, before)
 
 
-def disturb(policy: Policy, target: str, read: Sequence[Rollout], base: list[float], seed: int) -> None:
-    """Gives lora_B of one kind of projection random values, as large as moves the logprobs by WANTED_SHIFT.
+def disturb(policy: Policy, weights: list, read: Sequence[Rollout], base: list[float], seed: int) -> None:
+    """Adds random values to the weights of one kind of projection, as large as moves the logprobs by WANTED_SHIFT.
 
     Measured on completions: what moves the logprobs of a prompt's text may leave those of completions nearly as they are.
     """
     import torch
 
-    weights = lora_b(policy, target)
     generator = torch.Generator().manual_seed(seed)
     noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
+    before = [w.detach().clone() for w in weights]
     for doublings in range(20):
-        for w, n in zip(weights, noise):
-            w.data.copy_(1e-3 * 2**doublings * n)
+        put_back(weights, [b + 1e-3 * 2**doublings * n for b, n in zip(before, noise)])
         now = flat(completion_logprobs(policy, read, TEMPERATURE))
         if fmean(abs(x - y) for x, y in zip(now, base)) >= WANTED_SHIFT:
             return

@@ -259,18 +259,26 @@ def overrides(name: str) -> dict[str, Any]:
     return RECIPES[name]
 
 
-def resolve(name: str, given: dict[str, Any]) -> Config:
-    """The recipe with the given flags over it. Raises UserError.
+def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = None) -> Config:
+    """The recipe, a config file's settings (`written`) over it, the given flags over both. Raises UserError.
 
     --max-steps takes the place of a recipe's --num-epochs, --per-device-train-batch-size that of its --batch-size.
     --people takes the place of a recipe's stages, for as many steps as they have together: the control arm.
     With --stage the flags are all: the pipeline has put recipe and stage together, and what is left out is unset.
     """
-    settings = {} if "stage" in given else overrides(name)
-    if "people" in given and "stages" in settings:
+    layers = [written or {}, given]
+    settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
+    for layer in layers:
+        settings = put_over(settings, layer)
+    return Config(**settings)
+
+
+def put_over(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
+    """The settings with those of a layer in their place, and without what those replace."""
+    if layer.get("people") is not None and settings.get("stages") is not None:
         steps = Config(**settings).max_steps
         settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS} | {"max_steps": steps}
     for flag, other in REPLACES.items():
-        if flag in given:
+        if flag in layer:
             settings = {k: v for k, v in settings.items() if k != other}
-    return Config(**{**settings, **given})
+    return {**settings, **layer}

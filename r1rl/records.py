@@ -5,7 +5,8 @@ No field is ever overwritten with something else; a later stage makes a new reco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Problem:
     solution: str = ""  # the source's worked solution, empty where it has none
     task: str = ""
     level: int | None = None  # difficulty where the task knows one (steps, people, MATH level)
+    # The row that the problem comes from, where it is the user's own; for rewards.
+    columns: dict[str, Any] = field(default_factory=dict, hash=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import write_json
 from r1rl.errors import UserError
-from r1rl.interrupt import INTERRUPTED
 from r1rl.prompts import Builder
 from r1rl.records import Problem
 from r1rl.rejection import SFT_FILE, counts, sift, write_sft_jsonl
@@ -20,8 +19,8 @@ def rejection(config: Config, recipe: str) -> int:
         return [Way("sampled", Builder(tokenizer, config)(problems, "train"), config)]
 
     done = sample_ways(config, recipe, build_ways)
-    if done is None:
-        return INTERRUPTED
+    if isinstance(done, int):
+        return done
     dump, found = done
     candidates = [scored for _, scored in found]
     sifted = sift(candidates, config.kept_per_problem, config.think_tag)

@@ -106,9 +106,16 @@ def fewer_at_once(config: Config, place: Place) -> Iterator[Change]:
 
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
     """The base weights in 4 bit; on a CPU that saves next to nothing."""
-    if not config.load_in_4bit and place.on_gpu:
-        new = dataclasses.replace(config, load_in_4bit=True)
+    new = changed(config, load_in_4bit=True)
+    if not config.load_in_4bit and place.on_gpu and new is not None:
         yield "--load-in-4bit", "base weights in 4 bit", new
+
+
+def adapter_instead(config: Config, place: Place) -> Iterator[Change]:
+    """An adapter instead of all weights."""
+    if config.lora_rank == 0:
+        new = dataclasses.replace(config, lora_rank=64)
+        yield "--lora-rank 64", "an adapter is trained instead of all weights", new
 
 
 def shorter(config: Config, place: Place) -> Iterator[Change]:
@@ -133,7 +140,7 @@ def smaller_groups(config: Config, place: Place) -> Iterator[Change]:
             yield f"--num-generations {size} --per-device-train-batch-size {batch}", "smaller groups", new
 
 
-CHANGES = (engine_memory, smaller_passes, fewer_at_once, four_bit, shorter, smaller_groups)
+CHANGES = (engine_memory, smaller_passes, fewer_at_once, adapter_instead, four_bit, shorter, smaller_groups)
 
 
 def smaller_model(config: Config, place: Place) -> str | None:

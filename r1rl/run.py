@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl import __version__
+from r1rl import __version__, checkpoints
 from r1rl.budget import Cost
 from r1rl.config import Config
 from r1rl.console import console
@@ -30,14 +30,18 @@ FREE_TO_CHANGE = {
     "dumps",
     "save_steps",
     "save_total_limit",
+    "grace_seconds",
     "profile",
+    "trial",
     "gpu_memory_utilization",
     "budget",
     "max_minutes",
     "max_tokens",
     "guard",
     "guard_steps",
+    "reward_workers",
 }
+BEGUN = ("logs", "run.new")  # all that is there when a process was killed before run.json was
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (
     "torch",
@@ -74,6 +78,7 @@ def check_folder(config: Config) -> None:
         raise UserError(
             f"--dumps {config.dumps!r} cannot be written ({error.strerror}): choose another folder with --dumps."
         ) from None
+    check_places(folder)
     free = shutil.disk_usage(folder).free
     if free < SMALLEST_FREE_DISK:
         remove_if_new(folder, existing)
@@ -86,6 +91,16 @@ def check_folder(config: Config) -> None:
     except UserError:
         remove_if_new(folder, existing)
         raise
+
+
+def check_places(folder: Path) -> None:
+    """What a run keeps in folders must be no file. Raises UserError."""
+    for name in ("logs", "eval", "checkpoints"):
+        if (folder / name).exists() and not (folder / name).is_dir():
+            raise UserError(
+                f"{folder / name} is a file, and a run keeps its {name} in a folder of this name: move the file away, or "
+                "choose another --exp-name."
+            )
 
 
 def remove_if_new(folder: Path, existing: Path) -> None:
@@ -103,7 +118,7 @@ def check_settings(config: Config, folder: Path) -> None:
             raise UserError(
                 f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name."
             )
-        if any(folder.iterdir()):
+        if any(p.name not in BEGUN for p in folder.iterdir()):
             raise UserError(
                 f"{folder} is not empty and holds no run: choose another --exp-name, nothing was changed."
             )
@@ -136,16 +151,28 @@ def open_run(config: Config, recipe: str, machine: dict[str, Any]) -> Dump:
 
 
 def continue_from(dump: Dump) -> Path | None:
-    """The newest complete checkpoint, with the dump cut back to it; None to begin again at step 0."""
-    found = dump.folder.glob("checkpoints/checkpoint-*/trainer_state.json")  # the file that is written last
-    newest = max(found, key=lambda p: int(p.parent.name.split("-")[1]), default=None)
-    damaged = dump.cut_after(0 if newest is None else int(newest.parent.name.split("-")[1]))
+    """The newest whole checkpoint, with the dump and the best adapter set back to it; None to begin again."""
+    folder = dump.folder / "checkpoints"
+    checkpoints.tidy(folder)
+    found, refused = checkpoints.newest(folder)
+    goes_on = "the run begins again" if found is None else f"the run goes on from {found.name}"
+    if refused:
+        console.print(f"resume   not resumed from {'; '.join(refused)}: {goes_on}")
+    else:
+        console.print(
+            f"resume   {goes_on if found is not None else f'no checkpoint is there yet: {goes_on}'}"
+        )
+    if found is None:
+        damaged = dump.cut_after(-1)
+    else:
+        damaged = dump.cut_after(checkpoints.step_of(found), checkpoints.sampled_until(found))
+    checkpoints.restore_best(found, folder)
     if damaged:
         more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
         console.print(
             f"repaired lines of the dump that cannot be read were dropped: {', '.join(damaged[:3])}{more}"
         )
-    return None if newest is None else newest.parent
+    return found
 
 
 def last_line(dump: Dump, name: str = METRICS) -> dict[str, Any]:

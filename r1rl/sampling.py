@@ -30,8 +30,8 @@ class Way:
 
 def sample_ways(
     config: Config, recipe: str, build_ways: Callable[[list[Problem], object], list[Way]]
-) -> tuple[Dump, list[tuple[str, Scored]]] | None:
-    """Samples --num-generations completions for each prompt of each way. None after Ctrl-C.
+) -> tuple[Dump, list[tuple[str, Scored]]] | int:
+    """Samples --num-generations completions for each prompt of each way. After Ctrl-C the exit code.
 
     `build_ways(problems, tokenizer)` makes the prompts. Returns the run's dump and (way, completion) in order.
     """
@@ -48,7 +48,7 @@ def sample_ways(
     )
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
-    with interrupt.Interrupt() as stop, Waiting("loading the libraries") as status:
+    with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
         from r1rl import models
 
         models.import_backend(config)
@@ -64,11 +64,14 @@ def sample_ways(
         console.print(f"model    {config.model_name}, {policy.backend}; engine {engine.name}: {why}")
         status.stop()
         stop.deferred = True
-        sample_chunks(config, ways, engine, dump, stop)
+        try:
+            sample_chunks(config, ways, engine, dump, stop)
+        except interrupt.Stopped as stopped:
+            console.print(
+                f"stopped  whole chunks are saved in {dump.folder}; go on with the same flags and --resume"
+            )
+            return stopped.exit_code
         engine.close()
-    if stop.asked:
-        console.print(f"stopped  saved in {dump.folder}; go on with the same flags and --resume")
-        return None
     return dump, sampled(ways, dump)
 
 
@@ -80,7 +83,7 @@ def chunks(ways: Sequence[Way]) -> list[tuple[Way, list[Prompt]]]:
 def sample_chunks(
     config: Config, ways: Sequence[Way], engine: engines.Engine, dump: Dump, stop: interrupt.Interrupt
 ) -> None:
-    """Samples what is not yet in the dump; a chunk is written in one piece, as a step of its own."""
+    """Samples what is not yet in the dump; a chunk is written in one piece, as a step of its own. Raises Stopped."""
     newest = max((line["step"] for line in read_lines(dump.folder / ROLLOUTS)), default=0)
     last = [line for line in read_lines(dump.folder / ROLLOUTS) if line["step"] == newest]
     all_chunks, g = chunks(ways), config.num_generations
@@ -90,7 +93,7 @@ def sample_chunks(
     before = seconds_so_far(dump)
     started = told = time.perf_counter()
     for step, (way, prompts) in enumerate(all_chunks, start=1):
-        if step <= newest or stop.asked:
+        if step <= newest:
             continue
         sampling = engines.Sampling(
             n=g,
@@ -100,9 +103,10 @@ def sample_chunks(
             seed=config.seed + 1_000_003 * step,
             batch_size=config.generation_chunk and config.generation_chunk * g,
         )
-        rollouts = engine.generate(prompts, sampling)
         owners = [p for p in prompts for _ in range(g)]
-        graded = [score(r, p, {}, way.config) for r, p in zip(rollouts, owners)]
+        with stop.breakable():
+            rollouts = engine.generate(prompts, sampling)
+            graded = [score(r, p, {}, way.config) for r, p in zip(rollouts, owners)]
         seconds = before + time.perf_counter() - started
         dump.append(
             ROLLOUTS,

@@ -26,7 +26,9 @@ def check_value_head(config: Config) -> None:
         raise UserError(
             f"--target-kl {config.target_kl} adapts --beta, which is 0: give it a start, for example --beta 0.05."
         )
-    if config.mode in ("sft", "both") and config.dataset_name not in SOLVED_DATASETS:
+    if config.mode in ("sft", "both") and not (
+        config.dataset_name in SOLVED_DATASETS or "/" in config.dataset_name
+    ):
         raise UserError(
             f"--mode {config.mode} learns from worked solutions, and --dataset-name {config.dataset_name} has none: "
             f"use {' or '.join(SOLVED_DATASETS)}, or leave --mode out."

@@ -14,6 +14,13 @@ NO_WEIGHTS = (
     "rng_state.pth",
 )  # of a checkpoint, beside its weights
 
+ADAPTER, WHOLE = "adapter_model.safetensors", ("model.safetensors", "model.safetensors.index.json")
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds an adapter, or all weights (of a run with --lora-rank 0)."""
+    return any((folder / name).is_file() for name in (ADAPTER, *WHOLE))
+
 
 def check_weights(folder: Path, flag: str, trusted: bool = False) -> None:
     """A model's or adapter's folder must have its weights as safetensors; `trusted` lets pickles pass. Raises UserError."""

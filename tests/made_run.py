@@ -15,6 +15,15 @@ from r1rl.recipes import overrides
 from r1rl.stats import wilson
 from r1rl.tasks.word_problems import WorkedProblem, generate_worked
 
+# A line of each file with what is needed of it.
+LINES = {
+    ROLLOUTS: {"step": 1, "group": 0, "sample": 0, "problem_id": "train/1", "prompt": "", "completion": "", "tokens": 1,
+               "finish": "stop", "correct": True, "reward": 1.0, "seconds": 1.0},
+    METRICS: {"step": 1, "tokens": 1, "reward": None, "level": None, "reasoning_tokens": 1, "seconds": 1.0},
+    EVALUATIONS: {"step": 1, "problems": 1, "samples": 1, "accuracy": 1.0, "mean_tokens": 1.0, "evaluation_seconds": 1.0,
+                  "seconds": 1.0},
+}  # fmt: skip
+
 
 def make_run(
     folder: Path, steps: int = 30, eval_steps: int = 10, problems: int = 40, seed: int = 0, skill: float = 0.8
@@ -58,7 +67,7 @@ def train_step(
         "grad_norm": 0.1 + 0.1 * rng.random(), "learning_rate": 3e-4, "entropy": 0.9 - 0.01 * step,
         "sampler_gap": 1e-6 * (1 + rng.random()), "sampler_gap_max": 1e-5, "tokens_per_second": 1500.0,
         "step_seconds": 2.0, "parts": {"generate": 1.0, "update": 1.0}, "seconds": 2.0 * step,
-        "dollars": None,
+        "dollars": None, "level": None, "reasoning_tokens": 10.0,
     }  # fmt: skip
     append_lines(folder / METRICS, [metrics])
 

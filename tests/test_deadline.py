@@ -15,7 +15,7 @@ from r1rl.deadline import TooLong, deadline
 from r1rl.engines import Sampling
 from r1rl.engines.guarded import FIRST, FLOOR, TIMES, GuardedEngine
 from r1rl.guard_flags import guard_actions
-from r1rl.out_of_memory import Stopped, is_out_of_memory
+from r1rl.out_of_memory import CannotGoOn, is_out_of_memory
 
 STUCK = """
 import ctypes, os
@@ -130,10 +130,10 @@ def test_out_of_memory_halves_what_is_sampled_at_once_for_good():
 
 def test_where_one_group_does_not_fit_the_run_stops():
     engine, _ = guarded(Engine(fits=7))
-    with pytest.raises(Stopped, match="even 8 completions at once"):
+    with pytest.raises(CannotGoOn, match="even 8 completions at once"):
         engine.generate(["p"] * 3, Sampling(n=8, max_tokens=4))
     assert engine.engine.calls == [24, 8]
-    with pytest.raises(Stopped):
+    with pytest.raises(CannotGoOn):
         engine.generate(["p"], Sampling(n=1, max_tokens=4))  # it stays stopped
 
 
@@ -142,7 +142,7 @@ def test_other_errors_and_a_guard_that_is_off_let_errors_through():
         guarded(Engine(0, RuntimeError("shape mismatch")))[0].generate(["p"], Sampling(n=1, max_tokens=4))
     with pytest.raises(RuntimeError, match="CUDA"):
         guarded(Engine(0), "memory=off")[0].generate(["p"], Sampling(n=1, max_tokens=4))
-    with pytest.raises(Stopped, match="memory"):
+    with pytest.raises(CannotGoOn, match="memory"):
         guarded(Engine(0), "memory=stop")[0].generate(["p"] * 9, Sampling(n=1, max_tokens=4))
 
 

@@ -6,6 +6,7 @@ import json
 
 import pandas
 import pytest
+from made_run import LINES
 
 from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, read_lines, repair, write_json
 
@@ -54,10 +55,10 @@ def test_a_file_that_is_one_torn_line(tmp_path):
 def test_lines_beyond_the_checkpoint_are_cut(tmp_path):
     dump = Dump(tmp_path)
     for name in (ROLLOUTS, METRICS):
-        dump.append(name, [{"step": s} for s in (1, 1, 2, 3)])
+        dump.append(name, [LINES[name] | {"step": s} for s in (1, 1, 2, 3)])
     for step in (0, 2, 4):
-        dump.evaluation(step, [{"step": step, "split": "eval"}], {"step": step})
-    dump.cut_after(2)
+        dump.evaluation(step, [LINES[ROLLOUTS] | {"step": step}], LINES[EVALUATIONS] | {"step": step})
+    assert dump.cut_after(2) == []
     assert [line["step"] for line in read_lines(tmp_path / ROLLOUTS)] == [1, 1, 2]
     assert [line["step"] for line in read_lines(tmp_path / EVALUATIONS)] == [0, 2]
     assert sorted(p.name for p in (tmp_path / "eval").iterdir()) == ["step_0.jsonl", "step_2.jsonl"]

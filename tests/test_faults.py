@@ -9,7 +9,8 @@ import time
 
 import pytest
 from conftest import ROOT
-from made_run import make_run
+from made_checkpoint import whole_checkpoint
+from made_run import LINES, make_run
 
 from r1rl import eval_command, run
 from r1rl.cli import dispatch
@@ -40,6 +41,8 @@ DAMAGE = {
     "no step": lambda raw: b'{"schema_version": 1}\n',
     "a step in words": lambda raw: b'{"step": "three"}\n',
     "deep": lambda raw: b'{"step": ' + b"[" * 100_000 + b"\n",
+    "other keys": lambda raw: b'{"step": 2, "price": 5}\n',
+    "a key of another kind": lambda raw: raw.replace(b'"seconds": ', b'"seconds": "long", "was": '),
     "a huge number": lambda raw: b'{"step": ' + b"9" * 10_000 + b"}\n",
     "two in one": lambda raw: raw.rstrip(b"\n") + raw,
 }
@@ -63,9 +66,8 @@ def damage_line(path, number, how):
 @pytest.mark.parametrize("name", [ROLLOUTS, METRICS, EVALUATIONS])
 def test_a_damaged_line_in_the_middle_is_dropped_and_named_on_resume(tmp_path, capsys, how, name):
     for file in (ROLLOUTS, METRICS, EVALUATIONS):
-        append_lines(tmp_path / file, [{"step": s, "seconds": float(s)} for s in (1, 2, 3, 4, 5)])
-    (tmp_path / "checkpoints" / "checkpoint-4").mkdir(parents=True)
-    (tmp_path / "checkpoints" / "checkpoint-4" / "trainer_state.json").write_text("{}")
+        append_lines(tmp_path / file, [LINES[file] | {"step": s} for s in (1, 2, 3, 4, 5)])
+    whole_checkpoint(tmp_path / "checkpoints", 4)
     damage_line(tmp_path / name, 1, how)
     dump = Dump(tmp_path)
     assert run.continue_from(dump).name == "checkpoint-4"
@@ -78,7 +80,7 @@ def test_a_damaged_line_in_the_middle_is_dropped_and_named_on_resume(tmp_path, c
 
 @pytest.mark.parametrize("how", [*DAMAGE, "torn"])
 def test_a_damaged_last_line_is_dropped_on_resume(tmp_path, how):
-    append_lines(tmp_path / METRICS, [{"step": s, "seconds": 10.0 * s} for s in (1, 2, 3)])
+    append_lines(tmp_path / METRICS, [LINES[METRICS] | {"step": s, "seconds": 10.0 * s} for s in (1, 2, 3)])
     if how == "torn":
         with (tmp_path / METRICS).open("ab") as file:
             file.write(b'{"step": 4, "sec')
@@ -87,7 +89,17 @@ def test_a_damaged_last_line_is_dropped_on_resume(tmp_path, how):
     dump = Dump(tmp_path)
     assert dump.cut_after(5) == ([] if how == "torn" else [f"{METRICS}:3"])
     last = 3 if how == "torn" else 2
-    assert run.last_line(dump) == {"step": last, "seconds": 10.0 * last}
+    assert run.last_line(dump) == LINES[METRICS] | {"step": last, "seconds": 10.0 * last}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_line_of_an_evaluation_is_dropped_and_named_on_resume(tmp_path, how):
+    lines = [LINES[ROLLOUTS] | {"step": 2, "group": group} for group in range(3)]
+    Dump(tmp_path).evaluation(2, lines, LINES[EVALUATIONS] | {"step": 2})
+    damage_line(tmp_path / "eval" / "step_2.jsonl", 1, how)
+    assert Dump(tmp_path).cut_after(2) == ["step_2.jsonl:2"]
+    assert [line["group"] for line in read_lines(tmp_path / "eval" / "step_2.jsonl")] == [0, 2]
+    assert Dump(tmp_path).cut_after(2) == []
 
 
 def test_other_files_among_the_evaluations_are_left_alone(tmp_path):

@@ -96,7 +96,7 @@ def test_ctrl_c_saves_reports_and_resumes(program, tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    while process.poll() is None and not list(read_lines(tmp_path / "run" / ROLLOUTS)):
+    while process.poll() is None and not list(read_lines(tmp_path / "run" / METRICS)):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     screen = process.communicate(timeout=300)[0]

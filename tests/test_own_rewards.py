@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import check_rewards, load_rewards
+from r1rl.rewards import check_rewards, load_rewards, rate, take_timeouts
 
 PROBLEMS = [
     Problem("train/0", "1 + 1?", "2", "It is 2.\n#### 2", task="gsm8k"),
@@ -107,3 +108,168 @@ def test_a_bad_result_is_found_later_too(own):
 
 def test_shipped_rewards_need_no_trial():
     check_rewards(Config(), [])
+
+
+# Batch functions in TRL's manner, async functions, deadlines
+
+
+def rated(config: Config, completions=("a", "bb", "ccc")) -> list[float | None]:
+    """What the config's one reward gives to completions of one problem."""
+    (reward,) = load_rewards(config).values()
+    return rate(reward, [rollout(c) for c in completions], [PROBLEMS[0]] * len(completions))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def score(rollout, problem):\n    return len(rollout.completion)\n",
+        "def score(completions, **kwargs):\n    return [len(c) for c in completions]\n",
+        "def score(prompts, completions):\n    return [float(len(c)) for c in completions]\n",
+        "import numpy\ndef score(completions, **_):\n    return numpy.array([len(c) for c in completions])\n",
+        "async def score(rollout, problem):\n    return len(rollout.completion)\n",
+        "async def score(completions, **_):\n    return [len(c) for c in completions]\n",
+        "class Score:\n    def __call__(self, rollout, problem):\n        return len(rollout.completion)\nscore = Score()\n",
+    ],
+)
+def test_all_kinds_of_functions(own, text):
+    config = own(text)
+    check_rewards(config, PROBLEMS)
+    assert rated(config) == [1.0, 2.0, 3.0]
+
+
+def test_batch_functions_get_columns_by_name(own):
+    problem = Problem("train/7", "2 + 2?", "4", columns={"answer": "it is 4", "hint": "add"})
+    config = own(
+        "def score(completions, prompts, answer, hint, problem_id):\n"
+        "    assert (prompts, answer, hint, problem_id) == (['?'], ['it is 4'], ['add'], ['train/7'])\n"
+        "    return [None]\n"
+    )
+    (reward,) = load_rewards(config).values()
+    assert rate(reward, [rollout("x")], [problem]) == [None]
+
+
+def test_batch_functions_get_messages_in_a_chat(own):
+    """As TRL gives them for conversations: its own rewards and those of its notebooks read them so."""
+    config = own(
+        "def score(prompts, completions, answer):\n"
+        "    assert prompts[0][-1] == {'role': 'user', 'content': '1 + 1?'}\n"
+        "    return [float(c[0]['content'] == a) for c, a in zip(completions, answer)]\n"
+    )
+    config = dataclasses.replace(config, is_chat=True)
+    check_rewards(config, PROBLEMS[:1])
+    assert rated(config, ("2", "3")) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "def score(completions, colour):\n    return []\n",
+            ("wants colour, and there are question, answer",),
+        ),
+        ("def score(completions, **_):\n    return [1]\n", ("gave 1 values for 5 completions",)),
+        ("def score(completions, **_):\n    return None\n", ("gave a NoneType for 5 completions",)),
+        ("def score(completions, **_):\n    return 'abcde'\n", ("gave a str for 5 completions",)),
+        (
+            "def score(completions, **_):\n    return [1, 2, 'x', 3, 4]\n",
+            ("on problem train/0 gave 'x' (str)",),
+        ),
+        (
+            "def score(completions, **_):\n    return [c[0]['content'] for c in completions]\n",
+            ("line 2 of", "TypeError", "with --is-chat lists of messages"),
+        ),
+        ("async def score(rollout, problem):\n    return 1 / 0\n", ("line 2 of", "ZeroDivisionError")),
+        ("import os\ndef score(rollout, problem):\n    os._exit(3)\n", ("ended with exit code 3",)),
+    ],
+)
+def test_mistakes_in_batch_functions(own, text, parts):
+    with pytest.raises(UserError) as error:
+        check_rewards(own(text), PROBLEMS)
+    for part in ("mine.py:score", *parts):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time\ndef score(rollout, problem):\n    time.sleep(60 * (rollout.completion == 'bb'))\n    return 1\n",
+        "import asyncio\nasync def score(rollout, problem):\n"
+        "    await asyncio.sleep(60 * (rollout.completion == 'bb'))\n    return 1\n",
+    ],
+)
+def test_a_call_that_takes_too_long_counts_for_nothing(own, text):
+    config = dataclasses.replace(own(text), reward_timeout=0.5)
+    rewards = load_rewards(config)
+    (reward,) = rewards.values()
+    problems = [PROBLEMS[0]] * 3
+    assert rate(reward, [rollout(c) for c in ("a", "bb", "ccc")], problems) == [1.0, None, 1.0]
+    assert rate(reward, [rollout("d")], problems[:1]) == [1.0]
+    assert take_timeouts(rewards) == {"reward_timeouts": 1}
+    assert take_timeouts(rewards) == {"reward_timeouts": 0}
+    assert take_timeouts(load_rewards(Config())) == {}
+
+
+def test_a_batch_that_hangs_counts_for_nothing(own):
+    text = "def score(completions, **_):\n    while len(completions) == 2:\n        pass\n    return [1] * len(completions)\n"
+    config = dataclasses.replace(own(text), reward_timeout=0.2)
+    assert rated(config, ("a", "b")) == [None, None]
+    assert rated(config, ("a", "b", "c")) == [1, 1, 1]
+
+
+def test_a_reward_that_hangs_is_found_in_the_trial(own):
+    text = "import time\ndef score(rollout, problem):\n    time.sleep(60)\n"
+    with pytest.raises(UserError, match=r"within --reward-timeout 0.1 seconds on 5 of 5 examples"):
+        check_rewards(dataclasses.replace(own(text), reward_timeout=0.1), PROBLEMS)
+
+
+def test_a_reward_that_never_answers_ends_the_run(own):
+    text = "import time\nasync def score(completions, **_):\n    time.sleep(60)\n"
+    config = dataclasses.replace(own(text), reward_timeout=0.01)
+    (reward,) = load_rewards(config).values()
+    reward._in_a_row = 15
+    with pytest.raises(UserError, match="16 times in a row"):
+        reward.many([rollout("a")], PROBLEMS[:1])
+
+
+def test_several_processes_share_the_work(own, tmp_path):
+    text = (
+        "import os, pathlib, time\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "def score(rollout, problem):\n"
+        "    (folder / f'here-{os.getpid()}').touch()\n"
+        "    while len(list(folder.glob('here-*'))) < 2:\n"
+        "        time.sleep(0.01)\n"
+        "    return len(rollout.completion)\n"
+    )
+    config = dataclasses.replace(own(text), reward_workers=2, reward_timeout=20)
+    assert rated(config) == [1.0, 2.0, 3.0]
+    assert len(list(tmp_path.glob("here-*"))) == 2
+
+
+def test_general_prompts_do_not_reach_it(own):
+    own("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
+    config = own("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
+    config = dataclasses.replace(config, general_data="small-talk", general_reward="format")
+    rewards = load_rewards(config)
+    problems = [PROBLEMS[0], Problem("general/0", "Hi", "", task="general"), PROBLEMS[1]]
+    assert rate(rewards["score"], [rollout(c) for c in "abc"], problems) == [2.0, None, 2.0]
+
+
+def test_nothing_to_rate_asks_nobody(own):
+    assert rated(own("def score(completions, **_):\n    return [max(completions)]\n"), ()) == []
+
+
+def test_timeouts_are_told_at_the_end(tmp_path, capsys):
+    from made_run import make_run
+
+    from r1rl.dump import METRICS, Dump, append_lines, read_lines
+    from r1rl.last_screen import finish
+
+    run = make_run(tmp_path / "run", steps=4, eval_steps=4, problems=10)
+    lines = [line | {"reward_timeouts": 3} for line in read_lines(run / METRICS)]
+    (run / METRICS).unlink()
+    append_lines(run / METRICS, lines)
+    finish(Dump(run), Config(exp_name="run"), interrupted=True)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "12 calls did not come back within --reward-timeout 60 seconds" in told

@@ -130,6 +130,63 @@ def test_wrong_flags(wrong, arguments, parts):
         assert part in message
 
 
+OWN = {
+    "mine.csv": "frage,loesung\n" + "".join(f"{i} + 1?,{i + 1}\n" for i in range(12)),
+    "words.csv": "frage,loesung\n" + "".join(f"{i} + 1?,some\n" for i in range(12)),
+    "mine.yaml": "recipe: tiny\ndataset_path: mine.csv\nquestion_column: frage\nanswer_column: loesung\n",
+    "typo.yaml": "recipe: tiny\nmax_stepps: 3\n",
+    "text.yaml": "recipe: tiny\nmax_steps: three\n",
+    "broken.yaml": "recipe: [tiny\n",
+    "mine.py": "import time\n\ndef brief(rollout, problem):\n    return 1\n\ndef wrong(rollout, problem):\n"
+    "    return rollout.text\n\ndef short(completions, **columns):\n    return [1]\n\n"
+    "def needs(completions, hinweis):\n    return [0] * len(completions)\n\n"
+    "async def slow(rollout, problem):\n    time.sleep(30)\n",
+    "system.txt": "Be brief.",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("--config", "no.yaml"), ("--config 'no.yaml' cannot be read (No such file", "YAML or JSON")),
+        (("--config", "typo.yaml"), ("'max_stepps'", "did you mean 'max_steps'")),
+        (("--config", "text.yaml"), ("max_steps is 'three' and must be a whole number",)),
+        (("--config", "broken.yaml"), ("broken.yaml", "line 2:")),
+        (("--config", "mine.py"), ("mine.py", "must be a YAML or JSON file")),
+        (("--question-column", "frge"), ("is no column of mine.csv: it has frage, loesung", "did you mean 'frage'")),
+        (("--answer-column", "antwort"), ("--answer-column 'antwort'", "it has frage, loesung")),
+        (("--dataset-path", "mein.csv"), ("--dataset-path 'mein.csv' is not there", ".parquet")),
+        (("--dataset-path", "words.csv"), ("of 12 of 12 rows no problem can be made", "words.csv, line 2", "--answer-type")),
+        (("--eval-split", "test"), ("--eval-split", "is a file")),
+        (("--answer-type", "words"), ("unknown --answer-type 'words'",)),
+        (("--dataset-path", "mine.py"), ("must end in .jsonl",)),
+        (("--system-prompt-file", "sistem.txt"), ("--system-prompt-file 'sistem.txt' cannot be read",)),
+        (("--prompt-template", "Q: {qestion}"), ("did you mean {question}",)),
+        (("--reward", "mine.py:breif"), ("'breif'", "did you mean 'brief'")),
+        (("--reward", "mine.py:brief=lots"), ("the weight of 'mine.py:brief' is 'lots'",)),
+        (("--reward", "mine.py"), ("which function of the file",)),
+        (("--reward", "correctness", "--reward", "mine.py:wrong"), ("mine.py:wrong failed on problem train/", "line 7 of")),
+        (("--reward", "mine.py:short"), ("gave 1 values for 5 completions",)),
+        (("--reward", "mine.py:needs"), ("wants hinweis", "question, answer")),
+        (("--reward", "mine.py:slow", "--reward-timeout", "0.1"), ("within --reward-timeout 0.1 seconds on 5 of 5",)),
+        (("--reward-workers", "0"), ("--reward-workers 0 must be at least 1",)),
+    ],
+)  # fmt: skip
+def test_mistakes_in_data_reward_and_config_of_ones_own(wrong, tmp_path, arguments, parts):
+    for name, text in OWN.items():
+        (tmp_path / name).write_text(text)
+    given = () if "--config" in arguments else ("--config", "mine.yaml")
+    message = wrong(*given, *arguments)
+    for part in parts:
+        assert part in message, message
+    assert not (tmp_path / "dumps").exists()
+
+
+def test_a_dataset_of_a_hub_that_does_not_answer(wrong):
+    message = wrong(*TINY, "--dataset-name", "me/sums", "--question-column", "q")
+    assert "cannot be reached" in message and "the dataset me/sums (or use --dataset-path FILE" in message
+
+
 @pytest.mark.parametrize(
     ("train", "parts"),
     [

@@ -47,7 +47,7 @@ class Engine(Protocol):
 def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
     """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer) or "transformers"."""
     vllm = all_installed or importlib.util.find_spec("vllm") is not None
-    unsloth = config.unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
+    unsloth = config.wants_unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
     if config.engine == "transformers":
         return "transformers", "asked for"
     if config.engine == "vllm" and not vllm:
@@ -57,6 +57,13 @@ def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[
         )
     if not vllm:
         return "transformers", "vLLM is not installed"
+    if not has_gpu and config.lora_rank == 0:
+        if config.engine == "vllm":
+            raise UserError(
+                "--engine vllm with --lora-rank 0 on a CPU: vLLM's CPU build keeps the old output layer when all weights "
+                "change. Use --engine transformers."
+            )
+        return "transformers", "on a CPU it follows all weights"
     if has_gpu and unsloth:
         return (
             "shared",

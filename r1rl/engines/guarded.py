@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from r1rl.deadline import TooLong, deadline
 from r1rl.engines import Engine, Sampling
-from r1rl.out_of_memory import Stopped, free_memory, is_out_of_memory
+from r1rl.out_of_memory import CannotGoOn, free_memory, is_out_of_memory
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout
 
@@ -29,7 +29,7 @@ class GuardedEngine:
         self.slowest = 0.0  # seconds a token that a call might have sampled
         self.at_most: int | None = None  # completions at once, after memory was out
         self.restarted = False
-        self.stopped: Stopped | None = None
+        self.stopped: CannotGoOn | None = None
 
     def sync(self) -> None:
         """See Engine."""
@@ -41,7 +41,7 @@ class GuardedEngine:
             self.engine.close()
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """See Engine. Raises Stopped where the engine hangs again, or where not even one prompt fits into memory."""
+        """See Engine. Raises CannotGoOn where the engine hangs again, or where not even one prompt fits into memory."""
         while self.stopped is None:
             at_once = len(prompts) * sampling.n
             at_once = min(n for n in (at_once, sampling.batch_size, self.at_most) if n is not None)
@@ -92,7 +92,7 @@ class GuardedEngine:
         why = "it hangs again" if self.restarted else f"{self.name} cannot be started anew"
         if self.actions["engine"] == "stop":
             why = "as --guard engine=stop asks for"
-        self.stopped = Stopped("engine", f"the engine hangs, and sampling ends here: {why}")
+        self.stopped = CannotGoOn("engine", f"the engine hangs, and sampling ends here: {why}")
 
     def _halve(self, at_once: int, group: int) -> None:
         """Fewer completions at once, and no fewer than one prompt's."""
@@ -101,7 +101,7 @@ class GuardedEngine:
             words = "not enough memory to sample"
             if at_once <= group:
                 words += f" even {group} completions at once. Use a smaller --num-generations or --max-completion-length"
-            self.stopped = Stopped("memory", words)
+            self.stopped = CannotGoOn("memory", words)
             return
         self.at_most = max(group, at_once // 2 // group * group)
         self.tell(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1rl.engines import Sampling
-from r1rl.engines.vllm import rollouts_from_outputs, sampling_params
+from r1rl.engines.vllm import rollouts_from_outputs, sampling_params, stop_tokens
 from r1rl.models import Policy
 from r1rl.prompts import Prompt
 from r1rl.records import Rollout
@@ -21,6 +21,7 @@ class SharedEngine:
         self.policy = policy
         self.folder = folder  # gets a small adapter_config.json; the weights stay in memory
         self.lora_request = None
+        self.ends = stop_tokens(policy)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
         """See Engine. Without a lora_request vLLM would sample the base model, with no error."""
@@ -28,7 +29,7 @@ class SharedEngine:
             self.sync()
         outputs = self.policy.model.fast_generate(
             [{"prompt_token_ids": list(p.ids)} for p in prompts],
-            sampling_params=sampling_params(sampling, seeded=False, count=len(prompts)),
+            sampling_params=sampling_params(sampling, False, len(prompts), self.ends),
             lora_request=self.lora_request,
             use_tqdm=False,
         )

@@ -13,8 +13,10 @@ from r1rl.deadline import TooLong
 S, T = TypeVar("S"), TypeVar("T")
 
 
-def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int) -> list[T]:
+def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: threading.Event) -> list[T]:
     """work(part) for each part, in `count` threads; raises what the first part that failed has raised.
+
+    `stopped` is set when nobody waits for the results any more: work is to look at it, and return soon.
 
     Unlike concurrent.futures' threads, which the interpreter waits for at its end, one that hangs is left behind.
     """
@@ -39,12 +41,11 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int) -> list[T
         for thread in threads:
             thread.start()
         wait(threads)
-    except TooLong:
+    except BaseException as error:
         left.clear()
-        raise
-    except BaseException:  # Ctrl-C: a thread inside torch must not outlive the interpreter
-        left.clear()
-        wait(threads)
+        stopped.set()
+        if not isinstance(error, TooLong):  # Ctrl-C: a thread inside torch must not outlive the interpreter
+            wait(threads)
         raise
     if errors:
         raise errors[min(errors)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -30,6 +31,7 @@ class TransformersEngine:
         # On a CPU, each of so many threads samples a part of the prompts alone: small products gain nothing from
         # being split, and threads that wait for one another at each of them lose much.
         self.workers = 1 if policy.on_gpu else torch.get_num_threads()
+        self.stopped = threading.Event()  # nobody waits for what is being sampled
         self.sync()
 
     def sync(self) -> None:
@@ -56,8 +58,11 @@ class TransformersEngine:
         parts = [(prompts[i : i + part], noise[:, i * sampling.n : (i + part) * sampling.n]) for i in starts]
         if self.policy.on_gpu:
             return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
-        done = in_threads(lambda part: self._generate_batch(part[0], sampling, part[1]), parts, workers)
-        return [rollout for rollouts in done for rollout in rollouts]
+        self.stopped.clear()
+        work = in_threads(
+            lambda part: self._generate_batch(part[0], sampling, part[1]), parts, workers, self.stopped
+        )
+        return [rollout for rollouts in work for rollout in rollouts]
 
     @torch.inference_mode()
     def _generate_batch(
@@ -72,6 +77,8 @@ class TransformersEngine:
         finish = ["length"] * count
         rows = list(range(count))  # rows still being sampled, by their place in the result
         for position in range(sampling.max_tokens):
+            if self.stopped.is_set():
+                return []
             tokens, token_logprobs = sample(logits, sampling, noise[position, rows])  # (rows,), (rows,)
             for row, token, logprob in zip(rows, tokens.tolist(), token_logprobs.tolist()):
                 if finish[row] == "length":

@@ -24,6 +24,7 @@ class VllmEngine:
 
         self.name = "vllm"
         self.config, self.policy = config, policy
+        self.ends = stop_tokens(policy)
         self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
         if policy.on_gpu:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
@@ -37,6 +38,7 @@ class VllmEngine:
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
             trust_remote_code=policy.trusted,
+            load_format="auto" if policy.trusted else "safetensors",  # never a pickle unasked
             max_model_len=config.max_seq_length,
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
@@ -50,7 +52,7 @@ class VllmEngine:
         """See Engine."""
         outputs = self.llm.generate(
             [{"prompt_token_ids": list(p.ids)} for p in prompts],
-            sampling_params(sampling, self.seeded, len(prompts)),
+            sampling_params(sampling, self.seeded, len(prompts), self.ends),
             use_tqdm=False,
         )
         return rollouts_from_outputs(prompts, outputs)
@@ -74,7 +76,12 @@ class VllmEngine:
         self.llm.llm_engine.engine_core.shutdown()
 
 
-def sampling_params(sampling: Sampling, seeded: bool, count: int):
+def stop_tokens(policy: Policy) -> list[int]:
+    """What ends a completion beside the tokens that the model's files declare, which vLLM reads itself."""
+    return [] if policy.turn_end is None else [policy.turn_end]
+
+
+def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence[int] = ()):
     """vLLM's SamplingParams, one a prompt: seeds differ by prompt, vLLM itself varies them within a group."""
     from vllm import SamplingParams
 
@@ -85,6 +92,7 @@ def sampling_params(sampling: Sampling, seeded: bool, count: int):
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
             stop=[STOP_TEXT],
+            stop_token_ids=list(ends),
             include_stop_str_in_output=True,
             logprobs=0,  # the sampled token's
             seed=seed,

@@ -13,7 +13,7 @@ from r1rl.reward_flags import reward_weights
 from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
 from r1rl.rewards.general import reward_model_reward, rules_reward
 from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
-from r1rl.rewards.own import load_own, try_own
+from r1rl.rewards.own import load_own, take_timeouts, try_own
 from r1rl.rewards.r1 import (
     accuracy_reward,
     cosine_reward,
@@ -26,6 +26,7 @@ from r1rl.safety_flags import HEURISTIC_REWARDS, own_function, shown_name
 
 # Accuracy says all that these say.
 FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}
+__all__ = ["Reward", "check_rewards", "load_rewards", "rate", "take_timeouts"]
 Reward = Callable[[Rollout, Problem], float | None]
 
 
@@ -48,17 +49,31 @@ def load_named(text: str, config: Config) -> dict[str, Reward]:
     rewards = {}
     for name in reward_weights(text):
         own = own_function(name)
-        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own)
+        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own, config)
     return rewards
+
+
+def rate(reward: Reward, rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
+    """A reward's value for each rollout; rewards with a method `many` are asked once for all."""
+    if hasattr(reward, "many"):
+        return reward.many(rollouts, problems)
+    return [reward(rollout, problem) for rollout, problem in zip(rollouts, problems)]
 
 
 def only_for(reward: Reward, general: bool) -> Reward:
     """The same reward for general prompts alone, or for all others."""
 
-    @functools.wraps(reward)  # a reward's name is in the logs
+    @functools.wraps(reward)  # a reward's name is in the logs, and what it has lost is counted
     def for_source(rollout: Rollout, problem: Problem) -> float | None:
         return reward(rollout, problem) if (problem.task == GENERAL_TASK) == general else None
 
+    def many(rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
+        places = [i for i, problem in enumerate(problems) if (problem.task == GENERAL_TASK) == general]
+        found = rate(reward, [rollouts[i] for i in places], [problems[i] for i in places])
+        values = dict(zip(places, found))
+        return [values.get(i) for i in range(len(problems))]
+
+    for_source.many = many
     return for_source
 
 
@@ -92,6 +107,10 @@ def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
     for name in reward_weights(config.reward):
         own = own_function(name)
         if own is not None:
-            try_own(load_own(*own), problems)
+            try_own(load_own(*own, config), problems)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
+    general = [p for p in problems if p.task == GENERAL_TASK]
+    for name in reward_weights(config.general_reward) if config.general_reward and general else ():
+        if (own := own_function(name)) is not None:
+            try_own(load_own(*own, config), general)

@@ -8,15 +8,18 @@ from typing import Protocol
 
 from r1rl.config import DATASETS, Config
 from r1rl.conversations import general_problems, share_of
+from r1rl.data_flags import is_own
 from r1rl.errors import unknown_name
 from r1rl.puzzle_flags import people_in_training
 from r1rl.records import Problem
 from r1rl.safety_flags import SAFETY_DATASETS
 from r1rl.tasks.aegis import Aegis
+from r1rl.tasks.countdown import Countdown
 from r1rl.tasks.gsm8k import Gsm8k
 from r1rl.tasks.knights_knaves import KnightsKnaves
 from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
 from r1rl.tasks.math import Math
+from r1rl.tasks.own import OwnData
 from r1rl.tasks.safety_queries import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems
 
@@ -36,6 +39,10 @@ class Task(Protocol):
 
 def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
+    if is_own(config):
+        return OwnData(config)
+    if config.dataset_name == Countdown.name:
+        return Countdown(config.seed)
     if config.dataset_name == KnightsKnaves.name:
         return load_knights_knaves(config)
     if config.dataset_name in SAFETY_DATASETS:

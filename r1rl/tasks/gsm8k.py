@@ -26,7 +26,7 @@ class Gsm8k:
         if self.path is not None and not self.path.is_dir():
             raise UserError(
                 f"--dataset-path {str(path)!r} is not a folder: it must hold train.jsonl and test.jsonl in GSM8K's "
-                'format (a JSON object a line, with "question" and "answer").'
+                'format (a JSON object a line, with "question" and "answer"), or be a .jsonl, .json, .csv or .parquet file.'
             )
 
     def load(self, split: str) -> list[Problem]:

@@ -20,7 +20,7 @@ def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, An
         "output_dir": str(dump.folder / "checkpoints"),
         "run_name": config.exp_name,
         "project": config.project_name,
-        "report_to": config.report_to,
+        "report_to": "none",  # see trainers/trackers.py
         "seed": config.seed,
         "data_seed": config.seed,
         "use_cpu": cpu,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -19,6 +20,7 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from r1rl.advantages import group_advantages, groups_without_signal
+from r1rl.checkpoints import BEST, step_of
 from r1rl.collapse import Watch, reasoning_text
 from r1rl.config import Config
 from r1rl.console import console
@@ -35,29 +37,34 @@ from r1rl.dump import (
 )
 from r1rl.engines import Engine, Sampling
 from r1rl.engines.guarded import GuardedEngine
-from r1rl.evaluate import dump_evaluation, evaluate, score
-from r1rl.interrupt import Interrupt
+from r1rl.evaluate import dump_evaluation, evaluate, score_all
+from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy, completion_states, token_logprobs
-from r1rl.out_of_memory import Stopped
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
-from r1rl.rewards import Reward
+from r1rl.records import Rollout
+from r1rl.rewards import Reward, take_timeouts
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
+from r1rl.trainers.generation import load_generation, save_generation
 from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
+from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
+from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
 LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # where the base class has them
 
 
-class Trainer(GRPOTrainer):
+class Trainer(WholeCheckpoints, GRPOTrainer):
     """One optimizer step: sync, generate, reward, advantage, update, dump."""
 
     def __init__(
@@ -85,6 +92,7 @@ class Trainer(GRPOTrainer):
         self._part: Batch | None = None  # what goes through the model just now
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
+        self.trackers = Trackers(config, dump.folder)
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
         self._rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
@@ -97,10 +105,12 @@ class Trainer(GRPOTrainer):
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
             callbacks=[
-                StopAfterStep(interrupt, config.steps_per_generation),
+                StepEnds(self),
                 OptimizerClock(meter),
                 StopInBudget(meter),
                 self.guarding,
+                self.trackers,
+                *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
@@ -111,32 +121,48 @@ class Trainer(GRPOTrainer):
             self.use_vllm = True
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
-        """Trains to the end, or to the next step's end after Ctrl-C; evaluates and saves what is then there."""
+        """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
-        for evaluation in read_lines(self.dump.folder / EVALUATIONS):  # of the part before a resume
+        self.go_on(checkpoint)
+        self.interrupt.deferred = True
+        with self.meter:
+            try:
+                self.train_from(checkpoint)
+                if self.evaluated_step != self.state.global_step:
+                    self.evaluate()
+                if self.stages is not None:
+                    self.stages.on_train_begin(self.args, self.state, self.control)
+                    self.save_adapter(f"stage_{self.stages.level}")
+            except Stopped:
+                self.save_stopped()
+        self.trackers.close(self)
+        self.interrupt.deferred = False
+
+    def go_on(self, checkpoint: Path | None) -> None:
+        """Takes up what the dump knows of the part before a resume; an evaluation that is still due comes first."""
+        start = 0 if checkpoint is None else step_of(checkpoint)
+        for evaluation in read_lines(self.dump.folder / EVALUATIONS):
             self.best_score = max(self.best_score, evaluation.get("mean_reward", evaluation["accuracy"]))
             self.evaluated_step = evaluation["step"]
+        due = start % self.run.eval_steps == 0 if start else self.run.eval_on_start
+        self.args.eval_on_start = due and self.evaluated_step != start
         for line in read_lines(self.dump.folder / METRICS):
             self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
         if self.run.skip_solved:
             self.draw.replay(read_lines(self.dump.folder / ROLLOUTS))
-        self.interrupt.deferred = True
-        with self.meter:
-            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-            if not self.interrupt.asked and self.evaluated_step != self.state.global_step:
-                self.evaluate()
-        if self.stages is not None and not self.interrupt.asked:
-            self.save_adapter(f"stage_{self.stages.level}")
+        left = None if checkpoint is None else load_generation(checkpoint, self.accelerator.device)
+        if left is not None:
+            self._generation, self._numbers_of = left
+            for line in self._numbers_of[start % self.run.steps_per_generation :]:
+                self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
 
     def train(self, *args, **kwargs):
         """Ends without a word where a guard stops the run in the middle of a step; saved is then the step before."""
         try:
             return super().train(*args, **kwargs)
-        except Stopped as stopped:
-            step = self.state.global_step
-            self.guarding.engine_stopped(stopped, step, self.control)
-            if step and not (self.dump.folder / "checkpoints" / f"checkpoint-{step}").exists():
-                self._save_checkpoint(self.model, None)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, self.state.global_step, self.control)
+            self.save_stopped()
 
     # ---- rollout, reward, advantage
 
@@ -160,7 +186,8 @@ class Trainer(GRPOTrainer):
         out = super()._generate_and_score_completions(inputs)
         advantages = self._advantages()
         out["advantages"] = torch.tensor(advantages, device=out["advantages"].device)  # (B*G,)
-        self._record(advantages)
+        with self.interrupt.held():
+            self._record(advantages)
         return out
 
     def _advantages(self) -> list[float]:
@@ -174,12 +201,7 @@ class Trainer(GRPOTrainer):
         self._sample(self._drawn, 0)
         self._refill()
         self._taken = self._most_telling(len(self._drawn))
-        rollouts = [self._rollouts[i] for i in self._taken]
-        return {
-            "prompt_ids": [list(r.prompt_ids) for r in rollouts],
-            "completion_ids": [list(r.completion_ids) for r in rollouts],
-            "logprobs": [list(r.sampler_logprobs) for r in rollouts],
-        }
+        return columns([self._rollouts[i] for i in self._taken])
 
     def _sample(self, drawn: Sequence[int], again: int) -> None:
         """Samples and scores a group for each of these prompts; `again` counts the calls of a step."""
@@ -199,7 +221,7 @@ class Trainer(GRPOTrainer):
         self.meter.add("generate", sampled - start)
         self.meter.sampled(rollouts)
         owners = [p for p in prompts for _ in range(g)]
-        self._scored += [score(r, p, self.rewards, self.run) for r, p in zip(rollouts, owners)]
+        self._scored += score_all(rollouts, owners, self.rewards, self.run)
         self._rollouts += rollouts
         self._batch += owners
         self.meter.add("reward", time.perf_counter() - sampled)
@@ -248,6 +270,11 @@ class Trainer(GRPOTrainer):
     # ---- update
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """All of a step but the optimizer's part. Raises Stopped: until then nothing has changed that is saved."""
+        with self.interrupt.breakable():
+            return self.learn(model, inputs)
+
+    def learn(self, model, inputs) -> torch.Tensor:
         """Forward and backward over the step's batch, part by part; groups that teach nothing are left out."""
         model.train()
         batch = self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
@@ -277,17 +304,22 @@ class Trainer(GRPOTrainer):
 
     def _learn(self, model, batch: Batch, divisor: int) -> torch.Tensor:
         """The step's loss; its gradients are added up, in parts of 1 / `divisor` of the tokens that usually go in at once."""
+        return sum(self._learn_part(model, batch, rows) for rows in self._parts(batch, divisor))
+
+    def _parts(self, batch: Batch, divisor: int) -> list[list[int]]:
+        """Rows of what goes through the model at once."""
         shared = self.policy.shares_prompts
         budget = self._token_budget() if divisor == 1 else self._smaller(batch, divisor)[0]
         unit = self.num_generations if shared and divisor == 1 else 1
-        loss = torch.zeros((), device=self.accelerator.device)
-        for rows in split(batch, budget, unit, padded=not shared):
-            self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
-            part_loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
-            self.accelerator.backward(part_loss)
-            loss += part_loss.detach()
+        return split(batch, budget, unit, padded=not shared)
+
+    def _learn_part(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
+        """Forward and backward over these rows; returns their share of the loss."""
+        self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
+        loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
+        self.accelerator.backward(loss)
         self._part = None
-        return loss
+        return loss.detach()
 
     def _smaller(self, batch: Batch, divisor: int) -> tuple[int, bool]:
         """See micro_batches.smaller."""
@@ -300,6 +332,39 @@ class Trainer(GRPOTrainer):
         self._gaps.clear()
         for name, values in self._metrics["train"].items():
             del values[seen.get(name, 0) :]
+
+    def try_update(self, rollouts: list[Rollout]) -> int | None:
+        """The largest forward and backward of a step, for the trial before step 1.
+
+        Returns how many of them a step has; None where not even the smallest part of it fits into memory.
+        """
+        drawn = longest_prompts(self.train_prompts, len(rollouts) // self.num_generations)
+        self._batch = [p for p in drawn for _ in range(self.num_generations)]
+        self._rollouts, self._scored = rollouts, rewarded(rollouts, self._batch, list(self.rewards))
+        self._taken = range(len(rollouts))
+        return self._try_update()
+
+    def _try_update(self) -> int | None:
+        seen, usual = self.state.num_input_tokens_seen, self.rollout_func
+        self.rollout_func = lambda prompts, trainer: columns(self._rollouts)
+        try:
+            inputs = [{"prompt": p.text, "index": 0} for p in self._batch]
+            self._last_loaded_step = self.state.global_step
+            batch = super()._generate_and_score_completions(inputs)
+            batch["advantages"] = torch.tensor(self._advantages(), device=batch["advantages"].device)
+            batch["num_items_in_batch"] = batch["completion_mask"].sum()
+            self._gaps = []
+            self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
+            learned = self.guarding.within_memory(
+                lambda divisor: self._learn_part(self.model_wrapped, batch, self._parts(batch, divisor)[0]),
+                lambda: self._forget(self.model_wrapped, {}),
+                lambda divisor: self._smaller(batch, divisor)[1],
+            )
+            return None if learned is None else len(self._parts(batch, self.guarding.divisor))
+        finally:
+            self.rollout_func, self._part = usual, None
+            self.state.num_input_tokens_seen = seen
+            self._metrics["train"].clear()
 
     def _part_loss(self, model) -> torch.Tensor:
         """The loss of `self._part`, by TRL or Unsloth."""
@@ -352,20 +417,23 @@ class Trainer(GRPOTrainer):
         """All evaluation problems in one engine call; keeps the best checkpoint."""
         if not self.guarding.may_evaluate:
             return {}
-        self.sync_engine()
         step = self.state.global_step
         self.meter.phase("evaluating")
         try:
-            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        except Stopped as stopped:
-            self.guarding.engine_stopped(stopped, step, self.control)
+            with self.interrupt.breakable(), kept_random_states():
+                self.sync_engine()
+                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, step, self.control)
             return {}
-        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
-        self.evaluated_step = step
         if result.score > self.best_score:
             self.best_score = result.score
-            self.save_adapter("best")
+            self.save_adapter(BEST)
+        # Its line comes last: an evaluation that is in the dump is not made again.
+        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        self.evaluated_step = step
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         metrics = {
             f"{metric_key_prefix}_accuracy": result.accuracy,
             f"{metric_key_prefix}_tokens": result.tokens(),
@@ -373,11 +441,13 @@ class Trainer(GRPOTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def save_adapter(self, name: str) -> None:
-        """Saves the adapter alone under checkpoints/<name>."""
-        folder = self.dump.folder / "checkpoints" / name
-        self.model.save_pretrained(str(folder))
-        self.policy.tokenizer.save_pretrained(str(folder))
+    def save_beside(self, written: Path) -> None:
+        """The best adapter, and what is still to be learnt of a generation."""
+        super().save_beside(written)
+        every, step = self.run.steps_per_generation, self.state.global_step
+        if part := step % every:
+            numbers = [{}] * part + self._numbers_of[part:]
+            save_generation(written, self._generation, numbers, step - part + every)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """A checkpoint is no publication: no card beside it."""
@@ -420,6 +490,7 @@ class Trainer(GRPOTrainer):
             self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
+        self.numbers |= take_timeouts(self.rewards)
 
     def _reasoning_tokens(self, rows: Sequence[int]) -> float:
         """Mean length of these completions' reasoning."""
@@ -456,6 +527,16 @@ class Trainer(GRPOTrainer):
         line |= self.guarding.step(line, self.control)
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
+        self.trackers.step(self, finite(line))
+
+
+def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:
+    """Rollouts as TRL's rollout_func returns them."""
+    return {
+        "prompt_ids": [list(r.prompt_ids) for r in rollouts],
+        "completion_ids": [list(r.completion_ids) for r in rollouts],
+        "logprobs": [list(r.sampler_logprobs) for r in rollouts],
+    }
 
 
 def row_logprobs(
@@ -498,19 +579,6 @@ def keep_float32(model: torch.nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-
-
-class StopAfterStep(TrainerCallback):
-    """Turns a remembered Ctrl-C into a checkpoint and an orderly end."""
-
-    def __init__(self, interrupt: Interrupt, steps_per_generation: int = 1):
-        self.interrupt, self.every = interrupt, steps_per_generation
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Called by transformers after each optimizer step; what was sampled is first learned from."""
-        if self.interrupt.asked and state.global_step % self.every == 0:
-            control.should_save = control.should_training_stop = True
-        return control
 
 
 class OptimizerClock(TrainerCallback):
@@ -570,8 +638,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # evaluation, saving, logging
         eval_strategy="steps",
         eval_steps=config.eval_steps,
-        # A run may have been killed before its first evaluation was complete.
-        eval_on_start=config.eval_on_start and not any(read_lines(dump.folder / EVALUATIONS)),
+        eval_on_start=config.eval_on_start,  # `go_on` looks what was evaluated before a resume
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         torch_empty_cache_steps=None if cpu else 250,

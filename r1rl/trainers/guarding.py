@@ -15,7 +15,7 @@ from r1rl.console import console
 from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines
 from r1rl.guard_flags import guard_actions
 from r1rl.guards import NON_FINITE, QUICK, Finding, Guards
-from r1rl.out_of_memory import Stopped, free_memory, is_out_of_memory
+from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory
 from r1rl.trainers.step_numbers import finite
 
 T = TypeVar("T")
@@ -178,10 +178,10 @@ class Guarding(TrainerCallback):
             if self.actions["memory"] == "off" or not is_out_of_memory(error):
                 raise
             # The words, not the error: its traceback holds what has to be freed.
-            return " ".join(str(error).split())[:120] or type(error).__name__
+            return asked_for(error)
         return None
 
-    def engine_stopped(self, stopped: Stopped, step: int, control: Any) -> None:
+    def engine_stopped(self, stopped: CannotGoOn, step: int, control: Any) -> None:
         """The engine cannot go on: the run ends, with what was learned up to `step`."""
         if self.why_stopped is None:
             self.tell(Finding(stopped.guard, str(stopped), final=True), step)

@@ -22,7 +22,7 @@ import torch
 
 from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.models import Policy, completion_states, token_logprobs
-from r1rl.out_of_memory import Stopped
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.records import Rollout
 from r1rl.trainers.grpo import Trainer
 from r1rl.trainers.value_head import (
@@ -46,6 +46,24 @@ class Experience:
     returns: list[torch.Tensor]
 
 
+@dataclass
+class StepBegan:
+    """What a step changes of what is saved, as it was at the step's begin; None while it is still so."""
+
+    kl_weight: float
+    weights: dict[str, torch.Tensor] | None = None
+    optimizer: dict[str, Any] | None = None
+
+
+def on_cpu(state: Any) -> Any:
+    """A copy of an optimizer's state in the machine's memory, tensors and all."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: on_cpu(value) for key, value in state.items()}
+    return [on_cpu(value) for value in state] if isinstance(state, list) else state
+
+
 class ValueTrainer(Trainer):
     """One step: sync, generate, reward, token advantages, several optimizer steps, dump."""
 
@@ -53,6 +71,7 @@ class ValueTrainer(Trainer):
         self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
         policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
         self.kl_weight = config.beta
+        self._began: StepBegan | None = None  # the step under way
         self.sums: Counter[str] = Counter()  # of the debug variables, over a step's minibatches
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
@@ -99,7 +118,11 @@ class ValueTrainer(Trainer):
         """How well the values fit, and how far the policy went from where training began."""
         values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
         spread = returns.var().clamp(min=1e-8)
+        sampled = [torch.tensor(r.sampler_logprobs, device=values.device) for r in self.experience.rollouts]
+        gaps = (torch.cat(self.experience.logprobs) - torch.cat(sampled)).abs()
         found = {
+            "sampler_gap": gaps.mean().item(),
+            "sampler_gap_max": gaps.max().item(),
             "value": values.mean().item(),
             "explained_variance": (1 - (returns - values).var() / spread).item(),
         }
@@ -114,7 +137,7 @@ class ValueTrainer(Trainer):
     def _in_chunks(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
         """(logprobs, values, entropies), each a tensor (tokens,) for every rollout, --update-chunk at once.
 
-        Raises Stopped where not even one fits into memory.
+        Raises CannotGoOn where not even one fits into memory.
         """
         size = self.run.update_chunk or len(rollouts)
         found = self.guarding.within_memory(
@@ -123,7 +146,7 @@ class ValueTrainer(Trainer):
             lambda divisor: divisor >= size,
         )
         if found is None:
-            raise Stopped("memory", "not enough memory to read a completion again")
+            raise CannotGoOn("memory", "not enough memory to read a completion again")
         return found
 
     def _in_parts(self, rollouts: list[Rollout], size: int) -> tuple[list[torch.Tensor], ...]:
@@ -142,12 +165,13 @@ class ValueTrainer(Trainer):
 
     # ---- the update
 
-    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+    def learn(self, model, inputs) -> torch.Tensor:
         """All passes over the step's rollouts; the last optimizer step is left to transformers' loop.
 
         So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
         """
         model.train()
+        self._began = StepBegan(self.kl_weight)
         self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
         self._step += 1
         self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
@@ -156,9 +180,8 @@ class ValueTrainer(Trainer):
         for number, rows in enumerate(parts, start=1):
             loss = self._learned(model, rows)
             if number < len(parts) and self.guarding.sound_so_far(model):
-                self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
-                self.optimizer.step()
-                model.zero_grad()
+                with self.interrupt.held():
+                    self._inner_step(model)
             if self.guarding.skipped is not None:  # the passes that are left would fare no better
                 break
         self.numbers |= self.value_numbers | {k: v / number for k, v in self.sums.items()}
@@ -182,6 +205,45 @@ class ValueTrainer(Trainer):
         )
         return self.guarding.loss(torch.tensor(loss or 0.0, device=device))
 
+    def _try_update(self) -> int | None:
+        weight = self.kl_weight
+        self._advantages()
+        parts = self._minibatches()
+        self._learned(self.model_wrapped, parts[0])
+        self.kl_weight = weight
+        self.sums.clear()
+        return None if self.guarding.skipped == "memory" else len(parts)
+
+    def _inner_step(self, model) -> None:
+        """An optimizer step before the last one; what the first of them changes is kept for a stop in between."""
+        if self._began.weights is None:
+            self._began.weights = {n: p.detach().cpu().clone() for n, p in self._trained().items()}
+            self._began.optimizer = on_cpu(self.optimizer.state_dict())
+        self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
+        self.optimizer.step()
+        model.zero_grad()
+
+    def _trained(self) -> dict[str, torch.nn.Parameter]:
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def step_ended(self) -> None:
+        """Nothing of the step is taken back any more."""
+        super().step_ended()
+        self._began = None
+
+    def give_up_step(self) -> None:
+        """Back to where the step that is given up began, between its optimizer steps, too."""
+        began = self._began
+        if began is None:
+            return
+        self.kl_weight = began.kl_weight
+        if began.weights is None:
+            return
+        with torch.no_grad():
+            for name, parameter in self._trained().items():
+                parameter.copy_(began.weights[name])
+        self.optimizer.load_state_dict(began.optimizer)
+
     def _minibatches(self) -> list[list[int]]:
         """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""
         count = len(self.experience.rollouts)
@@ -193,7 +255,7 @@ class ValueTrainer(Trainer):
             parts += [order[i : i + size] for i in range(0, count, size)]
         return parts
 
-    def _backward(self, rows: list[int], divisor: int) -> float:
+    def _backward(self, rows: list[int], divisor: int = 1) -> float:
         """Adds one minibatch's gradients, 1 / `divisor` of --update-chunk rollouts at once; returns its loss."""
         total = sum(len(self.experience.logprobs[i]) for i in rows)
         size = max(1, (self.run.update_chunk or len(rows)) // divisor)

@@ -20,22 +20,25 @@ from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
 from r1rl.engines import Engine
 from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
-from r1rl.interrupt import Interrupt
+from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy
-from r1rl.out_of_memory import Stopped
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
-from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
+from r1rl.trainers.grpo import finite, keep_float32, peak_memory
 from r1rl.trainers.guarding import Guarding
+from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trackers import Trackers
+from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
 
-class FineTuner(SFTTrainer):
+class FineTuner(WholeCheckpoints, SFTTrainer):
     """Learns the solutions, token by token; evaluates before and after through the engine."""
 
     def __init__(
@@ -54,7 +57,9 @@ class FineTuner(SFTTrainer):
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
         self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
+        self.trackers = Trackers(config, dump.folder)
         self.tokens = 0  # read since the last line of the dump
+        self.examples = examples
         super().__init__(
             model=policy.model,
             args=training_arguments(config, policy, dump),
@@ -63,40 +68,65 @@ class FineTuner(SFTTrainer):
             data_collator=Packer(policy.tokenizer.pad_token_id)
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[StopAfterStep(interrupt), StopInBudget(meter), self.guarding],
+            callbacks=[
+                StepEnds(self),
+                StopInBudget(meter),
+                self.guarding,
+                self.trackers,
+                *([Trial(self, None, self.try_update)] if config.trial else []),
+            ],
         )
         keep_float32(self.model)
 
     def fit(self, checkpoint: Path | None) -> None:
-        """Evaluates, trains, evaluates; after Ctrl-C it ends with the step and saves."""
+        """Evaluates, trains, evaluates. After Ctrl-C the last complete step is saved."""
         evaluated = {line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)}
         self.interrupt.deferred = True
         with self.meter:
-            if self.run.eval_on_start and 0 not in evaluated:
-                self.measure()
-            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-            if not self.interrupt.asked and self.state.global_step not in evaluated:
-                self.measure()
+            try:
+                if self.run.eval_on_start and 0 not in evaluated:
+                    self.measure()
+                self.train_from(checkpoint)
+                if self.state.global_step not in evaluated:
+                    self.measure()
+            except Stopped:
+                self.save_stopped()
+        self.trackers.close(self)
+        self.interrupt.deferred = False
+
+    def training_step(self, *args, **kwargs) -> torch.Tensor:
+        """Forward and backward. Raises Stopped: until then nothing has changed that is saved."""
+        with self.interrupt.breakable():  # a loss that is not finite is not added up
+            return self.guarding.loss(super().training_step(*args, **kwargs))
 
     def measure(self) -> Evaluation | None:
         """All evaluation problems in one engine call; None where a guard keeps from it."""
         if not self.guarding.may_evaluate:
             return None
-        self.engine.sync()
         self.meter.phase("evaluating")
         step = self.state.global_step
         try:
-            result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        except Stopped as stopped:
-            self.guarding.engine_stopped(stopped, step, self.control)
+            with self.interrupt.breakable(), kept_random_states():
+                self.engine.sync()
+                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except CannotGoOn as trouble:
+            self.guarding.engine_stopped(trouble, step, self.control)
             return None
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
         return result
 
-    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
-        """The base class's; a loss that is not finite is not added up."""
-        return self.guarding.loss(super().training_step(model, inputs, num_items_in_batch))
+    def try_update(self, _) -> int:
+        """Forward and backward over the longest examples, for the trial before step 1: a step has one."""
+        size, tokens = self.args.per_device_train_batch_size, self.tokens
+        order = sorted(range(len(self.examples)), key=lambda i: -len(self.examples[i]["input_ids"]))
+        batch = self._prepare_inputs(self.data_collator([self.examples[i] for i in order[:size]]))
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(self.model_wrapped, batch)
+        self.accelerator.backward(loss)
+        self.tokens = tokens
+        return 1
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """TRL's, but on a CPU without Unsloth transformers': TRL's fused output layer is a triton kernel."""
@@ -116,7 +146,9 @@ class FineTuner(SFTTrainer):
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
         line |= self.guarding.step(line, self.control)
-        self.dump.append(FINE_TUNING, [finite(line | self.meter.step_done(line))])
+        line = finite(line | self.meter.step_done(line))
+        self.dump.append(FINE_TUNING, [line])
+        self.trackers.step(self, line)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """A checkpoint is no publication: no card beside it."""

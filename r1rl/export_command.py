@@ -1,0 +1,109 @@
+"""`python main.py export RUN --to FORM -o DIR`: the trained model for other programs, proven before it is kept."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from r1rl import export, hub, trained
+from r1rl.config import Config
+from r1rl.console import Waiting, console
+from r1rl.errors import UserError, unknown_name
+from r1rl.export_proof import Comparison
+from r1rl.model_card import QUESTION, Exported, model_card
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
+    parser.add_argument("--to", required=True, metavar="|".join(export.FORMS),
+                        help="the adapter alone, base model and adapter in one, or llama.cpp's format")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for the model")
+    parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, where there is one")
+    parser.add_argument("--eval-count", type=int, metavar="N",
+                        help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
+    parser.add_argument(
+        "--push-to-hub", metavar="NAME", help="upload it afterwards, as user/model; needs HF_TOKEN"
+    )
+    parser.add_argument("--private", action="store_true", help="make the hub's repository a private one")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --push-to-hub: card and list of files, no upload"
+    )
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run code that comes with the base model"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exports, proves, writes the card; uploads where asked. Raises UserError, and then nothing is left behind."""
+    if args.to not in export.FORMS:
+        raise unknown_name("--to", args.to, export.FORMS)
+    changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
+    config = trained.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
+    checkpoint = trained.checkpoint_of(args.run, args.checkpoint or trained.default_checkpoint(args.run))
+    export.check_form(args.to, config.lora_rank)
+    hub.check_push(args.push_to_hub, args.dry_run)
+    if args.push_to_hub and args.to == "adapter":
+        check_base_is_public(config)
+    with export.unfinished(args.output) as new:
+        comparison = make(args, config, checkpoint, new)
+    for line in comparison.words():
+        console.print(line)
+    console.print(
+        f"export   {args.output}: {sum(size for _, size in hub.files_of(args.output)) / 1e6:,.1f} MB, card included"
+    )
+    if args.push_to_hub and args.dry_run:
+        hub.show_files(args.output, args.push_to_hub)
+    elif args.push_to_hub:
+        with Waiting(f"uploading to {args.push_to_hub}"):
+            address = hub.upload(args.output, args.push_to_hub, args.private)
+        console.print(f"hub      {address}", markup=False)
+    return 0
+
+
+def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Path) -> Comparison:
+    """Writes the export into `folder`, proves it there, and writes its card. Raises UserError where it fails."""
+    from r1rl import checks, tasks
+
+    here = trained.surroundings(config, args.run)
+    task = tasks.load_task(config)
+    problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    on_gpu = here.gpu is not None
+    with Waiting("loading the model") as status:
+        from r1rl import export_proof, models, prompts
+
+        models.import_backend(config)
+        checks.check_tokenizer(config, models.load_tokenizer(config))
+        policy, engine = trained.load(config, checkpoint, on_gpu)
+        build = prompts.Builder(policy.tokenizer, config)
+        asked = build(problems, "test")
+        status.update(f"asking the live model {len(asked)} problems")
+        live = export_proof.live_answers(engine, asked, config)
+        moved = export_proof.effect(policy, live)
+        status.update(f"writing {args.to}")
+        export.write(args.to, policy, checkpoint, folder)
+        status.update("asking the export in a fresh process")
+        quantization = export_proof.quantization_of(policy)
+        found = export_proof.reloaded_answers(folder, asked, config, on_gpu, quantization)
+        comparison = export_proof.compare(asked, live, found, policy.tokenizer, config)
+        export_proof.check_equal(comparison, on_gpu)
+        question = build.prompt(dataclasses.replace(asked[0].problem, question=QUESTION)).text
+        about = Exported(args.to, config.model_name, trained.step_of(checkpoint, args.run), question,
+                         sum(comparison.export), len(asked), comparison.other_completions, quantization)  # fmt: skip
+        name = args.push_to_hub or args.output.name
+        (folder / "README.md").write_text(model_card(args.run, config, about, name), encoding="utf-8")
+    console.print(f"model    {config.model_name} with {checkpoint}, {policy.backend}", markup=False)
+    console.print(f"trained  it moves a token's logprob by {moved:.3f} nats from the base model's (mean)")
+    return comparison
+
+
+def check_base_is_public(config: Config) -> None:
+    """An adapter on the hub must name a base model that others have. Raises UserError."""
+    from r1rl.checks import is_local
+
+    if is_local(config.model_name):
+        raise UserError(
+            f"--to adapter with --push-to-hub: its base model, {config.model_name!r}, is a folder on this machine, so "
+            "nobody else could load it. Use --to merged."
+        )

