@@ -98,7 +98,7 @@ def train(config: Config, recipe: str) -> int:
         )
         status.stop()
         trainer.fit(checkpoint, proofs)
-        engine.close()
+        trainer.engine.close()
         if config.save_merged and not stop.asked and trainer.guarding.why_stopped is None:
             models.save_merged(policy, dump.folder / models.MERGED)
 

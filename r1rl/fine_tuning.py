@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl import checks, engines, interrupt, machine, preflight, progress, run, tasks
+from r1rl import checks, engines, interrupt, last_screen, machine, preflight, progress, run, tasks
 from r1rl.budget import Budget, check_price
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.console import Waiting, console, divert
@@ -77,13 +77,17 @@ def fine_tune(config: Config, recipe: str) -> int:
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
         status.stop()
         trainer.fit(checkpoint)
-        engine.close()
-        if not stop.asked:
+        trainer.engine.close()
+        guarded = trainer.guarding.why_stopped
+        if not stop.asked and guarded is None:
             models.save_merged(policy, dump.folder / MERGED)
         if stop.asked:
             console.print("stopped  go on with the same flags and --resume")
             meter.write()
             return stop.exit_code
+        if guarded is not None:
+            meter.write()
+            return last_screen.stopped_by_guard(dump.folder, config, guarded)
         finish(dump, config, recipe)
     if budget.ended:
         console.print(f"ended    {budget.ended}")

@@ -69,9 +69,7 @@ def finish(
         console.print(f"stopped  {again}")
         return stop.exit_code
     if guarded is not None:
-        console.print(f"stopped  {guarded}", markup=False)
-        console.print(f"         {after_guard(folder, config)}")
-        return GUARDED
+        return stopped_by_guard(folder, config, guarded)
     console.print(f"model    {folder / 'checkpoints' / 'best'} (best evaluation)")
     console.print(
         "next     look:     python main.py inspect " + f"{folder} --step {found['steps']} --correct -n 3"
@@ -80,6 +78,13 @@ def finish(
         f"         measure:  python main.py eval --adapter {folder / 'checkpoints' / 'best'} --eval-count 0"
     )
     return 0
+
+
+def stopped_by_guard(folder: Path, config: Config, why: str) -> int:
+    """Says why and how to go on. Returns the exit code."""
+    console.print(f"stopped  {why}", markup=False)
+    console.print(f"         {after_guard(folder, config)}", markup=False)
+    return GUARDED
 
 
 def after_guard(folder: Path, config: Config) -> str:

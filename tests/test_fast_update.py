@@ -19,7 +19,7 @@ from r1rl.errors import UserError
 from r1rl.models import completion_states, token_logprobs
 from r1rl.shared_prompts import can_share, shared_states
 from r1rl.trainers.drawing import Draw
-from r1rl.trainers.micro_batches import split, take, weight, with_signal
+from r1rl.trainers.micro_batches import smaller, split, take, weight, with_signal
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 30, 31, 32, 33], [50]]
 COMPLETIONS = [[11, 12, 13], [14], [15, 16, 17, 18, 19, 20], [21, 22], [23] * 40]
@@ -253,6 +253,43 @@ def test_skip_solved_resumes_as_if_it_had_not_stopped(tmp_path):
     assert checkpoint.name == "checkpoint-2"
     make_trainer(tmp_path, "whole", **settings, resume=True).fit(checkpoint, [])
     assert {name: without_times(tmp_path / "whole" / name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "bnpo"])
+def test_smaller_passes_learn_the_same(trainer, batch, kind, monkeypatch):
+    monkeypatch.setattr(trainer, "loss_type", kind)
+    batch["num_items_in_batch"] = batch["completion_mask"].sum()
+    sizes = []
+    part_loss = trainer._part_loss
+    monkeypatch.setattr(
+        trainer, "_part_loss", lambda m: sizes.append(len(trainer._part["advantages"])) or part_loss(m)
+    )
+
+    def learned(divisor):
+        model = trainer.model.train()
+        model.zero_grad()
+        trainer._gaps = []
+        sizes.clear()
+        loss = trainer._learn(model, batch, divisor).item()
+        return loss, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+    whole = learned(1)
+    assert sizes == [32]
+    for divisor in (2, 1024):
+        assert_same(learned(divisor), whole)
+        assert sum(sizes) == 32 and max(sizes) < 32 // min(divisor, 32) + 8
+    assert sizes == [1] * 32
+    trainer.model.zero_grad()
+
+
+def test_how_small_a_pass_becomes():
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]])
+    rows = {"prompt_mask": torch.ones(4, 6, dtype=torch.long), "completion_mask": mask}  # 10, 8, 8, 8 tokens
+    assert smaller(rows, 1000, 2, padded=False) == (17, False)
+    assert smaller(rows, 20, 2, padded=False) == (10, True)
+    assert smaller(rows, 1000, 4, padded=False) == (8, True)
+    assert smaller(rows, 1000, 2) == (20, False)
+    assert smaller(rows, 1000, 4) == (10, True)
 
 
 def test_several_steps_learn_from_one_generation(tmp_path):

@@ -243,3 +243,15 @@ def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     assert mcnemar_exact(list(before.values()), list(after.values())) < 0.05
     assert sum(after.values()) > sum(before.values())
     assert "significant" in done.stdout and "nats a token" in done.stdout
+
+
+def test_a_step_that_is_not_finite_is_left_out_and_counted(tmp_path):
+    tuner = make_fine_tuner(tmp_path, eval_on_start=False)
+    weight = next(p for n, p in tuner.model.named_parameters() if "lora_B" in n)
+    weight.register_hook(lambda g: g * float("inf") if tuner.state.global_step == 1 else g)
+    tuner.fit(None)
+    lines = list(read_lines(tmp_path / "run" / FINE_TUNING))
+    assert [x["skipped"] for x in lines] == [None, "gradient", None, None, None]
+    assert [x["guards"] for x in lines] == [[], ["non-finite"], [], [], []]
+    assert [x["loss"] is None for x in lines] == [False, True, False, False, False]
+    assert all(torch.isfinite(p).all() for p in tuner.model.parameters())

@@ -167,6 +167,13 @@ def test_vllm_seeds_and_stops(engine, prompts):
         assert r.completion.count(STOP_TEXT) == r.completion.endswith(STOP_TEXT)
 
 
+def test_vllm_is_started_anew_with_the_present_weights(trained, engine, prompts):
+    greedy = Sampling(n=1, max_tokens=40, temperature=0.0)
+    before = engine.generate(prompts, greedy)
+    engine.restart()
+    assert [r.completion_ids for r in engine.generate(prompts, greedy)] == [r.completion_ids for r in before]
+
+
 def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
     assert {p.verdict for p in proof.prove_adapter(policy, engine, prompts, seed=0)} == {"proven"}
     monkeypatch.setattr(engine, "sync", lambda: None)

@@ -63,7 +63,9 @@ def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
     assert all(m["sampler_gap"] > 0.1 for m in metrics[-3:]) and metrics[0]["sampler_gap"] < 0.01
     assert (tmp_path / "run" / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").exists()
     assert lines(tmp_path, EVALUATIONS)[-1]["step"] == step  # what was learned is measured
-    code = last_screen.finish(trainer.dump, trainer.run, False, None, trainer.guarding.why_stopped)
+    code = last_screen.finish(
+        trainer.dump, trainer.run, trainer.interrupt, None, trainer.guarding.why_stopped
+    )
     shown = capsys.readouterr().out
     assert code == 3
     assert f"step {step:>4}  guard sync: the engine's logprobs are" in shown and "; the run stops" in shown

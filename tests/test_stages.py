@@ -166,6 +166,7 @@ def test_a_run_that_is_paid_for_brevity_raises_the_alarm(tmp_path, capsys):
     alarms = [m["step"] for m in metrics if m["collapse"]]
     lengths = [m["reasoning_tokens"] for m in metrics]
     assert len(alarms) == 1, lengths
+    assert [m["step"] for m in metrics if "collapse" in m["guards"]] == alarms
     assert sum(lengths[alarms[0] - 10 : alarms[0]]) < 0.5 * sum(lengths[:10])
     assert "the reasoning collapses" in capsys.readouterr().out
     (line,) = collapse_lines(tmp_path / "brief")

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 import torch
+from rich.text import Text
 from transformers import TrainerCallback
 
 from r1rl.config import Config
@@ -15,6 +16,7 @@ from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_l
 from r1rl.guard_flags import guard_actions
 from r1rl.guards import NON_FINITE, QUICK, Finding, Guards
 from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory
+from r1rl.trainers.step_numbers import finite
 
 T = TypeVar("T")
 SCALED_PATIENCE = 20  # skipped steps in a row in float16: its scaler begins too high and halves with each
@@ -44,13 +46,13 @@ class Guarding(TrainerCallback):
         """Learns from the dump what a continued run has been through."""
         self.step_number = state.global_step + 1
         evaluated = [line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)]
+        if 0 in evaluated:
+            self.guards.evaluation(0, self._shares(0))
         seen: dict[str, Any] = {}
         for seen in read_lines(self.dump.folder / METRICS):
             self.guards.step(seen)
             if seen["step"] in evaluated:
                 self.guards.evaluation(seen["step"], self._shares(seen["step"]))
-        if 0 in evaluated and self.guards.best is None:
-            self.guards.evaluation(0, self._shares(0))
         self.steps_skipped = seen.get("steps_skipped", 0)
         self.divisor = seen.get("update_divisor", 1)
 
@@ -100,7 +102,8 @@ class Guarding(TrainerCallback):
             "steps_skipped": self.steps_skipped,
             "update_divisor": self.divisor,
         }
-        stops = [self.tell(found, line["step"]) for found in self.guards.step({**line, **counted})]
+        found = self.guards.step(finite({**line, **counted}))  # as a continued run reads it
+        stops = [self.tell(one, line["step"]) for one in found]
         if any(stops) or (self.why_stopped is not None and not control.should_training_stop):
             control.should_save = control.should_training_stop = True
         if not self.sound:  # the last good checkpoint must not be pushed out by a broken one
@@ -115,8 +118,8 @@ class Guarding(TrainerCallback):
             return False
         stop = found.final or action == "stop"
         colour = "red" if stop else "yellow"
-        console.print(f"step {step:>4}  [{colour}]guard {found.guard}[/{colour}]: ", end="")
-        console.print(f"{found.words}{'; the run stops' if stop else ''}", markup=False)
+        words = f": {found.words}{'; the run stops' if stop else ''}"
+        console.print(Text.assemble(f"step {step:>4}  ", (f"guard {found.guard}", colour), words))
         self.fired.append(found.guard)
         self.dump.append(
             GUARDS,

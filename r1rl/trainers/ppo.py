@@ -22,6 +22,7 @@ import torch
 
 from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.models import Policy, completion_states, token_logprobs
+from r1rl.out_of_memory import CannotGoOn
 from r1rl.records import Rollout
 from r1rl.trainers.grpo import Trainer
 from r1rl.trainers.value_head import (
@@ -134,8 +135,22 @@ class ValueTrainer(Trainer):
         return found
 
     def _in_chunks(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
-        """(logprobs, values, entropies), each a tensor (tokens,) for every rollout, --update-chunk at once."""
+        """(logprobs, values, entropies), each a tensor (tokens,) for every rollout, --update-chunk at once.
+
+        Raises CannotGoOn where not even one fits into memory.
+        """
         size = self.run.update_chunk or len(rollouts)
+        found = self.guarding.within_memory(
+            lambda divisor: self._in_parts(rollouts, max(1, size // divisor)),
+            lambda: None,
+            lambda divisor: divisor >= size,
+        )
+        if found is None:
+            raise CannotGoOn("memory", "not enough memory to read a completion again")
+        return found
+
+    def _in_parts(self, rollouts: list[Rollout], size: int) -> tuple[list[torch.Tensor], ...]:
+        """`_in_chunks`, `size` at once."""
         parts = [self._evaluated(rollouts[i : i + size]) for i in range(0, len(rollouts), size)]
         return tuple([row for part in parts for row in part[kind]] for kind in range(3))
 
