@@ -275,7 +275,8 @@ def words(found: dict[str, int]) -> str:
 
 def planned(kills: int, rng: random.Random) -> list[list[tuple[str, signal.Signals]]]:
     """The kills of each run: all phases in turn with both signals in turn, in random order; each fourth run has two."""
-    each = [(PHASES[i // 2 % len(PHASES)], SIGNALS[i % 2]) for i in range(kills)]
+    n = len(PHASES)
+    each = [(PHASES[i % n], SIGNALS[(i + i // n) % 2]) for i in range(kills)]
     rng.shuffle(each)
     plans: list[list[tuple[str, signal.Signals]]] = []
     while each:
