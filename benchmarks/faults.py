@@ -275,7 +275,8 @@ def words(found: dict[str, int]) -> str:
 
 def planned(kills: int, rng: random.Random) -> list[list[tuple[str, signal.Signals]]]:
     """The kills of each run: all phases in turn with both signals in turn, in random order; each fourth run has two."""
-    each = [(PHASES[i // 2 % len(PHASES)], SIGNALS[i % 2]) for i in range(kills)]
+    n = len(PHASES)
+    each = [(PHASES[i % n], SIGNALS[(i + i // n) % 2]) for i in range(kills)]
     rng.shuffle(each)
     plans: list[list[tuple[str, signal.Signals]]] = []
     while each:
@@ -328,15 +329,20 @@ def main() -> int:
     kills: list[Kill] = []
     for i, plan in enumerate(planned(args.kills, rng), start=1):
         kills += one_run(folder, f"run{i}", plan, times, rng)
+        write_results(args, times, kills, (time.perf_counter() - began) / 60)
     equal = sum(not any(k.found.values()) for k in kills)
-    minutes = (time.perf_counter() - began) / 60
-    print(
-        f"\n{table(kills)}\n\n{equal} of {len(kills)} kills: resumed and equal to the unbroken run; {minutes:.0f} minutes"
-    )
-    result = {"schema_version": 1, "date": time.strftime("%Y-%m-%d"), "flags": FLAGS, "seed": args.seed,
-              "minutes": round(minutes, 1), "times": asdict(times), "equal": equal, "kills": [asdict(k) for k in kills]}  # fmt: skip
-    args.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{table(kills)}\n\n{equal} of {len(kills)} kills: resumed and equal to the unbroken run")
     return 0 if equal == len(kills) else 1
+
+
+def write_results(args: argparse.Namespace, times: Times, kills: list[Kill], minutes: float) -> None:
+    """What was seen so far; after each run, as the whole takes half an hour."""
+    result = {
+        "schema_version": 1, "date": time.strftime("%Y-%m-%d"), "flags": FLAGS, "seed": args.seed,
+        "planned": args.kills, "minutes": round(minutes, 1), "times": asdict(times),
+        "equal": sum(not any(k.found.values()) for k in kills), "kills": [asdict(k) for k in kills],
+    }  # fmt: skip
+    args.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
