@@ -57,6 +57,16 @@ def test_may_do_what_other_files_do(own):
     assert [reward(rollout("a"), problem) for problem in PROBLEMS] == [0.5, None]
 
 
+def test_may_import_its_neighbours_which_hide_nothing_of_pythons(own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "neighbour.py").write_text("value = 3\n")
+    (tmp_path / "signal.py").write_text("raise ImportError('not this one')\n")
+    assert (
+        rated(own("import neighbour, signal\ndef score(rollout, problem):\n    return neighbour.value\n"))
+        == [3] * 3
+    )
+
+
 def test_is_tried_on_five_rollouts(own, tmp_path):
     seen = tmp_path / "seen"
     text = f"def score(rollout, problem):\n    open({str(seen)!r}, 'a').write(repr(rollout.completion) + '\\n')\n"

@@ -154,7 +154,13 @@ class OwnReward:
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         arguments = [str(theirs.fileno()), str(self.file), self.__name__, str(self.timeout), self.form]
         process = subprocess.Popen(
-            [sys.executable, "-m", "r1rl.reward_worker", *arguments],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "r1rl.reward_worker",
+                *arguments,
+            ],  # -P: a file here is no module of Python's
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": path},
