@@ -21,7 +21,7 @@ from r1rl.config import Parser
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.hub import check_push, files_of
-from r1rl.model_card import QUESTION
+from r1rl.model_use import QUESTION
 from r1rl.prompts import Builder
 from r1rl.tasks import evaluation_subset
 from r1rl.tasks.word_problems import WordProblems

@@ -75,7 +75,7 @@ LAYERS = [
         "conversations",
         "chat",
     ],
-    ["checks", "models", "shared_prompts", "engines", "preflight", "pretrain"],
+    ["checks", "families", "models", "shared_prompts", "engines", "preflight", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
         "by_level",
@@ -111,6 +111,7 @@ LAYERS = [
         "reload",
         "export_proof",
         "model_card",
+        "model_use",
         "hub",
         "export_command",
         "ask_command",
@@ -126,7 +127,7 @@ LIGHT = ["redact", "weights", "records", "config", "parsing", "stats", "recipes"
          "rejection", "conversations", "chat", "pipeline", "by_level", "summary", "inspect_command", "cli",
          "budget", "shapes", "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command",
          "metric_names", "tracker_flags", "model_flags", "templates", "trained", "export_command", "ask_command",
-         "chat_command", "model_card", "hub"]  # fmt: skip
+         "chat_command", "model_card", "model_use", "hub"]  # fmt: skip
 
 
 def module_files():
