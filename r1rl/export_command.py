@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from r1rl import export, hub, trained
 from r1rl.config import Config
 from r1rl.console import Waiting, console
 from r1rl.errors import UserError, unknown_name
 from r1rl.export_proof import Comparison
-from r1rl.model_card import QUESTION, Exported, model_card
+from r1rl.model_card import model_card
+from r1rl.model_use import QUESTION, Exported
+from r1rl.prompts import Prompt
+from r1rl.records import Problem, Rollout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,40 +68,82 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class Live:
+    """What the live model leaves behind: it is gone before the fresh process loads the export."""
+
+    prompts: list[Prompt]
+    answers: list[Rollout]
+    moved: float  # nats, see export_proof.effect
+    quantization: dict[str, Any] | None
+    tokenizer: Any
+    question: str  # the form of the run's prompts
+    backend: str
+
+
 def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Path) -> Comparison:
     """Writes the export into `folder`, proves it there, and writes its card. Raises UserError where it fails."""
-    from r1rl import checks, tasks
+    from r1rl import export_proof, tasks
 
     here = trained.surroundings(config, args.run)
     task = tasks.load_task(config)
     problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     on_gpu = here.gpu is not None
     with Waiting("loading the model") as status:
-        from r1rl import export_proof, models, prompts
-
-        models.import_backend(config)
-        checks.check_tokenizer(config, models.load_tokenizer(config))
-        policy, engine = trained.load(config, checkpoint, on_gpu)
-        build = prompts.Builder(policy.tokenizer, config)
-        asked = build(problems, "test")
-        status.update(f"asking the live model {len(asked)} problems")
-        live = export_proof.live_answers(engine, asked, config)
-        moved = export_proof.effect(policy, live)
-        status.update(f"writing {args.to}")
-        export.write(args.to, policy, checkpoint, folder)
+        live = write_from_live(args.to, config, checkpoint, folder, problems, on_gpu, status)
+        give_back_memory(on_gpu)
         status.update("asking the export in a fresh process")
-        quantization = export_proof.quantization_of(policy)
-        found = export_proof.reloaded_answers(folder, asked, config, on_gpu, quantization)
-        comparison = export_proof.compare(asked, live, found, policy.tokenizer, config)
-        export_proof.check_equal(comparison, on_gpu)
-        question = build.prompt(dataclasses.replace(asked[0].problem, question=QUESTION)).text
-        about = Exported(args.to, config.model_name, trained.step_of(checkpoint, args.run), question,
-                         sum(comparison.export), len(asked), comparison.other_completions, quantization)  # fmt: skip
-        name = args.push_to_hub or args.output.name
-        (folder / "README.md").write_text(model_card(args.run, config, about, name), encoding="utf-8")
-    console.print(f"model    {config.model_name} with {checkpoint}, {policy.backend}", markup=False)
-    console.print(f"trained  it moves a token's logprob by {moved:.3f} nats from the base model's (mean)")
+        found = export_proof.reloaded_answers(folder, live.prompts, config, on_gpu, live.quantization)
+    comparison = export_proof.compare(live.prompts, live.answers, found, live.tokenizer, config)
+    export_proof.check_equal(comparison, on_gpu)
+    about = Exported(args.to, config.model_name, trained.step_of(checkpoint, args.run), live.question,
+                     sum(comparison.export), len(found), comparison.other_completions, live.quantization)  # fmt: skip
+    card = model_card(args.run, config, about, args.push_to_hub or args.output.name)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    console.print(f"model    {config.model_name} with {checkpoint}, {live.backend}", markup=False)
+    console.print(
+        f"trained  it moves a token's logprob by {live.moved:.3f} nats from the base model's (mean)"
+    )
     return comparison
+
+
+def write_from_live(
+    form: str,
+    config: Config,
+    checkpoint: Path,
+    folder: Path,
+    problems: Sequence[Problem],
+    on_gpu: bool,
+    status: Waiting,
+) -> Live:
+    """Loads the trained model, asks it, and writes the export."""
+    from r1rl import checks, export_proof, models, prompts
+
+    models.import_backend(config)
+    checks.check_tokenizer(config, models.load_tokenizer(config))
+    policy, engine = trained.load(config, checkpoint, on_gpu)
+    build = prompts.Builder(policy.tokenizer, config)
+    asked = build(problems, "test")
+    status.update(f"asking the live model {len(asked)} problems")
+    answers = export_proof.live_answers(engine, asked, config)
+    moved = export_proof.effect(policy, answers)
+    status.update(f"writing {form}")
+    export.write(form, policy, checkpoint, folder)
+    engine.close()
+    question = build.prompt(dataclasses.replace(asked[0].problem, question=QUESTION)).text
+    quantization = export_proof.quantization_of(policy)
+    return Live(asked, answers, moved, quantization, policy.tokenizer, question, policy.backend)
+
+
+def give_back_memory(on_gpu: bool) -> None:
+    """The fresh process needs the GPU that the live model had."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if on_gpu:
+        torch.cuda.empty_cache()
 
 
 def check_base_is_public(config: Config) -> None:

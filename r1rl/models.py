@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.chat import end_of_turn
 from r1rl.config import TINY_MODELS, Config
-from r1rl.errors import UserError
+from r1rl.families import lora_targets, turn_end
 from r1rl.machine import has_fast_bfloat16
 from r1rl.records import Rollout
 from r1rl.weights import loading, refused
@@ -22,7 +21,6 @@ from r1rl.weights import loading, refused
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # of most models
-LORA_PARTS = {"base_layer", "lora_A", "lora_B"}  # modules inside an adapted layer
 
 
 @dataclass
@@ -79,29 +77,6 @@ class Policy:
             **loading(self.trusted),
         )
         return model.to(self.model.device).requires_grad_(False)
-
-
-def lora_targets(model) -> list[str]:
-    """Names of the linear layers of a model's blocks, each once, without the output layer: what LoRA is put on.
-
-    With an adapter on them they are found by the same names.
-    """
-    from peft.tuners.lora import LoraLayer
-    from torch import nn
-
-    kinds, output = (nn.Linear, LoraLayer), model.get_output_embeddings()  # bitsandbytes' are nn.Linear, too
-    paths = [n.split(".") for n, m in model.named_modules() if isinstance(m, kinds) and m is not output]
-    return list(dict.fromkeys(path[-1] for path in paths if not LORA_PARTS & set(path)))
-
-
-def turn_end(tokenizer) -> int | None:
-    """The token by which the chat template ends the assistant's turn; None where it is no single one."""
-    try:
-        ids = tokenizer(end_of_turn(tokenizer, is_chat=True), add_special_tokens=False)["input_ids"]
-    except (UserError, ValueError):  # a template that rewrites what was said
-        return None
-    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    return ids[0] if ids and ids[0] in special else None
 
 
 def model_path(config: Config) -> str:

@@ -21,7 +21,7 @@ from r1rl.config import Parser
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.hub import check_push, files_of
-from r1rl.model_card import QUESTION
+from r1rl.model_use import QUESTION
 from r1rl.prompts import Builder
 from r1rl.tasks import evaluation_subset
 from r1rl.tasks.word_problems import WordProblems
@@ -232,14 +232,15 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     assert reasoning.splitlines()[0].strip() in shown
 
 
-def test_chat_answers_line_by_line_and_prints_no_escapes(run, here, monkeypatch, capsys):
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here, monkeypatch, capsys, end):
     lines = iter(["What is 2 plus 3?", "  ", "What is 4 plus 4?"])
 
     def next_line(*_):
         try:
             return next(lines)
         except StopIteration:
-            raise EOFError from None
+            raise end from None
 
     asked = []
 

@@ -265,7 +265,7 @@ def test_an_adapter_of_another_family_is_no_secret(tmp_path):
     """Names of linear layers differ elsewhere (GPT-NeoX): they are found, not assumed."""
     config = AutoConfig.for_model("gpt_neox", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
                                   num_attention_heads=4, vocab_size=640)  # fmt: skip
-    from r1rl.models import lora_targets
+    from r1rl.families import lora_targets
 
     model = AutoModelForCausalLM.from_config(config)
     assert lora_targets(model) == ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]

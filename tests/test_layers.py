@@ -89,7 +89,7 @@ LAYERS = [
         "conversations",
         "chat",
     ],
-    ["checks", "models", "shared_prompts", "engines", "preflight", "pretrain"],
+    ["checks", "families", "models", "shared_prompts", "engines", "preflight", "pretrain"],
     ["evaluate", "progress", "proof", "trainers"],
     [
         "by_level",
@@ -125,6 +125,7 @@ LAYERS = [
         "reload",
         "export_proof",
         "model_card",
+        "model_use",
         "hub",
         "export_command",
         "ask_command",
@@ -144,7 +145,8 @@ LIGHT = [
     "pipeline", "by_level", "summary", "inspect_command", "cli", "completion_command", "budget", "shapes",
     "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command", "data_command",
     "data_flags", "expressions", "prompt_words", "metric_names", "tracker_flags", "model_flags",
-    "templates", "trained", "export_command", "ask_command", "chat_command", "model_card", "hub",
+    "templates", "trained", "export_command", "ask_command", "chat_command", "model_card", "model_use",
+    "hub",
 ]  # fmt: skip
 
 

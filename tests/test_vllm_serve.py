@@ -25,7 +25,7 @@ from r1rl.config import Config
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.export import write_merged
 from r1rl.export_proof import live_answers
-from r1rl.model_card import QUESTION, Exported, use
+from r1rl.model_use import QUESTION, Exported, use
 from r1rl.models import load_policy
 from r1rl.prompts import Builder
 from r1rl.records import Problem

@@ -39,7 +39,7 @@ class Trackers(TrainerCallback):
         """Called by transformers: the trackers open their runs."""
         for name, callback in self.inner.items():
             callback.on_train_begin(args, state, control, **kwargs)
-            if name in TABLES:
+            if name in TABLES and state.is_world_process_zero:
                 settings = {"r1rl": redact_all(dataclasses.asdict(self.config))}
                 importlib.import_module(name).config.update(settings, allow_val_change=True)
 
@@ -54,6 +54,8 @@ class Trackers(TrainerCallback):
 
     def evaluated(self, trainer: Any, result: Evaluation) -> None:
         """A line of evaluations.jsonl, and a few of its completions."""
+        if not trainer.state.is_world_process_zero:  # of several processes one speaks
+            return
         self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
         rows = completion_rows(result)
         for name, callback in self.inner.items():
