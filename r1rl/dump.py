@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -126,9 +127,26 @@ def completion_line(
     }
 
 
+def as_json(line: dict[str, Any]) -> str:
+    """A line as JSON, which has no NaN and no infinity: where weights are broken, null stands for them."""
+    try:
+        return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(without_nan(line), ensure_ascii=False, allow_nan=False)
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Appends JSON lines. Half a surrogate pair, which is no UTF-8, becomes U+FFFD: every reader takes that."""
-    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+    text = "".join(as_json(line) + "\n" for line in lines)
     with path.open("ab") as file:
         file.write(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
         file.flush()

@@ -176,7 +176,7 @@ class Guards:
         return Finding(
             "kl",
             f"{what}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy runs away. "
-            " Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
+            "Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
         )
 
     def _collapse(self, line: Mapping[str, Any]) -> Finding | None:

@@ -77,3 +77,11 @@ def test_json_is_whole_or_not_there(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "run.json", {"a": object()})
     assert json.loads((tmp_path / "run.json").read_text()) == {"a": 1}
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    line = {"step": 1, "logprob": float("nan"), "rewards": {"own": float("inf"), "other": 1.0}, "x": [-1.0]}
+    append_lines(tmp_path / "a.jsonl", [line])
+    assert list(read_lines(tmp_path / "a.jsonl")) == [
+        {"step": 1, "logprob": None, "rewards": {"own": None, "other": 1.0}, "x": [-1.0]}
+    ]

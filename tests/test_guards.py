@@ -253,7 +253,7 @@ def test_an_evaluation_that_hangs_stops_the_run_too(tmp_path, own):
     trainer = make_trainer(tmp_path, **settings, guard="engine=stop")
     hang(trainer, {2})
     trainer.fit(None, [])
-    assert "as --guard engine=stop asks for" in trainer.guarding.why_stopped
+    assert "guard engine: sampling has taken more than 3 s" in trainer.guarding.why_stopped
     assert [m["step"] for m in lines(tmp_path)] == [1]
     assert (tmp_path / "run" / "checkpoints" / "checkpoint-1" / "trainer_state.json").exists()
 
