@@ -75,3 +75,19 @@ def test_generated_pages_are_up_to_date(name):
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == GENERATED[name], (
         "run python docs/generate.py"
     )
+
+
+def test_the_table_of_trls_defaults_is_trls_own(tmp_path):
+    from trl import GRPOConfig
+
+    page = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8").split("## From TRL's defaults")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", page, flags=re.MULTILINE)
+    theirs = GRPOConfig(output_dir=str(tmp_path), use_cpu=True)
+    assert len(rows) == 11
+    for name, value in rows:
+        own = getattr(theirs, name)
+        assert value == str(getattr(own, "value", own)), name
+    same = re.findall(r"`(\w+)` (\S+?)[,.](?:\s|$)", page.split("The same as TRL's:")[1].split("\n\n")[0])
+    assert len(same) == 5
+    for name, value in same:
+        assert value == str(getattr(theirs, name)), name
