@@ -145,8 +145,9 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     """The last screen. summary.json marks a complete run."""
     folder = dump.folder
     lines = list(read_lines(folder / FINE_TUNING))
-    tenth = max(1, len(lines) // 10)
-    first, last = (sum(x["loss"] for x in part) / tenth for part in (lines[:tenth], lines[-tenth:]))
+    losses = [x["loss"] for x in lines if x["loss"] is not None]  # of steps that were not left out
+    tenth = max(1, len(losses) // 10)
+    first, last = (sum(part) / tenth for part in (losses[:tenth], losses[-tenth:]))
     tokens = sum(x["tokens"] for x in lines)
     evaluations = list(read_lines(folder / EVALUATIONS))
     console.print()

@@ -25,7 +25,7 @@ CUT_SHARE = 0.5
 KL_LIMIT, APPROX_KL_LIMIT = 1.0, 0.5  # nats a token, from the reference and between two optimizer steps
 RATIO_LIMIT = 10.0  # nats: one token's probability changed by 22,000 times between sampler and trainer
 ENTROPY_SHARE, ENTROPY_LIMIT = 0.1, 0.005  # of the start's, and nats a token
-NON_FINITE = ("loss", "gradient")
+NON_FINITE = {"loss": "the loss is", "gradient": "the gradient is", "weights": "trained weights are"}
 FEWEST_HALF = 5  # steps in each half for which the rewards' intervals are compared
 FALL_P = (
     0.01  # of the test that accuracy fell: the best evaluation is among many, and the best by luck a little
@@ -149,7 +149,9 @@ class Guards:
         self.non_finite = self.non_finite + 1 if what in NON_FINITE else 0
         if not self.non_finite:
             return None
-        words = f"the {what} is not finite: the step was skipped ({line['steps_skipped']} so far)"
+        words = f"{NON_FINITE[what]} not finite: the step was skipped ({line['steps_skipped']} so far)"
+        if what == "weights":  # no step to come can mend them
+            return Finding("non-finite", f"{words}. The last good checkpoint is kept", final=True)
         if self.non_finite < self.patience:
             return Finding("non-finite", words)
         return Finding(

@@ -26,7 +26,7 @@ STEP = {  # metrics.jsonl
     "level": "of all the step's problems, in a curriculum; else null",
     "collapse": "words, in the step that shows first (once a stage) that the reasoning fell below half its start while the reward rose; else null",
     "guards": "names of the guards that found something in the step; those of an evaluation stand in the step after it",
-    "skipped": "why the step's update was left out (`loss`, `gradient`: not finite; `memory`), else null",
+    "skipped": "why the step's update was left out (`loss`, `gradient`, `weights`: not finite; `memory`), else null",
     "steps_skipped": "how many updates were left out so far",
     "update_divisor": "1; after memory was out in an update 2, 4, ...: so much smaller are the passes",
     "reward_spread": "largest minus smallest reward of the step",

@@ -177,7 +177,7 @@ def short_words(result: Evaluation) -> str:
 def describe(line: dict[str, Any], speed: float, last_eval: str, costs: Sequence[str]) -> str:
     """The words beside the bar; `costs` as the budget tells them."""
     if "reward" not in line:  # a supervised step
-        words = [f"loss {line['loss']:.3f}"]
+        words = ["no loss" if line["loss"] is None else f"loss {line['loss']:.3f}"]
     elif line["reward"] is None:
         words = ["no reward"]
     else:

@@ -38,11 +38,12 @@ def headroom(size):
 
 def less_and_less(attempt, acted):
     """Repeats an attempt until `acted()`. Returns the last one's result."""
-    size = 256 * MIB
+    size = 128 * MIB
     while not acted() and size > MIB:
+        print(f"{size / MIB:.0f} MiB", file=sys.stderr, flush=True)
         with headroom(size):
             result = attempt()
-        size *= 0.75
+        size *= 0.7
     return result
 
 
@@ -59,8 +60,8 @@ def main():
     """Both, in a folder given on the command line."""
     trainer = make_trainer(Path(sys.argv[1]), **json.loads(sys.argv[2]))
     trainer.current_gradient_accumulation_steps = 1
-    engine, sampling = trainer.engine, Sampling(n=8, max_tokens=64, seed=1)
-    prompts = trainer.train_prompts[:16]
+    engine, sampling = trainer.engine, Sampling(n=8, max_tokens=32, seed=1)
+    prompts = trainer.train_prompts[:8]
     expected = engine.generate(prompts, sampling)
     generated = less_and_less(lambda: engine.generate(prompts, sampling), lambda: engine.at_most)
     at_most, engine.at_most = engine.at_most, None

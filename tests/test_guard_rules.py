@@ -85,6 +85,7 @@ def test_skipped_steps_are_told_and_end_the_run_after_three_in_a_row():
     ]
     assert found(Guards(), skipped)[-1] == (3, "non-finite", True)
     assert found(Guards(patience=20), skipped)[-1] == (3, "non-finite", False)
+    assert found(Guards(), [{"skipped": "weights", "steps_skipped": 1}]) == [(1, "non-finite", True)]
     assert found(Guards(), [{"skipped": "memory", "steps_skipped": 1}] * 3) == []
 
 

@@ -65,7 +65,6 @@ class Guarding(TrainerCallback):
         """Called when gradients are clipped: those that are not finite are dropped, so that the optimizer does nothing."""
         if self.sound_so_far(model):
             return
-        self.sound = self.skipped not in NON_FINITE or finite_weights(model)
         if not (self.scaled and self.skipped == "gradient"):  # else the scaler must see it
             drop_gradients(model)
 
@@ -87,8 +86,16 @@ class Guarding(TrainerCallback):
 
     def sound_so_far(self, model: torch.nn.Module) -> bool:
         """Whether an optimizer step in the middle of a step may be made: loss and gradients are finite, memory sufficed."""
-        if self.actions["non-finite"] != "off" and self.skipped is None and not finite_gradients(model):
+        if self.actions["non-finite"] == "off":
+            return self.skipped is None
+        if self.skipped is None and not finite_norm(
+            [p.grad for p in model.parameters() if p.grad is not None]
+        ):
             self.skipped = "gradient"
+        # Broken weights write all alike, so that there may be neither loss nor gradient to see it by.
+        self.sound = finite_norm([p.detach() for p in model.parameters() if p.requires_grad])
+        if not self.sound:
+            self.skipped = "weights"
         return self.skipped is None
 
     def step(self, line: Mapping[str, Any], control: Any) -> dict[str, Any]:
@@ -196,15 +203,9 @@ class Guarding(TrainerCallback):
         return {problem: fmean(verdicts) for problem, verdicts in right.items()}
 
 
-def finite_gradients(model: torch.nn.Module) -> bool:
-    """Whether all gradients are finite: one number is asked of the device, not one for each parameter."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    return not gradients or bool(torch.isfinite(torch.nn.utils.get_total_norm(gradients)))
-
-
-def finite_weights(model: torch.nn.Module) -> bool:
-    """Whether all that is trained is finite."""
-    return all(bool(torch.isfinite(p).all()) for p in model.parameters() if p.requires_grad)
+def finite_norm(tensors: list[torch.Tensor]) -> bool:
+    """Whether all are finite: one number is asked of the device, not one for each tensor."""
+    return not tensors or bool(torch.isfinite(torch.nn.utils.get_total_norm(tensors)))
 
 
 def drop_gradients(model: torch.nn.Module) -> None:
