@@ -48,7 +48,8 @@ def publish(written: Path, final: Path) -> None:
 
     Raises UserError where a file is missing or cannot be read back: then the older checkpoint stays the newest.
     """
-    names = sorted(p.name for p in written.iterdir() if is_needed(p.name))
+    # Also in folders: with --beta TRL keeps a second adapter, the one that training began with.
+    names = sorted(str(p.relative_to(written)) for p in written.rglob("*") if is_needed(p.name))
     wrong = [f"{name} is missing" for name in ALWAYS if name not in names]
     wrong += [f"{name}: {reason}" for name in names if (reason := unreadable(written / name))]
     if wrong:
@@ -93,7 +94,7 @@ def is_needed(name: str) -> bool:
 
 def keep_best(folder: Path, written: Path) -> None:
     """Puts the best adapter so far into a checkpoint. It takes no space: its files are only replaced, never written to."""
-    for path in (folder / BEST).glob("*"):
+    for path in filter(Path.is_file, (folder / BEST).glob("*")):
         link(path, written / f"{KEPT_BEST}{path.name}")
 
 
