@@ -102,6 +102,20 @@ def test_the_best_adapter_is_set_back_with_the_checkpoint(tmp_path):
     assert not (folder / "best").exists()
 
 
+def test_adapters_in_folders_are_looked_after(tmp_path):
+    """As TRL leaves them with --beta, in the checkpoint and in the best adapter."""
+    for name in (".saving-2", "best"):
+        written_checkpoint(tmp_path / name / "ref")
+    written = tmp_path / ".saving-2"
+    for path in written_checkpoint(tmp_path / "made").iterdir():
+        path.rename(written / path.name)
+    checkpoints.keep_best(tmp_path, written)
+    checkpoints.publish(written, tmp_path / "checkpoint-2")
+    assert checkpoints.trouble(tmp_path / "checkpoint-2") is None
+    cut(tmp_path / "checkpoint-2" / "ref" / "adapter_model.safetensors")
+    assert "ref/adapter_model.safetensors" in checkpoints.trouble(tmp_path / "checkpoint-2")
+
+
 def test_rotation_counts_whole_checkpoints_only(tmp_path):
     for step in (2, 4, 6, 8, 10):
         whole_checkpoint(tmp_path, step)
