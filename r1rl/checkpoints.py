@@ -51,14 +51,9 @@ def publish(written: Path, final: Path) -> None:
 
     Raises UserError where a file is missing or cannot be read back: then the older checkpoint stays the newest.
     """
-<<<<<<< HEAD
-    names = sorted(p.name for p in written.iterdir() if is_needed(p.name))
-    wrong = [f"{name} is missing" for name in missing(names)]
-=======
     # Also in folders: with --beta TRL keeps a second adapter, the one that training began with.
     names = sorted(str(p.relative_to(written)) for p in written.rglob("*") if is_needed(p.name))
-    wrong = [f"{name} is missing" for name in ALWAYS if name not in names]
->>>>>>> stop
+    wrong = [f"{name} is missing" for name in missing(names)]
     wrong += [f"{name}: {reason}" for name in names if (reason := unreadable(written / name))]
     if wrong:
         raise UserError(
