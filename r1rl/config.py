@@ -173,6 +173,7 @@ class Config:
     eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
     per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
 
+    trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
     profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")

@@ -15,6 +15,7 @@ from r1rl.remedies import remedy, smaller_model
 from r1rl.shapes import Shape, shape_of
 from r1rl.time_plan import TimePlan, plan_time
 
+SPARING = 0.75  # of what a plan needs that did not fit
 UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization where nothing can be planned: R1RL's default
 
 
@@ -90,6 +91,19 @@ def remedy_words(config: Config, shape: Shape, memory: MemoryPlan) -> str:
         return f"too much, use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB"
     model = smaller_model(config, memory.place)
     return "too much, and no flag helps" + (f"; {model} would fit" if model else "")
+
+
+def advice(config: Config) -> str:
+    """The flags to change where memory ran out though the plan fits: what needs three quarters of it by plan."""
+    shape, place = shape_of(config.model_name), place_here(config, machine.look())
+    memory = None if shape is None else plan_memory(config, shape, place)
+    if memory is None:
+        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
+    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
+    found = remedy(config, shape, tight)
+    if found is None:
+        return "By plan no flag saves a quarter of it: use a smaller model."
+    return f"Use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB by plan instead of {memory.needed / GIB:.1f}."
 
 
 def time_words(time: TimePlan, price: float | None) -> str:

@@ -31,6 +31,7 @@ FREE_TO_CHANGE = {
     "save_steps",
     "save_total_limit",
     "profile",
+    "trial",
     "gpu_memory_utilization",
     "budget",
     "max_minutes",

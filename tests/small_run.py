@@ -17,7 +17,8 @@ from r1rl.tasks.word_problems import WordProblems
 from r1rl.trainers import trainer_class
 
 SMALL = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "max_completion_length": 48,
-         "per_device_train_batch_size": 16, "max_steps": 2, "eval_count": 8, "eval_on_start": False}  # fmt: skip
+         "per_device_train_batch_size": 16, "max_steps": 2, "eval_count": 8, "eval_on_start": False,
+         "trial": False}  # fmt: skip
 
 
 def make_trainer(tmp_path, name="run", **changes):

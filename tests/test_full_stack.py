@@ -178,9 +178,9 @@ PARITY = """
 import unsloth  # TRL's own head then runs on a CPU
 import inspect, torch, trl
 from r1rl.config import Config
-from r1rl.models import load_with_unsloth
+from r1rl.models import Policy, load_with_unsloth
 from r1rl.recipes import overrides
-from r1rl.trainers.grpo import plain_logprobs
+from r1rl.trainers.grpo import row_logprobs
 model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
 from trl.trainer.utils import add_fused_lm_head
 torch.manual_seed(0)
@@ -190,10 +190,12 @@ for n, p in model.named_parameters():
 add_fused_lm_head(model.get_base_model(), temperature=0.7, outputs=("log_probs", "entropy"))
 class Stand:
     temperature = 0.7
+    policy = Policy(model, tokenizer, "tiny", on_gpu=False, mixed=False, backend="")
+    own_logprobs = staticmethod(lambda logprobs: None)
     class accelerator:
         autocast = staticmethod(lambda: torch.autocast("cpu", enabled=False))
 ids = torch.randint(10, 400, (4, 40)); mask = torch.ones_like(ids); mask[1, :5] = 0
-ours, entropy, _ = plain_logprobs(Stand, model, ids, mask, 16, compute_entropy=True)
+ours, entropy, _ = row_logprobs(Stand, model, ids, mask, 16, compute_entropy=True)
 theirs, their_entropy, _ = inspect.unwrap(trl.GRPOTrainer._get_per_token_logps_and_entropies)(Stand, model, ids, mask, 16, compute_entropy=True)
 torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 torch.testing.assert_close(entropy, their_entropy, rtol=1e-4, atol=1e-4)
@@ -219,7 +221,7 @@ def test_our_logprobs_equal_trls_own():
 def test_fine_tuning_and_ppo_with_unsloth_and_vllm(program, tmp_path):
     """Both runs of gsm8k-sft-rl on the real stack, in 4 bit: TRL's SFTTrainer under Unsloth, then the value head."""
     flags = ("--recipe", "gsm8k-sft-rl-tiny", "--dumps", tmp_path, "--exp-name", "x", "--max-samples", 48, "--use-4bit",
-             "--eval-count", 10, "--beta", 0.05)  # fmt: skip
+             "--eval-count", 10, "--beta", 0.05, "--engine", "vllm")  # fmt: skip
     done = program(
         *flags, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", gsm8k_folder(tmp_path)
     )

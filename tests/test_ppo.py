@@ -102,6 +102,7 @@ def test_a_run_moves_head_and_adapter_and_nothing_else(tmp_path):
     rates = [g["initial_lr"] for g in trainer.optimizer.param_groups if g["params"]]
     assert rates == [1e-3, trainer.run.value_learning_rate]
     line = list(read_lines(tmp_path / "run" / METRICS))[-1]
+    assert 0 < line["sampler_gap"] < 0.05 and line["sampler_gap"] <= line["sampler_gap_max"]
     for name in (
         "policy_loss",
         "value_loss",

@@ -36,6 +36,7 @@ class VllmEngine:
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
             trust_remote_code=policy.trusted,
+            load_format="auto" if policy.trusted else "safetensors",  # never a pickle unasked
             max_model_len=config.max_seq_length,
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -40,6 +41,7 @@ from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
+from r1rl.records import Rollout
 from r1rl.rewards import Reward, take_timeouts
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.drawing import Draw
@@ -48,6 +50,7 @@ from r1rl.trainers.profile import Profile
 from r1rl.trainers.stages import Stages
 from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -95,6 +98,7 @@ class Trainer(GRPOTrainer):
                 StopAfterStep(interrupt, config.steps_per_generation),
                 OptimizerClock(meter),
                 StopInBudget(meter),
+                *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
                 *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
                 *filter(None, [self.stages]),
             ],
@@ -158,12 +162,7 @@ class Trainer(GRPOTrainer):
         self._sample(self._drawn, 0)
         self._refill()
         self._taken = self._most_telling(len(self._drawn))
-        rollouts = [self._rollouts[i] for i in self._taken]
-        return {
-            "prompt_ids": [list(r.prompt_ids) for r in rollouts],
-            "completion_ids": [list(r.completion_ids) for r in rollouts],
-            "logprobs": [list(r.sampler_logprobs) for r in rollouts],
-        }
+        return columns([self._rollouts[i] for i in self._taken])
 
     def _sample(self, drawn: Sequence[int], again: int) -> None:
         """Samples and scores a group for each of these prompts; `again` counts the calls of a step."""
@@ -245,21 +244,53 @@ class Trainer(GRPOTrainer):
             # TRL divides by the tokens of a whole generation, of which this is one step's part.
             tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
             batch["num_items_in_batch"] = tokens
-            shared = self.policy.shares_prompts
-            parts = split(
-                batch, self._token_budget(), self.num_generations if shared else 1, padded=not shared
-            )
-            for rows in parts:
-                self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
-                part_loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
-                self.accelerator.backward(part_loss)
-                loss += part_loss.detach()
+            for rows in self._parts(batch):
+                loss += self._learn(model, batch, rows)
             self._part = None
         self._note_gap()
         if self.policy.on_gpu:
             torch.cuda.synchronize()  # the time belongs to the update
         self.meter.add("update", time.perf_counter() - start)
         return loss
+
+    def _parts(self, batch: Batch) -> list[list[int]]:
+        """Rows of what goes through the model at once."""
+        shared = self.policy.shares_prompts
+        return split(batch, self._token_budget(), self.num_generations if shared else 1, padded=not shared)
+
+    def _learn(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
+        """Forward and backward over these rows; returns their share of the loss."""
+        self._part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
+        loss = self._part_loss(model) * weight(batch, rows, self.loss_type)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def try_update(self, rollouts: list[Rollout]) -> int:
+        """The largest forward and backward of a step, for the trial before step 1; returns how many a step has."""
+        drawn = longest_prompts(self.train_prompts, len(rollouts) // self.num_generations)
+        self._batch = [p for p in drawn for _ in range(self.num_generations)]
+        self._rollouts, self._scored = rollouts, rewarded(rollouts, self._batch, list(self.rewards))
+        self._taken = range(len(rollouts))
+        return self._try_update()
+
+    def _try_update(self) -> int:
+        seen, usual = self.state.num_input_tokens_seen, self.rollout_func
+        self.rollout_func = lambda prompts, trainer: columns(self._rollouts)
+        try:
+            inputs = [{"prompt": p.text, "index": 0} for p in self._batch]
+            self._last_loaded_step = self.state.global_step
+            batch = super()._generate_and_score_completions(inputs)
+            batch["advantages"] = torch.tensor(self._advantages(), device=batch["advantages"].device)
+            batch["num_items_in_batch"] = batch["completion_mask"].sum()
+            self._gaps = []
+            self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
+            parts = self._parts(batch)
+            self._learn(self.model_wrapped, batch, parts[0])
+            return len(parts)
+        finally:
+            self.rollout_func, self._part = usual, None
+            self.state.num_input_tokens_seen = seen
+            self._metrics["train"].clear()
 
     def _part_loss(self, model) -> torch.Tensor:
         """The loss of `self._part`, by TRL or Unsloth."""
@@ -412,6 +443,15 @@ class Trainer(GRPOTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.meter.step_done(line)
         self.dump.append(METRICS, [finite(line)])
+
+
+def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:
+    """Rollouts as TRL's rollout_func returns them."""
+    return {
+        "prompt_ids": [list(r.prompt_ids) for r in rollouts],
+        "completion_ids": [list(r.completion_ids) for r in rollouts],
+        "logprobs": [list(r.sampler_logprobs) for r in rollouts],
+    }
 
 
 def row_logprobs(

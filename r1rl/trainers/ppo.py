@@ -98,7 +98,11 @@ class ValueTrainer(Trainer):
         """How well the values fit, and how far the policy went from where training began."""
         values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
         spread = returns.var().clamp(min=1e-8)
+        sampled = [torch.tensor(r.sampler_logprobs, device=values.device) for r in self.experience.rollouts]
+        gaps = (torch.cat(self.experience.logprobs) - torch.cat(sampled)).abs()
         found = {
+            "sampler_gap": gaps.mean().item(),
+            "sampler_gap_max": gaps.max().item(),
             "value": values.mean().item(),
             "explained_variance": (1 - (returns - values).var() / spread).item(),
         }
@@ -150,6 +154,15 @@ class ValueTrainer(Trainer):
             if self.policy.on_gpu:
                 torch.cuda.empty_cache()
         return torch.tensor(loss, device=self.policy.model.device)
+
+    def _try_update(self) -> int:
+        weight = self.kl_weight
+        self._advantages()
+        parts = self._minibatches()
+        self._backward(parts[0])
+        self.kl_weight = weight
+        self.sums.clear()
+        return len(parts)
 
     def _minibatches(self) -> list[list[int]]:
         """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""

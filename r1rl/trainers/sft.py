@@ -28,6 +28,7 @@ from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
 from r1rl.trainers.grpo import StopAfterStep, finite, keep_float32, peak_memory
 from r1rl.trainers.stop_in_budget import StopInBudget
+from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
@@ -50,6 +51,7 @@ class FineTuner(SFTTrainer):
         self.run, self.policy, self.engine, self.rewards = config, policy, engine, rewards
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
         self.tokens = 0  # read since the last line of the dump
+        self.examples = examples
         super().__init__(
             model=policy.model,
             args=training_arguments(config, policy, dump),
@@ -58,7 +60,11 @@ class FineTuner(SFTTrainer):
             data_collator=Packer(policy.tokenizer.pad_token_id)
             if config.packing
             else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[StopAfterStep(interrupt), StopInBudget(meter)],
+            callbacks=[
+                StopAfterStep(interrupt),
+                StopInBudget(meter),
+                *([Trial(self, None, self.try_update)] if config.trial else []),
+            ],
         )
         keep_float32(self.model)
 
@@ -81,6 +87,17 @@ class FineTuner(SFTTrainer):
         dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         self.meter.evaluated(result)
         return result
+
+    def try_update(self, _) -> int:
+        """Forward and backward over the longest examples, for the trial before step 1: one of a step."""
+        size, tokens = self.args.per_device_train_batch_size, self.tokens
+        order = sorted(range(len(self.examples)), key=lambda i: -len(self.examples[i]["input_ids"]))
+        batch = self._prepare_inputs(self.data_collator([self.examples[i] for i in order[:size]]))
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(self.model_wrapped, batch)
+        self.accelerator.backward(loss)
+        self.tokens = tokens
+        return 1
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """TRL's, but on a CPU without Unsloth transformers': TRL's fused output layer is a triton kernel."""

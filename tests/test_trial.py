@@ -1,0 +1,110 @@
+"""The trial before step 1: it needs what the longest step needs, changes nothing, and says what to do where it is too much."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import ROOT
+from small_run import make_trainer, without_times
+
+from r1rl.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.records import Rollout
+from r1rl.trainers import trial
+
+GIB = 2**30
+
+
+def test_the_batch_is_as_long_as_a_step_can_become(tmp_path):
+    trainer = make_trainer(tmp_path)
+    batch = trial.full_batch(trainer)
+    assert len(batch) == trainer.run.generation_batch_size
+    assert {len(r.completion_ids) for r in batch} == {trainer.run.max_completion_length}
+    assert {len(r.sampler_logprobs) for r in batch} == {trainer.run.max_completion_length}
+    lengths = sorted((len(p.ids) for p in trainer.train_prompts), reverse=True)
+    groups = len(batch) // trainer.num_generations
+    assert sorted({r.prompt_ids for r in batch}, key=len)[-1] in {p.ids for p in trainer.train_prompts}
+    assert (
+        sorted((len(r.prompt_ids) for r in batch[:: trainer.num_generations]), reverse=True)
+        == lengths[:groups]
+    )
+
+
+def test_a_completion_is_continued_with_its_own_tokens():
+    read = Rollout("p", "c", (1, 2), (5, 6, 7), (-1.0, -2.0, -3.0), "stop")
+    longer = trial.stretched(read, 7)
+    assert longer.completion_ids == (5, 6, 7, 5, 6, 7, 5)
+    assert longer.sampler_logprobs == (-1.0, -2.0, -3.0, -1.0, -2.0, -3.0, -1.0)
+    assert trial.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"beta": 0.1}, {"algorithm": "ppo"}], ids=["grpo", "kl", "ppo"])
+def test_a_run_with_the_trial_equals_one_without(tmp_path, changes):
+    runs = []
+    for name, tried in (("with", True), ("without", False)):
+        trainer = make_trainer(tmp_path, name, trial=tried, eval_steps=2, **changes)
+        trainer.fit(None, [])
+        runs.append(trainer)
+    for file in (METRICS, ROLLOUTS):
+        lines = without_times(runs[0].dump.folder / file)
+        assert lines == without_times(runs[1].dump.folder / file)
+        assert lines
+    for (name, a), (_, b) in zip(*(r.model.named_parameters() for r in runs)):
+        assert torch.equal(a, b), name
+
+
+def test_it_goes_through_the_model_with_the_longest_part_and_leaves_no_gradient(tmp_path, capsys):
+    trainer = make_trainer(tmp_path, trial=True, max_steps=1, eval_count=1)
+    seen = []
+
+    def look(module, args, kwargs):
+        if module.training and torch.is_grad_enabled():
+            ids = kwargs.get("input_ids", args[0] if args else None)
+            seen.append(0 if ids is None else ids.numel())
+
+    hook = trainer.model.get_base_model().model.register_forward_pre_hook(look, with_kwargs=True)
+    gradients = []
+    try_update = trainer.try_update
+
+    def tried(rollouts):
+        count = try_update(rollouts)
+        gradients.append(sum(p.grad is not None for p in trainer.model.parameters()))
+        return count
+
+    watch = next(c for c in trainer.callback_handler.callbacks if isinstance(c, trial.Trial))
+    watch.update = tried
+    begin = watch.on_train_begin
+
+    def on_train_begin(*args, **kwargs):
+        begin(*args, **kwargs)
+        gradients.append(sum(p.grad is not None for p in trainer.model.parameters()))
+
+    watch.on_train_begin = on_train_begin
+    trainer.fit(None, [])
+    hook.remove()
+    assert gradients[0] > 0 and gradients[1] == 0
+    assert seen[0] == max(seen) > 0
+    assert "trial    16 completions" in capsys.readouterr().out
+
+
+def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
+    """The address space is bounded so that the model fits, and an update at the longest sample does not."""
+    flags = ["--recipe", "tiny", "--no-unsloth", "--engine", "transformers", "--dumps", str(tmp_path), "--exp-name", "a",
+             "--max-completion-length", "500", "--max-seq-length", "2304", "--eval-count", "4", "--max-steps", "2"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *flags],
+        env={**os.environ, "COLUMNS": "1000"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 * GIB, 4 * GIB)),
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "memory ran out when the longest sample was tried before step 1" in done.stdout + done.stderr
+    assert "--per-device-train-batch-size" in done.stdout + done.stderr
+    assert not list(read_lines(tmp_path / "a" / METRICS))
+    assert "Traceback" not in done.stdout + done.stderr
