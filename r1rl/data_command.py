@@ -189,7 +189,7 @@ def find_tokenizer(config: Config) -> Any:
     if config.is_chat:
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(here.parent)
+        return AutoTokenizer.from_pretrained(here.parent, trust_remote_code=config.trust_remote_code)
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(here))

@@ -141,7 +141,8 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "litera
 # file and call -> why it runs nothing that a model or a data set has written
 ALLOWED = {
     ("logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
-    ("rewards/own", "exec_module"): "the file that --reward names",
+    ("reward_file", "exec_module"): "the file that --reward names",
+    ("rewards/own", "Popen"): "the process that runs this file, as a list",
     ("modes", "Popen"): "this program with its own flags, as a list",
     ("console", "Popen"): "the log's filter",
     ("math_grading", "Popen"): "the worker, which gets texts on stdin",
