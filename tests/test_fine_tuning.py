@@ -251,7 +251,7 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(tmp_path):
     weight.register_hook(lambda g: g * float("inf") if tuner.state.global_step == 1 else g)
     tuner.fit(None)
     lines = list(read_lines(tmp_path / "run" / FINE_TUNING))
-    assert [x["skipped"] for x in lines] == [None, "gradient", None, None, None]
-    assert [x["guards"] for x in lines] == [[], ["non-finite"], [], [], []]
-    assert [x["loss"] is None for x in lines] == [False, True, False, False, False]
+    assert [x["step"] for x in lines if x["skipped"] == "gradient"] == [2]
+    assert [x["step"] for x in lines if x["guards"] == ["non-finite"]] == [2]
+    assert [x["step"] for x in lines if x["loss"] is None] == [2]
     assert all(torch.isfinite(p).all() for p in tuner.model.parameters())

@@ -13,10 +13,15 @@ from conftest import ROOT
 
 @pytest.mark.parametrize("settings", [{"loss_type": "dr_grpo"}, {"algorithm": "ppo", "ppo_epochs": 1}], ids=["grpo", "ppo"])  # fmt: skip
 def test_with_too_little_memory_the_same_is_sampled_and_learned(tmp_path, settings):
-    settings |= {"max_completion_length": 48, "per_device_train_batch_size": 16}
+    settings |= {"max_completion_length": 64, "per_device_train_batch_size": 64}
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "short_of_memory.py", tmp_path, json.dumps(settings)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_MMAP_THRESHOLD_": "65536"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "MALLOC_MMAP_THRESHOLD_": "65536",
+            "MALLOC_ARENA_MAX": "1",
+        },
         capture_output=True,
         text=True,
         timeout=300,
