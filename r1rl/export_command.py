@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     for line in comparison.words():
         console.print(line)
     console.print(
-        f"export   {args.output}: {sum(size for _, size in hub.files_of(args.output)) / 1e6:,.1f} MB, card included"
+        f"export   {args.output}: {sum(size for _, size in hub.files_of(args.output)) / 1e6:,.1f} MB, card included",
+        markup=False,
     )
     if args.push_to_hub and args.dry_run:
         hub.show_files(args.output, args.push_to_hub)
