@@ -153,10 +153,15 @@ class Guarding(TrainerCallback):
         left out.
         """
         while True:
+            # A backward pass that broke off on a CPU leaves its nodes, with all that they saved, in the thread's queue.
+            # The newest node goes first there: one that is older than all of them is reached when they are gone.
+            with torch.enable_grad():
+                oldest = torch.ones(1, requires_grad=True) * 1
             failed = self._out_of_memory(lambda: learn(self.divisor))
             if failed is None:
                 return self._learned
             undo()
+            oldest.backward()
             free_memory()
             if self.actions["memory"] == "stop" or smallest(self.divisor):
                 words = (
