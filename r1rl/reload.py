@@ -47,7 +47,6 @@ def load_export(
         from peft import PeftModel
 
         check_weights(folder, "--to adapter")
-
         model = PeftModel.from_pretrained(model, folder, **loading(trusted))
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trusted)
     mixed = torch.cuda.is_bf16_supported() if on_gpu else has_fast_bfloat16()
