@@ -93,7 +93,7 @@ def reloaded_answers(
     """The answers of a fresh process that has nothing but the exported folder. Raises UserError where it fails."""
     with tempfile.TemporaryDirectory() as place:
         job, found = Path(place) / "job.json", Path(place) / "answers.json"
-        content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "quantization": quantization,
+        content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "quantization": quantization, "trusted": config.trust_remote_code,
                    "is_chat": config.is_chat, "texts": [p.text for p in prompts], "sampling": asdict(greedy(config)),
                    "answers": str(found)}  # fmt: skip
         job.write_text(json.dumps(content), encoding="utf-8")

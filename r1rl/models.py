@@ -138,7 +138,10 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     with telling(config):
         model, tokenizer, precision = load(config, has_gpu, shared_engine)
     if adapter is not None:
-        (load_adapter if config.lora_rank else load_all)(model, adapter)
+        if config.lora_rank:
+            load_adapter(model, adapter)
+        else:
+            load_all(model, adapter, config.trust_remote_code)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
     mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
     policy = Policy(
@@ -238,12 +241,12 @@ def load_adapter(model, folder: str) -> None:
         raise ValueError(f"{folder} does not fit this model: {len(missing)} adapter weights are missing")
 
 
-def load_all(model, folder: str) -> None:
+def load_all(model, folder: str, trusted: bool) -> None:
     """Puts all weights saved in `folder` into the model. Raises ValueError where they are another model's."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    saved = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **loading(trusted=False))
+    saved = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **loading(trusted))
     model.load_state_dict(saved.state_dict())
 
 

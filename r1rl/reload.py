@@ -16,10 +16,12 @@ from r1rl.machine import has_fast_bfloat16
 from r1rl.models import Policy
 from r1rl.prompts import Prompt
 from r1rl.records import Problem
-from r1rl.weights import loading
+from r1rl.weights import check_weights, loading
 
 
-def load_export(folder: Path, on_gpu: bool, quantization: dict[str, Any] | None, is_chat: bool) -> Policy:
+def load_export(
+    folder: Path, on_gpu: bool, quantization: dict[str, Any] | None, is_chat: bool, trusted: bool = False
+) -> Policy:
     """The exported model as a policy: an adapter with its base model beneath it, or a whole model.
 
     `quantization`: the base model's in training, as bitsandbytes' settings; an adapter was made for those very weights.
@@ -38,16 +40,19 @@ def load_export(folder: Path, on_gpu: bool, quantization: dict[str, Any] | None,
         dtype=dtype,
         device_map={"": 0} if on_gpu else None,
         attn_implementation="eager",
-        **(loading(trusted=False) if "gguf_file" not in options else {}),
+        **(loading(trusted) if "gguf_file" not in options else {}),
         **options,
     )
     if base is not None:
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        check_weights(folder, "--to adapter")
+        model = PeftModel.from_pretrained(model, folder, **loading(trusted))
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trusted)
     mixed = torch.cuda.is_bf16_supported() if on_gpu else has_fast_bfloat16()
-    return Policy(model, tokenizer, str(base or folder), on_gpu, mixed, "transformers", is_chat=is_chat)
+    return Policy(
+        model, tokenizer, str(base or folder), on_gpu, mixed, "transformers", trusted=trusted, is_chat=is_chat
+    )
 
 
 def engine_of(policy: Policy):
@@ -77,7 +82,9 @@ def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool)
 def main(job_file: str) -> None:
     """Writes the answers to the job's `answers` file."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    policy = load_export(Path(job["folder"]), job["on_gpu"], job["quantization"], job["is_chat"])
+    policy = load_export(
+        Path(job["folder"]), job["on_gpu"], job["quantization"], job["is_chat"], job["trusted"]
+    )
     found = answers(policy, job["texts"], Sampling(**job["sampling"]), job["is_chat"])
     Path(job["answers"]).write_text(json.dumps(found), encoding="utf-8")
 

@@ -100,10 +100,10 @@ def on_family(tmp_path, name, run="run", **changes):
 
 @pytest.fixture
 def rewarded(tmp_path):
-    """A reward file for the length of the completion."""
+    """A reward file; what a random model samples hardly ever earns the same twice."""
     path = tmp_path / "rewards.py"
-    path.write_text("def length(rollout, problem):\n    return len(set(rollout.completion_ids)) / 8\n")
-    return f"{path}:length"
+    path.write_text("def token_sum(rollout, problem):\n    return sum(rollout.completion_ids) / 1000\n")
+    return f"{path}:token_sum"
 
 
 @pytest.mark.parametrize("name", FAMILIES)

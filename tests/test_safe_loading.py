@@ -147,6 +147,8 @@ ALLOWED = {
     ("console", "Popen"): "the log's filter",
     ("math_grading", "Popen"): "the worker, which gets texts on stdin",
     ("run", "run"): "git, for the commit",
+    ("export", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
+    ("export_proof", "run"): "this program, for the fresh process, with a file's name",
     ("machine", "run"): "nvidia-smi, for what others hold of a GPU",
 }
 
