@@ -44,7 +44,8 @@ def asked_for(error: BaseException) -> str:
     if found is None:
         return type(error).__name__
     units = {"bytes": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-    return f"{float(found[1]) * units[found[2].lower()] / 2**30:.2f} GiB more were asked for"
+    mib = float(found[1]) * units[found[2].lower()] / 2**20
+    return f"{mib:.3g} MiB more were asked for" if mib < 1000 else f"{mib / 1024:.2f} GiB more were asked for"
 
 
 def free_memory() -> None:

@@ -18,7 +18,12 @@ def found(request, tmp_path_factory):
     """What short_of_memory.py has seen."""
     settings = KINDS[request.param] | {"max_completion_length": 64, "per_device_train_batch_size": 64}
     folder = tmp_path_factory.mktemp("short")
-    memory = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
+    # And oneDNN keeps nothing that it has compiled for other shapes: main.py bounds that store, too.
+    memory = {
+        "MALLOC_MMAP_THRESHOLD_": "65536",
+        "MALLOC_ARENA_MAX": "1",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
+    }
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "short_of_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
@@ -35,7 +40,6 @@ def test_with_too_little_memory_the_same_is_sampled(found):
     assert any("while sampling" in words for guard, words in found["guards"] if guard == "memory")
 
 
-@pytest.mark.skip(reason="not yet seen to hold: the retry on a CPU is to be looked at, see within_memory")
 def test_with_too_little_memory_the_same_is_learned(found):
     assert found["divisor"] > 1 and found["skipped"] is None, found
     assert any("out of memory in the update" in words for _, words in found["guards"])
