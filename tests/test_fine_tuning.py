@@ -31,7 +31,7 @@ from r1rl.trainers.sft import IGNORED, Collator, FineTuner, solution_examples, s
 
 RECIPE = "gsm8k-sft-rl-tiny"
 SMALL = {**overrides(RECIPE), "mode": "sft", "unsloth": False, "max_samples": 40, "batch_size": 8, "eval_count": 8,
-         "save_steps": 2, "max_completion_length": 48}  # fmt: skip
+         "save_steps": 2, "max_completion_length": 48, "trial": False}  # fmt: skip
 DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

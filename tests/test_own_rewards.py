@@ -274,12 +274,15 @@ def test_timeouts_are_told_at_the_end(tmp_path, capsys):
     from made_run import make_run
 
     from r1rl.dump import METRICS, Dump, append_lines, read_lines
+    from r1rl.interrupt import Interrupt
     from r1rl.last_screen import finish
 
     run = make_run(tmp_path / "run", steps=4, eval_steps=4, problems=10)
     lines = [line | {"reward_timeouts": 3} for line in read_lines(run / METRICS)]
     (run / METRICS).unlink()
     append_lines(run / METRICS, lines)
-    finish(Dump(run), Config(exp_name="run"), interrupted=True)
+    stop = Interrupt()
+    stop.asked = True
+    finish(Dump(run), Config(exp_name="run"), stop)
     told = " ".join(capsys.readouterr().out.split())
     assert "12 calls did not come back within --reward-timeout 60 seconds" in told

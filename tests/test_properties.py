@@ -196,7 +196,7 @@ def test_a_dump_of_any_bytes_is_read_repaired_and_cut(tmp_path, content, step):
     repair(path)
     assert path.read_bytes() == content[: content.rfind(b"\n") + 1]
     dropped: list[str] = []
-    keep_lines(path, step, dropped)
+    keep_lines(path, step, {"step": (int,)}, dropped)
     kept = list(read_lines(path, damaged := []))
     assert not damaged and all(line["step"] <= step for line in kept)
     assert len(kept) + len(dropped) <= content.count(b"\n")
@@ -236,7 +236,9 @@ def test_a_million_hostile_characters_are_one_line(tmp_path, piece):
     dump = Dump(tmp_path)
     text = piece * (1_000_000 // len(piece))
     start = time.perf_counter()
-    dump.append(ROLLOUTS, [{"step": 1, "completion": text}, {"step": 2, "completion": "end"}])
+    line = {"group": 0, "sample": 0, "problem_id": "a", "prompt": "?", "tokens": 1, "finish": "stop", "correct": True,
+            "reward": 1.0, "seconds": 1.0}  # fmt: skip
+    dump.append(ROLLOUTS, [line | {"step": 1, "completion": text}, line | {"step": 2, "completion": "end"}])
     assert time.perf_counter() - start < 20
     assert (tmp_path / ROLLOUTS).read_bytes().count(b"\n") == 2
     first, second = read_lines(tmp_path / ROLLOUTS)
