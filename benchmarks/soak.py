@@ -20,7 +20,7 @@ from scipy.stats import linregress
 ROOT = Path(__file__).parents[1]
 FLAGS = ("--recipe", "tiny", "--add-reasoning-prefix", "--per-device-train-batch-size", "8", "--num-generations", "4",
          "--eval-steps", "200", "--eval-count", "50", "--save-steps", "100", "--learning-rate", "1e-4")  # fmt: skip
-SETTLED = 200  # steps after which caches are warm: growth counts from here
+SETTLED = 1000  # steps after which caches and heap are full: growth counts from here
 
 
 def main() -> None:

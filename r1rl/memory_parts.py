@@ -148,6 +148,9 @@ def one_pass(config: Config, shape: Shape, place: Place, prompt: int) -> Iterato
     moves the others to main memory) and computes one layer again at a time; a CPU keeps all layers.
     """
     rows = micro_batch(config)
+    if reads_prompts_once(place):
+        yield from one_shared_pass(config, shape, place, prompt, rows)
+        return
     length = row_length(config, place, prompt)
     tokens = rows * length
     layer = tokens * saved(config, shape, place, length)
@@ -166,6 +169,36 @@ def one_pass(config: Config, shape: Shape, place: Place, prompt: int) -> Iterato
         largest = max(a * b for a, b in shape.matrices.values())
         yield Part("one projection, dequantized", largest * width(place), UPDATE, f"{8 * width(place)} bit")
     yield Part("logits", *logits(config, shape, place, rows, length))
+
+
+def reads_prompts_once(place: Place) -> bool:
+    """Whether a group's prompt stands once in the update, without padding (see shared_prompts.py)."""
+    return not place.on_gpu and not place.unsloth
+
+
+def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
+    """The same where a group's prompt is read once; with a value head rows of all groups are mixed, so not counted on.
+
+    Beside what `saved` counts for each token, with sdpa, autograd keeps for each completion of C tokens the keys and values of its P + C
+    tokens, and the mask of their attention: (P + C) (4 K + 2 C h / k), h heads to k of keys; in 32 bit twice that.
+    """
+    c, groups = config.max_completion_length, rows
+    if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
+        g = config.num_generations
+        room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
+        groups = max(1, min(config.generation_batch_size // g, room // (prompt + g * c)))
+        rows = groups * g
+    tokens = groups * prompt + rows * c
+    h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
+    each = 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
+    if not place.mixed:
+        each = 16 * h + 16 * i + 28 * r + 16 * a + 8
+    seen = rows * (prompt + c) * (4 * shape.keys + 2 * c * a // shape.keys) * (1 if place.mixed else 2)
+    what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
+    yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
+    size = 2 if place.mixed else 4
+    yield Part("gradients of one layer", size * tokens * 2 * (h + i), UPDATE)
+    yield Part("logits", *logits(config, shape, place, rows, prompt + c))
 
 
 def row_length(config: Config, place: Place, prompt: int) -> int:

@@ -13,10 +13,11 @@ from r1rl.cards import CARDS, card_like, card_named
 from r1rl.config import TINY_MODELS, Config
 from r1rl.engines.transformers import DynamicCache
 from r1rl.errors import UserError
-from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, saved
+from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
 from r1rl.memory_plan import CACHE, plan_memory
-from r1rl.models import LORA_TARGETS
+from r1rl.models import LORA_TARGETS, completion_states, load_policy
 from r1rl.preflight import place_of_card
+from r1rl.recipes import resolve
 from r1rl.remedies import remedy, smaller_model
 from r1rl.shapes import KNOWN, Shape, read_shape, shape_of
 
@@ -168,6 +169,32 @@ def test_what_autograd_keeps_of_a_layer(shape, attention, mixed, on_gpu):
 
     counted = (of_one_layer(4) - of_one_layer(2)) / (2 * length)  # rounded copies of weights fall out
     assert counted == saved(config, shape, place, length)
+
+
+@pytest.mark.parametrize(
+    ("groups", "size", "prompt", "length"), [(8, 8, 112, 128), (2, 8, 112, 256), (8, 8, 32, 64)]
+)
+def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, length):
+    """On the embedded model, in the update's own forward pass; within 5 %, as masks are counted roughly."""
+    config = resolve("tiny", {"unsloth": False, "max_completion_length": length, "max_prompt_length": prompt,
+                              "per_device_train_batch_size": groups * size})  # fmt: skip
+    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    prompts = [[5 + i] * prompt for i in range(groups) for _ in range(size)]
+    completions = [[7 + i] * length for i in range(groups * size)]
+    own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        completion_states(policy, prompts, completions)
+    counted = sum(t.untyped_storage().nbytes() for place, t in kept.items() if place not in own)
+    place = dataclasses.replace(CPU, mixed=policy.mixed)
+    parts = one_shared_pass(config, shape_of(config.model_name), place, prompt, groups * size)
+    planned = next(part.size for part in parts if part.name == "activations")
+    assert planned == pytest.approx(counted, rel=0.05 if policy.mixed else 0.25)
 
 
 def test_the_cache_of_a_token():
