@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import fmean
 
 from r1rl.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, read_lines
+from r1rl.metric_names import TIMES
 
 ROOT = Path(__file__).parents[1]
 STEPS, EVERY = 6, 2  # steps; between evaluations and between checkpoints
@@ -33,7 +34,6 @@ FLAGS = ("--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", str(STEPS)
          "--max-completion-length", "64", "--no-unsloth", "--engine", "transformers")  # fmt: skip
 PHASES = ("start-up", "generate", "reward", "update", "optimizer", "evaluate", "checkpoint", "report")
 SIGNALS = (signal.SIGTERM, signal.SIGKILL)
-TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
 LIMIT = 300  # seconds for one process
 
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from r1rl.dump import read_lines
+from r1rl.metric_names import TIMES
 from r1rl.pipeline_flags import STAGES
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,6 @@ FLAGS = ("--max-steps", "4", "--save-steps", "2", "--num-epochs", "1", "--eval-c
          "--per-device-train-batch-size", "16", "--no-unsloth", "--engine", "transformers")  # fmt: skip
 # What shows that a stage is under way; when it is there, the stage is killed.
 SIGNS = {"cold-start": "rollouts.jsonl", "rejection": "rollouts.jsonl"}
-TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
 
 
 def command(folder: Path, name: str) -> list[str]:

@@ -16,9 +16,7 @@ from r1rl.errors import UserError
 from r1rl.printable import printable
 from r1rl.prompts import ANSWER_TAG
 from r1rl.records import Problem, Rollout
-from r1rl.safety_flags import SAFETY_TASK
-
-SAFETY_DATA = ("aegis", "safety-queries")  # data sets of one task
+from r1rl.safety_flags import SAFETY_DATASETS, SAFETY_TASK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +85,7 @@ def lengths(args: argparse.Namespace) -> dict[str, int]:
 
 def task_of(config: Config) -> str:
     """The task whose system text the run's prompts have."""
-    return SAFETY_TASK if config.dataset_name in SAFETY_DATA else config.dataset_name
+    return SAFETY_TASK if config.dataset_name in SAFETY_DATASETS else config.dataset_name
 
 
 def show(rollout: Rollout, args: argparse.Namespace) -> None:

@@ -231,6 +231,9 @@ def with_steps(config: Config, problems: int) -> Config:
     return dataclasses.replace(config, max_steps=max(1, steps))
 
 
+DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with a hint for mistyped flags and the project's form of errors."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config import Config
+from r1rl.config import DEFAULTS, Config
 from r1rl.config_values import TYPES, parse_file, settings_in
 from r1rl.errors import UserError, unknown_name
 from r1rl.recipes import RECIPES, overrides, resolve
@@ -17,7 +16,6 @@ from r1rl.redact import MASK
 from r1rl.reward_flags import reward_weights
 from r1rl.safety_flags import own_function
 
-DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 SUFFIXES = (".yaml", ".yml", ".json")
 # A repeated run has a folder of its own; what it trusts is said by who repeats it, not by whoever made the run.
 NOT_REPEATED = ("exp_name", "resume", "sft_output", "rl_output", "trust_remote_code")

@@ -15,6 +15,7 @@ from r1rl import checks, tasks
 from r1rl.config import TINY_MODELS, Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
+from r1rl.light_tokenizer import encoder
 from r1rl.parsing import normalise
 from r1rl.prompts import Builder, Prompt
 from r1rl.records import Problem
@@ -190,11 +191,4 @@ def find_tokenizer(config: Config) -> Any:
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(here.parent, trust_remote_code=config.trust_remote_code)
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(here))
-
-    def encode(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
-        return {"input_ids": tokenizer.encode(text, add_special_tokens=add_special_tokens).ids}
-
-    return encode
+    return encoder(here)

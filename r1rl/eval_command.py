@@ -6,17 +6,17 @@ import argparse
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from r1rl.config import Config, add_flags, value_type
 from r1rl.config_file import check_reward_code
+from r1rl.config_values import TYPES
 from r1rl.data_flags import OWN_FLAGS
 from r1rl.dump import read_json, read_run
 from r1rl.errors import UserError
 from r1rl.recipes import RECIPES, overrides
 from r1rl.weights import check_weights, is_checkpoint
 
-TYPES = get_type_hints(Config)
 FLAGS = (
     "model_name", "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",

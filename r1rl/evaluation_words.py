@@ -7,6 +7,11 @@ from typing import Any
 from r1rl.stats import format_accuracy, format_share
 
 
+def score_of(line: dict[str, Any]) -> float:
+    """What the best checkpoint is the best in, as Evaluation.score is."""
+    return line.get("mean_reward", line["accuracy"])
+
+
 def evaluation_words(line: dict[str, Any]) -> str:
     """Accuracy by the name that the task has for it, and the reward where that is something else."""
     if line["samples"] == 1:

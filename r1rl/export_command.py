@@ -16,6 +16,7 @@ from r1rl.errors import UserError, unknown_name
 from r1rl.export_proof import Comparison
 from r1rl.model_card import model_card
 from r1rl.model_use import QUESTION, Exported
+from r1rl.out_of_memory import free_memory
 from r1rl.prompts import Prompt
 from r1rl.records import Problem, Rollout
 
@@ -92,7 +93,7 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     on_gpu = here.gpu is not None
     with Waiting("loading the model") as status:
         live = write_from_live(args.to, config, checkpoint, folder, problems, on_gpu, status)
-        give_back_memory(on_gpu)
+        free_memory()  # the fresh process needs the GPU that the live model had
         status.update("asking the export in a fresh process")
         found = export_proof.reloaded_answers(folder, live.prompts, config, on_gpu, live.quantization)
     comparison = export_proof.compare(live.prompts, live.answers, found, live.tokenizer, config)
@@ -134,17 +135,6 @@ def write_from_live(
     question = build.prompt(dataclasses.replace(asked[0].problem, question=QUESTION)).text
     quantization = export_proof.quantization_of(policy)
     return Live(asked, answers, moved, quantization, policy.tokenizer, question, policy.backend)
-
-
-def give_back_memory(on_gpu: bool) -> None:
-    """The fresh process needs the GPU that the live model had."""
-    import gc
-
-    import torch
-
-    gc.collect()
-    if on_gpu:
-        torch.cuda.empty_cache()
 
 
 def check_base_is_public(config: Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import r1rl
+from r1rl import child
 from r1rl.config import Config
 from r1rl.engines import Engine, Sampling
 from r1rl.errors import UserError
@@ -97,10 +96,10 @@ def reloaded_answers(
                    "is_chat": config.is_chat, "texts": [p.text for p in prompts], "sampling": asdict(greedy(config)),
                    "answers": str(found)}  # fmt: skip
         job.write_text(json.dumps(content), encoding="utf-8")
-        paths = [str(Path(r1rl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         command = [sys.executable, "-m", "r1rl.reload", str(job)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            command, env=child.environment(), capture_output=True, text=True, errors="replace"
+        )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"the export cannot be loaded by a fresh process: {last[:300]} It was not kept.")

@@ -6,7 +6,6 @@ import argparse
 import csv
 import difflib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from r1rl.errors import UserError
 from r1rl.jsonl import read_jsonl
 from r1rl.parsing import FORMATS, Grade, grade, parse_gold
 from r1rl.stats import format_accuracy
+from r1rl.tables import csv_reader, parquet_rows
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 NEW_COLUMNS = ("extracted", "correct")
@@ -106,7 +106,7 @@ def check_column(column: str | None, option: str, columns: Sequence[str], source
 
 def read_rows(source: Path) -> list[dict]:
     """All rows of the file. Raises UserError for a file that is not in its suffix's format or has no rows."""
-    readers = {".jsonl": read_objects, ".csv": read_csv, ".parquet": read_parquet}
+    readers = {".jsonl": read_objects, ".csv": read_csv, ".parquet": parquet_rows}
     try:
         rows = readers[source.suffix.lower()](source)
     except UnicodeDecodeError as error:
@@ -123,13 +123,8 @@ def read_objects(source: Path) -> list[dict]:
 
 
 def read_csv(source: Path) -> list[dict]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses completions over 128 KiB
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        try:
-            rows = list(reader)
-        except csv.Error as error:
-            raise UserError(f"{source} is not CSV after line {reader.line_num}: {error}.") from None
+    with csv_reader(source) as reader:
+        rows = list(reader)
     for number, row in enumerate(rows, 1):
         if None in row:
             raise UserError(
@@ -137,16 +132,6 @@ def read_csv(source: Path) -> list[dict]:
                 "a text with a comma in it must stand in double quotes."
             )
     return rows
-
-
-def read_parquet(source: Path) -> list[dict]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return pyarrow.parquet.read_table(source).to_pylist()
-    except pyarrow.ArrowException as error:
-        raise UserError(f"{source} is not a parquet file: {str(error).splitlines()[0]}") from None
 
 
 # Values of one row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from r1rl.checkpoints import newest
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import METRICS, Dump, read_lines, write_json
@@ -89,11 +90,10 @@ def stopped_by_guard(folder: Path, config: Config, why: str) -> int:
 
 def after_guard(folder: Path, config: Config) -> str:
     """What can be done with a run that a guard stopped."""
-    found = folder.glob("checkpoints/checkpoint-*/trainer_state.json")
-    newest = max((int(p.parent.name.split("-")[1]) for p in found), default=None)
-    if newest is None:
+    checkpoint, _ = newest(folder / "checkpoints")
+    if checkpoint is None:
         return "nothing was saved yet: docs/guards.md says what to change; begin anew with another --exp-name"
     return (
-        f"checkpoints/checkpoint-{newest} is there: docs/guards.md says what to change; to go on as it is, the same flags "
+        f"checkpoints/{checkpoint.name} is there: docs/guards.md says what to change; to go on as it is, the same flags "
         f"with --exp-name {config.exp_name} --resume, and --guard NAME=warn for this guard"
     )

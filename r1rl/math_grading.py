@@ -31,8 +31,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from pathlib import Path
 
+from r1rl import child
 from r1rl.errors import UserError
 from r1rl.parsing import MAX_ANSWER_CHARS, normalise
 
@@ -121,15 +121,13 @@ class MathGrader:
     def _start(self) -> None:
         """Starts the worker and waits until its libraries are there. Raises UserError where they are not."""
         start = time.perf_counter()
-        root = str(Path(__file__).parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         alarm = math.ceil(self.deadline) + 1  # later than our own deadline, which is told apart from a crash
         self._worker = subprocess.Popen(
             [sys.executable, "-m", "r1rl.math_worker", str(self.memory), str(alarm)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env=child.environment(),
         )
         try:
             self._answer(START_SECONDS)

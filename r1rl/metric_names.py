@@ -76,6 +76,8 @@ EVALUATION = {  # evaluations.jsonl
     "evaluation_seconds": "the evaluation's time",
     "seconds": "since the program began, with the time before a resume",
 }
+# What two runs of the same seed may have otherwise: times, and memory.
+TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
 NOT_MEASURED = ("schema_version", "step")  # of a line, but no number for a curve
 
 

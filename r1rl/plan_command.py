@@ -13,6 +13,7 @@ from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
 from r1rl.data_flags import data_label
 from r1rl.errors import UserError
+from r1rl.light_tokenizer import encoder
 from r1rl.memory_parts import GIB, Place
 from r1rl.memory_plan import MemoryPlan, plan_memory
 from r1rl.preflight import memory_lines, place_here, place_of_card, time_words
@@ -115,21 +116,14 @@ def part_lines(memory: MemoryPlan) -> list[str]:
 def longest_prompt(config: Config) -> int | None:
     """Tokens of the longest prompt, counted with the model folder's tokenizer.json; None for a model of the hub.
 
-    The tokenizers library is light. Chat templates need transformers, which is not: those are planned at the limit.
+    Chat templates need transformers, which is not light: those are planned at the limit.
     """
     file = TINY_MODELS.get(config.model_name, Path(config.model_name)) / "tokenizer.json"
     if config.is_chat or not file.is_file():
         return None
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(file))
-
-    def encode(text: str, add_special_tokens: bool) -> dict[str, list[int]]:
-        return {"input_ids": tokenizer.encode(text, add_special_tokens=add_special_tokens).ids}
-
     task = tasks.load_task(config)
     problems = tasks.training_problems(task, config) + list(task.load("test"))
-    build = Builder(encode, config)
+    build = Builder(encoder(file), config)
     lengths = (len(build.prompt(problem).ids) for problem in problems)
     return max((n for n in lengths if n <= config.max_prompt_length), default=None)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from r1rl import __version__, checkpoints
 from r1rl.budget import Cost
-from r1rl.config import Config
+from r1rl.config import DEFAULTS, Config
 from r1rl.console import console
 from r1rl.dump import METER, METRICS, Dump, read_lines, read_run, write_json
 from r1rl.errors import UserError
@@ -42,7 +42,6 @@ FREE_TO_CHANGE = {
     "reward_workers",
 }
 BEGUN = ("logs", "run.new")  # all that is there when a process was killed before run.json was
-DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 PACKAGES = (
     "torch",
     "transformers",

@@ -7,11 +7,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from r1rl import checkpoints
+from r1rl.checkpoints import PREFIX
 from r1rl.config import Config
 from r1rl.console import divert
 from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.eval_command import settings_of
+from r1rl.evaluation_words import score_of
 from r1rl.inspect_command import check_run
 from r1rl.weights import check_weights, is_checkpoint
 
@@ -27,15 +30,17 @@ def config_of(folder: Path, **changes: Any) -> Config:
 def checkpoint_of(folder: Path, which: str) -> Path:
     """The folder of checkpoint `best`, `last`, or a step's number. Raises UserError, naming those that are there."""
     found = {p.name: p for p in (folder / "checkpoints").glob("*") if is_checkpoint(p)}
-    steps = sorted(int(n.removeprefix("checkpoint-")) for n in found if n.startswith("checkpoint-"))
-    name = f"checkpoint-{steps[-1]}" if which == "last" and steps else which
-    chosen = found.get(name) or found.get(f"checkpoint-{name}")
+    steps = [
+        checkpoints.step_of(p) for p in checkpoints.all_checkpoints(folder / "checkpoints") if p.name in found
+    ]
+    name = f"{PREFIX}{steps[-1]}" if which == "last" and steps else which
+    chosen = found.get(name) or found.get(f"{PREFIX}{name}")
     if chosen is not None:
         return chosen
     pickled = folder / "checkpoints" / name
     if pickled.is_dir():
         check_weights(pickled, "--checkpoint")
-    there = ", ".join([*(n for n in found if not n.startswith("checkpoint-")), *map(str, steps)])
+    there = ", ".join([*(n for n in found if not n.startswith(PREFIX)), *map(str, steps)])
     hint = f"there are: {there}" if there else "the run has saved none yet; let it go on, or --resume it"
     raise UserError(f"--checkpoint {which!r}: {folder} has no such checkpoint; {hint}.")
 
@@ -47,10 +52,10 @@ def default_checkpoint(folder: Path) -> str:
 
 def step_of(checkpoint: Path, folder: Path) -> int | None:
     """The optimizer step of a checkpoint; None where nothing tells it."""
-    if checkpoint.name.startswith("checkpoint-"):
-        return int(checkpoint.name.removeprefix("checkpoint-"))
+    if checkpoint.name.startswith(PREFIX):
+        return checkpoints.step_of(checkpoint)
     lines = list(read_lines(folder / EVALUATIONS))
-    scores = [line.get("mean_reward", line["accuracy"]) for line in lines]
+    scores = [score_of(line) for line in lines]
     return lines[scores.index(max(scores))]["step"] if lines and checkpoint.name == "best" else None
 
 

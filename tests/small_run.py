@@ -9,6 +9,7 @@ from r1rl.config import Config
 from r1rl.dump import read_lines
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.interrupt import Interrupt
+from r1rl.metric_names import TIMES
 from r1rl.models import load_policy
 from r1rl.prompts import Builder
 from r1rl.recipes import overrides
@@ -47,9 +48,6 @@ def inputs_of(trainer):
     g = trainer.num_generations
     rows = range(trainer.run.generation_batch_size // g)
     return [{"prompt": trainer.train_prompts[i].text, "index": i} for i in rows for _ in range(g)]
-
-
-TIMES = {"seconds", "step_seconds", "parts", "tokens_per_second", "evaluation_seconds", "peak_memory_gib"}
 
 
 def without_times(path):

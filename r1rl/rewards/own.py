@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import multiprocessing
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from r1rl import child
 from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.records import Problem, Rollout
@@ -150,8 +150,6 @@ class OwnReward:
     def _start(self) -> Worker:
         """A process with the function imported. Raises UserError where that fails."""
         ours, theirs = multiprocessing.Pipe()
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         arguments = [str(theirs.fileno()), str(self.file), self.__name__, str(self.timeout), self.form]
         process = subprocess.Popen(
             [
@@ -163,7 +161,7 @@ class OwnReward:
             ],  # -P: a file here is no module of Python's
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": path},
+            env=child.environment(),
         )
         theirs.close()
         worker = Worker(process, ours)

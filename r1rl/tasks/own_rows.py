@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from r1rl.data_flags import SUFFIXES
 from r1rl.errors import UserError, unknown_name
+from r1rl.tables import csv_reader, parquet_rows
 
 EVAL_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")  # the first of these that is there
 DATA_FOLDER = "data"  # of a dataset that was cloned from the hub
@@ -176,14 +176,8 @@ def read_json(file: Path) -> Rows:
 
 def read_table(file: Path) -> Rows:
     """CSV with a header and commas, or TSV with tabs. An empty field is a missing one. Raises UserError."""
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 KiB
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, strict=True, delimiter=delimiter)
-        try:
-            return table_rows(reader, file)
-        except csv.Error as error:
-            raise UserError(f"{file} is not CSV after line {reader.line_num}: {error}.") from None
+    with csv_reader(file, "\t" if file.suffix.lower() == ".tsv" else ",") as reader:
+        return table_rows(reader, file)
 
 
 def table_rows(reader: csv.DictReader, file: Path) -> Rows:
@@ -204,14 +198,7 @@ def table_rows(reader: csv.DictReader, file: Path) -> Rows:
 
 def read_parquet(file: Path) -> Rows:
     """A parquet table."""
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        rows = pyarrow.parquet.read_table(file).to_pylist()
-    except pyarrow.ArrowException as error:
-        raise UserError(f"{file} is not a parquet file: {str(error).splitlines()[0]}") from None
-    return Rows([(f"{file}, row {i}", row) for i, row in enumerate(rows, 1)])
+    return Rows([(f"{file}, row {i}", row) for i, row in enumerate(parquet_rows(file), 1)])
 
 
 # The hub

@@ -34,10 +34,12 @@ from r1rl.dump import (
     Dump,
     completion_line,
     read_lines,
+    without_nan,
 )
 from r1rl.engines import Engine, Sampling
 from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import dump_evaluation, evaluate, score_all
+from r1rl.evaluation_words import score_of
 from r1rl.interrupt import Interrupt, Stopped
 from r1rl.models import Policy, completion_states, token_logprobs
 from r1rl.out_of_memory import CannotGoOn
@@ -54,7 +56,7 @@ from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, w
 from r1rl.trainers.profile import Profile
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
-from r1rl.trainers.step_numbers import finite, peak_memory, step_numbers
+from r1rl.trainers.step_numbers import peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trackers import Trackers
 from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
@@ -142,7 +144,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         """Takes up what the dump knows of the part before a resume; an evaluation that is still due comes first."""
         start = 0 if checkpoint is None else step_of(checkpoint)
         for evaluation in read_lines(self.dump.folder / EVALUATIONS):
-            self.best_score = max(self.best_score, evaluation.get("mean_reward", evaluation["accuracy"]))
+            self.best_score = max(self.best_score, score_of(evaluation))
             self.evaluated_step = evaluation["step"]
         due = start % self.run.eval_steps == 0 if start else self.run.eval_on_start
         self.args.eval_on_start = due and self.evaluated_step != start
@@ -181,14 +183,20 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self._drawn = self.stages.draw(len(self._drawn))
         elif self.run.skip_solved:
             self._drawn = self.draw.without_idle(self._drawn, self.state.global_step)
-        inputs = [self._rows[i] for i in self._drawn for _ in range(self.num_generations)]
+        out, advantages = self._scored_batch(
+            [self._rows[i] for i in self._drawn for _ in range(self.num_generations)]
+        )
+        with self.interrupt.held():
+            self._record(advantages)
+        return out
+
+    def _scored_batch(self, inputs: list[dict[str, Any]]) -> tuple[Batch, list[float]]:
+        """The base class's batch of what `rollout_func` gives, and its advantages, which are ours."""
         self._last_loaded_step = self.state.global_step  # TRL has no engine of its own to load weights into
         out = super()._generate_and_score_completions(inputs)
         advantages = self._advantages()
         out["advantages"] = torch.tensor(advantages, device=out["advantages"].device)  # (B*G,)
-        with self.interrupt.held():
-            self._record(advantages)
-        return out
+        return out, advantages
 
     def _advantages(self) -> list[float]:
         """One for each completion that the update takes."""
@@ -348,10 +356,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         seen, usual = self.state.num_input_tokens_seen, self.rollout_func
         self.rollout_func = lambda prompts, trainer: columns(self._rollouts)
         try:
-            inputs = [{"prompt": p.text, "index": 0} for p in self._batch]
-            self._last_loaded_step = self.state.global_step
-            batch = super()._generate_and_score_completions(inputs)
-            batch["advantages"] = torch.tensor(self._advantages(), device=batch["advantages"].device)
+            batch, _ = self._scored_batch([{"prompt": p.text, "index": 0} for p in self._batch])
             batch["num_items_in_batch"] = batch["completion_mask"].sum()
             self._gaps = []
             self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
@@ -525,9 +530,9 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
         line |= self.guarding.step(line, self.control)
-        line |= self.meter.step_done(line)
-        self.dump.append(METRICS, [finite(line)])
-        self.trackers.step(self, finite(line))
+        line = without_nan(line | self.meter.step_done(line))
+        self.dump.append(METRICS, [line])
+        self.trackers.step(self, line)
 
 
 def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:

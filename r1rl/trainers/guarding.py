@@ -12,11 +12,10 @@ from transformers import TrainerCallback
 
 from r1rl.config import Config
 from r1rl.console import console
-from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines
+from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines, without_nan
 from r1rl.guard_flags import guard_actions
 from r1rl.guards import NON_FINITE, QUICK, Finding, Guards
 from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory
-from r1rl.trainers.step_numbers import finite
 
 T = TypeVar("T")
 SCALED_PATIENCE = 20  # skipped steps in a row in float16: its scaler begins too high and halves with each
@@ -109,7 +108,7 @@ class Guarding(TrainerCallback):
             "steps_skipped": self.steps_skipped,
             "update_divisor": self.divisor,
         }
-        found = self.guards.step(finite({**line, **counted}))  # as a continued run reads it
+        found = self.guards.step(without_nan({**line, **counted}))  # as a continued run reads it
         stops = [self.tell(one, line["step"]) for one in found]
         if any(stops) or (self.why_stopped is not None and not control.should_training_stop):
             control.should_save = control.should_training_stop = True

@@ -16,7 +16,7 @@ from trl import SFTConfig, SFTTrainer
 
 from r1rl.chat import IGNORED, fitting
 from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
-from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines
+from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
 from r1rl.engines import Engine
 from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
@@ -28,7 +28,7 @@ from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments
-from r1rl.trainers.grpo import finite, keep_float32, peak_memory
+from r1rl.trainers.grpo import keep_float32, peak_memory
 from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stop_in_budget import StopInBudget
@@ -146,7 +146,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
         line |= self.guarding.step(line, self.control)
-        line = finite(line | self.meter.step_done(line))
+        line = without_nan(line | self.meter.step_done(line))
         self.dump.append(FINE_TUNING, [line])
         self.trackers.step(self, line)
 

@@ -45,8 +45,3 @@ def peak_memory(on_gpu: bool) -> float:
     """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
     peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
     return round(peak / 2**30, 3)
-
-
-def finite(line: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN and no infinity: they become null."""
-    return {k: None if isinstance(v, float) and not -1e308 < v < 1e308 else v for k, v in line.items()}
