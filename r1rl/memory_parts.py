@@ -179,8 +179,9 @@ def reads_prompts_once(place: Place) -> bool:
 def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
     """The same where a group's prompt is read once; with a value head rows of all groups are mixed, so not counted on.
 
-    Beside what `saved` counts for each token, with sdpa, autograd keeps for each completion of C tokens the keys and values of its P + C
-    tokens, and the mask of their attention: (P + C) (4 K + 2 C h / k), h heads to k of keys; in 32 bit twice that.
+    Beside what `saved` counts for each token, with sdpa in 32 bit, autograd keeps for each completion of C tokens the
+    keys and values of its P + C tokens in each layer, (P + C) 8 K, and once the mask of their attention,
+    (P + C) 4 C h / k with h heads to k of keys.
     """
     c, groups = config.max_completion_length, rows
     if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
@@ -190,19 +191,21 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
         rows = groups * g
     tokens = groups * prompt + rows * c
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
-    each = 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
+    each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
     if not place.mixed:
         each = 16 * h + 16 * i + 28 * r + 16 * a + 8
-    seen = rows * (prompt + c) * (4 * shape.keys + 2 * c * a // shape.keys) * (1 if place.mixed else 2)
+    seen = rows * (prompt + c) * 8 * shape.keys
+    mask = rows * (prompt + c) * 4 * c * a // shape.keys
     what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
     yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
+    yield Part("mask of attention", mask, UPDATE, f"{rows} x {c} x {prompt + c}, once for all layers")
     size = 2 if place.mixed else 4
     yield Part("gradients of one layer", size * tokens * 2 * (h + i), UPDATE)
     yield Part("logits", *logits(config, shape, place, rows, prompt + c))
 
 
 def row_length(config: Config, place: Place, prompt: int) -> int:
-    """T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/grpo.py)."""
+    """T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/grpo_arguments.py)."""
     if place.on_gpu:
         return prompt + config.max_completion_length
     return 32 * (-(-prompt // 32) + -(-config.max_completion_length // 32))

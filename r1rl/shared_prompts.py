@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,6 +36,14 @@ class Layout:
     before: (
         torch.Tensor
     )  # (completion tokens,): the place whose state predicts each, completion by completion
+    masks: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def mask(self, rep: int) -> torch.Tensor:
+        """(B, 1, rep * C, P + C) to be added to scores; made once, for all layers."""
+        if rep not in self.masks:
+            mask = torch.zeros(self.unseen.shape, device=self.unseen.device)
+            self.masks[rep] = mask.masked_fill_(self.unseen, -torch.inf).repeat(1, 1, rep, 1)
+        return self.masks[rep]
 
 
 def rounded(count: int, step: int) -> int:
@@ -83,13 +91,17 @@ def lay_out(
     return Layout(*(x.to(device) for x in parts))
 
 
+@torch.autocast("cpu", enabled=False)
 def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, layout=None, **kwargs):
     """transformers' attention interface: (1, heads, N, D) each -> (1, N, heads, D), None. Raises for other kinds."""
     if other := [k for k in OTHER_KINDS if kwargs.get(k) is not None]:
         raise ValueError(f"attention with {', '.join(other)} is not made here")
     rep = module.num_key_value_groups
-    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (N, heads, D)
-    prompt_q, prompt_k, prompt_v = (x[layout.prompts].transpose(1, 2) for x in (q, k, v))  # (G, heads, P, D)
+    # In 32 bit also where autocast is on: a CPU's kernel for the gradients needs half of the time that it needs in 16.
+    q, k, v = (x[0].transpose(0, 1).float() for x in (query, key, value))  # (N, heads, D)
+    prompt_q, prompt_k, prompt_v = (
+        rows(x, layout.prompts).transpose(1, 2) for x in (q, k, v)
+    )  # (G, heads, P, D)
     read = F.scaled_dot_product_attention(
         prompt_q,
         prompt_k.repeat_interleave(rep, 1),
@@ -100,22 +112,26 @@ def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, l
     (b, c), kv_heads, dim = layout.completions.shape, key.shape[1], key.shape[-1]
     # Heads that share keys follow one another as more queries, so keys and values need not be repeated.
     own = (
-        q[layout.completions]
+        rows(q, layout.completions)
         .view(b, c, kv_heads, rep, dim)
         .permute(0, 2, 3, 1, 4)
         .reshape(b, kv_heads, -1, dim)
     )
     keys, values = (
-        torch.cat([x[layout.owner], y[layout.completions].transpose(1, 2)], 2)  # (B, kv_heads, P + C, D)
+        torch.cat(
+            [x[layout.owner], rows(y, layout.completions).transpose(1, 2)], 2
+        )  # (B, kv_heads, P + C, D)
         for x, y in ((prompt_k, k), (prompt_v, v))
     )
-    mask = torch.zeros(layout.unseen.shape, dtype=q.dtype, device=q.device).masked_fill(
-        layout.unseen, -torch.inf
-    )
-    written = F.scaled_dot_product_attention(own, keys, values, mask.repeat(1, 1, rep, 1), scale=scaling)
+    written = F.scaled_dot_product_attention(own, keys, values, layout.mask(rep), scale=scaling)
     written = written.view(b, kv_heads, rep, c, dim).permute(0, 3, 1, 2, 4).reshape(b * c, -1, dim)
     flat = torch.cat([read.transpose(1, 2).flatten(0, 1), written])  # (G * P + B * C, heads, D)
-    return flat[layout.order][None], None
+    return rows(flat, layout.order)[None], None
+
+
+def rows(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """x[places]; its gradient is added up row by row, which a CPU does faster than by single numbers."""
+    return x.flatten(1).index_select(0, places.flatten()).view(*places.shape, *x.shape[1:])
 
 
 def shared_states(
