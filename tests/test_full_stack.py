@@ -187,7 +187,7 @@ import inspect, torch, trl
 from r1rl.config import Config
 from r1rl.models import Policy, load_with_unsloth
 from r1rl.recipes import overrides
-from r1rl.trainers.grpo import row_logprobs
+from r1rl.trainers.batch_logprobs import batch_logprobs
 model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
 from trl.trainer.utils import add_fused_lm_head
 torch.manual_seed(0)
@@ -202,7 +202,7 @@ class Stand:
     class accelerator:
         autocast = staticmethod(lambda: torch.autocast("cpu", enabled=False))
 ids = torch.randint(10, 400, (4, 40)); mask = torch.ones_like(ids); mask[1, :5] = 0
-ours, entropy, _ = row_logprobs(Stand, model, ids, mask, 16, compute_entropy=True)
+ours, entropy, _ = batch_logprobs(Stand, model, ids, mask, 16, compute_entropy=True)
 theirs, their_entropy, _ = inspect.unwrap(trl.GRPOTrainer._get_per_token_logps_and_entropies)(Stand, model, ids, mask, 16, compute_entropy=True)
 torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 torch.testing.assert_close(entropy, their_entropy, rtol=1e-4, atol=1e-4)

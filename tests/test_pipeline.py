@@ -15,7 +15,7 @@ from r1rl.pipeline_flags import GENERAL_TASK, STAGES, stage_index
 from r1rl.recipes import resolve
 from r1rl.records import Problem, Rollout
 from r1rl.rewards import load_rewards
-from r1rl.trainers.grpo import step_numbers
+from r1rl.trainers.step_numbers import step_numbers
 
 RL = ("zero", "rl-reasoning", "rl-final")
 

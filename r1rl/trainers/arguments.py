@@ -1,9 +1,11 @@
-"""What every trainer tells transformers alike: folders, seeds, precision, optimizer, saving and logging."""
+"""What every trainer tells transformers alike: folders, seeds, precision, optimizer, saving, logging."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
+
+import torch
 
 from r1rl.config import Config
 from r1rl.dump import Dump
@@ -38,3 +40,13 @@ def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, An
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
     }
+
+
+def keep_float32(model: torch.nn.Module) -> None:
+    """Takes back TRL's rounding of trained weights to bfloat16, which it does where the base is in 4 bit.
+
+    At a weight of 0.02 bfloat16 has steps of 1e-4: updates of 1e-5 would be rounded away, and the weight never move.
+    """
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()

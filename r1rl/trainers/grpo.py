@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from r1rl.advantages import group_advantages, groups_without_signal
 from r1rl.checkpoints import BEST, step_of
@@ -41,16 +41,18 @@ from r1rl.engines.guarded import GuardedEngine
 from r1rl.evaluate import dump_evaluation, evaluate, score_all
 from r1rl.evaluation_words import score_of
 from r1rl.interrupt import Interrupt, Stopped
-from r1rl.models import Policy, completion_states, token_logprobs
+from r1rl.models import Policy
 from r1rl.out_of_memory import CannotGoOn
 from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.proof import Proof, sampler_gap
 from r1rl.records import Rollout
 from r1rl.rewards import Reward, take_timeouts
-from r1rl.trainers.arguments import common_arguments
+from r1rl.trainers.arguments import keep_float32
+from r1rl.trainers.batch_logprobs import batch_logprobs
 from r1rl.trainers.drawing import Draw
 from r1rl.trainers.generation import load_generation, save_generation
+from r1rl.trainers.grpo_arguments import training_arguments
 from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
@@ -535,6 +537,10 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.trackers.step(self, line)
 
 
+if not MADE_BY_UNSLOTH and not torch.cuda.is_available():
+    Trainer._get_per_token_logps_and_entropies = batch_logprobs
+
+
 def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:
     """Rollouts as TRL's rollout_func returns them."""
     return {
@@ -542,48 +548,6 @@ def columns(rollouts: Sequence[Rollout]) -> dict[str, list]:
         "completion_ids": [list(r.completion_ids) for r in rollouts],
         "logprobs": [list(r.sampler_logprobs) for r in rollouts],
     }
-
-
-def row_logprobs(
-    trainer,
-    model,
-    input_ids,
-    attention_mask,
-    logits_to_keep,
-    batch_size=None,
-    compute_entropy=False,
-    **kwargs,
-):  # (B, C) logprobs, (B, C) entropies or None, None
-    """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none.
-
-    Padding is taken off, a group's prompt is read once, and logits are made for completion tokens alone.
-    """
-    real = attention_mask.bool()
-    c = logits_to_keep
-    prompts = [ids[mask].tolist() for ids, mask in zip(input_ids[:, :-c], real[:, :-c])]
-    completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
-    states = completion_states(trainer.policy, prompts, completions)  # (N, H)
-    tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
-    found = token_logprobs(trainer.policy, states, tokens, trainer.temperature)
-    logprobs, entropies = (
-        torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in found
-    )
-    trainer.own_logprobs(logprobs.detach())
-    return logprobs, entropies if compute_entropy else None, None
-
-
-if not MADE_BY_UNSLOTH and not torch.cuda.is_available():
-    Trainer._get_per_token_logps_and_entropies = row_logprobs
-
-
-def keep_float32(model: torch.nn.Module) -> None:
-    """Takes back TRL's rounding of trained weights to bfloat16, which it does where the base is in 4 bit.
-
-    At a weight of 0.02 bfloat16 has steps of 1e-4: updates of 1e-5 would be rounded away, and the weight never move.
-    """
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
 
 
 class OptimizerClock(TrainerCallback):
@@ -599,52 +563,3 @@ class OptimizerClock(TrainerCallback):
     def on_optimizer_step(self, args, state, control, **kwargs):
         """Called by transformers when the weights have moved."""
         self.meter.add("optimizer", time.perf_counter() - self.start)
-
-
-def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
-    """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
-    cpu = not policy.on_gpu
-    # TRL refuses groups of one; a trainer with a value head needs no groups, and sets the number back.
-    group_size = config.num_generations if config.num_generations > 1 else config.generation_batch_size
-    return GRPOConfig(
-        **common_arguments(config, policy, dump),
-        # a step
-        # A step's whole batch at once: `training_step` cuts it into parts.
-        per_device_train_batch_size=config.generation_batch_size,
-        gradient_accumulation_steps=1,
-        steps_per_generation=config.steps_per_generation,
-        num_generations=group_size,
-        num_iterations=1,
-        max_completion_length=config.max_completion_length,
-        temperature=config.temperature,
-        top_p=config.top_p,
-        pad_to_multiple_of=32 if cpu else None,  # each new shape makes a CPU build new kernels
-        # the loss
-        loss_type=config.loss_type,
-        beta=config.beta if config.algorithm == "grpo" else 0.0,  # a value head has the KL in its rewards
-        epsilon=0.2,
-        epsilon_high=0.2,
-        scale_rewards=config.scale_rewards,
-        mask_truncated_completions=False,
-        importance_sampling_level="token",
-        vllm_importance_sampling_correction=config.importance_correction,  # only where use_vllm is set, too
-        vllm_importance_sampling_mode="token_truncate",
-        vllm_importance_sampling_clip_max=2.0,
-        router_aux_loss_coef=0.0,
-        # the optimizer
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup"
-        if config.lr_scheduler == "constant"
-        else config.lr_scheduler,
-        weight_decay=config.weight_decay,
-        adam_beta1=0.9,
-        adam_beta2=0.99,
-        max_grad_norm=config.max_grad_norm,
-        # evaluation, saving, logging
-        eval_strategy="steps",
-        eval_steps=config.eval_steps,
-        eval_on_start=config.eval_on_start,  # `go_on` looks what was evaluated before a resume
-        per_device_eval_batch_size=group_size,
-        eval_accumulation_steps=None,
-        torch_empty_cache_steps=None if cpu else 250,
-    )

@@ -27,10 +27,10 @@ from r1rl.progress import Meter
 from r1rl.prompts import Prompt
 from r1rl.rewards import Reward
 from r1rl.tasks.gsm8k import without_notes
-from r1rl.trainers.arguments import common_arguments
-from r1rl.trainers.grpo import keep_float32, peak_memory
+from r1rl.trainers.arguments import common_arguments, keep_float32
 from r1rl.trainers.guarding import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
+from r1rl.trainers.step_numbers import peak_memory
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trackers import Trackers
 from r1rl.trainers.trial import Trial
