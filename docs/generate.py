@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_type_hints
 
@@ -15,6 +16,7 @@ from r1rl.config import Config
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "r1rl"
+TELLING = ("console.print", ".tell", ".tell_of", "Finding", "CannotGoOn")  # calls that take a text for people
 
 
 def main() -> None:
@@ -65,41 +67,95 @@ def cell(text: str) -> str:
 
 
 def messages_page() -> str:
-    """Every error message, by the file that it comes from."""
+    """Every error message, by the file that it comes from, and what is said while a run goes on."""
     lines = ["# Messages", "",
              "Every message with which the program refuses or stops, made by `python docs/generate.py` from the code. Each says the",
-             "value, the rule, the reason and the remedy; `…` stands for what is filled in. Search here for a part of yours.", ""]  # fmt: skip
-    for path in [*sorted(PACKAGE.rglob("*.py")), HERE.parent / "main.py"]:
-        found = list(dict.fromkeys(messages(path)))
+             "value, the rule, the reason and the remedy; `…` stands for what is filled in. Search here for a part of yours. What to do",
+             "about the frequent ones: [troubleshooting](troubleshooting.md). What a run says while it goes on stands",
+             "[below](#while-a-run-goes-on).", ""]  # fmt: skip
+    files = [*sorted(PACKAGE.rglob("*.py")), HERE.parent / "main.py"]
+    lines += by_file(files, refusals)
+    lines += ["## While a run goes on", "",
+              "Findings of the guards, and the lines of the first and the last screen and between them.", ""]  # fmt: skip
+    return "\n".join(lines + by_file(files, remarks))
+
+
+def by_file(files: list[Path], find: Callable[[ast.Module], Iterator[str]]) -> list[str]:
+    """A heading for each file that has such messages, and these as a list."""
+    lines = []
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = list(dict.fromkeys(plain(text) for text in find(tree) if count_letters(text) > 5))
         if found:
-            lines += [
-                f"## {path.relative_to(HERE.parent).as_posix()}",
-                "",
-                *(f"- {text}" for text in found),
-                "",
-            ]
-    return "\n".join(lines)
+            name = path.relative_to(HERE.parent).as_posix()
+            lines += [f"## {name}", "", *(f"- {text}" for text in found), ""]
+    return lines
 
 
-def messages(path: Path) -> Iterator[str]:
-    """The texts of UserErrors raised in a file, what is filled in as `…`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("UserError", "RunFailed"))):
-            continue
-        text = " ".join(template(node.args[0]).split()) if node.args else ""
-        if len(text.replace("…", "")) > 12:
-            yield text.replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*")
+def refusals(tree: ast.Module) -> Iterator[str]:
+    """The texts of UserErrors raised in a file, and of the ValueErrors that some of them quote."""
+    functions = functions_of(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ("UserError", "RunFailed", "ValueError")
+        ):
+            yield template(node.args[0], functions) if node.args else ""
 
 
-def template(node: ast.expr) -> str:
+def remarks(tree: ast.Module) -> Iterator[str]:
+    """What is printed and told, and what functions and variables hold whose name says that they are words."""
+    functions, known = functions_of(tree), set(refusals(tree))
+    texts: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(TELLING):
+            texts += [template(argument, functions) for argument in node.args[:2]]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "words":
+            texts.append(template(node.value, functions))
+        elif isinstance(node, ast.FunctionDef) and node.name.endswith(("words", "advice", "_lines")):
+            texts += [template(found, {}) for found in ast.walk(node) if is_text(found, node)]
+    yield from (text for text in texts if text not in known and count_letters(text) > 12)
+
+
+def is_text(inner: ast.AST, function: ast.FunctionDef) -> bool:
+    """Whether a node is a text with something filled in, or a sum, and no part of a longer one in the function."""
+    kinds = ast.JoinedStr | ast.BinOp
+    longer = (n for n in ast.walk(function) if isinstance(n, kinds) and n is not inner)
+    return isinstance(inner, kinds) and not any(inner in ast.walk(n) for n in longer)
+
+
+def functions_of(tree: ast.Module) -> dict[str, ast.expr]:
+    """What each function that only gives a text gives, by the function's name."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value is not None]
+            if len(returned) == 1 and isinstance(returned[0], ast.JoinedStr | ast.BinOp):
+                found[node.name] = returned[0]
+    return found
+
+
+def template(node: ast.expr, functions: dict[str, ast.expr]) -> str:
     """A string expression with `…` for what is only known when it is raised."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(template(v) if isinstance(v, ast.Constant) else "…" for v in node.values)
+        return "".join(template(v, {}) if isinstance(v, ast.Constant) else "…" for v in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return template(node.left) + template(node.right)
+        return template(node.left, {}) + template(node.right, {})
+    if isinstance(node, ast.Call) and (given := functions.get(ast.unparse(node.func).rpartition(".")[2])):
+        return template(given, {})
     return "…"
+
+
+def count_letters(text: str) -> int:
+    """Letters in what is not filled in."""
+    return sum(character.isalpha() for character in text)
+
+
+def plain(text: str) -> str:
+    """In one line, without what Rich and Markdown would take for markup."""
+    text = re.sub(r"\[/?(?:bold|red|yellow|green|dim)\]", "", " ".join(text.split()))
+    return text.replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*")
 
 
 if __name__ == "__main__":
