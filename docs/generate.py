@@ -97,7 +97,7 @@ def refusals(tree: ast.Module) -> Iterator[str]:
     functions = functions_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-            ("UserError", "RunFailed", "ValueError")
+            ("UserError", "RunFailed", "ValueError", "Failed")
         ):
             yield template(node.args[0], functions) if node.args else ""
 
