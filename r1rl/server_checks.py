@@ -20,9 +20,7 @@ from r1rl.vllm_http import API_KEY, NoAnswer, Refused, VllmServer
 
 SECONDS = 10.0  # that an answer to a check may take: none of them samples more than a token
 LOAD, UNLOAD, COMPLETIONS = "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/v1/completions"
-EMPTY = (2).to_bytes(8, "little") + b"{}"  # a safetensors file without tensors
-TEMPERATURES = (1.0, 4.0)
-MOVED = 0.05  # nats; what temperature moves the likeliest token's logprob by is tenths or more, rounding a hundredth
+LOW, HIGH, LIKELIEST = 0.5, 2.0, 5  # two temperatures, and so many tokens of the distribution
 
 
 def server_of(config: Config) -> VllmServer:
@@ -123,22 +121,24 @@ def not_vllm(server: VllmServer, words: str, line: str) -> UserError:
 
 
 def check_adapters(server: VllmServer, config: Config, line: str) -> None:
-    """Loads an adapter without weights, of the run's rank, from where the run's will lie. Raises UserError."""
-    with empty_adapter(config) as folder:
+    """Asks for an adapter of the run's rank from where the run's will lie, of which only the settings are there.
+
+    vLLM looks at its own settings first, then for the folder, then at the rank, and last for the weights: only their lack
+    may be what it refuses. Raises UserError.
+    """
+    with settings_of_adapter(config) as folder:
         if folder is None:
             return
-        name = f"r1rl-check-{folder.name}"
         try:
-            server.ask(LOAD, {"lora_name": name, "lora_path": str(folder)}, SECONDS)
+            server.ask(LOAD, {"lora_name": f"r1rl-check-{folder.name}", "lora_path": str(folder)}, SECONDS)
         except Refused as refusal:
-            raise UserError(why_not_loaded(server, config, refusal, folder, line)) from None
-        with contextlib.suppress(NoAnswer, Refused):
-            server.ask(UNLOAD, {"lora_name": name}, SECONDS)
+            if (why := why_not_loaded(server, config, refusal, folder, line)) is not None:
+                raise UserError(why) from None
 
 
 @contextlib.contextmanager
-def empty_adapter(config: Config) -> Iterator[Path | None]:
-    """A folder beside the run's with an adapter that has no weights, for a moment; None where nothing can be written.
+def settings_of_adapter(config: Config) -> Iterator[Path | None]:
+    """A folder beside the run's with an adapter_config.json, for a moment; None where nothing can be written.
 
     The check of --dumps, which comes later, tells that better.
     """
@@ -155,12 +155,13 @@ def empty_adapter(config: Config) -> Iterator[Path | None]:
         settings = {"peft_type": "LORA", "r": config.lora_rank, "lora_alpha": config.lora_rank, "bias": "none",
                     "target_modules": ["q_proj"]}  # fmt: skip
         (folder / "adapter_config.json").write_text(json.dumps(settings), encoding="utf-8")
-        (folder / "adapter_model.safetensors").write_bytes(EMPTY)
         yield folder
 
 
-def why_not_loaded(server: VllmServer, config: Config, refusal: Refused, folder: Path, line: str) -> str:
-    """What is wrong with a server that does not take an adapter, by its words."""
+def why_not_loaded(
+    server: VllmServer, config: Config, refusal: Refused, folder: Path, line: str
+) -> str | None:
+    """What is wrong with a server that does not take an adapter, by its words; None where it lacks the weights alone."""
     start = f"Start it with: {line}"
     if refusal.status in (404, 405) and refusal.words in ("Not Found", "Method Not Allowed"):
         return (
@@ -180,36 +181,43 @@ def why_not_loaded(server: VllmServer, config: Config, refusal: Refused, folder:
             "must have that folder under the same path. Run them on one machine, mount it there as it is called here, or "
             "choose a folder that both share with --dumps."
         )
+    if "contain tensors" in refusal.words:
+        return None
     return f"the vLLM server at {server.address} does not take an adapter: {refusal}. {start}"
 
 
 def check_logprobs(server: VllmServer, model: str, line: str) -> None:
     """Are the logprobs those of what is sampled, after temperature? vLLM tells the model's own unless asked.
 
-    Under "raw_logprobs", vLLM's default, the likeliest token's is the same at each temperature. The proof at step 1
-    would not find that: raw ones are far from the policy's, and from the base model's as well.
+    Temperature divides the distance between two tokens' logprobs: from 0.5 to 2 it shrinks to a quarter. Under
+    "raw_logprobs", vLLM's default, it stays. The proof at step 1 would not find that: raw ones are far from the policy's,
+    and from the base model's as well.
     """
-    seen = []
-    for temperature in TEMPERATURES:
-        body = {"model": model, "prompt": [1, 2, 3, 4], "max_tokens": 1, "temperature": temperature, "top_p": 1.0,
-                "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "logprobs": 1, "return_token_ids": True}  # fmt: skip
-        try:
-            choice = server.ask(COMPLETIONS, body, SECONDS)["choices"][0]
-            seen.append(max(choice["logprobs"]["top_logprobs"][0].values()))
-        except Refused as refusal:
-            raise UserError(
-                f"the vLLM server at {server.address} does not complete a prompt: {refusal}. Start it with: {line}"
-            ) from None
-        except (LookupError, TypeError, AttributeError) as error:
-            raise not_vllm(server, f"its completion has no logprobs: {error!r}", line) from None
-        if not choice.get("token_ids"):
-            raise UserError(
-                f"the vLLM server at {server.address} does not tell the token ids that it samples, which a run learns from: "
-                "it is too old. Use vllm 0.31.0, which the project installs."
-            )
-    if abs(seen[0] - seen[1]) < MOVED:
+    if distance(server, model, LOW, line) < 2 * distance(server, model, HIGH, line):
         raise UserError(
             f"the vLLM server at {server.address} tells logprobs before temperature (it was started without --logprobs-mode "
             "processed_logprobs), and a run needs those of the distribution that is sampled from. Start it with: "
             f"{line}"
         )
+
+
+def distance(server: VllmServer, model: str, temperature: float, line: str) -> float:
+    """Nats between the likeliest next tokens of one prompt. Raises UserError where the answer lacks what a run needs."""
+    body = {"model": model, "prompt": [1, 2, 3, 4], "max_tokens": 1, "temperature": temperature, "top_p": 1.0, "top_k": 0,
+            "min_p": 0.0, "repetition_penalty": 1.0, "logprobs": LIKELIEST, "return_token_ids": True}  # fmt: skip
+    try:
+        choice = server.ask(COMPLETIONS, body, SECONDS)["choices"][0]
+        likeliest = sorted(choice["logprobs"]["top_logprobs"][0].values())[-LIKELIEST:]
+        found = likeliest[-1] - likeliest[0]
+    except Refused as refusal:
+        raise UserError(
+            f"the vLLM server at {server.address} does not complete a prompt: {refusal}. Start it with: {line}"
+        ) from None
+    except (LookupError, TypeError, AttributeError) as error:
+        raise not_vllm(server, f"its completion has no logprobs: {error!r}", line) from None
+    if not choice.get("token_ids"):
+        raise UserError(
+            f"the vLLM server at {server.address} does not tell the token ids that it samples, which a run learns from: "
+            "it is too old. Use vllm 0.31.0, which the project installs."
+        )
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from r1rl.errors import UserError
 
 SERVER = "vllm-server"
+HOTTEST = 2.0  # temperature
 MAX_RANKS = (
     1,
     8,
@@ -38,6 +39,12 @@ def check_server_flags(config) -> None:
             f"--engine vllm-server with --lora-rank {config.lora_rank}: vLLM serves adapters up to rank {MAX_RANKS[-1]}. "
             f"Use --lora-rank {MAX_RANKS[-1]} or less."
         )
+    for flag in ("temperature", "eval_temperature"):
+        if getattr(config, flag) > HOTTEST:
+            raise UserError(
+                f"--{flag.replace('_', '-')} {getattr(config, flag)} with --engine vllm-server: vLLM's server takes at most "
+                f"{HOTTEST}, as OpenAI's does. Use {HOTTEST}, or another --engine."
+            )
     if config.load_in_4bit:
         raise UserError(
             "--engine vllm-server with --load-in-4bit (the default): the server samples from the base weights as they are, "
