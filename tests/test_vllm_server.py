@@ -118,7 +118,7 @@ def test_greedy_completions_are_those_of_the_engine_in_this_process(engine, poli
 
 
 def test_logprobs_are_the_policys_after_temperature_and_seeds_repeat(engine, policy, prompts):
-    sampling = Sampling(n=4, max_tokens=24, temperature=0.7, seed=5)
+    sampling = Sampling(n=4, max_tokens=12, temperature=0.7, seed=5)
     rollouts = engine.generate(prompts, sampling)
     assert len(rollouts) == 4 * len(prompts)
     exact = dataclasses.replace(policy, mixed=False)
