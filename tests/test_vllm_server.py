@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import torch
 from small_run import SMALL
 from vllm_server import free_port, served
 
-from r1rl import proof
+from r1rl import proof, server_checks
 from r1rl.config import Config
 from r1rl.dump import METRICS, PROOFS, read_lines
 from r1rl.engines import Sampling
@@ -157,6 +158,10 @@ def test_the_server_passes_its_check_and_wrong_ones_do_not(config, monkeypatch):
     longer = dataclasses.replace(config, max_completion_length=2000, max_seq_length=3000)
     with pytest.raises(UserError, match=r"--max-model-len 1024, .* is 2512: .*--max-model-len 3000"):
         check_server(longer, on_gpu=False)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(server_checks, "settings_of_adapter", lambda _: nullcontext(Path("/not/there/x")))
+        with pytest.raises(UserError, match=r"does not see /not/there, .*under the same path"):
+            check_server(config, on_gpu=False)
     monkeypatch.setenv("VLLM_API_KEY", "another")
     with pytest.raises(UserError, match=r"wants its key .*VLLM_API_KEY"):
         check_server(config, on_gpu=False)
