@@ -21,6 +21,8 @@ from r1rl.machine import Machine
 from r1rl.pipeline_flags import SMALL_TALK
 from r1rl.prompt_words import load_words
 from r1rl.redact import redact, secrets_of
+from r1rl.server_checks import check_server
+from r1rl.server_flags import SERVER
 from r1rl.shapes import cached
 from r1rl.tasks import aegis
 from r1rl.tasks.math import HUB as MATH_HUB
@@ -32,7 +34,7 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Secrets, words of prompts, model folders, hardware, hub, chat template and tracker, in this order. Raises UserError."""
+    """Secrets, words of prompts, model folders, hardware, hub, chat template, tracker and server. Raises UserError."""
     check_secrets(config, os.environ)
     load_words(config)
     if config.model_name not in TINY_MODELS:
@@ -45,6 +47,8 @@ def check_surroundings(config: Config, machine: Machine) -> None:
     check_hub(config)
     check_chat_template(config)
     check_tracker(config)
+    if config.engine == SERVER:
+        check_server(config, machine.gpu is not None)
 
 
 def check_secrets(config: Config, environment: Mapping[str, str]) -> None:

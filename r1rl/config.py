@@ -19,11 +19,12 @@ from r1rl.pipeline_flags import STAGES, check_pipeline
 from r1rl.puzzle_flags import check_knights_knaves, check_stages, stage_count
 from r1rl.reward_flags import check_math, check_r1_rewards, reward_weights
 from r1rl.safety_flags import REWARDS, check_reward, check_safety, shown_name
+from r1rl.server_flags import SERVER, check_server_flags
 from r1rl.tracker_flags import TRACKERS, check_report_to
 from r1rl.value_flags import check_generation, check_value_head
 
 DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
-ENGINES = ("auto", "vllm", "transformers")
+ENGINES = ("auto", "vllm", "transformers", SERVER)
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
@@ -97,7 +98,9 @@ class Config:
     unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
     trust_remote_code: bool = flag(False, "run code that comes with a model: Python files of its own, and weights that are no safetensors but pickles", "model")
 
-    engine: str = flag("auto", "what samples; auto: vLLM on a GPU, transformers (with a decoder of our own) on a CPU or where vLLM is not installed", "rollout", choices=ENGINES)
+    engine: str = flag("auto", "what samples; auto: vLLM on a GPU, transformers (with a decoder of our own) on a CPU or where vLLM is not installed; vllm-server: a `vllm serve` of yours, on GPUs of its own (docs/more-gpus.md)", "rollout", choices=ENGINES)
+    vllm_server_host: str = flag("127.0.0.1", "machine of --engine vllm-server; a key, if it wants one, comes from VLLM_API_KEY", "rollout")
+    vllm_server_port: int = flag(8000, "its port", "rollout")
     gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
@@ -324,6 +327,7 @@ def validate(config: Config) -> None:
     check_budget(config)
     check_guards(config)
     check_full_training(config)
+    check_server_flags(config)
     check_report_to(config.report_to)
     if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
         raise UserError(
@@ -414,6 +418,7 @@ RULES = (
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),
     ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
     ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("vllm_server_port", 1, 65535, True, ""),
     ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
     ("reward_workers", 1, None, True, ""),
     ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),

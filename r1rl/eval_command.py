@@ -21,7 +21,7 @@ FLAGS = (
     "model_name", "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
-    "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
+    "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
     "dumps", "exp_name", "trust_remote_code",
 )  # fmt: skip
 

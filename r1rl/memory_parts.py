@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from r1rl.config import Config
+from r1rl.server_flags import SERVER
 from r1rl.shapes import Shape
 
 GIB = 2**30
@@ -33,7 +34,7 @@ class Place:
     free: int  # bytes
     total: int  # bytes
     on_gpu: bool
-    engine: str  # "shared", "vllm" or "transformers", see engines.choose
+    engine: str  # "shared", "vllm", "vllm-server" or "transformers", see engines.choose
     why: str
     unsloth: bool
     mixed: bool = True  # whether a CPU computes in bfloat16
@@ -66,7 +67,7 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     else:
         size, how = base_weights(config, shape, place)
         yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
-    if not shared:
+    if not shared and place.engine != SERVER:
         yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
     if config.lora_rank == 0:
         return

@@ -20,6 +20,7 @@ from r1rl.memory_parts import (
     standing,
     update,
 )
+from r1rl.server_flags import SERVER
 from r1rl.shapes import Shape
 
 VLLM_CPU_CACHE = GIB  # VLLM_CPU_KVCACHE_SPACE, see engines/vllm.py
@@ -72,6 +73,8 @@ def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None =
     if place.engine == "transformers":
         parts += sampling(config, shape, place, prompt)
         return MemoryPlan(place, tuple(parts), None, max(sampled_rows(config)), 0, prompt)
+    if place.engine == SERVER:  # its memory is elsewhere
+        return MemoryPlan(place, tuple(parts), None, MOST_SEQUENCES, 0, prompt)
     if not place.on_gpu:
         sequences = VLLM_CPU_CACHE // sequence_bytes(config, shape, place, prompt)
         cache = Part(CACHE, VLLM_CPU_CACHE, ENGINE, "VLLM_CPU_KVCACHE_SPACE")

@@ -10,6 +10,7 @@ from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.memory_parts import Place, micro_batch
 from r1rl.memory_plan import MemoryPlan, plan_memory
+from r1rl.server_flags import SERVER
 from r1rl.shapes import KNOWN, Shape
 
 Change = tuple[str, str, Config]  # flags, what they mean, the config with them
@@ -60,7 +61,7 @@ def changed(config: Config, **values: object) -> Config | None:
 
 def engine_memory(config: Config, place: Place) -> Iterator[Change]:
     """More or less for the engine, where the flag was given; without it the plan has already shared out what is there."""
-    if config.gpu_memory_utilization is None or not place.on_gpu or place.engine == "transformers":
+    if config.gpu_memory_utilization is None or not place.on_gpu or place.engine in ("transformers", SERVER):
         return
     for hundredths in range(95, 4, -1):
         share = hundredths / 100

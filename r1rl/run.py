@@ -34,6 +34,8 @@ FREE_TO_CHANGE = {
     "profile",
     "trial",
     "gpu_memory_utilization",
+    "vllm_server_host",
+    "vllm_server_port",
     "budget",
     "max_minutes",
     "max_tokens",

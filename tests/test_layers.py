@@ -22,6 +22,8 @@ LAYERS = [
         "child",
         "light_tokenizer",
         "model_flags",
+        "server_flags",
+        "vllm_http",
         "tracker_flags",
         "templates",
         "metric_names",
@@ -63,6 +65,7 @@ LAYERS = [
     ],
     [
         "machine",
+        "server_checks",
         "shapes",
         "cards",
         "memory_parts",
@@ -149,7 +152,7 @@ LIGHT = [
     "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command", "data_command",
     "data_flags", "expressions", "prompt_words", "metric_names", "tracker_flags", "model_flags",
     "templates", "trained", "export_command", "ask_command", "chat_command", "model_card", "model_use",
-    "hub",
+    "hub", "server_flags", "vllm_http", "server_checks",
 ]  # fmt: skip
 
 

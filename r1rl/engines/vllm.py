@@ -100,7 +100,14 @@ def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence
 
     if not seeded or sampling.seed is None or sampling.temperature == 0:
         return params(None)
-    return [params((sampling.seed * 1_000_003 + i * sampling.n) % 2**31) for i in range(count)]
+    return [params(prompt_seed(sampling, i)) for i in range(count)]
+
+
+def prompt_seed(sampling: Sampling, place: int) -> int | None:
+    """The seed of the prompt at this place of a call; None where nothing is random, or may differ each time."""
+    if sampling.seed is None or sampling.temperature == 0:
+        return None
+    return (sampling.seed * 1_000_003 + place * sampling.n) % 2**31
 
 
 def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:

@@ -54,6 +54,8 @@ class Trial(TrainerCallback):
                 count = self.update(rollouts)
             if trainer.policy.on_gpu:
                 torch.cuda.synchronize()
+        except UserError:  # a server that went away
+            raise
         except CannotGoOn:
             count = None
         except (MemoryError, RuntimeError) as error:

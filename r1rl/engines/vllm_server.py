@@ -1,0 +1,192 @@
+"""A vLLM server as the engine: on GPUs of its own, or on another machine that sees the run's folder.
+
+It is vLLM's own server, `vllm serve`, started by the user. At each sync the adapter is written into the run's folder and
+the server loads it under a new name: a name's cached prompts belong to its weights, so an old one would mix the two.
+One request for each prompt, all of a step at once, in threads that do nothing but wait: a request has one seed, so
+several prompts in it would share their random numbers, and what fails is asked again alone. The standard library does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from r1rl.checkpoints import SAVING
+from r1rl.config import Config
+from r1rl.engines import Sampling, visible_text
+from r1rl.engines.threads import in_threads
+from r1rl.engines.vllm import prompt_seed, stop_tokens
+from r1rl.errors import UserError
+from r1rl.models import Policy
+from r1rl.out_of_memory import CannotGoOn
+from r1rl.prompts import STOP_TEXT, Prompt
+from r1rl.records import Rollout
+from r1rl.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
+from r1rl.vllm_http import AWAY, PATIENCE, NoAnswer, Refused
+
+AT_ONCE = (
+    256  # requests; each has all completions of a prompt, and vLLM itself runs 256 to 1,024 of these at once
+)
+LOADING = 120.0  # seconds that loading an adapter may take: up to a gigabyte is read, perhaps over a network
+CLOSING = 5.0  # seconds
+
+
+class ServerGone(CannotGoOn, UserError):
+    """The server went away during the run: a trainer saves what was learned, other commands end with the message."""
+
+
+class VllmServerEngine:
+    """Samples from the adapter that was handed over last."""
+
+    def __init__(self, config: Config, policy: Policy, folder: Path):
+        """`folder`: the run's, which the server must see under the same path; what an earlier process left is removed."""
+        self.server = server_of(config)
+        self.name = f"vllm-server at {self.server.address}"
+        self.policy = policy
+        self.folder = folder.resolve() / "checkpoints" / "engine"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.ends = stop_tokens(policy)
+        self.seeded = (
+            not policy.on_gpu
+        )  # as beside the trainer: seeds cost a kernel a request and token on a GPU
+        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # no other run's on the same server
+        self.count = 0
+        self.adapter: Path | None = (
+            None  # the one that is sampled from; its folder's name is its name on the server
+        )
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
+        """See Engine. Raises ServerGone, and UserError where the server refuses a prompt."""
+        if self.adapter is None:
+            self.sync()
+        try:
+            return self._sample(prompts, sampling)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise self._refused("sample", refusal) from None
+        self._load(self.adapter)  # a server that was started anew knows no adapter
+        try:
+            return self._sample(prompts, sampling)
+        except Refused as refusal:
+            raise self._refused("sample", refusal) from None
+
+    def _sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
+        stopped = threading.Event()
+
+        def sample(place: int) -> list[Rollout]:
+            body = self._request(prompts[place], sampling, place)
+            answer = self.server.insist(COMPLETIONS, body, stopped=stopped)
+            return rollouts_from_answer(prompts[place], answer)
+
+        try:
+            groups = in_threads(sample, range(len(prompts)), min(AT_ONCE, len(prompts)), stopped)
+        except NoAnswer as error:
+            raise self._gone(error) from None
+        return [rollout for group in groups for rollout in group]
+
+    def _request(self, prompt: Prompt, sampling: Sampling, place: int) -> dict[str, Any]:
+        """All that shapes a distribution is given: for what is left out the server takes the model's generation_config."""
+        return {
+            "model": self.adapter.name,
+            "prompt": list(prompt.ids),
+            "n": sampling.n,
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": 0,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "stop": [STOP_TEXT],
+            "stop_token_ids": self.ends,
+            "include_stop_str_in_output": True,
+            "logprobs": 0,  # the sampled token's
+            "return_token_ids": True,
+            "seed": prompt_seed(sampling, place) if self.seeded else None,
+        }
+
+    def sync(self) -> None:
+        """Hands the present adapter over. Raises ServerGone, and UserError where the server does not take it."""
+        self.count += 1
+        older, newer = self.adapter, self.folder / f"{self.names}-{self.count}"
+        write_adapter(self.policy, newer)
+        self._load(newer)
+        self.adapter = newer
+        if older is not None:
+            self._drop(older)
+
+    def restart(self) -> None:
+        """After a call that hung: its connections are closed by now, and the server has dropped what it sampled."""
+        self.sync()
+
+    def close(self) -> None:
+        """See Engine. The server stays up, without the adapter; it is the user's."""
+        if self.adapter is not None:
+            self._drop(self.adapter)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load(self, adapter: Path) -> None:
+        """Safe to repeat: a name is this adapter's alone, so one that is loaded already was loaded by a lost answer's request."""
+        body = {"lora_name": adapter.name, "lora_path": str(adapter)}
+        try:
+            self.server.insist(LOAD, body, LOADING, [s for s in AWAY if s != 500])
+        except NoAnswer as error:
+            raise self._gone(error) from None
+        except Refused as refusal:
+            if "already been loaded" not in refusal.words:
+                raise self._refused("load the adapter", refusal) from None
+
+    def _drop(self, adapter: Path) -> None:
+        """Forgets an adapter; a server that is away just now forgets it anyway."""
+        with contextlib.suppress(NoAnswer, Refused):
+            self.server.ask(UNLOAD, {"lora_name": adapter.name}, CLOSING)
+        shutil.rmtree(adapter, ignore_errors=True)
+
+    def _gone(self, error: NoAnswer) -> ServerGone:
+        return ServerGone(
+            "engine",
+            f"the vLLM server at {self.server.address} has not answered for {PATIENCE:.0f} s ({error}). Start it again; "
+            "--resume continues from the last checkpoint, also with another --vllm-server-host and --vllm-server-port",
+        )
+
+    def _refused(self, what: str, refusal: Refused) -> UserError:
+        return UserError(
+            f"the vLLM server at {self.server.address} refuses to {what}: {refusal}. Look at what it says itself; "
+            "--resume continues from the last checkpoint."
+        )
+
+
+def write_adapter(policy: Policy, folder: Path) -> None:
+    """The adapter as PEFT writes it, whole or not at all; in bfloat16 from a GPU, which is what the server computes in.
+
+    Not by save_pretrained: that asks the hub each time whether the base model has another vocabulary by now.
+    """
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    written = folder.with_name(f"{SAVING}{folder.name}")
+    written.mkdir(parents=True)
+    dtype = torch.bfloat16 if policy.on_gpu else torch.float32
+    weights = get_peft_model_state_dict(policy.model, adapter_name="default", save_embedding_layers=False)
+    weights = {name: w.detach().to("cpu", dtype).contiguous() for name, w in weights.items()}
+    save_file(weights, written / "adapter_model.safetensors", metadata={"format": "pt"})
+    policy.model.peft_config["default"].save_pretrained(str(written))
+    written.replace(folder)
+
+
+def rollouts_from_answer(prompt: Prompt, answer: dict[str, Any]) -> list[Rollout]:
+    """An answer of /v1/completions to one prompt as Rollouts, in the order of its samples."""
+    rollouts = []
+    for choice in sorted(answer["choices"], key=lambda c: c["index"]):
+        ids, logprobs = tuple(choice["token_ids"]), tuple(choice["logprobs"]["token_logprobs"])
+        finish = "length" if choice["finish_reason"] == "length" else "stop"
+        text = visible_text(prompt, choice["text"])
+        rollouts.append(Rollout(prompt.text, text, prompt.ids, ids, logprobs, finish))
+    return rollouts
