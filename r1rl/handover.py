@@ -22,7 +22,12 @@ from r1rl.prompts import Prompt
 from r1rl.reward_flags import reward_weights
 from r1rl.safety_flags import SAFETY_DATASETS
 
-LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo")  # the others change the ratio or its clipping, not how tokens are averaged
+LOSSES = (
+    "grpo",
+    "dr_grpo",
+    "dapo",
+    "bnpo",
+)  # the others change the ratio or its clipping, not how tokens are averaged
 NOT_THERE = (
     "it has no counterpart in verl or OpenRLHF. Its model goes over all the same: export with --to merged, and begin there "
     "with that folder."
@@ -82,7 +87,9 @@ class Handover:
         """The flags that the rewards read, where they are not at their defaults."""
         defaults = Config()
         found = {name: getattr(self.config, name) for name in REWARD_FLAGS}
-        if found["dataset_name"] not in DATASETS:  # a hub's dataset of the user's own: no reward asks for its name
+        if (
+            found["dataset_name"] not in DATASETS
+        ):  # a hub's dataset of the user's own: no reward asks for its name
             del found["dataset_name"]
         return {name: value for name, value in found.items() if value != getattr(defaults, name)}
 
@@ -93,7 +100,11 @@ def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> 
     settings = settings_of(folder)
     check_counterpart(settings)
     kept, told = carried_rewards(settings.get("reward") or Config.reward)
-    asked = {"resume": False, "trust_remote_code": trust_remote_code, "report_to": settings.get("report_to", "none")}
+    asked = {
+        "resume": False,
+        "trust_remote_code": trust_remote_code,
+        "report_to": settings.get("report_to", "none"),
+    }
     alone = {"reward": kept, "reward_rules": None, "reward_model": None, "reward_words": None}
     config = Config(**{**settings, **asked, **alone, **changes})
     checks.check_data_source(config)
@@ -102,7 +113,9 @@ def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> 
         "train": tasks.training_problems(task, config),
         "test": tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed),
     }
-    random.Random(config.seed).shuffle(problems["train"])  # OpenRLHF takes the first ones, where it takes not all
+    random.Random(config.seed).shuffle(
+        problems["train"]
+    )  # OpenRLHF takes the first ones, where it takes not all
     file = tokenizer_file(config.model_name) or next((folder / "checkpoints").glob("*/tokenizer.json"), None)
     built, begin, more = build(config, problems, file)
     config = with_steps(config, len(built["train"]))
@@ -192,7 +205,13 @@ def build(
     first = tokenizer(begin + built["train"][0].text, add_special_tokens=False)["input_ids"]
     if tuple(first) == built["train"][0].ids:
         return built, begin, []
-    return built, begin, ["The first tokens of a prompt are not those of the run: its tokenizer reads a text's begin otherwise."]
+    return (
+        built,
+        begin,
+        [
+            "The first tokens of a prompt are not those of the run: its tokenizer reads a text's begin otherwise."
+        ],
+    )
 
 
 def beginning(tokenizer, prompt: Prompt, file: Path) -> str:

@@ -35,7 +35,9 @@ class OutsideReward:
         self.task, self.prefix = task, prefix
         self.special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
         self.rewards = load_rewards(self.config)
-        self.alone = threading.Lock()  # both frameworks ask from several threads; the LaTeX grader has one process
+        self.alone = (
+            threading.Lock()
+        )  # both frameworks ask from several threads; the LaTeX grader has one process
 
     def __reduce__(self):
         return OutsideReward, self.made_of  # Ray sends it to its workers, and a lock cannot be sent
