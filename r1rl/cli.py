@@ -25,7 +25,7 @@ from r1rl.redact import redact
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
     "eval": "evaluate a checkpoint or a base model",
-    "export": "a run's model for other programs, proven; also for the hub",
+    "export": "a run's model for other programs, proven; also for the hub; or the run for verl and OpenRLHF",
     "ask": "one question to a run's model",
     "chat": "questions to a run's model, one by one",
     "data": "check the data that a run would use",

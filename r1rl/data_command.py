@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.text import Text
 
 from r1rl import checks, tasks
-from r1rl.config import TINY_MODELS, Config, add_flags
+from r1rl.config import Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
-from r1rl.light_tokenizer import encoder
+from r1rl.light_tokenizer import encoder, tokenizer_file
 from r1rl.parsing import normalise
 from r1rl.prompts import Builder, Prompt
 from r1rl.records import Problem
-from r1rl.shapes import cached
 from r1rl.tasks.own import MOST_BAD, OwnData, check_share, key_of, named
 
 SHOWN = 5  # prompts
@@ -183,8 +181,7 @@ def by_characters(text: str, add_special_tokens: bool = True) -> dict[str, list[
 
 def find_tokenizer(config: Config) -> Any:
     """The model's tokenizer, from its tokenizer.json where that is enough; None where it is not on this machine."""
-    file = TINY_MODELS.get(config.model_name, Path(config.model_name)) / "tokenizer.json"
-    here = file if file.is_file() else next(iter(cached(config.model_name, "tokenizer.json")), None)
+    here = tokenizer_file(config.model_name)
     if here is None:
         return None
     if config.is_chat:

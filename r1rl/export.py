@@ -15,6 +15,10 @@ from pathlib import Path
 from r1rl.errors import UserError
 
 FORMS = ("adapter", "merged", "gguf")
+ELSEWHERE = (
+    "verl",
+    "openrlhf",
+)  # the run's data, reward and settings for another framework, instead of its model
 CONVERTER = "convert_hf_to_gguf.py"  # llama.cpp's
 GGUF_FILE = "model.gguf"
 # Of a checkpoint, for going on with training: no part of an export.

@@ -1,4 +1,4 @@
-"""`python main.py export RUN --to FORM -o DIR`: the trained model for other programs, proven before it is kept."""
+"""`python main.py export RUN --to FORM -o DIR`: the trained model for other programs, proven; or the run for other frameworks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from r1rl.records import Problem, Rollout
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
-    parser.add_argument("--to", required=True, metavar="|".join(export.FORMS),
-                        help="the adapter alone, base model and adapter in one, or llama.cpp's format")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for the model")
+    parser.add_argument("--to", required=True, metavar="|".join((*export.FORMS, *export.ELSEWHERE)),
+                        help="the model: the adapter alone, base model and adapter in one, or llama.cpp's format; or the run "
+                        "for another framework: its data, reward and settings, without a model or a GPU")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for it")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, where there is one")
     parser.add_argument("--eval-count", type=int, metavar="N",
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
@@ -44,8 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports, proves, writes the card; uploads where asked. Raises UserError, and then nothing is left behind."""
+    if args.to in export.ELSEWHERE:
+        return run_elsewhere(args)
     if args.to not in export.FORMS:
-        raise unknown_name("--to", args.to, export.FORMS)
+        raise unknown_name("--to", args.to, (*export.FORMS, *export.ELSEWHERE))
     changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
     config = trained.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
     checkpoint = trained.checkpoint_of(args.run, args.checkpoint or trained.default_checkpoint(args.run))
@@ -67,6 +70,31 @@ def run(args: argparse.Namespace) -> int:
         with Waiting(f"uploading to {args.push_to_hub}"):
             address = hub.upload(args.output, args.push_to_hub, args.private)
         console.print(f"hub      {address}", markup=False)
+    return 0
+
+
+def run_elsewhere(args: argparse.Namespace) -> int:
+    """Writes the run in another framework's format; loads no model. Raises UserError, and then nothing is left behind."""
+    from r1rl import export_openrlhf, export_verl
+    from r1rl.handover import hand_over
+
+    given = {"--checkpoint": args.checkpoint, "--push-to-hub": args.push_to_hub, "--private": args.private or None,
+             "--dry-run": args.dry_run or None}  # fmt: skip
+    for flag, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"{flag} is about a model, and --to {args.to} writes data, reward and settings: leave it out. The model "
+                "goes over with --to merged."
+            )
+    module = {"verl": export_verl, "openrlhf": export_openrlhf}[args.to]
+    changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
+    with export.unfinished(args.output) as new:
+        handed = hand_over(args.run, args.trust_remote_code, **changes)
+        module.write(handed, new)
+    console.print(f"data     {len(handed.train)} problems to train on, {len(handed.test)} to evaluate", markup=False)  # fmt: skip
+    for line in handed.told:
+        console.print(f"told     {line}", markup=False)
+    console.print(f"export   {args.output}: README.md tells what was mapped and what was not; it was not run there", markup=False)  # fmt: skip
     return 0
 
 

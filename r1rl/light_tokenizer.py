@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from r1rl.config import TINY_MODELS
+from r1rl.shapes import cached
+
 
 def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
     """What stands in for a tokenizer of transformers where only `input_ids` are wanted; `file`: a tokenizer.json."""
@@ -16,3 +19,9 @@ def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
         return {"input_ids": tokenizer.encode(text, add_special_tokens=add_special_tokens).ids}
 
     return encode
+
+
+def tokenizer_file(model_name: str) -> Path | None:
+    """The model's tokenizer.json: its folder's, or that of the hub's local cache; None where neither is here."""
+    file = TINY_MODELS.get(model_name, Path(model_name)) / "tokenizer.json"
+    return file if file.is_file() else next(iter(cached(model_name, "tokenizer.json")), None)
