@@ -197,6 +197,7 @@ def build(
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(file.parent, trust_remote_code=config.trust_remote_code)
+        checks.check_tokenizer(config, tokenizer)
     else:
         tokenizer = encoder(file)
     builder = prompts.Builder(tokenizer, config)

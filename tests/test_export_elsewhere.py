@@ -6,6 +6,7 @@ import importlib.util
 import json
 import pickle
 import shlex
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -126,6 +127,30 @@ def test_a_begin_token_of_the_tokenizer_is_written_out(tmp_path):
         assert prompt.ids[0] == number
         assert tuple(encode(handed.text(prompt), add_special_tokens=False)["input_ids"]) == prompt.ids
     assert handed.begin == "<|im_start|>" and not handed.told
+
+
+def test_a_chat_models_template_is_in_the_text_once(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(TINY_MODELS["tiny"], folder)
+    turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    template = turns + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    (folder / "chat_template.jinja").write_text(template)
+    run = make_run(
+        tmp_path / "run", model_name=str(folder), is_chat=True, add_reasoning_prefix=True, max_samples=3
+    )
+    handed = hand_over(run)
+    encode = encoder(folder / "tokenizer.json")
+    for prompt in handed.train:
+        text = handed.text(prompt)
+        assert text.startswith("<|im_start|>system\nSolve") and text.endswith(
+            "<|im_start|>assistant\n<reasoning>"
+        )
+        assert text.count("assistant") == 1 and prompt.prefix == "<reasoning>"
+        assert tuple(encode(text, add_special_tokens=False)["input_ids"]) == prompt.ids
+    assert handed.begin == "" and not handed.told
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match="chat template"):
+        hand_over(run)
 
 
 COMPLETIONS = (  # after the prefix, gold, whether right
