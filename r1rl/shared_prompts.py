@@ -119,7 +119,7 @@ def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, l
     )
     keys, values = (
         torch.cat(
-            [x[layout.owner], rows(y, layout.completions).transpose(1, 2)], 2
+            [rows(x, layout.owner), rows(y, layout.completions).transpose(1, 2)], 2
         )  # (B, kv_heads, P + C, D)
         for x, y in ((prompt_k, k), (prompt_v, v))
     )
@@ -130,7 +130,11 @@ def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, l
 
 
 def rows(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """x[places]; its gradient is added up row by row, which a CPU does faster than by single numbers."""
+    """x[places], for rows that are asked for more than once.
+
+    Its gradient is added up row by row and in order. That of x[places] in 32 bit is added up number by number by all
+    threads at once on a CPU, which is slower and comes out otherwise each time.
+    """
     return x.flatten(1).index_select(0, places.flatten()).view(*places.shape, *x.shape[1:])
 
 
@@ -141,7 +145,7 @@ def shared_states(
     layout = lay_out(prompts, completions, owner, body.embed_tokens.weight.device)
     with exchanged(body.config):
         row = body(input_ids=layout.ids, position_ids=layout.positions, use_cache=False, layout=layout)[0]
-    return row[0, layout.before]
+    return rows(row[0], layout.before)
 
 
 @contextlib.contextmanager
