@@ -92,8 +92,8 @@ def start() -> None:
         return
     _here.rank, _here.size = int(os.environ["RANK"]), int(os.environ.get("WORLD_SIZE", "1"))
     if size() > 1:
-        take_card(int(os.environ.get("LOCAL_RANK", rank())))
         join()
+        take_card(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
     for name in [
         n for n in os.environ if n in OF_LAUNCHERS or n.startswith(("TORCHELASTIC_", "ACCELERATE_"))
     ]:
