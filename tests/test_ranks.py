@@ -41,10 +41,14 @@ def start(folder, name, *flags, processes=2, variables=None):
     shared = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **(variables or {})}  # fmt: skip
     place = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     command = [sys.executable, ROOT / "main.py", *FLAGS, "--dumps", folder, "--exp-name", name, *flags]
-    own = [place | {"RANK": str(n), "LOCAL_RANK": str(n)} if processes > 1 else {} for n in range(processes)]
+    own = [place | {"RANK": f"{n}", "LOCAL_RANK": f"{n}", "RANK_OF_TEST": f"{n}"} for n in range(processes)]
     return [
         subprocess.Popen(
-            command, env=shared | mine, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=shared | (mine if processes > 1 else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for mine in own
     ]
@@ -129,10 +133,10 @@ def test_an_error_is_told_once(dumps):
 
 
 def test_an_error_in_one_process_ends_both_with_its_words(dumps, tmp_path):
-    # The step's three prompts: the first one is rated by the first process, the others by the second.
     (tmp_path / "rewards.py").write_text(
-        "calls = []\n\ndef picky(completion, **rest):\n    calls.append(1)\n"
-        "    if len(calls) > 5 + 12:\n        raise ValueError('no more')\n    return 1.0\n"
+        "import os\n\ncalls = []\n\n\ndef picky(rollout, problem):\n    calls.append(1)\n"
+        "    if os.environ['RANK_OF_TEST'] == '1' and len(calls) > 8:\n        raise ValueError('no more')\n"
+        "    return 1.0\n"
     )
     reward = ["--reward", f"{tmp_path / 'rewards.py'}:picky", "--reward-workers", "1"]
     codes, said = ended(start(dumps, "failing", *reward))
