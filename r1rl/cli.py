@@ -181,6 +181,11 @@ def check_processes(config: Config) -> None:
             f"{started} --algorithm {config.algorithm} learns in one: its value head goes through several optimizer "
             "steps on a batch of its own. Use --algorithm grpo, or run it without torchrun or accelerate launch."
         )
+    if config.engine == "vllm-server":
+        raise UserError(
+            f"{started} --engine vllm-server takes the adapter of one: each of several has an engine of its own. Use "
+            "another --engine, or run it without torchrun or accelerate launch."
+        )
     if (groups := config.generation_batch_size // config.num_generations) < ranks.size():
         raise UserError(
             f"{started} a step has {groups} groups of {config.num_generations} completions: a group is not torn, so some "

@@ -167,6 +167,7 @@ def test_each_process_learns_from_whole_groups_with_about_as_many_tokens():
 
 REFUSED = {
     "a value head": ({"algorithm": "ppo"}, "--algorithm ppo"),
+    "a server": ({"engine": "vllm-server", "load_in_4bit": False}, "--engine vllm-server"),
     "a mode": ({"mode": "both"}, "--mode both"),
     "a pipeline": ({"pipeline": True}, "a pipeline"),
     "too few groups": ({"per_device_train_batch_size": 8, "num_generations": 8}, "1 groups of 8"),
