@@ -52,7 +52,7 @@ def train(config: Config, recipe: str) -> int:
     plan = curriculum.load_plan(config)
     if plan is not None:
         console.print(f"stages   {curriculum.describe(plan)}")
-    divert(dump.folder / "logs" / ranks.own_name("libraries.log"))
+    divert(dump.folder / "logs" / f"libraries{ranks.mark()}.log")
     machine.keep_memory()
 
     with (

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from r1rl.errors import RunFailed, UserError
@@ -71,10 +72,9 @@ def is_first() -> bool:
     return _here.rank == 0
 
 
-def own_name(name: str) -> str:
-    """The name of a file that each process has of its own: "libraries.log", "libraries.1.log"."""
-    stem, dot, ending = name.rpartition(".")
-    return name if is_first() else f"{stem}.{rank()}{dot}{ending}"
+def mark() -> str:
+    """For names of what each process has of its own: nothing for the first one, then "-1" and so on."""
+    return "" if is_first() else f"-{rank()}"
 
 
 def words() -> str:
@@ -94,6 +94,8 @@ def start() -> None:
     if size() > 1:
         join()
         take_card(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
+        # vLLM keeps there what it compiles, and knows nothing of another process that does the same.
+        os.environ.setdefault("VLLM_CACHE_ROOT", str(Path.home() / ".cache" / f"vllm{mark()}"))
     for name in [
         n for n in os.environ if n in OF_LAUNCHERS or n.startswith(("TORCHELASTIC_", "ACCELERATE_"))
     ]:
