@@ -23,9 +23,7 @@ T = TypeVar("T")
 JOIN = timedelta(minutes=5)  # in which all processes must be there
 # A process that dies closes its connections, which is noticed at once. One that is slow may be: it rates, it saves.
 LONGEST = timedelta(hours=24)
-LEAVE = (
-    20.0  # seconds; a launcher ends all processes when one of them has failed, so the first one speaks before
-)
+LEAVE = 20.0  # seconds; when one process has failed a launcher ends all, and the first one shall have spoken
 BUCKET = 2**24  # numbers that are added up at once: 64 MiB
 NOTHING_SHARED = (
     "For a model that needs its weights spread over several cards, see docs/more-gpus.md: frameworks made for that take "
@@ -94,7 +92,9 @@ def start() -> None:
     if size() > 1:
         join()
         take_card(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
-        # vLLM keeps there what it compiles, and knows nothing of another process that does the same.
+    if (
+        not is_first()
+    ):  # vLLM keeps there what it compiles, and knows nothing of another process that does the same
         os.environ.setdefault("VLLM_CACHE_ROOT", str(Path.home() / ".cache" / f"vllm{mark()}"))
     for name in [
         n for n in os.environ if n in OF_LAUNCHERS or n.startswith(("TORCHELASTIC_", "ACCELERATE_"))
