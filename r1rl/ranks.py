@@ -92,14 +92,12 @@ def start() -> None:
     if size() > 1:
         join()
         take_card(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
-    if (
-        not is_first()
-    ):  # vLLM keeps there what it compiles, and knows nothing of another process that does the same
+    if not is_first():
+        # vLLM keeps there what it compiles, and knows nothing of another process that does the same.
         os.environ.setdefault("VLLM_CACHE_ROOT", str(Path.home() / ".cache" / f"vllm{mark()}"))
-    for name in [
-        n for n in os.environ if n in OF_LAUNCHERS or n.startswith(("TORCHELASTIC_", "ACCELERATE_"))
-    ]:
-        del os.environ[name]
+    for name in list(os.environ):
+        if name in OF_LAUNCHERS or name.startswith(("TORCHELASTIC_", "ACCELERATE_")):
+            del os.environ[name]
 
 
 def check_launcher() -> None:
