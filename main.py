@@ -20,11 +20,13 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM."""
-    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, run, tasks
+    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, ranks, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert
     from r1rl.preflight import prepared
     from r1rl.rewards import check_rewards, load_rewards
+
+    console.quiet = not ranks.is_first()  # of several processes one speaks and writes
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
@@ -32,17 +34,17 @@ def train(config: Config, recipe: str) -> int:
     engine_kind, why = engines.choose(config, here.gpu is not None)
     task = tasks.load_task(config)  # 1. task: problems with golden answers
     train_problems = tasks.training_problems(task, config)
-    check_rewards(config, train_problems)
+    ranks.by_first(lambda: check_rewards(config, train_problems))
     eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
     budget = Budget(config, here.price(config), len(eval_problems) * config.eval_samples)
-    run.check_folder(config)
-    dump = run.open_run(config, recipe, here.describe())
-    checkpoint = run.continue_from(dump) if config.resume else None
-    budget.check_left(run.spent(dump))
+    ranks.by_first(lambda: run.check_folder(config))
+    dump = ranks.by_first(lambda: run.open_run(config, recipe, here.describe()))
+    checkpoint = ranks.by_first(lambda: run.continue_from(dump)) if config.resume else None
+    ranks.by_first(lambda: budget.check_left(run.spent(dump)))
 
     console.print(
-        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}"
+        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}{ranks.words()}"
     )
     console.print(
         f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
@@ -50,7 +52,7 @@ def train(config: Config, recipe: str) -> int:
     plan = curriculum.load_plan(config)
     if plan is not None:
         console.print(f"stages   {curriculum.describe(plan)}")
-    divert(dump.folder / "logs" / "libraries.log")
+    divert(dump.folder / "logs" / f"libraries{ranks.mark()}.log")
     machine.keep_memory()
 
     with (
@@ -99,12 +101,13 @@ def train(config: Config, recipe: str) -> int:
         status.stop()
         trainer.fit(checkpoint, proofs)
         trainer.engine.close()
-        if config.save_merged and not stop.asked and trainer.guarding.why_stopped is None:
-            models.save_merged(policy, dump.folder / models.MERGED)
+        why = trainer.guarding.why_stopped
+        if config.save_merged and not stop.asked and why is None:
+            ranks.by_first(lambda: models.save_merged(policy, dump.folder / models.MERGED))
 
         # 8. report: what was learned
-        why = trainer.guarding.why_stopped
-        code = last_screen.finish(dump, config, stop, budget.ended, why, budget.closing.seconds)
+        left = budget.closing.seconds
+        code = ranks.by_first(lambda: last_screen.finish(dump, config, stop, budget.ended, why, left))
         meter.write()  # the report was paid for, too
     return code
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from r1rl import ranks
 from r1rl.config import TINY_MODELS, Config
 from r1rl.data_flags import is_hub_name
 from r1rl.errors import UserError
@@ -100,7 +101,13 @@ def check_model_name(name: str) -> None:
 
 
 def check_hardware(config: Config, machine: Machine) -> None:
-    """The default model needs a GPU; a local one must fit into memory."""
+    """The default model needs a GPU, and each of several processes one of its own; a local one must fit into memory."""
+    with_gpu = ranks.gather(machine.gpu is not None)
+    if any(with_gpu) and not all(with_gpu):
+        raise UserError(
+            f"{len(with_gpu)} processes were started, and only {sum(with_gpu)} of them found a GPU of their own: start as "
+            "many processes on a machine as it has GPUs (--nproc-per-node, --num_processes)."
+        )
     if machine.gpu:
         return
     if not is_local(config.model_name):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from r1rl import ranks
 from r1rl.config import Config, Parser, add_flags
 from r1rl.config_file import add_recipe, resolve_given, save_config
 from r1rl.data_flags import data_label
@@ -42,12 +43,13 @@ def command_line(train: Callable[[Config, str], int]) -> int:
     """Runs what sys.argv asks for. Returns the exit code."""
     try:
         with Interrupt():  # SIGTERM, too, is told and leaves nothing half written
+            ranks.start()
             return dispatch(sys.argv[1:], train)
     except UserError as error:
-        print(f"error: {error}", file=terminal())
+        tell(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt as stopped:
-        print("stopped at once; what was dumped and saved before stays as it is", file=terminal())
+        tell("stopped at once; what was dumped and saved before stays as it is")
         return getattr(stopped, "exit_code", INTERRUPTED)
     except BrokenPipeError:  # `inspect ... | head`
         sys.stderr.close()
@@ -55,8 +57,16 @@ def command_line(train: Callable[[Config, str], int]) -> int:
     except OSError as error:
         if not is_full(error, Path()):
             raise
-        print(f"error: the disk is full: {error}. Free some space, then try again.", file=terminal())
+        tell(f"error: the disk is full: {error}. Free some space, then try again.")
         return UserError.exit_code
+    finally:
+        ranks.leave()
+
+
+def tell(words: str) -> None:
+    """Says why the program ends; of several processes one does."""
+    if ranks.may_speak():
+        print(words, file=terminal(), flush=True)
 
 
 def terminal():
@@ -72,6 +82,11 @@ def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> i
         return train_command(arguments, train)
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
+    if ranks.size() > 1:
+        raise UserError(
+            f"main.py {command} is work for one process, and {ranks.size()} were started: run python main.py {command} "
+            "without torchrun or accelerate launch."
+        )
     module = load_command(command)
     parser = Parser(prog=f"main.py {command}", description=COMMANDS[command], allow_abbrev=False)
     module.add_arguments(parser)
@@ -130,9 +145,9 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         return 0
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
-        config = dataclasses.replace(
-            config, exp_name=f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}"
-        )
+        name = ranks.by_first(lambda: f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}")
+        config = dataclasses.replace(config, exp_name=name)
+    check_processes(config)
     try:
         if config.pipeline:
             from r1rl.pipeline import run_pipeline
@@ -148,6 +163,34 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         if is_full(error, folder_of(config)):
             raise full(folder_of(config)) from error
         raise unexpected(error, folder_of(config)) from error
+
+
+def check_processes(config: Config) -> None:
+    """What several processes can do together is GRPO. Raises UserError."""
+    if ranks.size() == 1:
+        return
+    started = f"{ranks.size()} processes were started, and"
+    if config.pipeline or config.mode is not None:
+        what = f"--mode {config.mode}" if config.mode is not None else "a pipeline"
+        raise UserError(
+            f"{started} {what} is made of parts for one process: run it without torchrun or accelerate launch. Training "
+            "with GRPO alone is what several processes share."
+        )
+    if config.algorithm != "grpo":
+        raise UserError(
+            f"{started} --algorithm {config.algorithm} learns in one: its value head goes through several optimizer "
+            "steps on a batch of its own. Use --algorithm grpo, or run it without torchrun or accelerate launch."
+        )
+    if config.engine == "vllm-server":
+        raise UserError(
+            f"{started} --engine vllm-server takes the adapter of one: each of several has an engine of its own. Use "
+            "another --engine, or run it without torchrun or accelerate launch."
+        )
+    if (groups := config.generation_batch_size // config.num_generations) < ranks.size():
+        raise UserError(
+            f"{started} a step has {groups} groups of {config.num_generations} completions: a group is not torn, so some "
+            "would have nothing to do. Use a larger --gradient-accumulation-steps, or fewer processes."
+        )
 
 
 def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:

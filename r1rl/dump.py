@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from r1rl import ranks
 from r1rl.errors import UserError
 from r1rl.prompts import Prompt
 from r1rl.records import Scored
@@ -50,15 +51,18 @@ class Dump:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in BY_STEP:
+        for name in BY_STEP if ranks.is_first() else ():
             repair(folder / name)
 
     def append(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
-        """Appends lines to one file of the run, in one write."""
-        append_lines(self.folder / name, lines)
+        """Appends lines to one file of the run, in one write. Of several processes the first one writes, all can read."""
+        if ranks.is_first():
+            append_lines(self.folder / name, lines)
 
     def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
         """The completions of one evaluation and its summary line, last: without it, it is not complete."""
+        if not ranks.is_first():
+            return
         path = self.folder / "eval" / f"step_{step}.jsonl"
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)  # left by an evaluation that was cut short

@@ -9,6 +9,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+from r1rl import ranks
 from r1rl.config import Config
 from r1rl.dump import SCHEMA_VERSION, Dump, completion_line
 from r1rl.engines import Engine, Sampling
@@ -140,7 +141,7 @@ def evaluate(
     )
     rollouts = engine.generate(prompts, sampling)
     owners = [p for p in prompts for _ in range(config.eval_samples)]
-    scored = score_all(rollouts, owners, rewards, config)
+    scored = score_all(rollouts, owners, rewards, config, config.eval_samples)
     return Evaluation(step, config.eval_samples, scored, time.perf_counter() - start)
 
 
@@ -160,6 +161,19 @@ def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: 
 
 
 def score_all(
+    rollouts: Sequence[Rollout],
+    prompts: Sequence[Prompt],
+    rewards: dict[str, Reward],
+    config: Config,
+    group: int = 1,
+) -> list[Scored]:
+    """Grades rollouts and gives them their rewards. Several processes share the work; `group` of them stay together."""
+    return ranks.shared(
+        lambda own: score_own(rollouts[own], prompts[own], rewards, config), len(rollouts), group
+    )
+
+
+def score_own(
     rollouts: Sequence[Rollout], prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config
 ) -> list[Scored]:
     """Grades rollouts and gives them their rewards; the total is the weighted sum of those that apply."""

@@ -9,13 +9,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
+
+from r1rl import ranks
 
 INTERRUPTED = 130  # the exit code after Ctrl-C: 128 and the number of the signal, as shells have it
 ECHO = (
     0.5  # seconds; a signal to a whole process group also comes by way of the parent, and is no second wish
 )
+LATE_ECHO = 5.0  # where the parent is a launcher, which first looks how its processes are
 
 
 class Stopped(KeyboardInterrupt):
@@ -31,11 +34,14 @@ class Interrupt:
 
     Outside, the stop is remembered until the next `breakable()` is entered or left: an optimizer step, a line of the
     dump and a checkpoint come to their end. A second signal stops at once, wherever that is.
+
+    Of several processes none may stop alone while others wait for it: what one has heard counts once all know of it.
     """
 
     def __init__(self, grace: float | None = None):
         """`grace`: seconds after a SIGTERM until the process ends itself; None: it does not."""
         self.asked = False
+        self.heard: int | None = None  # the signal that this process has heard, where there are several
         self.deferred = False  # True while there is something that must not be left half done
         self.signal = signal.SIGINT  # the one that came
         self.grace = grace
@@ -85,6 +91,17 @@ class Interrupt:
         if self.asked:
             raise Stopped(self.exit_code)
 
+    def agree(self, heard: Iterable[int | None]) -> None:
+        """Told what each process has heard, all at the same place. Raises Stopped inside `breakable()`."""
+        first = next((number for number in heard if number is not None), None)
+        if first is None or self.asked:
+            return
+        self.asked, self.signal = True, signal.Signals(first)
+        if self.heard is None:
+            self.came = time.monotonic()
+        if self._open:
+            self.check()
+
     def left(self) -> float:
         """Seconds until the process will end itself; infinite without a deadline."""
         ends = self.asked and self.grace is not None and self.signal == signal.SIGTERM
@@ -92,16 +109,20 @@ class Interrupt:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self.asked and now - self.came < ECHO:
+        again, alone = self.asked or self.heard is not None, ranks.size() == 1
+        if again and now - self.came < (ECHO if alone else LATE_ECHO):
             return
-        again, self.asked = self.asked, True
+        if again and not alone and self.deferred:  # the others are in the middle of something else
+            os._exit(self.exit_code)
+        self.heard = number
+        self.asked = self.asked or alone or not self.deferred
         if not again:
             self.signal, self.came = signal.Signals(number), now
             if self.grace is not None and number == signal.SIGTERM:
                 self._last_resort = threading.Timer(self.grace, give_up, [self.exit_code])
                 self._last_resort.daemon = True
                 self._last_resort.start()
-        if again or self._open or not self.deferred:
+        if again or (self._open and alone) or not self.deferred:
             raise Stopped(self.exit_code)
 
 

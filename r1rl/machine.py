@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl import ranks
 from r1rl.config import Config
 
 # US dollars an hour on demand, as they usually were then: a rough guide, --gpu-price knows better.
@@ -47,10 +48,11 @@ class Machine:
         return f"no GPU, {self.cores} CPU cores, {self.memory_free / 2**30:.1f} GiB of memory free"
 
     def price(self, config: Config) -> float | None:
-        """US dollars an hour: --gpu-price, or what a card of this name usually costs; None if unknown."""
+        """US dollars an hour: --gpu-price, or what cards of this name usually cost; None if unknown."""
         if config.gpu_price is not None:
             return config.gpu_price
-        return None if self.gpu is None else usual_price(self.gpu)
+        price = None if self.gpu is None else usual_price(self.gpu)
+        return None if price is None else price * ranks.size()  # each process has a card
 
     def price_words(self, config: Config) -> str | None:
         """The price and whose it is, where one is known."""

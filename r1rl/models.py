@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl import ranks
 from r1rl.config import TINY_MODELS, Config
 from r1rl.families import lora_targets, turn_end
 from r1rl.machine import has_fast_bfloat16
@@ -94,7 +95,7 @@ def import_backend(config: Config) -> None:
     if use_unsloth(config):
         # What Unsloth compiles goes stale when a version changes, and does not belong into the user's folder.
         parts = "-".join(importlib.metadata.version(p) for p in ("unsloth", "trl", "transformers", "torch"))
-        cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}"
+        cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}{ranks.mark()}"
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache))
         import unsloth  # noqa: F401
 

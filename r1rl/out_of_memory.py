@@ -25,6 +25,9 @@ class CannotGoOn(Exception):
         super().__init__(words)
         self.guard = guard
 
+    def __reduce__(self):
+        return type(self), (self.guard, str(self))  # it goes to the other processes
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether it is for want of memory: Python's, torch's on a CPU, or the GPU's."""

@@ -11,7 +11,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from r1rl import BEGAN, run
+from r1rl import BEGAN, ranks, run
 from r1rl.budget import Budget, Cost
 from r1rl.config import Config
 from r1rl.console import console
@@ -100,7 +100,7 @@ class Meter:
 
     def write(self) -> None:
         """Keeps what was spent in meter.json: unlike the dump it is not cut back to a checkpoint, as it was paid for."""
-        if self.file is not None:
+        if self.file is not None and ranks.is_first():
             dollars = self.dollars()
             write_json(
                 self.file,

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl import __version__, checkpoints
+from r1rl import __version__, checkpoints, ranks
 from r1rl.budget import Cost
 from r1rl.config import DEFAULTS, Config
 from r1rl.console import console
@@ -206,6 +206,7 @@ def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, 
         "python": platform.python_version(),
         "versions": versions(),
         "machine": machine,
+        "processes": ranks.size(),
     }
     return redact_all(described)
 

@@ -21,12 +21,16 @@ GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
 
 
 def commands(page):
-    """Every `python main.py ...` in the page's code, without its comment and with lines that go on joined."""
+    """Every `python main.py ...` in the page's code, without its comment and with lines that go on joined.
+
+    Also by a launcher: `torchrun ... main.py ...`.
+    """
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     blocks = re.findall(r"^```\w*\n.*?^```|(?:^    [^\n]*\n)+", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in whole_lines(block)]
     lines += [" ".join(span.split()) for span in re.findall(r"`(python main\.py[^`]*)`", text)]
-    found = [re.search(r"python main\.py\b(.*)", line.split(" #")[0]) for line in lines]
+    started = r"(?:python|torchrun --[^`]*|accelerate launch --[^`]*) main\.py\b(.*)"
+    found = [re.search(started, line.split(" #")[0]) for line in lines]
     return list(dict.fromkeys(m[1].strip() for m in found if m and "..." not in m[0] and "…" not in m[0]))
 
 

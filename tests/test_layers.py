@@ -15,6 +15,7 @@ HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate"
 LAYERS = [
     [
         "errors",
+        "ranks",
         "redact",
         "weights",
         "jsonl",

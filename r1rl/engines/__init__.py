@@ -25,6 +25,8 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     batch_size: int | None = None  # most completions at once; engines that schedule for themselves ignore it
+    first: int = 0  # the place of these prompts among `of` that several processes sample together
+    of: int | None = None  # None: these are all
 
 
 class Engine(Protocol):

@@ -50,7 +50,9 @@ class TransformersEngine:
         """See Engine. A group's prompt is read once."""
         generator = torch.Generator().manual_seed(0 if sampling.seed is None else sampling.seed)
         # One random number for each token: what is sampled does not depend on how the rows are split.
-        noise = torch.rand(sampling.max_tokens, len(prompts) * sampling.n, generator=generator)
+        every, first = sampling.of or len(prompts), sampling.first
+        noise = torch.rand(sampling.max_tokens, every * sampling.n, generator=generator)
+        noise = noise[:, first * sampling.n : (first + len(prompts)) * sampling.n]
         at_once = max(1, (sampling.batch_size or len(prompts) * sampling.n) // sampling.n)
         workers = min(self.workers, at_once)
         part = -(-at_once // workers)

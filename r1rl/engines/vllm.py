@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from r1rl import ranks
 from r1rl.config import Config
 from r1rl.engines import Sampling, visible_text
 from r1rl.models import Policy, merged_weights
@@ -43,7 +44,7 @@ class VllmEngine:
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
             logprobs_mode="processed_logprobs",
-            seed=config.seed,
+            seed=config.seed + ranks.rank(),  # of requests without a seed of their own
             disable_log_stats=True,
             **device,
         )
@@ -107,7 +108,7 @@ def prompt_seed(sampling: Sampling, place: int) -> int | None:
     """The seed of the prompt at this place of a call; None where nothing is random, or may differ each time."""
     if sampling.seed is None or sampling.temperature == 0:
         return None
-    return (sampling.seed * 1_000_003 + place * sampling.n) % 2**31
+    return (sampling.seed * 1_000_003 + (sampling.first + place) * sampling.n) % 2**31
 
 
 def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:

@@ -19,6 +19,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
+from r1rl import ranks
 from r1rl.advantages import group_advantages, groups_without_signal
 from r1rl.checkpoints import BEST, step_of
 from r1rl.collapse import Watch, reasoning_text
@@ -38,6 +39,7 @@ from r1rl.dump import (
 )
 from r1rl.engines import Engine, Sampling
 from r1rl.engines.guarded import GuardedEngine
+from r1rl.engines.sharded import ShardedEngine
 from r1rl.evaluate import dump_evaluation, evaluate, score_all
 from r1rl.evaluation_words import score_of
 from r1rl.interrupt import Interrupt, Stopped
@@ -54,7 +56,8 @@ from r1rl.trainers.drawing import Draw
 from r1rl.trainers.generation import load_generation, save_generation
 from r1rl.trainers.grpo_arguments import training_arguments
 from r1rl.trainers.guarding import Guarding
-from r1rl.trainers.micro_batches import Batch, all_rows, smaller, split, take, weight, with_signal
+from r1rl.trainers.learned_together import learned_together
+from r1rl.trainers.micro_batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
@@ -86,6 +89,8 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.run, self.policy, self.rewards = config, policy, rewards
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
         self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
+        if ranks.size() > 1:
+            self.engine = ShardedEngine(self.engine, interrupt)
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
         self.best_score = float("-inf")
@@ -115,7 +120,11 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 self.guarding,
                 self.trackers,
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
-                *([Profile(config.profile, dump.folder / "profile")] if config.profile else []),
+                *(
+                    [Profile(config.profile, dump.folder / "profile")]
+                    if config.profile and ranks.is_first()
+                    else []
+                ),
                 *filter(None, [self.stages]),
             ],
         )
@@ -126,6 +135,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
+        ranks.take_over(p for p in self.model.parameters() if p.requires_grad)
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         self.go_on(checkpoint)
         self.interrupt.deferred = True
@@ -231,7 +241,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.meter.add("generate", sampled - start)
         self.meter.sampled(rollouts)
         owners = [p for p in prompts for _ in range(g)]
-        self._scored += score_all(rollouts, owners, self.rewards, self.run)
+        self._scored += score_all(rollouts, owners, self.rewards, self.run, g)
         self._rollouts += rollouts
         self._batch += owners
         self.meter.add("reward", time.perf_counter() - sampled)
@@ -304,6 +314,8 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 lambda: self._forget(model, seen),
                 lambda divisor: self._smaller(batch, divisor)[1],
             )
+            if ranks.size() > 1:
+                learned = learned_together(self, learned, batch, seen)
             loss = loss if learned is None else self.guarding.loss(learned)
         if self.guarding.skipped != "memory":
             self._note_gap()
@@ -314,14 +326,20 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def _learn(self, model, batch: Batch, divisor: int) -> torch.Tensor:
         """The step's loss; its gradients are added up, in parts of 1 / `divisor` of the tokens that usually go in at once."""
-        return sum(self._learn_part(model, batch, rows) for rows in self._parts(batch, divisor))
+        parts = self._parts(batch, divisor)
+        nothing = torch.zeros((), device=self.accelerator.device)  # of a process without a share
+        return sum((self._learn_part(model, batch, rows) for rows in parts), nothing)
+
+    def _own_rows(self, batch: Batch) -> list[int]:
+        """What this process learns from: its share, or with one process all rows."""
+        return deal(batch, self.num_generations, ranks.size())[ranks.rank()]
 
     def _parts(self, batch: Batch, divisor: int) -> list[list[int]]:
         """Rows of what goes through the model at once."""
         shared = self.policy.shares_prompts
         budget = self._token_budget() if divisor == 1 else self._smaller(batch, divisor)[0]
         unit = self.num_generations if shared and divisor == 1 else 1
-        return split(batch, budget, unit, padded=not shared)
+        return split(batch, budget, unit, padded=not shared, rows=self._own_rows(batch))
 
     def _learn_part(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
         """Forward and backward over these rows; returns their share of the loss."""
@@ -437,7 +455,9 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.best_score = result.score
             self.save_adapter(BEST)
         # Its line comes last: an evaluation that is in the dump is not made again.
-        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        ranks.by_first(
+            lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        )  # the guards of all processes read it
         self.evaluated_step = step
         self.meter.evaluated(result)
         self.trackers.evaluated(self, result)
@@ -497,7 +517,8 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
-        self.numbers |= take_timeouts(self.rewards)
+        for lost in ranks.gather(take_timeouts(self.rewards)):
+            self.numbers |= {name: self.numbers.get(name, 0) + count for name, count in lost.items()}
 
     def _reasoning_tokens(self, rows: Sequence[int]) -> float:
         """Mean length of these completions' reasoning."""
@@ -531,6 +552,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
+        line = ranks.by_first(lambda: line)  # what times and memory differ in must not part the processes
         line |= self.guarding.step(line, self.control)
         line = without_nan(line | self.meter.step_done(line))
         self.dump.append(METRICS, [line])

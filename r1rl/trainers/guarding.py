@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from rich.text import Text
 from transformers import TrainerCallback
 
+from r1rl import ranks
 from r1rl.config import Config
 from r1rl.console import console
 from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines, without_nan
@@ -37,6 +38,7 @@ class Guarding(TrainerCallback):
         self.skipped: str | None = None  # why the present step's update is left out
         self.steps_skipped = 0
         self.fired: list[str] = []  # since the last line of metrics
+        self.untold: list[tuple[Finding, int]] = []  # of a process that does not speak
         self.sound = True
 
     # ---- called by transformers
@@ -167,7 +169,7 @@ class Guarding(TrainerCallback):
                     f"not enough memory to learn from this step, {failed}. Use a smaller --max-completion-length, "
                     "--tokens-per-micro-batch or --lora-rank"
                 )
-                self.tell(Finding("memory", words, final=True), self.step_number)
+                self.tell_own(Finding("memory", words, final=True))
                 self.skipped = "memory"
                 return None
             self.divisor *= 2
@@ -175,11 +177,17 @@ class Guarding(TrainerCallback):
                 f"out of memory in the update: the step is learned again, with 1/{self.divisor} of the tokens in each "
                 f"pass (the batch stays as it is). For good: a smaller --tokens-per-micro-batch ({failed})"
             )
-            self.tell(Finding("memory", words), self.step_number)
+            self.tell_own(Finding("memory", words))
 
     def tell_of(self, guard: str, words: str) -> None:
         """What the engine's guards have to say."""
-        self.tell(Finding(guard, words), self.step_number)
+        self.tell_own(Finding(guard, words))
+
+    def tell_own(self, found: Finding) -> bool:
+        """The same for what this process alone has found: the first one will tell it."""
+        if not ranks.is_first():
+            self.untold.append((found, self.step_number))
+        return self.tell(found, self.step_number)
 
     def _out_of_memory(self, attempt: Callable[[], T]) -> str | None:
         """Makes the attempt, and keeps what it gives. Returns the error's first line if memory was out."""
@@ -198,6 +206,20 @@ class Guarding(TrainerCallback):
             self.tell(Finding(stopped.guard, str(stopped), final=True), step)
         self.may_evaluate = False
         control.should_save = control.should_training_stop = True
+
+    # ---- several processes
+
+    def take_untold(self) -> list[tuple[Finding, int]]:
+        """What this process alone has found since this was last asked."""
+        untold, self.untold = self.untold, []
+        return untold
+
+    def hear(self, parts: Sequence[Any]) -> None:
+        """Told the findings and `why_stopped` of all processes: the first one tells, and a stop is one for all."""
+        for part in parts if ranks.is_first() else ():
+            for found, step in part.findings:
+                self.tell(found, step)
+        self.why_stopped = next((part.why_stopped for part in parts if part.why_stopped is not None), None)
 
     def _shares(self, step: int) -> dict[str, float]:
         """The share of right completions of each problem of an evaluation."""

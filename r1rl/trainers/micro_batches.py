@@ -47,20 +47,38 @@ def lengths(batch: Batch) -> tuple[list[int], list[int]]:
     return batch["prompt_mask"].sum(1).tolist(), batch["completion_mask"].sum(1).tolist()
 
 
-def split(batch: Batch, budget: int, unit: int = 1, padded: bool = True) -> list[list[int]]:
+def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
+    """The rows that each process learns from: `unit` neighbours stay together, the longest go where there is least."""
+    if processes == 1:
+        return [all_rows(batch)]
+    tokens = [p + c for p, c in zip(*lengths(batch))]
+    units = [range(i, i + unit) for i in range(0, len(tokens), unit)]
+    shares: list[list[range]] = [[] for _ in range(processes)]
+    loads = [0] * processes
+    for u in sorted(units, key=lambda u: -sum(tokens[i] for i in u)):
+        least = loads.index(min(loads))
+        shares[least].append(u)
+        loads[least] += sum(tokens[i] for i in u)
+    return [sorted(i for u in share for i in u) for share in shares]
+
+
+def split(
+    batch: Batch, budget: int, unit: int = 1, padded: bool = True, rows: Sequence[int] | None = None
+) -> list[list[int]]:
     """Rows of each part, longest first, at most `budget` tokens in each unless one unit alone has more.
 
-    `unit` neighbouring rows stay together. Padded parts cost their longest row times their rows; else a unit costs its
-    completions and one prompt.
+    `unit` neighbours stay together. Padded parts cost their longest row times their rows; else a unit costs its
+    completions and one prompt. `rows`: only these are wanted, in such units.
     """
     prompts, completions = lengths(batch)
-    units = [range(i, i + unit) for i in range(0, len(prompts), unit)]
+    rows = range(len(prompts)) if rows is None else rows
+    units = [tuple(rows[i : i + unit]) for i in range(0, len(rows), unit)]
     if padded:
         size = {u: max(prompts[i] + completions[i] for i in u) for u in units}
     else:
         size = {u: prompts[u[0]] + sum(completions[i] for i in u) for u in units}
     units.sort(key=lambda u: -size[u])
-    parts: list[list[range]] = []
+    parts: list[list[tuple[int, ...]]] = []
     for u in units:
         filled = parts[-1] if parts else []
         cost = size[filled[0]] * unit * (len(filled) + 1) if padded and filled else None

@@ -13,7 +13,7 @@ import numpy
 import torch
 from transformers import TrainerCallback, TrainerState
 
-from r1rl import checkpoints
+from r1rl import checkpoints, ranks
 from r1rl.checkpoints import KEPT_BEST, PREFIX, SAVING
 from r1rl.console import console
 from r1rl.disk import check_room, full, is_full
@@ -39,6 +39,8 @@ class WholeCheckpoints:
         return super()._get_output_dir(trial) if self._saving is None else str(self._saving)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if not ranks.is_first():  # all have the same weights and the same optimizer
+            return
         step = self.state.global_step
         folder, name = self.checkpoints, f"{PREFIX}{step}"
         check_room(self.dump.folder, self.checkpoint_size(), f"the checkpoint of step {step}")
@@ -79,6 +81,8 @@ class WholeCheckpoints:
 
     def save_adapter(self, name: str) -> None:
         """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
+        if not ranks.is_first():
+            return
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
         # Of several adapters the trained one alone, not TRL's copy for the KL divergence.
@@ -99,6 +103,8 @@ class WholeCheckpoints:
 
     def save_stopped(self) -> None:
         """After Stopped: the last complete step is saved, unless it is already."""
+        if not ranks.is_first():
+            return
         step = self.state.global_step
         if step == 0:
             console.print("stopped  before the first step was complete: there is nothing to save")

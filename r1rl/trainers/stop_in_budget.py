@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transformers import TrainerCallback
 
+from r1rl import ranks
 from r1rl.budget import TOLD_AT, Cost
 from r1rl.console import console
 from r1rl.progress import Meter
@@ -22,7 +23,7 @@ class StopInBudget(TrainerCallback):
         """Called by transformers before each optimizer step. Raises UserError where not even the first one can be paid."""
         self.began = self.meter.spent()
         if self.steps_here == 0:
-            self.budget.check_left(self.began)
+            ranks.by_first(lambda: self.budget.check_left(self.began))
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called after each optimizer step, before it is logged, evaluated and saved."""
@@ -33,7 +34,8 @@ class StopInBudget(TrainerCallback):
         self.budget.step(cost, self.meter.take_completions())
         if state.global_step >= state.max_steps:
             return control
-        if not self.budget.fits_another(spent, state.global_step):
+        # Clocks differ between processes; all must end with the same step.
+        if not ranks.by_first(lambda: self.budget.fits_another(spent, state.global_step)):
             self.budget.ended = self.budget.why_ended(state.global_step)
             control.should_save = control.should_training_stop = True
         elif self.steps_here == TOLD_AT and (words := self.budget.warning(spent, state.global_step)):

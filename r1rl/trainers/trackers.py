@@ -12,6 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.integrations import get_reporting_integration_callbacks
 
+from r1rl import ranks
 from r1rl.config import Config
 from r1rl.evaluate import Evaluation
 from r1rl.metric_names import numbers
@@ -24,12 +25,16 @@ TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own;
 
 
 class Trackers(TrainerCallback):
-    """Passes the run on to each tracker. The base class's own log, with other names, is kept from them."""
+    """Passes the run on to each tracker. The base class's own log, with other names, is kept from them.
+
+    Of several processes one speaks.
+    """
 
     def __init__(self, config: Config, folder: Path):
         self.config = config
         self.inner = {
-            name: get_reporting_integration_callbacks([name])[0]() for name in trackers(config.report_to)
+            name: get_reporting_integration_callbacks([name])[0]()
+            for name in (trackers(config.report_to) if ranks.is_first() else ())
         }
         board = self.inner.get("tensorboard")
         if board is not None and board.logging_dir is None:  # no TENSORBOARD_LOGGING_DIR
@@ -39,7 +44,7 @@ class Trackers(TrainerCallback):
         """Called by transformers: the trackers open their runs."""
         for name, callback in self.inner.items():
             callback.on_train_begin(args, state, control, **kwargs)
-            if name in TABLES and state.is_world_process_zero:
+            if name in TABLES:
                 settings = {"r1rl": redact_all(dataclasses.asdict(self.config))}
                 importlib.import_module(name).config.update(settings, allow_val_change=True)
 
@@ -54,8 +59,6 @@ class Trackers(TrainerCallback):
 
     def evaluated(self, trainer: Any, result: Evaluation) -> None:
         """A line of evaluations.jsonl, and a few of its completions."""
-        if not trainer.state.is_world_process_zero:  # of several processes one speaks
-            return
         self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
         rows = completion_rows(result)
         for name, callback in self.inner.items():

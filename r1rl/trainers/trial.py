@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from transformers import TrainerCallback
 
+from r1rl import ranks
 from r1rl.console import console
 from r1rl.engines import Sampling
 from r1rl.errors import UserError
@@ -64,7 +65,7 @@ class Trial(TrainerCallback):
             count = None
         finally:
             trainer.model.zero_grad(set_to_none=True)
-        if count is None:
+        if None in ranks.gather(count):  # in one of the processes
             raise UserError(self.too_large())
         del held
         self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
