@@ -33,6 +33,7 @@ GPU = [
 TRACKERS = ["tensorboard==2.21.0", "trackio==0.43.0", "wandb==0.31.0"]  # --report-to; any one of them will do
 TEST = [
     "pytest==9.2.0",
+    "pytest-xdist==3.8.0",  # two tests at once: most wait for programs that start
     "hypothesis==6.170.15",  # property tests of everything that parses model output
     "scipy==1.17.1",  # the reference that statistics are checked against
     "stable-baselines3==2.9.2",  # the reference that generalised advantage estimation is checked against
