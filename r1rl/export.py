@@ -34,7 +34,11 @@ def check_form(form: str, lora_rank: int) -> None:
         )
     if form != "gguf":
         return
-    missing = [] if importlib.util.find_spec("gguf") else ["the Python package gguf (pip install gguf sentencepiece)"]
+    missing = (
+        []
+        if importlib.util.find_spec("gguf")
+        else ["the Python package gguf (pip install gguf sentencepiece)"]
+    )
     if converter() is None:
         missing.append(
             f"llama.cpp's {CONVERTER} (git clone https://github.com/ggml-org/llama.cpp, then LLAMA_CPP=that folder)"

@@ -96,7 +96,7 @@ def test_the_readme_is_one_page_and_leads_to_all_others():
     ]  # as .ci/run finds them
     assert installs[:2] == [
         "pip install -e . && python main.py --recipe tiny --add-reasoning-prefix",
-        "pip install -e '.[test]' && pytest",
+        "pip install -e '.[test]' && pytest -n 2 --dist loadfile",
     ]
 
 
