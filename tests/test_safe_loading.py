@@ -145,6 +145,7 @@ ALLOWED = {
     ("rewards/own", "Popen"): "the process that runs this file, as a list",
     ("modes", "Popen"): "this program with its own flags, as a list",
     ("console", "Popen"): "the log's filter",
+    ("ranks", "loads"): "what the processes of one run tell each other, over connections of their own",
     ("math_grading", "Popen"): "the worker, which gets texts on stdin",
     ("run", "run"): "git, for the commit",
     ("export", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
