@@ -84,6 +84,13 @@ def change(policy, seed):
         w.data.normal_(std=0.02, generator=torch.Generator().manual_seed(1000 * seed + i))
 
 
+def assert_same(found, expected):
+    """The same tokens; logprobs but for rounding, as a server batches what arrives together in whatever order it comes."""
+    assert [r.completion_ids for r in found] == [r.completion_ids for r in expected]
+    for one, other in zip(found, expected):
+        assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-4)
+
+
 def models(engine):
     return [entry["id"] for entry in engine.server.ask("/v1/models")["data"]]
 
@@ -126,20 +133,22 @@ def test_logprobs_are_the_policys_after_temperature_and_seeds_repeat(engine, pol
     for rollout, row in zip(rollouts, completion_logprobs(exact, rollouts, 0.7)):
         assert row == pytest.approx(rollout.sampler_logprobs, abs=1e-3)
     assert len({r.completion_ids for r in rollouts[:4]}) > 1
-    assert engine.generate(prompts, sampling) == rollouts
-    assert engine.generate(prompts, dataclasses.replace(sampling, seed=6)) != rollouts
+    assert_same(engine.generate(prompts, sampling), rollouts)
+    others = engine.generate(prompts, dataclasses.replace(sampling, seed=6))
+    assert [r.completion_ids for r in others] != [r.completion_ids for r in rollouts]
 
 
 def test_each_sync_hands_the_new_weights_over_and_takes_the_old_ones_back(engine, policy, prompts):
     before = engine.generate(prompts, GREEDY)
     change(policy, 1)
-    assert engine.generate(prompts, GREEDY) == before
+    assert_same(engine.generate(prompts, GREEDY), before)
     engine.sync()
     after = engine.generate(prompts, GREEDY)
-    assert after != before
-    assert [r.completion_ids for r in after] == [
-        r.completion_ids for r in TransformersEngine(policy).generate(prompts, GREEDY)
-    ]
+    here = TransformersEngine(policy).generate(prompts, GREEDY)
+    assert [r.completion_ids for r in after] == [r.completion_ids for r in here]
+    now, own, old = (torch.tensor([sum(r.sampler_logprobs) for r in x]) for x in (after, here, before))
+    torch.testing.assert_close(now, own, atol=5e-3, rtol=0)  # of whole completions
+    assert (now - old).abs().max() > 0.05  # the greedy tokens may be the same for both adapters
     assert len(models(engine)) == 2  # base model and present adapter
     assert [p.name for p in engine.folder.iterdir()] == [engine.adapter.name]
 
@@ -147,7 +156,7 @@ def test_each_sync_hands_the_new_weights_over_and_takes_the_old_ones_back(engine
 def test_a_server_that_has_lost_the_adapter_gets_it_again(engine, prompts):
     before = engine.generate(prompts, GREEDY)
     engine.server.ask("/v1/unload_lora_adapter", {"lora_name": engine.adapter.name})  # as one started anew
-    assert engine.generate(prompts, GREEDY) == before
+    assert_same(engine.generate(prompts, GREEDY), before)
 
 
 def test_the_server_passes_its_check_and_wrong_ones_do_not(config, monkeypatch):
