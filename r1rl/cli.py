@@ -22,6 +22,7 @@ from r1rl.errors import RunFailed, UserError, unknown_name
 from r1rl.interrupt import INTERRUPTED, Interrupt
 from r1rl.modes import folder_of, run_mode
 from r1rl.redact import redact
+from r1rl.server_flags import SERVER
 
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
@@ -181,7 +182,7 @@ def check_processes(config: Config) -> None:
             f"{started} --algorithm {config.algorithm} learns in one: its value head goes through several optimizer "
             "steps on a batch of its own. Use --algorithm grpo, or run it without torchrun or accelerate launch."
         )
-    if config.engine == "vllm-server":
+    if config.engine == SERVER:
         raise UserError(
             f"{started} --engine vllm-server takes the adapter of one: each of several has an engine of its own. Use "
             "another --engine, or run it without torchrun or accelerate launch."

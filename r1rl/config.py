@@ -220,6 +220,12 @@ class Config:
         return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
 
     @property
+    def tokens_a_pass(self) -> int:
+        """Tokens of one forward and backward pass; by default what --per-device-train-batch-size takes at the longest."""
+        longest = self.max_prompt_length + self.max_completion_length
+        return self.tokens_per_micro_batch or self.per_device_train_batch_size * longest
+
+    @property
     def generation_batch_size(self) -> int:
         """Completions of one optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps

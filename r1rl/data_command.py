@@ -14,7 +14,7 @@ from r1rl import checks, tasks
 from r1rl.config import Config, add_flags
 from r1rl.config_file import add_recipe, resolve_given
 from r1rl.console import console
-from r1rl.light_tokenizer import encoder, tokenizer_file
+from r1rl.light_tokenizer import tokenizer_at, tokenizer_file
 from r1rl.parsing import normalise
 from r1rl.prompts import Builder, Prompt
 from r1rl.records import Problem
@@ -182,10 +182,4 @@ def by_characters(text: str, add_special_tokens: bool = True) -> dict[str, list[
 def find_tokenizer(config: Config) -> Any:
     """The model's tokenizer, from its tokenizer.json where that is enough; None where it is not on this machine."""
     here = tokenizer_file(config.model_name)
-    if here is None:
-        return None
-    if config.is_chat:
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(here.parent, trust_remote_code=config.trust_remote_code)
-    return encoder(here)
+    return None if here is None else tokenizer_at(here, config)

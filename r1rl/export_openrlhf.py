@@ -126,13 +126,11 @@ def rollout(handed: Handover) -> list[Setting]:
 def training(handed: Handover) -> list[Setting]:
     """Advantages, loss and optimizer."""
     config = handed.config
-    tokens = config.max_prompt_length + config.max_completion_length
-    most = config.tokens_per_micro_batch or tokens * config.per_device_train_batch_size
     token_mean = config.loss_type == "dapo"
     found = [
         Setting("--batch-size", "--train.batch_size", word(config.generation_batch_size), "completions of an optimizer step"),
         Setting("--tokens-per-micro-batch", "--train.dynamic_batch_enable", ""),
-        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(max(most, tokens)), "memory alone, not what is learned"),
+        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
         Setting("", "--ds.packing_samples", "", "asked for by the line above; needs flash-attn"),
         Setting("", "--train.max_epochs", "1"),
         Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],

@@ -119,8 +119,6 @@ def actor(handed: Handover) -> list[Setting]:
     config, key = handed.config, "actor_rollout_ref.actor"
     batchwise = config.scale_rewards == "batch"
     estimator = "reinforce_plus_plus_baseline" if batchwise else "grpo"
-    tokens = config.max_prompt_length + config.max_completion_length
-    most = config.tokens_per_micro_batch or tokens * config.per_device_train_batch_size
     linear = config.lr_scheduler == "linear"
     found = [
         Setting("--algorithm, --scale-rewards", "algorithm.adv_estimator", estimator, NEAR if batchwise else ""),
@@ -131,7 +129,7 @@ def actor(handed: Handover) -> list[Setting]:
                 "near: the run divides by the tokens of each pass" if config.loss_type == "bnpo" else ""),
         Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(handed.prompts_a_step), "prompts of an optimizer step"),
         Setting("--tokens-per-micro-batch", f"{key}.use_dynamic_bsz", "True"),
-        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(max(most, tokens)), "memory alone, not what is learned"),
+        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
         Setting("", f"{key}.ppo_epochs", "1"),
         Setting("", f"{key}.clip_ratio", "0.2", "it also clips at 3 from above (clip_ratio_c), which a first pass never reaches"),
         Setting("", f"{key}.entropy_coeff", "0"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import random
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from r1rl import checks, prompts, tasks
-from r1rl.config import DATASETS, TINY_MODELS, Config, with_steps
+from r1rl.config import DATASETS, DEFAULTS, TINY_MODELS, Config, with_steps
 from r1rl.data_command import by_characters
 from r1rl.errors import UserError
 from r1rl.eval_command import settings_of
 from r1rl.inspect_command import check_run
-from r1rl.light_tokenizer import encoder, tokenizer_file
+from r1rl.light_tokenizer import tokenizer_at, tokenizer_file
 from r1rl.outside_reward import CARRIED
 from r1rl.prompts import Prompt
 from r1rl.reward_flags import reward_weights
@@ -64,6 +63,12 @@ class Handover:
         return math.ceil(steps / self.config.steps_per_generation)
 
     @property
+    def tokens_a_pass(self) -> int:
+        """As the run's, and never less than the longest sample has: the frameworks tear none."""
+        config = self.config
+        return max(config.tokens_a_pass, config.max_prompt_length + config.max_completion_length)
+
+    @property
     def steps(self) -> int:
         """Batches of rollouts in the run."""
         return self.rollouts(self.config.max_steps)
@@ -85,13 +90,12 @@ class Handover:
 
     def reward_settings(self) -> dict[str, Any]:
         """The flags that the rewards read, where they are not at their defaults."""
-        defaults = Config()
         found = {name: getattr(self.config, name) for name in REWARD_FLAGS}
         if (
             found["dataset_name"] not in DATASETS
         ):  # a hub's dataset of the user's own: no reward asks for its name
             del found["dataset_name"]
-        return {name: value for name, value in found.items() if value != getattr(defaults, name)}
+        return {name: value for name, value in found.items() if value != DEFAULTS[name]}
 
 
 def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> Handover:
@@ -125,7 +129,7 @@ def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> 
 
 def check_counterpart(settings: dict[str, Any]) -> None:
     """Whether the run is one that verl and OpenRLHF can do by their flags: GRPO on one set of problems. Raises UserError."""
-    found = {**dataclasses.asdict(Config()), **settings}
+    found = DEFAULTS | settings
     if found["pipeline"] or found["stage"] is not None:
         raise UserError(
             f"the run is a part of the pipeline, whose stages hand models and data to one another: {NOT_THERE}"
@@ -193,13 +197,9 @@ def build(
             "length, and if the tokenizer begins texts with a token of its own, it is missing in the prompts."
         ]
         return {split: [builder.prompt(p) for p in part] for split, part in problems.items()}, "", told
+    tokenizer = tokenizer_at(file, config)
     if config.is_chat:
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, trust_remote_code=config.trust_remote_code)
         checks.check_tokenizer(config, tokenizer)
-    else:
-        tokenizer = encoder(file)
     builder = prompts.Builder(tokenizer, config)
     built = {split: builder(part, split) for split, part in problems.items()}
     begin = "" if config.is_chat else beginning(tokenizer, built["train"][0], file)

@@ -1,11 +1,12 @@
-"""Tokens counted with a model's tokenizer.json alone: the tokenizers library is light, transformers is not."""
+"""A tokenizer from a model's tokenizer.json alone: the tokenizers library is light, transformers is not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from r1rl.config import TINY_MODELS
+from r1rl.config import TINY_MODELS, Config
 from r1rl.shapes import cached
 
 
@@ -19,6 +20,15 @@ def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
         return {"input_ids": tokenizer.encode(text, add_special_tokens=add_special_tokens).ids}
 
     return encode
+
+
+def tokenizer_at(file: Path, config: Config) -> Any:
+    """The tokenizer of a tokenizer.json: its chat template is rendered by transformers alone, else the light one does."""
+    if not config.is_chat:
+        return encoder(file)
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(file.parent, trust_remote_code=config.trust_remote_code)
 
 
 def tokenizer_file(model_name: str) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from r1rl.config import TINY_MODELS, Config
 from r1rl.errors import UserError
-from r1rl.server_flags import MAX_RANKS
+from r1rl.server_flags import MAX_RANKS, tokens_of_one_chunk
 from r1rl.vllm_http import API_KEY, NoAnswer, Refused, VllmServer
 
 SECONDS = 10.0  # that an answer to a check may take: none of them samples more than a token
@@ -35,9 +35,8 @@ def serve_line(config: Config, on_gpu: bool) -> str:
              "--enable-lora", "--max-lora-rank", str(rank), "--max-loras", "2", "--max-model-len", str(config.max_seq_length),
              "--logprobs-mode", "processed_logprobs", "--dtype", "bfloat16" if on_gpu else "float32"]  # fmt: skip
     if not on_gpu:
-        # A prompt read in two chunks makes vLLM wind its seeded generator back, which CPU generators cannot.
         words += ["--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens",
-                  str(max(8192, config.max_seq_length))]  # fmt: skip
+                  str(tokens_of_one_chunk(config))]  # fmt: skip
     if config.trust_remote_code:
         words += ["--trust-remote-code"]
     return f"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True {shlex.join(words)}"

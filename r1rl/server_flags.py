@@ -19,6 +19,14 @@ MAX_RANKS = (
 )  # of vllm serve --max-lora-rank. Source: vLLM 0.31.0, vllm/config/lora.py
 
 
+def tokens_of_one_chunk(config) -> int:
+    """vLLM's --max-num-batched-tokens on a CPU, where chunked prefill must be off.
+
+    A prompt read in two chunks makes vLLM wind its seeded generator back, which CPU generators cannot.
+    """
+    return max(8192, config.max_seq_length)
+
+
 def check_server_flags(config) -> None:
     """Raises UserError for what does not go with a server, and for a host that is more than a name."""
     host = config.vllm_server_host

@@ -12,6 +12,7 @@ from r1rl.models import Policy, merged_weights
 from r1rl.out_of_memory import free_memory
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
+from r1rl.server_flags import tokens_of_one_chunk
 
 
 class VllmEngine:
@@ -30,10 +31,9 @@ class VllmEngine:
         if policy.on_gpu:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
         else:
-            # A prompt read in two chunks makes vLLM wind its seeded generator back, which CPU generators cannot.
             device = {
                 "enable_chunked_prefill": False,
-                "max_num_batched_tokens": max(8192, config.max_seq_length),
+                "max_num_batched_tokens": tokens_of_one_chunk(config),
             }
         self.llm = LLM(
             model=policy.path,

@@ -337,7 +337,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
     def _parts(self, batch: Batch, divisor: int) -> list[list[int]]:
         """Rows of what goes through the model at once."""
         shared = self.policy.shares_prompts
-        budget = self._token_budget() if divisor == 1 else self._smaller(batch, divisor)[0]
+        budget = self.run.tokens_a_pass if divisor == 1 else self._smaller(batch, divisor)[0]
         unit = self.num_generations if shared and divisor == 1 else 1
         return split(batch, budget, unit, padded=not shared, rows=self._own_rows(batch))
 
@@ -351,7 +351,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def _smaller(self, batch: Batch, divisor: int) -> tuple[int, bool]:
         """See micro_batches.smaller."""
-        return smaller(batch, self._token_budget(), divisor, padded=not self.policy.shares_prompts)
+        return smaller(batch, self.run.tokens_a_pass, divisor, padded=not self.policy.shares_prompts)
 
     def _forget(self, model, seen: dict[str, int]) -> None:
         """Takes back what an update that ran out of memory has left: gradients, and the base class's numbers."""
@@ -408,11 +408,6 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         gap = (logprobs - self._part["sampling_per_token_logps"]) * self._part["completion_mask"]
         self._part["importance_sampling_ratio"] = gap.exp().clamp(max=2.0)
         self._gaps.append(gap[self._part["completion_mask"].bool()].abs())
-
-    def _token_budget(self) -> int:
-        """Tokens of one forward and backward pass; by default what --per-device-train-batch-size takes at the longest."""
-        longest = self.run.max_prompt_length + self.run.max_completion_length
-        return self.run.tokens_per_micro_batch or self.run.per_device_train_batch_size * longest
 
     def _note_gap(self) -> None:
         """How far the engine's logprobs are from the trainer's, where the policy is still the one that sampled."""
