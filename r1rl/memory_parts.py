@@ -69,6 +69,8 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
         yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
     if not shared and place.engine != SERVER:
         yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
+    if place.engine == "transformers" and not place.on_gpu and shape.packed:
+        yield Part("engine's packed copy", shape.packed, ENGINE, "32 bit, as the CPU's products read it")
     if config.lora_rank == 0:
         return
     count = shape.adapter(config.lora_rank)

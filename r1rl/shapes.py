@@ -15,6 +15,8 @@ from r1rl.config import TINY_MODELS
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers are built as below
 ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
 
+PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder holds no second copy
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -57,6 +59,12 @@ class Shape:
     def embedding(self) -> int:
         """Weights of the embedding and, where it is not tied, of the output layer: V H or 2 V H."""
         return self.vocab * self.hidden * (1 if self.tied else 2)
+
+    @property
+    def packed(self) -> int:
+        """Bytes of the second copy in which the CPU's decoder holds the projections and the output layer: 4 (linear + V H)."""
+        size = 4 * (self.linear + self.vocab * self.hidden)
+        return size if size <= PACKED_AT_MOST else 0
 
     @property
     def small(self) -> int:

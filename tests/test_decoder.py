@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from r1rl.engines.decoder import Decoding, Segment, attend, common_length, fused
+from r1rl.engines.decoder import Decoding, attend, common_length, fused, shared_segment
 
 SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6,
          "num_key_value_heads": 2, "vocab_size": 97, "max_position_embeddings": 256}  # fmt: skip
@@ -53,11 +53,14 @@ def expected(model, prompt, tokens):
         ("mistral", {"sliding_window": None}),
     ],
 )
-def test_logits_equal_the_models_own(family, more):
+@pytest.mark.parametrize("packs", [True, False])
+def test_logits_equal_the_models_own(family, more, packs, monkeypatch):
+    if not packs:
+        monkeypatch.setattr("r1rl.engines.decoder.PACKED_AT_MOST", 0)
     model = small_model(family, **more)
     plain = small_model(family, **more)
     found = fused(model)
-    assert found is not None
+    assert found is not None and found.packs is packs
     tokens = torch.randint(0, 97, (6, 9), generator=torch.Generator().manual_seed(1))
     out, history = decoded(found, PROMPTS, 2, tokens, drop=(4, {0, 2, 3}))
     assert history[-1] == [0, 1, 2, 3]  # the third prompt is gone, row 1 stays for the grid's sake
@@ -71,8 +74,11 @@ def test_logits_equal_the_models_own(family, more):
 def test_writing_the_models_weights_writes_the_decoders():
     model = small_model("qwen2")
     found = fused(model)
-    model.model.layers[1].self_attn.v_proj.weight.data.mul_(2.0)
-    model.model.layers[0].mlp.up_proj.weight.data.neg_()
+    assert found.packs
+    with torch.no_grad():
+        model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
+        model.model.layers[0].mlp.up_proj.weight.neg_()
+    found.pack()
     tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))
     out, _ = decoded(found, PROMPTS, 1, tokens)
     for row in range(3):
@@ -102,14 +108,28 @@ def test_common_beginning_leaves_each_prompt_a_token():
     assert common_length([[1], [2, 3]]) == 0
 
 
+def test_a_weight_is_packed_anew_only_when_it_was_written():
+    found = fused(small_model("qwen2"))
+    before = [p.packed for p in found.products()]
+    with torch.no_grad():
+        found.model.model.layers[1].mlp.gate_proj.weight.mul_(2.0)
+    found.pack()
+    changed = [p.packed is not old for p, old in zip(found.products(), before)]
+    assert changed == [p is found.layers[1].gate_up for p in found.products()]
+
+
 def test_attention_over_shared_segments_is_attention_over_all_keys():
     generator = torch.Generator().manual_seed(3)
-    queries = torch.randn(4, 6, 8, generator=generator)  # two groups of two rows
-    pair = lambda shares, length: [torch.randn(shares, 2, length, 8, generator=generator) for _ in range(2)]  # noqa: E731
+    queries = torch.randn(4, 6, 8, generator=generator)  # two groups of two rows, two heads of keys
+    pair = lambda shares, length: [torch.randn(2, shares, length, 8, generator=generator) for _ in range(2)]  # noqa: E731
     common, group, own = pair(1, 5), pair(2, 3), pair(4, 2)
-    got = attend(queries, [Segment(*common), Segment(*group), Segment(*own)])
+    masked = torch.zeros(2 * 2, 1, 3)
+    masked.view(2, 2, 3)[:, 1, 2] = -torch.inf  # the second group's text is a token shorter
+    segments = [shared_segment(*common), shared_segment(*group, masked), shared_segment(*own)]
+    got = attend(queries.view(4, 2, 24).transpose(0, 1).contiguous(), segments)
     for row in range(4):
-        keys, values = (torch.cat([common[i][0], group[i][row // 2], own[i][row]], 1) for i in range(2))
+        its = group[0][:, row // 2, : 3 - row // 2], group[1][:, row // 2, : 3 - row // 2]
+        keys, values = (torch.cat([common[i][:, 0], its[i], own[i][:, row]], 1) for i in range(2))
         for head in range(6):
             weights = (keys[head // 3] @ queries[row, head]).softmax(-1)
             torch.testing.assert_close(got[row, 8 * head : 8 * head + 8], weights @ values[head // 3])

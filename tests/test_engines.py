@@ -129,7 +129,9 @@ def test_one_withheld_projection_stops_the_run(policy, engine, prompts, monkeypa
         parameters = dict(engine.model.named_parameters())
         for name, weight in merged_weights(policy):
             if "up_proj" not in name:
-                parameters[name].data.copy_(weight)
+                with torch.no_grad():
+                    parameters[name].copy_(weight)
+        engine.fused.pack()
 
     monkeypatch.setattr(engine, "sync", without_up_proj)
     with pytest.raises(UserError, match=r"refuted for up_proj\)"):

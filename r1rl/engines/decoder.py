@@ -7,6 +7,7 @@ all of them (as in arXiv:2402.05099). Whether a model has this shape is found by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,34 +16,61 @@ import torch
 import torch.nn.functional as F
 from transformers import DynamicCache
 
+from r1rl.shapes import PACKED_AT_MOST
+
 SAME = 1e-2  # nats; logits further apart than this are no rounding
-WORTH_PACKING = 0.75  # rows are moved together when no more than this share of them would remain
+ROWS = 32  # that packed weights are laid out for; any number can be multiplied
+WORTH_MOVING = 0.75  # rows are moved together when no more than this share of them would remain
+
+
+class Product:
+    """A weight that rows are multiplied by. On a CPU it is kept a second time as the kernels there read it fastest.
+
+    Products of few rows take half of the time so: the other half is bringing the weight into that order, every time.
+    """
+
+    def __init__(self, parameters: Sequence[torch.Tensor], bias: Sequence[torch.Tensor | None] = (None,)):
+        self.parameters = list(parameters)
+        self.weight, self.bias = joined(parameters), joined(bias)  # (out, in), (out,)
+        self.packed: torch.Tensor | None = None
+        self.packed_at: list[int] = []
+
+    def pack(self) -> None:
+        """Brings the second copy up to date, where the parameters were written since."""
+        versions = [p._version for p in self.parameters]
+        if versions != self.packed_at:
+            self.packed, self.packed_at = torch.ops.mkldnn._reorder_linear_weight(self.weight, ROWS), versions
+
+    def __call__(self, x: torch.Tensor, add: torch.Tensor | None = None) -> torch.Tensor:
+        """(rows, in) -> (rows, out), added to `add` where given."""
+        if self.packed is None:
+            out = F.linear(x, self.weight, self.bias)
+            return out if add is None else add + out
+        if add is None:
+            return torch.ops.mkldnn._linear_pointwise.default(x, self.packed, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise.binary(x, add, self.packed, self.bias, "add")
 
 
 @dataclass
 class Layer:
-    """One layer's weights as they are used; the fused ones share memory with the model's own."""
+    """One layer's weights as they are used; they share memory with the model's own."""
 
     norm: torch.Tensor  # (H,)
-    qkv: torch.Tensor  # ((heads + 2 * kv_heads) * D, H)
-    qkv_bias: torch.Tensor | None
+    qkv: Product  # H -> (heads + 2 * kv_heads) * D
     head_norms: tuple[torch.Tensor, torch.Tensor] | None  # of q and k, (D,) each, where the model has them
-    out: torch.Tensor  # (H, heads * D)
-    out_bias: torch.Tensor | None
+    out: Product  # heads * D -> H
     mlp_norm: torch.Tensor  # (H,)
-    gate_up: torch.Tensor  # (2 * I, H)
-    down: torch.Tensor  # (H, I)
+    gate_up: Product  # H -> 2 * I
+    down: Product  # I -> H
 
 
 @dataclass
 class Segment:
-    """Keys and values of a stretch of text that `rows / S` neighbouring rows share."""
+    """Keys and values of T tokens that `rows / S` neighbouring rows share; heads first, as the products take them."""
 
-    keys: torch.Tensor  # (S, kv_heads, T, D)
-    values: torch.Tensor  # (S, kv_heads, T, D)
-    mask: torch.Tensor | None = (
-        None  # (S, 1, 1, T), added to the scores: shorter texts are padded on the right
-    )
+    keys: torch.Tensor  # (kv_heads * S, D, T)
+    values: torch.Tensor  # (kv_heads * S, T, D)
+    mask: torch.Tensor | None = None  # (kv_heads * S, 1, T), added to the scores of texts padded on the right
 
 
 class FusedModel:
@@ -58,35 +86,55 @@ class FusedModel:
         self.scale = attention.scaling
         self.heads = attention.q_proj.weight.shape[0] // self.head_dim
         self.kv_heads = attention.k_proj.weight.shape[0] // self.head_dim
+        self.embedding, self.norm = body.embed_tokens.weight, body.norm.weight
         self.eps = body.norm.variance_epsilon
         self.act = body.layers[0].mlp.act_fn
         self.layers = [self._layer(layer) for layer in body.layers]
+        self.head = Product([model.lm_head.weight], [model.lm_head.bias])
+        self.packs = can_pack([p.weight for p in self.products()])
+        self.pack()
 
     def _layer(self, layer: Any) -> Layer:
         a, mlp = layer.self_attn, layer.mlp
         norms = (a.q_norm.weight, a.k_norm.weight) if hasattr(a, "q_norm") else None
+        q_k_v = a.q_proj, a.k_proj, a.v_proj
         return Layer(
             layer.input_layernorm.weight,
-            joined([a.q_proj, a.k_proj, a.v_proj], "weight"),
-            joined([a.q_proj, a.k_proj, a.v_proj], "bias"),
+            Product([m.weight for m in q_k_v], [m.bias for m in q_k_v]),
             norms,
-            a.o_proj.weight,
-            a.o_proj.bias,
+            Product([a.o_proj.weight], [a.o_proj.bias]),
             layer.post_attention_layernorm.weight,
-            joined([mlp.gate_proj, mlp.up_proj], "weight"),
-            mlp.down_proj.weight,
+            Product([mlp.gate_proj.weight, mlp.up_proj.weight]),
+            Product([mlp.down_proj.weight]),
         )
 
-    def logits(self, states: torch.Tensor) -> torch.Tensor:  # (N, H) -> (N, vocab)
-        """The output layer, after the last norm."""
-        return self.model.lm_head(states)
+    def products(self) -> list[Product]:
+        """All of the model's."""
+        return [p for x in self.layers for p in (x.qkv, x.out, x.gate_up, x.down)] + [self.head]
+
+    def pack(self) -> None:
+        """To be called when parameters were written."""
+        if self.packs:
+            for product in self.products():
+                product.pack()
 
 
-def joined(modules: Sequence[Any], name: str) -> torch.Tensor | None:
-    """The modules' parameters below one another in one tensor, of which each module's own becomes a view."""
-    own = [getattr(m, name) for m in modules]
+def can_pack(weights: Sequence[torch.Tensor]) -> bool:
+    """Whether they may be held a second time. The operations are those of torch's compiler for frozen layers."""
+    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    return (
+        there
+        and all(w.device.type == "cpu" and w.dtype == torch.float32 for w in weights)
+        and sum(w.nbytes for w in weights) <= PACKED_AT_MOST
+    )
+
+
+def joined(own: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """The parameters below one another in one tensor, of which each becomes a view."""
     if all(p is None for p in own):
         return None
+    if len(own) == 1:
+        return own[0]
     whole = torch.cat([p.data for p in own])
     for parameter, part in zip(own, whole.split([len(p) for p in own])):
         parameter.data = part
@@ -94,48 +142,56 @@ def joined(modules: Sequence[Any], name: str) -> torch.Tensor | None:
 
 
 class Decoding:
-    """The state of one batch: G prompts with n rows each, prompt by prompt, one more token a row at each `step`."""
+    """The state of one batch: G prompts with n rows each, prompt by prompt, one more token a row at each `step`.
+
+    Calls from Python are kept few: at each of them threads that decode side by side wait for one another.
+    """
 
     def __init__(self, fused: FusedModel, prompt_ids: Sequence[Sequence[int]], n: int, max_tokens: int):
         self.fused = fused
         self.shape = len(prompt_ids), n
         self.length = 0  # tokens sampled so far
-        self.lengths = torch.tensor([len(p) for p in prompt_ids]).repeat_interleave(n)  # of the prompts
         states, self.shared = read_prompts(fused, prompt_ids)
-        self.first_logits = fused.logits(states).repeat_interleave(n, 0)  # (G * n, vocab)
+        self.first_logits = fused.head(states).repeat_interleave(n, 0)  # (G * n, vocab)
         device, dtype = states.device, states.dtype
-        self.lengths = self.lengths.to(device)
+        self.lengths = torch.tensor([len(p) for p in prompt_ids], device=device).repeat_interleave(n)
         places = torch.arange(int(self.lengths.max()) + max_tokens, device=device)[None]
-        cos, sin = fused.model.model.rotary_emb(states, places)
-        self.rotation = cos[0].to(dtype), sin[0].to(dtype)  # (positions, D) each
-        own = (len(self.lengths), fused.kv_heads, max_tokens, fused.head_dim)
-        self.own = [
-            Segment(
-                torch.empty(own, device=device, dtype=dtype), torch.empty(own, device=device, dtype=dtype)
-            )
-            for _ in fused.layers
-        ]
+        cos, sin = fused.model.model.rotary_emb(states, places)  # (1, positions, D) each
+        first, second = sin.chunk(2, -1)
+        self.rotation = torch.stack([cos[0], torch.cat([-first, second], -1)[0]], 1)[:, :, None].to(dtype)
+        # What q, k and v are times their rotation: q is scaled, too, and v left as it is.
+        factors = [fused.scale] * fused.heads + [1.0] * fused.kv_heads + [0.0] * fused.kv_heads
+        self.factors = torch.tensor(factors, device=device, dtype=dtype)[
+            None, :, None
+        ]  # (1, heads + 2 * kv_heads, 1)
+        self.kept = (self.factors == 0).to(dtype)
+        # Each layer's keys and then its values, heads first: (layers, 2 * kv_heads * rows, max_tokens, D)
+        own = (len(fused.layers), 2 * fused.kv_heads * len(self.lengths), max_tokens, fused.head_dim)
+        self.own = torch.empty(own, device=device, dtype=dtype)
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Feeds each row its newest token (rows,). Returns the next one's logits (rows, vocab)."""
-        fused, x = self.fused, self.fused.model.model.embed_tokens(tokens)  # (rows, H)
-        where = self.lengths + self.length
-        cos, sin = (t[where][:, None] for t in self.rotation)  # (rows, 1, D)
-        rows, qk_heads = len(tokens), fused.heads + fused.kv_heads
-        for layer, shared, own in zip(fused.layers, self.shared, self.own):
+        fused, x = self.fused, F.embedding(tokens, self.fused.embedding)  # (rows, H)
+        rows, kv_heads = len(tokens), fused.kv_heads
+        cos, sin = self.rotation[self.lengths + self.length].unbind(1)  # (rows, 1, D) each
+        cos, sin = torch.addcmul(self.kept, cos, self.factors), sin * self.factors
+        newest = self.own[:, :, self.length].unflatten(1, (2 * kv_heads, rows)).unbind(0)
+        keys, values = self.own[:, :, : self.length + 1].chunk(2, 1)
+        keys, values = keys.transpose(2, 3).unbind(0), values.unbind(0)
+        for layer, shared, *own, new in zip(fused.layers, self.shared, keys, values, newest):
             h = F.rms_norm(x, x.shape[-1:], layer.norm, fused.eps)
-            qkv = F.linear(h, layer.qkv, layer.qkv_bias).view(rows, -1, fused.head_dim)
-            qk = rotated(with_head_norms(qkv[:, :qk_heads], layer, fused), cos, sin)
-            own.keys[:, :, self.length] = qk[:, fused.heads :]
-            own.values[:, :, self.length] = qkv[:, qk_heads:]
-            upto = Segment(own.keys[:, :, : self.length + 1], own.values[:, :, : self.length + 1])
-            seen = attend(qk[:, : fused.heads] * fused.scale, [*shared, upto])  # (rows, heads * D)
-            x = x + F.linear(seen, layer.out, layer.out_bias)
+            qkv = layer.qkv(h).view(rows, -1, fused.head_dim)
+            qkv = rotated(with_head_norms(qkv, layer, fused), cos, sin)
+            q, kv = qkv.split([fused.heads, 2 * kv_heads], 1)
+            new.copy_(kv.transpose(0, 1))
+            q = q.reshape(rows, kv_heads, -1).transpose(0, 1)  # (kv_heads, rows, rep * D)
+            seen = attend(q.contiguous(), [*shared, Segment(*own)])  # (rows, heads * D)
+            x = layer.out(seen, x)
             h = F.rms_norm(x, x.shape[-1:], layer.mlp_norm, fused.eps)
-            gate, up = F.linear(h, layer.gate_up).chunk(2, -1)
-            x = x + F.linear(fused.act(gate) * up, layer.down)
+            gate, up = layer.gate_up(h).chunk(2, -1)
+            x = layer.down(fused.act(gate) * up, x)
         self.length += 1
-        return fused.logits(fused.model.model.norm(x))
+        return fused.head(F.rms_norm(x, x.shape[-1:], fused.norm, fused.eps))
 
     def compact(self, alive: Sequence[bool]) -> list[int] | None:
         """Drops rows that are done, where that pays. Returns the rows that remain, some of them done; None: all.
@@ -146,7 +202,7 @@ class Decoding:
         kept = [[i for i in range(g * n, g * n + n) if alive[i]] for g in range(groups)]
         most = max(len(k) for k in kept)
         living = [g for g in range(groups) if kept[g]]
-        if len(living) * most > WORTH_PACKING * groups * n:
+        if len(living) * most > WORTH_MOVING * groups * n:
             return None
         rows = []
         for g in living:
@@ -157,14 +213,27 @@ class Decoding:
         group_index = torch.tensor(living, device=index.device)
         self.lengths = self.lengths[index]
         for segments in self.shared:
+            last = segments[-1]
+            mask = None if last.mask is None else self._picked(last.mask, group_index)
             segments[-1] = Segment(
-                segments[-1].keys[group_index],
-                segments[-1].values[group_index],
-                segments[-1].mask[group_index],
+                self._picked(last.keys, group_index), self._picked(last.values, group_index), mask
             )
-        for own in self.own:
-            own.keys, own.values = own.keys[index], own.values[index]
+        self._move_own(index)
         return rows
+
+    def _picked(self, heads_first: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """(heads * all, ...) -> (heads * some, ...)"""
+        return heads_first.unflatten(0, (self.fused.kv_heads, -1))[:, index].flatten(0, 1)
+
+    def _move_own(self, index: torch.Tensor) -> None:
+        """Moves these rows' keys and values to the front of the same memory: a layer never ends behind where it was."""
+        layers, _, most, dim = self.own.shape
+        old = self.own.unflatten(1, (2 * self.fused.kv_heads, -1))
+        shape = (layers, 2 * self.fused.kv_heads, len(index), most, dim)
+        new = self.own.view(-1)[: math.prod(shape)].view(shape)
+        for to, of in zip(new, old):
+            to[:, :, : self.length] = of[:, index, : self.length]
+        self.own = new.flatten(1, 2)
 
 
 def read_prompts(
@@ -188,17 +257,19 @@ def read_prompts(
     states = hidden[torch.arange(len(rest), device=device), last]  # (G, H)
     padding = torch.arange(longest, device=device) > last[:, None]  # (G, R)
     mask = torch.zeros(padding.shape, device=device, dtype=states.dtype).masked_fill(padding, -torch.inf)
-    mask = mask[:, None, None]  # (G, 1, 1, R)
+    mask = mask[:, None].repeat(fused.kv_heads, 1, 1) if padding.any() else None  # (kv_heads * G, 1, R)
     segments = []
     for layer in cache.layers:
-        start = (
-            [Segment(layer.keys[:1, :, :common].clone(), layer.values[:1, :, :common].clone())]
-            if common
-            else []
-        )
-        end = Segment(layer.keys[:, :, common:].contiguous(), layer.values[:, :, common:].contiguous(), mask)
-        segments.append([*start, end])
+        keys, values = (t.transpose(0, 1) for t in (layer.keys, layer.values))  # (kv_heads, G, T, D)
+        start = [shared_segment(keys[:, :1, :common], values[:, :1, :common])] if common else []
+        segments.append([*start, shared_segment(keys[:, :, common:], values[:, :, common:], mask)])
     return states, segments
+
+
+def shared_segment(keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None = None) -> Segment:
+    """Of (kv_heads, S, T, D) each, in memory of its own."""
+    keys, values = (t.clone(memory_format=torch.contiguous_format).flatten(0, 1) for t in (keys, values))
+    return Segment(keys.transpose(1, 2), values, mask)
 
 
 def common_length(prompts: Sequence[Sequence[int]]) -> int:
@@ -208,43 +279,48 @@ def common_length(prompts: Sequence[Sequence[int]]) -> int:
     return min(same, shortest - 1)
 
 
-def with_head_norms(qk: torch.Tensor, layer: Layer, fused: FusedModel) -> torch.Tensor:  # (rows, heads, D)
+def with_head_norms(
+    qkv: torch.Tensor, layer: Layer, fused: FusedModel
+) -> torch.Tensor:  # (rows, q + k + v, D)
     """q and k with their own norms, where the model has them (Qwen3)."""
     if layer.head_norms is None:
-        return qk
-    parts = qk.split([fused.heads, fused.kv_heads], dim=1)
-    return torch.cat([F.rms_norm(p, p.shape[-1:], w, fused.eps) for p, w in zip(parts, layer.head_norms)], 1)
+        return qkv
+    *parts, v = qkv.split([fused.heads, fused.kv_heads, fused.kv_heads], dim=1)
+    normed = [F.rms_norm(p, p.shape[-1:], w, fused.eps) for p, w in zip(parts, layer.head_norms)]
+    return torch.cat([*normed, v], 1)
 
 
 def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary position embedding (arXiv:2104.09864), first half of the dimensions against the second."""
-    first, second = x.chunk(2, -1)
-    return torch.addcmul(x * cos, torch.cat([-second, first], -1), sin)
+    """Rotary position embedding (arXiv:2104.09864), first half of the dimensions against the second.
+
+    The first half of `sin` is negative, so that what is turned need not be negated.
+    """
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
 
 
 def attend(queries: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
-    """Attention of (rows, heads, D) scaled queries over all segments together. Returns (rows, heads * D)."""
-    rows, heads, dim = queries.shape
-    kv_heads = segments[0].keys.shape[1]
-    rep = heads // kv_heads
+    """Attention of (kv_heads, rows, rep * D) scaled queries over all segments together. Returns (rows, heads * D)."""
+    kv_heads, rows, _ = queries.shape
+    dim = segments[0].values.shape[-1]
     scores = []
     for segment in segments:
-        shares, _, length, _ = segment.keys.shape
-        q = queries.view(shares, rows // shares, kv_heads, rep, dim).transpose(1, 2)
-        q = q.reshape(shares, kv_heads, -1, dim)  # rows that share the keys are one matrix
-        s = q @ segment.keys.transpose(-1, -2)
-        s = s if segment.mask is None else s + segment.mask
-        scores.append(
-            s.view(shares, kv_heads, -1, rep, length).transpose(1, 2).reshape(rows, kv_heads, rep, length)
+        q = queries.view(len(segment.keys), -1, dim)  # rows that share the keys are one matrix
+        s = (
+            torch.bmm(q, segment.keys)
+            if segment.mask is None
+            else torch.baddbmm(segment.mask, q, segment.keys)
         )
+        scores.append(s.view(-1, s.shape[-1]))  # (kv_heads * rows * rep, T)
     weights = torch.cat(scores, -1).softmax(-1).split([s.shape[-1] for s in scores], -1)
-    out = 0
+    out = None
     for segment, weight in zip(segments, weights):
-        shares, _, length, _ = segment.keys.shape
-        w = weight.reshape(shares, rows // shares, kv_heads, rep, length).transpose(1, 2)
-        part = w.reshape(shares, kv_heads, -1, length) @ segment.values
-        out = out + part.view(shares, kv_heads, -1, rep, dim).transpose(1, 2).reshape(rows, heads * dim)
-    return out
+        w = weight.view(len(segment.keys), -1, weight.shape[-1])
+        out = (
+            torch.bmm(w, segment.values)
+            if out is None
+            else torch.baddbmm(out.view(len(w), -1, dim), w, segment.values)
+        )
+    return out.view(kv_heads, rows, -1).transpose(0, 1).reshape(rows, -1)
 
 
 @torch.inference_mode()

@@ -37,6 +37,8 @@ class TransformersEngine:
     def sync(self) -> None:
         """See Engine."""
         merge_into(self.policy, self.model)
+        if self.fused is not None:
+            self.fused.pack()
 
     def restart(self) -> None:
         """A new copy for new threads; one that hangs keeps the old one, and its memory."""
