@@ -21,6 +21,11 @@ from r1rl.prompts import Prompt
 from r1rl.records import Rollout
 
 WANTED_SHIFT = 0.2  # nats a token between policy and base: far above rounding, far below nonsense
+SMALLEST_NOISE, FIRST_DOUBLINGS, MOST_DOUBLINGS = (
+    1e-3,
+    6,
+    19,
+)  # what is added to a weight, times a normal number
 SMALLEST_SHIFT = 0.01  # nats; a token whose logprob hardly moved cannot tell policy and base apart
 PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # what is sampled for each kind of projection
 TEMPERATURE = 1.5  # a sharp model is so sure of most tokens that a changed weight would not show
@@ -53,7 +58,7 @@ class Proof:
 
 def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> list[Proof]:
     """One Proof for each kind of projection. Leaves policy and engine as they were. Raises UserError if refuted."""
-    proofs, prompts = [], prompts[:PROMPTS]
+    proofs, prompts, doublings = [], prompts[:PROMPTS], FIRST_DOUBLINGS
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
     with adapter_at_zero(policy):
         engine.sync()
@@ -62,7 +67,7 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
         for target in policy.targets:
             weights = disturbed(policy, target)
             before = [w.detach().clone() for w in weights]
-            disturb(policy, weights, read, base, seed)
+            doublings = disturb(policy, weights, read, base, seed, doublings)
             engine.sync()
             rollouts = engine.generate(prompts, sampling)
             with_it = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
@@ -138,21 +143,37 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
         put_back(weights, before)
 
 
-def disturb(policy: Policy, weights: list, read: Sequence[Rollout], base: list[float], seed: int) -> None:
-    """Adds random values to the weights of one kind of projection, as large as moves the logprobs by WANTED_SHIFT.
+def disturb(
+    policy: Policy, weights: list, read: Sequence[Rollout], base: list[float], seed: int, doublings: int
+) -> int:
+    """Adds random values to one kind of projection: SMALLEST_NOISE, as often doubled as moves the logprobs by WANTED_SHIFT.
 
     Measured on completions: what moves the logprobs of a prompt's text may leave those of completions nearly as they are.
+    The search begins at `doublings`, and returns where it ended: the next kind of projection needs about as many.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
     before = [w.detach().clone() for w in weights]
-    for doublings in range(20):
-        put_back(weights, [b + 1e-3 * 2**doublings * n for b, n in zip(before, noise)])
+
+    def put(times: int) -> None:
+        put_back(weights, [b + SMALLEST_NOISE * 2**times * n for b, n in zip(before, noise)])
+
+    def moves(times: int) -> bool:
+        put(times)
         now = flat(completion_logprobs(policy, read, TEMPERATURE))
-        if fmean(abs(x - y) for x, y in zip(now, base)) >= WANTED_SHIFT:
-            return
+        return fmean(abs(x - y) for x, y in zip(now, base)) >= WANTED_SHIFT
+
+    if moves(doublings):
+        while doublings > 0 and moves(doublings - 1):
+            doublings -= 1
+    else:
+        doublings += 1
+        while doublings < MOST_DOUBLINGS and not moves(doublings):
+            doublings += 1
+    put(doublings)
+    return doublings
 
 
 def flat(rows: list[list[float]]) -> list[float]:
