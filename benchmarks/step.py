@@ -1,10 +1,11 @@
 """Times a training step and its parts beside its peers and its limits, turn by turn on one machine.
 
-usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 2] [--json FILE] [--rows NAME ...]
+usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 4] [--json FILE] [--rows NAME ...]
 Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of a long-tailed mix of lengths. With
 --gpu: 128 completions x 512 tokens and the mix, on random weights of the shape. All rows make the same lengths, which
-are forced and checked, and half of each group is rewarded, so that every group is learned from. Every ratio is one of
-medians within a round; its spread is that over the rounds.
+are forced and checked, and half of each group is rewarded, so that every group is learned from. Rows take turns step by
+step, because machines drift within a minute. Every figure of a round is a total over a total, and so is every ratio; shown
+are the median of the rounds and their spread.
 """
 
 from __future__ import annotations
@@ -75,13 +76,18 @@ def mixed_lengths(count: int, mean: float, longest: int, seed: int) -> tuple[int
     return tuple(lengths)
 
 
+Step = dict[str, Any]  # what a row says of a step: its seconds, parts, tokens, completions
+# Of what is summed up over steps, and by the sum of what it is divided.
+Value = tuple[Callable[[Step], float], Callable[[Step], float]]
+
+
 class Measured:
     """What was measured: by workload, row and round, the answers of each step."""
 
     def __init__(self):
-        self.steps: dict[str, dict[str, list[list[dict[str, Any]]]]] = {}
+        self.steps: dict[str, dict[str, list[list[Step]]]] = {}
 
-    def add(self, work: str, row: str, number: int, answer: dict[str, Any]) -> None:
+    def add(self, work: str, row: str, number: int, answer: Step) -> None:
         """One step of a round."""
         rounds = self.steps.setdefault(work, {}).setdefault(row, [])
         while len(rounds) <= number:
@@ -92,48 +98,51 @@ class Measured:
         """Whether all these rows were measured."""
         return all(self.steps.get(work, {}).get(row) for row in rows)
 
-    def rounds(self, work: str, row: str, value: Callable[[dict[str, Any]], float]) -> list[float]:
-        """The median of a value in each round."""
-        return [median(value(step) for step in steps) for steps in self.steps[work][row]]
+    def rounds(self, work: str, row: str, value: Value) -> list[float]:
+        """A value in each round: the total of the one over the total of the other."""
+        of, per = value
+        return [sum(map(of, steps)) / sum(map(per, steps)) for steps in self.steps[work][row]]
 
-    def ratio(self, work: str, over: tuple[str, Callable], under: tuple[str, Callable]) -> list[float]:
+    def ratio(self, work: str, over: tuple[str, Value], under: tuple[str, Value]) -> list[float]:
         """One ratio a round."""
         pairs = zip(self.rounds(work, *over), self.rounds(work, *under))
         return [a / b for a, b in pairs]
 
 
-def step_seconds(step: dict[str, Any]) -> float:
-    """A whole step."""
-    return step["seconds"]
+def field(name: str) -> Callable[[Step], float]:
+    """What a row said of its step."""
+    return lambda step: step[name]
 
 
-def part(*names: str) -> Callable[[dict[str, Any]], float]:
+def part(*names: str) -> Callable[[Step], float]:
     """The seconds of some parts together."""
     return lambda step: sum(step["parts"].get(name, 0.0) for name in names)
 
 
-def share(*names: str) -> Callable[[dict[str, Any]], float]:
+def of_a_step(value: Callable[[Step], float]) -> Value:
+    """On average."""
+    return value, lambda step: 1.0
+
+
+def share(*names: str) -> Value:
     """Those parts' share of the step."""
-    return lambda step: part(*names)(step) / step["seconds"]
+    return part(*names), field("seconds")
 
 
-def speed(step: dict[str, Any]) -> float:
-    """Sampled tokens a second: of the generation where the step has parts."""
-    taken = step["parts"]["generate"] if "parts" in step else step["seconds"]
-    return step["tokens"] / taken
+def sampling_seconds(step: Step) -> float:
+    """Of the generation where the step has parts, else of all of it: a bare engine does nothing else."""
+    return step["parts"]["generate"] if "parts" in step else step["seconds"]
 
 
-def completions_a_second(step: dict[str, Any]) -> float:
-    """Of whole steps."""
-    return step["completions"] / step["seconds"]
+def around(step: Step) -> float:
+    """Seconds of everything outside generation and forward/backward."""
+    return step["seconds"] - part("generate", "forward/backward")(step)
 
 
-def around(step: dict[str, Any]) -> float:
-    """Everything outside generation and forward/backward, as a share of the step."""
-    return 1.0 - share("generate", "forward/backward")(step)
-
-
-update_seconds = part("forward/backward", "optimizer")
+step_seconds = of_a_step(field("seconds"))
+update_seconds = of_a_step(part("forward/backward", "optimizer"))
+speed = field("tokens"), sampling_seconds
+completions_a_second = field("completions"), field("seconds")
 
 
 @dataclasses.dataclass
@@ -205,13 +214,14 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
             if table.has(work, row, "bare update"):
                 ratios = table.ratio(work, (row, update_seconds), ("bare update", step_seconds))
                 found.append(Target(f"{name}, update against the bare one", 1.15, True, ratios))
-            outside = table.rounds(work, row, around)
+            outside = table.rounds(work, row, (around, field("seconds")))
             found.append(Target(f"{name}, outside generation and forward/backward", 0.05, True, outside, "%"))
             sync = table.rounds(work, row, share("sync"))
             found.append(Target(f"{name}, weights into the engine", 0.01, True, sync, "%"))
             if gpu and "matrix peak" in extra:
-                flops = table.rounds(work, row, lambda s: update_flops(s, extra, shape) / update_seconds(s))
-                shares = [f / extra["matrix peak"]["flops"] for f in flops]
+                flops = lambda s: update_flops(s, extra, shape)  # noqa: E731
+                speeds = table.rounds(work, row, (flops, update_seconds[0]))
+                shares = [f / extra["matrix peak"]["flops"] for f in speeds]
                 found.append(Target(f"{name}, update, of the matrix peak", 0.4, False, shares, "%"))
     for row, answers in extra.get("evaluations", {}).items():
         if row in main_rows:
@@ -230,11 +240,11 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
     if "help" in extra:
         found.append(Target("--help", 0.35, True, extra["help"], "s"))
     for words, taken in extra.get("first completion", {}).items():
-        found.append(Target(f"first completion of tiny, {words}", 20.0, True, [taken], "s"))
+        found.append(Target(f"first completion of tiny, {words}", 20.0, True, taken, "s"))
     return found
 
 
-def update_flops(step: dict[str, Any], extra: dict[str, Any], shape: str) -> float:
+def update_flops(step: Step, extra: dict[str, Any], shape: str) -> float:
     """Multiplications and additions that an update cannot do without.
 
     Frozen weights get no gradient of their own, so forward and backward are two products each. A group's prompt is
@@ -263,8 +273,9 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
                 begin(name, setup, works, rows, absent, extra)
             for number in range(args.repeats):
                 for work, lengths in works.items():
-                    for name in [n for n in rows if work == "fixed" or n not in FIXED_ONLY]:
-                        turn(rows, name, table, work, number, lengths, args.steps, absent)
+                    for at in range(args.steps):
+                        for name in [n for n in rows if work == "fixed" or n not in FIXED_ONLY]:
+                            turn(rows, name, table, work, number, lengths, number * args.steps + at, absent)
                 evaluate_rows(rows, setup, extra, absent)
             if "bare update" in rows and setup.gpu:
                 extra["matrix peak"] = rows["bare update"].ask("matrix peak")
@@ -293,13 +304,10 @@ def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> Non
         fail(rows, name, absent, error)
 
 
-def turn(rows, name, table: Measured, work: str, number: int, lengths, steps: int, absent) -> None:
-    """A row's turn in a round: a step that is not timed, because what waited is cold, and then those that are."""
+def turn(rows, name, table: Measured, work: str, number: int, lengths, call: int, absent) -> None:
+    """A row's step in a round."""
     try:
-        for at in range(-1, steps):
-            answer = rows[name].ask("step", slice_for(name, lengths, number * steps + at))
-            if at >= 0:
-                table.add(work, name, number, answer)
+        table.add(work, name, number, rows[name].ask("step", slice_for(name, lengths, call)))
     except RowFailed as error:
         fail(rows, name, absent, error)
 
@@ -409,7 +417,7 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
             if p not in table.steps[work][name][0][0]["parts"]:  # a peer that does not tell this part apart
                 cells.append("-")
                 continue
-            taken = median(table.rounds(work, name, part(p)))
+            taken = median(table.rounds(work, name, of_a_step(part(p))))
             cells.append(f"{taken:.4f}  {median(table.rounds(work, name, share(p))):6.1%}")
         shown.add_row(p, *cells)
     console.print(shown)
@@ -438,13 +446,18 @@ def about_here(gpu: bool) -> dict[str, Any]:
     here = machine.look()
     return {
         "date": time.strftime("%Y-%m-%d %H:%M %Z"),
-        "command": " ".join(["python", "benchmarks/step.py", *sys.argv[1:]]),
+        "command": " ".join(["python", "benchmarks/step.py", *without_paths(sys.argv[1:])]),
         "commit": run.commit(),
         "machine": {"cores": here.cores, "processor": processor(), "gpu": here.gpu if gpu else None,
                     "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)},
         "python": sys.version.split()[0],
         "versions": run.versions(),
     }  # fmt: skip
+
+
+def without_paths(flags: Sequence[str]) -> list[str]:
+    """The command without where it wrote: that is of the machine, not of the measurement."""
+    return [f for at, f in enumerate(flags) if not {f, *flags[max(0, at - 1) : at]} & {"--json", "--folder"}]
 
 
 def processor() -> str:
@@ -466,7 +479,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gpu", action="store_true", help="the rows for a GPU")
     parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
-    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row in a round")
+    parser.add_argument("--steps", type=int, default=4, help="steps of each row in a round")
     parser.add_argument("--prompts", type=int, help="prompts of a step (default: 8, with --gpu 16)")
     parser.add_argument("--tokens", type=int, help="longest completion (default: 128, with --gpu 512)")
     parser.add_argument("--passes", type=int, help="passes of a step (default: 1, with --gpu 8)")
@@ -509,10 +522,12 @@ def main() -> int:
         table, extra, absent = measure(setup, names, works, args)
     if not args.no_start and not args.gpu:
         extra["help"] = [once(["--help"]) for _ in range(5)]
-        light = first_completion(["--engine", "transformers", "--no-unsloth"])
-        extra["first completion"] = {"without Unsloth and vLLM": light}
+        starts = {"without Unsloth and vLLM": ["--engine", "transformers", "--no-unsloth"]}
         if not missing(["unsloth", "vllm"]):
-            extra["first completion"]["with both"] = first_completion([])
+            starts["with both"] = []
+        extra["first completion"] = {
+            words: [first_completion(flags) for _ in range(args.repeats)] for words, flags in starts.items()
+        }
     found = targets(table, extra, args.gpu, args.shape) if table.steps else []
     print_rows(table, names, absent, works)
     print_targets(found, extra)
