@@ -7,8 +7,9 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,24 +253,28 @@ def load_all(model, folder: str, trusted: bool) -> None:
 
 
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
-    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter; without one every weight.
+    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter; without one every weight."""
+    return ((name, merged()) for name, merged in to_merge(policy))
 
-    A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's.
-    """
-    import torch
+
+def to_merge(policy: Policy) -> list[tuple[str, Callable[[], Any]]]:
+    """What `merged_weights` yields, with a function that computes each weight: several threads can share the work."""
     from peft.tuners.lora import LoraLayer
-    from peft.utils.integrations import dequantize_module_weight
 
     if policy.base is policy.model:
-        yield from ((name, p.detach()) for name, p in policy.model.named_parameters())
-        return
+        return [(name, p.detach) for name, p in policy.model.named_parameters()]
+    layers = [(name, x) for name, x in policy.model.named_modules() if isinstance(x, LoraLayer)]
+    return [(f"{name.removeprefix('base_model.model.')}.weight", partial(merged, x)) for name, x in layers]
+
+
+def merged(layer):
+    """Base weight + adapter. A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's."""
+    import torch
+    from peft.utils.integrations import dequantize_module_weight
+
     with torch.no_grad():
-        for name, module in policy.model.named_modules():
-            if isinstance(module, LoraLayer):
-                base = dequantize_module_weight(module.get_base_layer())
-                delta = module.get_delta_weight("default")
-                clean = name.removeprefix("base_model.model.")
-                yield f"{clean}.weight", (base.float() + delta.float()).to(base.dtype)
+        base = dequantize_module_weight(layer.get_base_layer())
+        return (base.float() + layer.get_delta_weight("default").float()).to(base.dtype)
 
 
 def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)

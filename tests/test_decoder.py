@@ -78,7 +78,8 @@ def test_writing_the_models_weights_writes_the_decoders():
     with torch.no_grad():
         model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
         model.model.layers[0].mlp.up_proj.weight.neg_()
-    found.pack()
+    for product in found.to_pack():
+        product.pack()
     tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))
     out, _ = decoded(found, PROMPTS, 1, tokens)
     for row in range(3):
@@ -113,7 +114,8 @@ def test_a_weight_is_packed_anew_only_when_it_was_written():
     before = [p.packed for p in found.products()]
     with torch.no_grad():
         found.model.model.layers[1].mlp.gate_proj.weight.mul_(2.0)
-    found.pack()
+    for product in found.to_pack():
+        product.pack()
     changed = [p.packed is not old for p, old in zip(found.products(), before)]
     assert changed == [p is found.layers[1].gate_up for p in found.products()]
 

@@ -131,7 +131,8 @@ def test_one_withheld_projection_stops_the_run(policy, engine, prompts, monkeypa
             if "up_proj" not in name:
                 with torch.no_grad():
                     parameters[name].copy_(weight)
-        engine.fused.pack()
+        for product in engine.fused.to_pack():
+            product.pack()
 
     monkeypatch.setattr(engine, "sync", without_up_proj)
     with pytest.raises(UserError, match=r"refuted for up_proj\)"):

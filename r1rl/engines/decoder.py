@@ -92,7 +92,8 @@ class FusedModel:
         self.layers = [self._layer(layer) for layer in body.layers]
         self.head = Product([model.lm_head.weight], [model.lm_head.bias])
         self.packs = can_pack([p.weight for p in self.products()])
-        self.pack()
+        for product in self.to_pack():
+            product.pack()
 
     def _layer(self, layer: Any) -> Layer:
         a, mlp = layer.self_attn, layer.mlp
@@ -112,11 +113,9 @@ class FusedModel:
         """All of the model's."""
         return [p for x in self.layers for p in (x.qkv, x.out, x.gate_up, x.down)] + [self.head]
 
-    def pack(self) -> None:
-        """To be called when parameters were written."""
-        if self.packs:
-            for product in self.products():
-                product.pack()
+    def to_pack(self) -> list[Product]:
+        """Those to be packed after parameters were written."""
+        return self.products() if self.packs else []
 
 
 def can_pack(weights: Sequence[torch.Tensor]) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from transformers import DynamicCache
 
 from r1rl.engines import Sampling, visible_text
-from r1rl.engines.decoder import Decoding, fused
+from r1rl.engines.decoder import Decoding, Product, fused
 from r1rl.engines.threads import in_threads
-from r1rl.models import Policy, merge_into
+from r1rl.models import Policy, merge_into, to_merge
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
 
@@ -36,9 +36,18 @@ class TransformersEngine:
 
     def sync(self) -> None:
         """See Engine."""
-        merge_into(self.policy, self.model)
+        if self.policy.on_gpu:
+            merge_into(self.policy, self.model)
+            return
+        parameters, nobody = dict(self.model.named_parameters()), threading.Event()
+
+        @torch.no_grad()
+        def write(pair: tuple[str, Callable[[], torch.Tensor]]) -> None:
+            parameters[pair[0]].copy_(pair[1]())
+
+        in_threads(write, to_merge(self.policy), self.workers, nobody)
         if self.fused is not None:
-            self.fused.pack()
+            in_threads(Product.pack, self.fused.to_pack(), self.workers, nobody)
 
     def restart(self) -> None:
         """A new copy for new threads; one that hangs keeps the old one, and its memory."""
