@@ -16,10 +16,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Nearly every step has shapes of its own, and what oneDNN compiles for each stays in memory: 1,024 of them by default.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+# What this machine is and runs is nobody's business: vLLM, Unsloth and the hub's client would tell their makers.
+for silent in ("VLLM_NO_USAGE_STATS", "UNSLOTH_DISABLE_STATISTICS", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(silent, "1")
 
 
 def train(config: Config, recipe: str) -> int:
-    """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM."""
+    """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
     from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, ranks, run, tasks
     from r1rl.budget import Budget
     from r1rl.console import Waiting, console, divert

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: heard at once where nothing is half done, remembered where something is."""
+"""Ctrl-C, SIGTERM and a closed terminal: heard at once where nothing is half done, remembered where something is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -30,7 +31,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Interrupt:
-    """While entered, SIGINT and SIGTERM raise Stopped; once `deferred` is set, only inside `breakable()`.
+    """While entered, SIGINT, SIGTERM and SIGHUP raise Stopped; once `deferred` is set, only inside `breakable()`.
 
     Outside, the stop is remembered until the next `breakable()` is entered or left: an optimizer step, a line of the
     dump and a checkpoint come to their end. A second signal stops at once, wherever that is.
@@ -50,7 +51,7 @@ class Interrupt:
         self._last_resort: threading.Timer | None = None
 
     def __enter__(self) -> Interrupt:
-        self._before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {s: signal.signal(s, self._on_signal) for s in heard_signals()}
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -108,6 +109,8 @@ class Interrupt:
         return self.came + self.grace - time.monotonic() if ends else math.inf
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            leave_terminal()
         now = time.monotonic()
         again, alone = self.asked or self.heard is not None, ranks.size() == 1
         if again and now - self.came < (ECHO if alone else LATE_ECHO):
@@ -124,6 +127,24 @@ class Interrupt:
                 self._last_resort.start()
         if again or (self._open and alone) or not self.deferred:
             raise Stopped(self.exit_code)
+
+
+def heard_signals() -> list[signal.Signals]:
+    """Those that ask for a stop. SIGHUP comes with a dropped connection, unless `nohup` has it ignored."""
+    hangs_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])]
+
+
+def leave_terminal() -> None:
+    """What is written to a terminal from now on goes nowhere: it is gone, and writing to it would be an error."""
+    console = sys.modules.get("r1rl.console")
+    own = console.console.file if console else sys.stdout
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for file in (own, sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(OSError, ValueError):  # closed
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):  # not a file that it was redirected to
+                os.dup2(nowhere, file.fileno())
+    os.close(nowhere)
 
 
 def give_up(exit_code: int) -> None:

@@ -27,7 +27,8 @@ LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
 def main(memory_bytes: int, seconds: int) -> None:
     """Answers lines until stdin is closed. `seconds` are for one line."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends this process itself
+    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever the libraries print is no answer
     logging.disable()

@@ -18,6 +18,7 @@ from r1rl.dump import EVALUATIONS, read_lines
 from r1rl.errors import UserError
 from r1rl.evaluation_words import evaluation_words
 from r1rl.fine_tuning import MERGED, fine_tune, is_done
+from r1rl.interrupt import heard_signals
 from r1rl.summary import paired_words, verdicts
 from r1rl.weights import is_checkpoint
 
@@ -99,14 +100,10 @@ def in_own_process(config: Config, recipe: str) -> int:
 
 
 def run_command(command: list[str]) -> int:
-    """Runs a program on this terminal; Ctrl-C and SIGTERM are its to handle."""
+    """Runs a program on this terminal; what asks for a stop is its to handle."""
     process = subprocess.Popen(command)
-    before = {
-        signal.SIGINT: signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        ),  # the terminal sends it to the child, too
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
-    }
+    before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in heard_signals()}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child, too
     try:
         return process.wait()
     finally:

@@ -44,7 +44,8 @@ class Failed(Exception):
 
 def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool) -> None:
     """Answers lists of pairs until the connection is closed. `messages`: lists are in TRL's form of conversations."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends this process itself
+    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     connection = Connection(descriptor)
     sys.path.append(str(file.resolve().parent))  # its own neighbours can be imported

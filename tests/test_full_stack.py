@@ -52,6 +52,19 @@ def test_nothing_is_missing_in_ci():
     assert MISSING == []
 
 
+def test_the_libraries_tell_their_makers_nothing():
+    code = (
+        "import main; from huggingface_hub import constants; from vllm.usage.usage_lib import is_usage_stats_enabled;"
+        "print(is_usage_stats_enabled(), constants.HF_HUB_DISABLE_TELEMETRY)"
+    )
+    told = ("VLLM_NO_USAGE_STATS", "VLLM_DO_NOT_TRACK", "DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY")
+    environment = {k: v for k, v in os.environ.items() if k not in told}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-2:] == ["False", "True"]
+
+
 @pytest.mark.parametrize("bits", ["--load-in-4bit", "--no-load-in-4bit"])
 def test_the_main_job_on_gsm8k(program, tmp_path, bits):
     data = gsm8k_folder(tmp_path)

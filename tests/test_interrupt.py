@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
 from conftest import ROOT
 
-from r1rl import interrupt
+from r1rl import checkpoints, interrupt
+from r1rl.dump import METRICS, read_lines
 from r1rl.interrupt import Interrupt, Stopped
 
 
@@ -21,8 +25,11 @@ def send(number=signal.SIGINT):
     time.sleep(0)  # the handler runs in between
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_at_once_where_nothing_is_held(number, code):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_stops_at_once_where_nothing_is_held(number, code, monkeypatch):
+    monkeypatch.setattr(interrupt, "leave_terminal", lambda: None)  # pytest's own
     with Interrupt() as stop:
         with pytest.raises(Stopped) as stopped:
             send(number)
@@ -83,6 +90,50 @@ def test_handlers_are_put_back():
     with Interrupt():
         assert signal.getsignal(signal.SIGTERM) != before[1]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_signal_that_nohup_ignores_is_not_heard():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as stop:
+            send(signal.SIGHUP)
+            assert not stop.asked and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_saves_the_run(tmp_path):
+    """As when an SSH connection drops: the terminal is there no more, and each write to it would be an error."""
+    ours, theirs = os.openpty()
+    flags = [
+        "--recipe",
+        "tiny",
+        "--add-reasoning-prefix",
+        "--engine",
+        "transformers",
+        "--no-unsloth",
+        "--no-trial",
+    ]
+    flags += ["--eval-count", "8", "--max-steps", "500", "--dumps", str(tmp_path), "--exp-name", "run"]
+
+    def as_a_login() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "main.py", *flags],
+        cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=as_a_login,
+    )  # fmt: skip
+    os.close(theirs)
+    run, shown = tmp_path / "run", b""
+    while len(list(read_lines(run / METRICS))) < 2:
+        assert process.poll() is None, shown.decode()
+        if select.select([ours], [], [], 0.2)[0]:
+            shown += os.read(ours, 65536)
+    os.close(ours)
+    assert process.wait(timeout=120) == 129
+    steps = [line["step"] for line in read_lines(run / METRICS)]
+    assert checkpoints.newest(run / "checkpoints")[0].name == f"checkpoint-{steps[-1]}"
+    assert (run / "report.html").is_file() and not (run / "logs" / "error.log").exists()
 
 
 HANGS = """

@@ -1,8 +1,9 @@
 """Decodes Llama-shaped models (Llama, Qwen, Mistral, SmolLM) with few operations a token.
 
 What makes it several times as fast as a model's own modules on a CPU: q, k and v are one product, and so are gate and
-up; the cache is laid out once; what completions share (the system text, a group's prompt) is stored and read once for
-all of them (as in arXiv:2402.05099). Whether a model has this shape is found by trying: see `fused`.
+up, of weights packed as the processor's kernels read them; the cache is laid out once; what completions share (the
+system text, a group's prompt) is stored and read once for all of them (as in arXiv:2402.05099). Whether a model has this
+shape is found by trying: see `fused`.
 """
 
 from __future__ import annotations
