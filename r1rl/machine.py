@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import re
+import resource
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,6 +87,16 @@ def keep_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: blocks up to 1 GiB come from the heap
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: the heap is hardly ever given back
+
+
+def may_refuse_memory() -> bool:
+    """Whether an allocation may fail here: by a limit (`ulimit -v`), or because the system promises no more than it has."""
+    limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    if any(resource.getrlimit(which)[0] != resource.RLIM_INFINITY for which in limits):
+        return True
+    with contextlib.suppress(OSError):  # no Linux
+        return Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii").strip() == "2"
+    return False
 
 
 def peak_memory() -> int:

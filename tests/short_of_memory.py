@@ -1,6 +1,6 @@
 """A program for test_out_of_memory.py: an update and a generation with less and less memory, until a guard has to act.
 
-Prints a line of JSON. Memory is limited for real (RLIMIT_AS). MALLOC_MMAP_THRESHOLD_ and MALLOC_ARENA_MAX=1 must be set, so that
+Prints a line of JSON. Memory is limited for real (RLIMIT_AS), and from the start, as by `ulimit -v`. MALLOC_MMAP_THRESHOLD_ and MALLOC_ARENA_MAX=1 must be set, so that
 what is freed goes back to the system, nothing is kept in reserve, and the limit leaves the headroom that is wanted.
 """
 
@@ -21,6 +21,7 @@ from r1rl.dump import GUARDS, read_lines
 from r1rl.engines import Sampling
 
 MIB = 2**20
+AMPLE = 2**40  # bytes
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def headroom(size):
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (AMPLE, resource.RLIM_INFINITY))
 
 
 def less_and_less(attempt, acted):
@@ -57,6 +58,7 @@ def update(trainer):
 
 def main():
     """Both, in a folder given on the command line."""
+    resource.setrlimit(resource.RLIMIT_AS, (AMPLE, resource.RLIM_INFINITY))
     trainer = make_trainer(Path(sys.argv[1]), **json.loads(sys.argv[2]))
     trainer.current_gradient_accumulation_steps = 1
     engine, sampling = trainer.engine, Sampling(n=8, max_tokens=128, seed=1)

@@ -109,6 +109,12 @@ def test_common_beginning_leaves_each_prompt_a_token():
     assert common_length([[1], [2, 3]]) == 0
 
 
+def test_nothing_is_packed_where_memory_may_be_refused(monkeypatch):
+    assert fused(small_model("qwen2")).packs
+    monkeypatch.setattr("r1rl.machine.resource.getrlimit", lambda which: (2**40, -1))
+    assert not fused(small_model("qwen2")).packs
+
+
 def test_a_weight_is_packed_anew_only_when_it_was_written():
     found = fused(small_model("qwen2"))
     before = [p.packed for p in found.products()]

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from transformers import DynamicCache
 
+from r1rl.machine import may_refuse_memory
 from r1rl.shapes import PACKED_AT_MOST
 
 SAME = 1e-2  # nats; logits further apart than this are no rounding
@@ -120,10 +121,14 @@ class FusedModel:
 
 
 def can_pack(weights: Sequence[torch.Tensor]) -> bool:
-    """Whether they may be held a second time. The operations are those of torch's compiler for frozen layers."""
+    """Whether they may be held a second time. The operations are those of torch's compiler for frozen layers.
+
+    They crash where memory is refused; torch's own raise an error, and the guard of the engine goes on with less.
+    """
     there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
     return (
         there
+        and not may_refuse_memory()
         and all(w.device.type == "cpu" and w.dtype == torch.float32 for w in weights)
         and sum(w.nbytes for w in weights) <= PACKED_AT_MOST
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import torch
 
 from r1rl.deadline import TooLong
 
+TO_BEGIN = 1.0  # seconds that a thread may take to begin
 S, T = TypeVar("S"), TypeVar("T")
 
 
@@ -36,10 +38,11 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
             except BaseException as error:  # it is raised below
                 errors[place] = error
 
-    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
+    threads: list[threading.Thread] = []  # those begun
     try:
-        for thread in threads:
-            thread.start()
+        for _ in range(count):
+            threads.append(threading.Thread(target=run, daemon=True))
+            threads[-1].start()
         wait(threads)
     except BaseException as error:
         left.clear()
@@ -53,7 +56,10 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
 
 
 def wait(threads: Sequence[threading.Thread]) -> None:
-    """Until all have ended."""
+    """Until all have ended. A signal may have left start() before the new thread could tell that it runs."""
+    patience = time.monotonic() + TO_BEGIN
     for thread in threads:
-        if thread.ident is not None:  # it was started
+        while thread.ident is None and time.monotonic() < patience:
+            time.sleep(0.001)
+        if thread.ident is not None:
             thread.join()
