@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 
 import pytest
 import torch
@@ -168,6 +169,9 @@ def test_no_thread_goes_on_sampling(whole, tmp_path, monkeypatch):
     before = threading.enumerate()
     with trainer.interrupt, pytest.raises(Stopped), trainer.interrupt.breakable():
         engine.generate(trainer.train_prompts[:4], Sampling(n=2, max_tokens=400))
+    count = len(looked)
+    time.sleep(0.2)
+    assert len(looked) == count  # nobody looks any more
     assert [t.name for t in threading.enumerate() if t not in before and t.name != "deadline"] == []
     assert max(looked) < 100  # of 400 tokens
 

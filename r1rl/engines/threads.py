@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -26,23 +26,27 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
     results: list[T | None] = [None] * len(parts)
     errors: dict[int, BaseException] = {}
 
-    def run() -> None:
+    def run(ended: threading.Event) -> None:
         torch.set_num_threads(1)  # of this thread alone
-        while not errors and left:
-            try:
+        try:
+            while not errors and left:
                 place, part = left.pop()
-            except IndexError:  # another thread was faster
-                return
-            try:
-                results[place] = work(part)
-            except BaseException as error:  # it is raised below
-                errors[place] = error
+                try:
+                    results[place] = work(part)
+                except BaseException as error:  # it is raised below
+                    errors[place] = error
+        except IndexError:  # another thread was faster
+            pass
+        finally:
+            ended.set()
 
-    threads: list[threading.Thread] = []  # those begun
+    threads: dict[threading.Thread, threading.Event] = {}  # those begun, and when they have ended
     try:
         for _ in range(count):
-            threads.append(threading.Thread(target=run, daemon=True))
-            threads[-1].start()
+            ended = threading.Event()
+            thread = threading.Thread(target=run, args=[ended], daemon=True)
+            threads[thread] = ended
+            thread.start()
         wait(threads)
     except BaseException as error:
         left.clear()
@@ -55,11 +59,15 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
     return results
 
 
-def wait(threads: Sequence[threading.Thread]) -> None:
-    """Until all have ended. A signal may have left start() before the new thread could tell that it runs."""
+def wait(threads: Mapping[threading.Thread, threading.Event]) -> None:
+    """Until all have ended.
+
+    Not by join(): until Python 3.13 one that a signal has cut short takes its thread for ended ever after (CPython's
+    threading.py, _wait_for_tstate_lock). And a signal may have left start() before the new thread could tell that it runs.
+    """
     patience = time.monotonic() + TO_BEGIN
-    for thread in threads:
+    for thread, ended in threads.items():
         while thread.ident is None and time.monotonic() < patience:
             time.sleep(0.001)
         if thread.ident is not None:
-            thread.join()
+            ended.wait()
