@@ -7,12 +7,13 @@ import ctypes
 import gc
 import re
 
+NO_KERNEL = "could not create a primitive"  # oneDNN, which does not say why
 SIGNS = (
     "out of memory",  # CUDA, also where a library raises a plain RuntimeError
     "can't allocate memory",  # torch on a CPU
     "cannot allocate memory",
     "bad_alloc",
-    "could not create a primitive",  # oneDNN, which does not say why
+    NO_KERNEL,
     "alloc_failed",  # cuBLAS, cuDNN
 )
 ASKED = re.compile(r"tried to allocate ([\d.]+) (bytes|KiB|MiB|GiB)", re.IGNORECASE)  # torch, CPU and CUDA
@@ -35,6 +36,14 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     words = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in words for sign in SIGNS)
+
+
+def without_onednn(error: BaseException) -> None:
+    """Once oneDNN was refused the memory for a kernel it never makes one again: torch's own kernels take over, which are slower."""
+    import torch
+
+    if NO_KERNEL in str(error):
+        torch.backends.mkldnn.set_flags(_enabled=False)
 
 
 def asked_for(error: BaseException) -> str:

@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from conftest import ROOT
+
+from r1rl.out_of_memory import without_onednn
 
 KINDS = {"grpo": {"loss_type": "dr_grpo"}, "ppo": {"algorithm": "ppo", "ppo_epochs": 1}}
 
@@ -47,3 +50,16 @@ def test_with_too_little_memory_the_same_is_learned(found):
     assert after == pytest.approx(before, rel=1e-2, abs=1e-4)
     # bfloat16: other shapes round otherwise. A part counted twice or left out would be tens of per cent.
     assert found["apart"] < 0.02 * found["largest_gradient"]
+
+
+def test_onednn_is_left_once_it_was_refused_a_kernel():
+    """Else it refuses every one from then on, however small the parts become."""
+    try:
+        without_onednn(
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+        )
+        assert torch.backends.mkldnn.enabled
+        without_onednn(RuntimeError("could not create a primitive"))
+        assert not torch.backends.mkldnn.enabled
+    finally:
+        torch.backends.mkldnn.set_flags(True)

@@ -16,7 +16,7 @@ from r1rl.console import console
 from r1rl.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines, without_nan
 from r1rl.guard_flags import guard_actions
 from r1rl.guards import NON_FINITE, QUICK, Finding, Guards
-from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory
+from r1rl.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory, without_onednn
 
 T = TypeVar("T")
 SCALED_PATIENCE = 20  # skipped steps in a row in float16: its scaler begins too high and halves with each
@@ -196,6 +196,7 @@ class Guarding(TrainerCallback):
         except (RuntimeError, MemoryError) as error:
             if self.actions["memory"] == "off" or not is_out_of_memory(error):
                 raise
+            without_onednn(error)
             # The words, not the error: its traceback holds what has to be freed.
             return asked_for(error)
         return None
