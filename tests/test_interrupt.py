@@ -25,6 +25,14 @@ def send(number=signal.SIGINT):
     time.sleep(0)  # the handler runs in between
 
 
+@pytest.fixture(autouse=True)
+def hangup_is_heard():
+    """Also where the tests themselves were started with nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
