@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl import ranks
+from r1rl import ranks, run_lock
 from r1rl.config import Config, Parser, add_flags
 from r1rl.config_file import add_recipe, resolve_given, save_config
 from r1rl.data_flags import data_label
@@ -61,6 +61,7 @@ def command_line(train: Callable[[Config, str], int]) -> int:
         tell(f"error: the disk is full: {error}. Free some space, then try again.")
         return UserError.exit_code
     finally:
+        run_lock.give_back()
         ranks.leave()
 
 

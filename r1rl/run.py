@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl import __version__, checkpoints, ranks
+from r1rl import __version__, checkpoints, ranks, run_lock
 from r1rl.budget import Cost
 from r1rl.config import DEFAULTS, Config
 from r1rl.console import console
@@ -143,9 +143,12 @@ def check_settings(config: Config, folder: Path) -> None:
 
 
 def open_run(config: Config, recipe: str, machine: dict[str, Any]) -> Dump:
-    """Writes run.json first, so that whatever follows can be understood; keeps the first one on --resume."""
+    """Writes run.json first, so that whatever follows can be understood; keeps the first one on --resume.
+
+    Raises UserError where another process is at work on the run.
+    """
     folder = run_folder(config)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    run_lock.take(folder)
     if not (folder / "run.json").exists():
         write_json(folder / "run.json", describe(config, recipe, machine))
     return Dump(folder)

@@ -1,0 +1,93 @@
+"""Two processes never write one run: the second is refused, and a dead one holds nothing."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from r1rl import run_lock
+from r1rl.dump import write_json
+from r1rl.errors import UserError
+
+# Takes the lock, then forks a worker that outlives it, as a data loader's or an engine's may.
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from r1rl import run_lock
+run_lock.take(Path(sys.argv[1]))
+worker = os.fork()
+if worker:
+    print(worker, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that works on the run tmp_path / "a", and its forked worker's id."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "a")], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    worker = int(process.stdout.readline())
+    yield process
+    process.kill()
+    process.wait()
+    os.kill(worker, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def none_held():
+    yield
+    run_lock.give_back()
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
+    for _ in range(2):  # a refusal gives nothing back that is not its own
+        with pytest.raises(
+            UserError, match=rf"process {holder.pid} is at work on .*a, .*kill -INT {holder.pid}"
+        ):
+            run_lock.take(tmp_path / "a")
+    run_lock.take(tmp_path / "b")
+    holder.kill()
+    holder.wait()
+    run_lock.take(tmp_path / "a")
+    run_lock.take(tmp_path / "a")  # a process is not in its own way
+    assert (tmp_path / "a" / "logs" / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_that_is_given_back_is_free_for_others(tmp_path):
+    run_lock.take(tmp_path / "a")
+    take = "import sys; from pathlib import Path; from r1rl import run_lock; run_lock.take(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", take, str(tmp_path / "a")]
+    assert b"is at work on" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
+    run_lock.give_back()
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    run_lock.take(tmp_path / "a")
+    assert not run_lock.held
+
+
+def test_the_command_line_refuses_to_resume_a_run_that_goes_on(tmp_path, holder):
+    """As after a dropped connection, when the run is still there."""
+    command = [sys.executable, "main.py", "--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
+    shown = subprocess.run([*command, "--print-config"], cwd=ROOT, capture_output=True, check=True)
+    write_json(tmp_path / "a" / "run.json", {"config": json.loads(shown.stdout)})
+    before = sorted(tmp_path.rglob("*"))
+    second = subprocess.run([*command, "--resume"], cwd=ROOT, capture_output=True, text=True)
+    assert second.returncode == 2
+    assert f"error: process {holder.pid} is at work on" in second.stderr and "Traceback" not in second.stderr
+    assert sorted(tmp_path.rglob("*")) == before
