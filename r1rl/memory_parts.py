@@ -7,7 +7,7 @@ nothing was measured yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from r1rl.config import Config
@@ -20,9 +20,9 @@ CUDA_CONTEXT = (
 )
 # Python with torch, transformers and trl has 0.52 GiB, compiled kernels and data are the rest: fitted with CPU_HEAP.
 CPU_LIBRARIES = int(0.8 * GIB)
-# On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: the update takes half
-# as much again. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
-CPU_HEAP = 0.5
+# On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
+# take this much again. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
+CPU_HEAP = 0.15
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
 
 
@@ -136,16 +136,7 @@ def micro_batch(config: Config) -> int:
 
 
 def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """Activations and logits, and on a CPU what the heap keeps of them."""
-    parts = list(one_pass(config, shape, place, prompt))
-    yield from parts
-    if not place.on_gpu:
-        kept = int(CPU_HEAP * sum(part.size for part in parts))
-        yield Part("kept by the heap", kept, UPDATE, "half of the update, fitted to four runs")
-
-
-def one_pass(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """Activations of one forward and backward pass at the longest sample.
+    """Activations and logits of one forward and backward pass at the longest sample.
 
     b rows of T = prompt + completion tokens. A GPU keeps each layer's input (b T H w; two of them with Unsloth, which
     moves the others to main memory) and computes one layer again at a time; a CPU keeps all layers.
@@ -290,3 +281,10 @@ def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterato
     prompts = max(evaluated // config.eval_samples, training // config.num_generations)
     scores = prompts * shape.heads * prompt * prompt * (4 + 2 * width(place))
     yield Part("reading the prompts", scores, SAMPLING, f"{prompts} x {prompt} tokens")
+
+
+def kept_by_the_heap(parts: Sequence[Part]) -> Part:
+    """What freed blocks take that nothing fits into."""
+    size = sum(part.size for part in parts if part.when in (UPDATE, SAMPLING))
+    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to four runs"
+    return Part("kept by the heap", int(CPU_HEAP * size), ALWAYS, how)

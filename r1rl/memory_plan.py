@@ -13,6 +13,7 @@ from r1rl.memory_parts import (
     UPDATE,
     Part,
     Place,
+    kept_by_the_heap,
     kv_token,
     sampled_rows,
     sampling,
@@ -56,8 +57,10 @@ class MemoryPlan:
 
     @property
     def needed(self) -> int:
-        """The most at any time: update and sampling take turns."""
-        return self.size(ALWAYS, ENGINE) + max(self.size(UPDATE), self.size(SAMPLING))
+        """The most at any time. Update and sampling take turns, but on a CPU the heaps of the threads that sample and of
+        the one that learns keep what they had (machine.keep_memory)."""
+        turns = self.size(UPDATE), self.size(SAMPLING)
+        return self.size(ALWAYS, ENGINE) + (max(turns) if self.place.on_gpu else sum(turns))
 
     @property
     def fits(self) -> bool:
@@ -72,6 +75,9 @@ def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None =
     parts = [*standing(config, shape, place), *update(config, shape, place, prompt)]
     if place.engine == "transformers":
         parts += sampling(config, shape, place, prompt)
+    if not place.on_gpu:
+        parts.append(kept_by_the_heap(parts))
+    if place.engine == "transformers":
         return MemoryPlan(place, tuple(parts), None, max(sampled_rows(config)), 0, prompt)
     if place.engine == SERVER:  # its memory is elsewhere
         return MemoryPlan(place, tuple(parts), None, MOST_SEQUENCES, 0, prompt)

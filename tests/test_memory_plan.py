@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
+from conftest import ROOT
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from r1rl.cards import CARDS, card_like, card_named
 from r1rl.config import TINY_MODELS, Config
+from r1rl.dump import METRICS, read_lines
 from r1rl.engines.transformers import DynamicCache
 from r1rl.errors import UserError
+from r1rl.machine import has_fast_bfloat16
 from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
 from r1rl.memory_plan import CACHE, plan_memory
 from r1rl.models import LORA_TARGETS, completion_states, load_policy
@@ -195,6 +200,18 @@ def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, l
     parts = one_shared_pass(config, shape_of(config.model_name), place, prompt, groups * size)
     planned = sum(part.size for part in parts if part.name in ("activations", "mask of attention"))
     assert planned == pytest.approx(counted, rel=0.05 if policy.mixed else 0.25)
+
+
+def test_a_run_needs_what_its_plan_says(tmp_path):
+    """Update and evaluation in one process, whose threads' heaps add up. Two steps reach most of what forty need."""
+    flags = ["--recipe", "tiny", "--add-reasoning-prefix", "--engine", "transformers", "--no-unsloth"]
+    flags += ["--max-steps", "2", "--dumps", str(tmp_path), "--exp-name", "a"]
+    subprocess.run([sys.executable, "main.py", *flags], cwd=ROOT, check=True, capture_output=True)
+    measured = max(line["peak_memory_gib"] for line in read_lines(tmp_path / "a" / METRICS))
+    config = resolve("tiny", {"unsloth": False, "add_reasoning_prefix": True})
+    place = dataclasses.replace(CPU, mixed=has_fast_bfloat16())
+    planned = plan_memory(config, shape_of("tiny"), place, 112).needed / GIB
+    assert 0.7 < measured / planned < 1.1
 
 
 def test_the_cache_of_a_token():
