@@ -21,6 +21,8 @@ from r1rl.stats import (
 )
 from r1rl.survey import Survey, right
 
+LEAST_CHANGES = 6  # verdicts: five, all for the better, have p = 2 / 2^5 = 0.06
+
 
 def print_levels(folder: Path) -> None:
     """The stages of a curriculum, and the accuracy at each level, where the run has them."""
@@ -140,11 +142,15 @@ def paired_words(first: dict[str, float], last: dict[str, float], greedy: bool) 
     p = mcnemar_exact([b > 0 for b in before], [a > 0 for a in after])
     if p < 0.05:
         return f"{words}; significant (p = {p:.2g}, exact McNemar)"
-    shows = minimal_difference(len(shared), (gained + lost) / len(shared))
-    return (
-        f"{words}; not significant (p = {p:.2g}, exact McNemar; {len(shared)} problems with so many changes show a "
-        f"true difference of {100 * shows:.1f} points four times in five)"
-    )
+    if gained + lost < LEAST_CHANGES:
+        why = f"fewer than {LEAST_CHANGES} changed verdicts show nothing"
+    else:
+        shows = minimal_difference(len(shared), (gained + lost) / len(shared))
+        why = (
+            f"{len(shared)} problems with so many changes show a true difference of {100 * shows:.1f} points four "
+            "times in five"
+        )
+    return f"{words}; not significant (p = {p:.2g}, exact McNemar; {why})"
 
 
 def slope_words(folder: Path) -> str | None:

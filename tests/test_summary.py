@@ -11,7 +11,7 @@ from r1rl.config import Config
 from r1rl.dump import METRICS, ROLLOUTS, Dump
 from r1rl.recipes import overrides
 from r1rl.stats import wilson
-from r1rl.summary import learned, numbers, paired_test
+from r1rl.summary import learned, numbers, paired_test, paired_words
 
 
 def step_line(step, reward):
@@ -71,6 +71,21 @@ def test_before_and_after_with_a_paired_test(run):
 def test_no_difference_is_called_so(run):
     line = evaluation(0, 2, 10)
     assert "not significant (p = 1" in paired_test(run, line, line)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "words"),
+    [
+        (0, 0, "not significant (p = 1, exact McNemar; fewer than 6 changed verdicts show nothing)"),
+        (5, 0, "not significant (p = 0.062, exact McNemar; fewer than 6 changed verdicts show nothing)"),
+        (6, 0, "significant (p = 0.031, exact McNemar)"),
+        (5, 1, "not significant (p = 0.22, exact McNemar; 50 problems with so many changes show a true"),
+    ],
+)
+def test_how_many_changes_it_takes(gained, lost, words):
+    before = {f"test/{i}": float(i < lost) for i in range(50)}
+    after = {f"test/{i}": float(lost <= i < lost + gained) for i in range(50)}
+    assert f"{gained} gained, {lost} lost; {words}" in paired_words(before, after, greedy=True)
 
 
 def test_inspect_prints_the_table(run, program):
