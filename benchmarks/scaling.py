@@ -2,7 +2,7 @@
 
 usage: python benchmarks/scaling.py [--gpu] [--budget SECONDS] [--redraw]
 Each point is our trainer in a process of its own, with completions of forced lengths and, for shapes other than tiny,
-random weights. Writes scaling.json, scaling.md and scaling.png (with --gpu scaling_gpu.*) beside this file. The model
+random weights; the points of a sweep take turns. Writes scaling.json, scaling.md and scaling.png (with --gpu scaling_gpu.*) beside this file. The model
 sweep has few completions of few tokens, so that 0.5B can be had on a CPU. --redraw makes table and plot from the JSON.
 """
 
@@ -30,7 +30,6 @@ GROUP = 8
 PASS_TOKENS = 16_000  # prompts and completions in one forward and backward pass, at most
 PROMPT_TOKENS = 80  # about; decides passes only
 NOISE = 0.08  # relative error of a fit that is as good as repeated measurements are
-SECONDS_A_POINT = 20.0  # no further step of a point begins after this
 COLOURS = {  # Okabe and Ito's, told apart by colour-blind readers
     "step": "#000000",
     "generate": "#0072b2",
@@ -93,30 +92,27 @@ def sweeps(gpu: bool) -> list[Sweep]:
     ]
 
 
-def measure(gpu: bool, steps: int, budget: float) -> dict[str, Any]:
-    """Every point's steps, the cheap ones first."""
-    began, found, left_out = time.perf_counter(), {}, []
-    points = sorted({p for s in sweeps(gpu) for p in s.points}, key=work)
+def measure(gpu: bool, steps: int, budget: float, together: bool) -> dict[str, Any]:
+    """Every sweep's points. Those of a sweep take turns step by step: machines get faster and slower within a minute."""
+    began, left_out = time.perf_counter(), []
+    found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for point in points:
-            spent = time.perf_counter() - began
-            if spent > budget:
-                left_out.append(asdict(point))
-                continue
-            step.console.print(f"{spent:5.0f} s  {point}", highlight=False)
-            try:
-                found[key(point)] = asdict(point) | measure_point(point, Path(folder), gpu, steps)
-            except RowFailed as error:
-                step.console.print(f"FAILED {error}", markup=False)
-                left_out.append(asdict(point) | {"why": str(error).splitlines()[0]})
+        for sweep in sweeps(gpu):
+            found[sweep.name] = {}
+            for points in [sweep.points] if together else [(p,) for p in sweep.points]:
+                spent = time.perf_counter() - began
+                if spent > budget:
+                    left_out += [asdict(p) | {"why": f"{budget:.0f} s were over"} for p in points]
+                    continue
+                step.console.print(f"{spent:5.0f} s  {', '.join(key(p) for p in points)}", highlight=False)
+                own = Path(folder, f"{sweep.name}-{len(found[sweep.name])}")
+                own.mkdir()
+                measured, failed = measure_points(points, own, gpu, steps, began + budget)
+                found[sweep.name] |= measured
+                left_out += failed
     about = step.about_here(gpu) | {"seconds": round(time.perf_counter() - began)}
     about["command"] = " ".join(["python", "benchmarks/scaling.py", *sys.argv[1:]])
     return step.rounded({"about": about, "points": found, "left_out": left_out})
-
-
-def work(point: Point) -> float:
-    """About how long a point takes: for the order only."""
-    return sum(parameters(point.shape).values()) * point.completions * (point.tokens + PROMPT_TOKENS)
 
 
 def key(point: Point) -> str:
@@ -124,13 +120,51 @@ def key(point: Point) -> str:
     return f"{point.shape} {point.completions} x {point.tokens}"
 
 
-def measure_point(point: Point, folder: Path, gpu: bool, steps: int) -> dict[str, Any]:
-    """Median seconds of a point's parts, after one step that is not timed."""
+def measure_points(
+    points: Sequence[Point], folder: Path, gpu: bool, steps: int, until: float
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(what was measured, what failed): a step that is not timed, then `steps` of each, none beginning after `until`."""
+    rows: dict[Point, Row] = {}
+    answers: dict[Point, list[dict[str, Any]]] = {}
+    failed: list[dict[str, Any]] = []
+
+    def asked(point: Point, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except RowFailed as error:
+            step.console.print(f"FAILED {error}", markup=False)
+            failed.append(asdict(point) | {"why": str(error).splitlines()[0]})
+            answers.pop(point, None)
+            if row := rows.pop(point, None):
+                row.close()
+
+    try:
+        for point in points:
+            row = asked(point, lambda p=point: Row("ours bf16" if gpu else "ours", setup_of(p, folder, gpu)))
+            if row is not None:
+                rows[point], answers[point] = row, []
+                asked(point, lambda p=point: rows[p].ask("step", (p.tokens,) * p.completions))
+        for number in range(steps):
+            if number and time.perf_counter() > until:
+                break
+            for point in list(rows):
+                answer = asked(point, lambda p=point: rows[p].ask("step", (p.tokens,) * p.completions))
+                if answer is not None:
+                    answers[point].append(answer)
+        prompts = {point: row.about["prompt_tokens"] for point, row in rows.items()}
+    finally:
+        for row in rows.values():
+            row.close()
+    return {key(p): asdict(p) | medians(p, prompts[p], answers[p]) for p in answers}, failed
+
+
+def setup_of(point: Point, folder: Path, gpu: bool) -> Setup:
+    """What a point's row needs to know."""
     own = folder / key(point).replace(" ", "-")
     own.mkdir()
-    setup = Setup(
+    return Setup(
         folder=str(own),
-        model=step.in_a_process(point.shape, folder, gpu),
+        model=step.in_a_process(point.shape, own, gpu),
         prompts=point.completions // GROUP,
         group=GROUP,
         tokens=point.tokens,
@@ -138,15 +172,10 @@ def measure_point(point: Point, folder: Path, gpu: bool, steps: int) -> dict[str
         passes=point.passes,
         memory_share=step.gpu_share(point.shape) if gpu else 0.5,
     )
-    row = Row("ours bf16" if gpu else "ours", setup)
-    try:
-        lengths = (point.tokens,) * point.completions
-        row.ask("step", lengths)
-        answers, start = [], time.perf_counter()
-        while len(answers) < steps and (not answers or time.perf_counter() - start < SECONDS_A_POINT):
-            answers.append(row.ask("step", lengths))
-    finally:
-        row.close()
+
+
+def medians(point: Point, prompt_tokens: float, answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A point's seconds, part by part."""
     parts = {name: median(a["parts"].get(name, 0.0) for a in answers) for name in answers[0]["parts"]}
     shown = ("generate", "forward/backward", "optimizer", "sync")
     whole = [a["seconds"] for a in answers]
@@ -155,7 +184,7 @@ def measure_point(point: Point, folder: Path, gpu: bool, steps: int) -> dict[str
     return {
         "passes": point.passes,
         "steps": len(answers),
-        "prompt_tokens": row.about["prompt_tokens"],
+        "prompt_tokens": prompt_tokens,
         "slowest": max(whole),
         "seconds": seconds,
         "memory": {k: v for k, v in answers[-1].items() if k.endswith("_gib")},
@@ -231,7 +260,7 @@ def plain(value: float) -> str:
 
 def measured(sweep: Sweep, result: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
     """(x, point) of the points that were measured."""
-    points = result["points"]
+    points = result["points"][sweep.name]
     return [(sweep.x(p), points[key(p)]) for p in sweep.points if key(p) in points]
 
 
@@ -366,8 +395,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--gpu", action="store_true")
-    parser.add_argument("--steps", type=int, default=3, help="timed steps of a point, at most")
-    parser.add_argument("--budget", type=float, default=840.0, help="seconds after which no point begins")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps of a point")
+    parser.add_argument("--budget", type=float, default=840.0, help="seconds after which no turn begins")
+    parser.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="a sweep's points after one another, as on a GPU: 12 GiB instead of 20",
+    )
     parser.add_argument("--redraw", action="store_true")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of the three files")
     args = parser.parse_args()
@@ -375,7 +409,7 @@ def main() -> int:
     if args.redraw:
         result = json.loads(stem.with_suffix(".json").read_text())
     else:
-        result = measure(args.gpu, args.steps, args.budget)
+        result = measure(args.gpu, args.steps, args.budget, not (args.gpu or args.one_by_one))
         stem.with_suffix(".json").write_text(json.dumps(result, indent=None) + "\n")
     stem.with_suffix(".md").write_text(markdown(result, args.gpu))
     draw(result, args.gpu, stem.with_suffix(".png"))
