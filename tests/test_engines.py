@@ -10,7 +10,8 @@ import torch
 from r1rl import proof
 from r1rl.config import Config
 from r1rl.engines import Sampling, choose
-from r1rl.engines.transformers import TransformersEngine, nucleus
+from r1rl.engines import transformers as engine_module
+from r1rl.engines.transformers import TransformersEngine, nucleus, useful_threads
 from r1rl.errors import UserError
 from r1rl.models import LORA_TARGETS, completion_logprobs, load_policy, merged_weights
 from r1rl.prompts import STOP_TEXT, Builder
@@ -46,6 +47,34 @@ def trained(policy, engine):
     for w in weights:
         w.data.zero_()
     engine.sync()
+
+
+def test_more_threads_are_used_where_they_wait_less_than_they_work():
+    """With k threads the calls take k c and one's share c + a / k: even at k (k - 1) = a / c."""
+    weights = 1_000_000
+    for k in (2, 3, 8):
+        even = int(k * (k - 1) * engine_module.EVEN / weights)
+        assert useful_threads(even, weights) == k == 1 + useful_threads(even - 1, weights)
+    assert useful_threads(1, weights) == 1
+    assert useful_threads(16, 494_000_000) >= 8
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "threads"), [(1, None, 1), (3, None, 2), (3, 1000, 2), (3, 6, 1)]
+)
+def test_threads_by_completions_at_once(engine, prompts, monkeypatch, count, batch_size, threads):
+    """Of 16 a prompt, at most `batch_size` at once."""
+    real, used = engine_module.in_threads, []
+
+    def noted(work, parts, threads, stopped):
+        used.append(threads)
+        return real(work, parts, threads, stopped)
+
+    monkeypatch.setattr(engine_module, "in_threads", noted)
+    monkeypatch.setattr(engine, "workers", 4)
+    asked = Sampling(n=16, max_tokens=2, temperature=1.0, seed=0, batch_size=batch_size)
+    rollouts = engine.generate(prompts[:count], asked)
+    assert used == [threads] and len(rollouts) == 16 * count
 
 
 def test_greedy_equals_transformers_own_generate(trained, engine, prompts):

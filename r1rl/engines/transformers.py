@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,10 @@ from r1rl.engines.threads import in_threads
 from r1rl.models import Policy, merge_into, to_merge
 from r1rl.prompts import STOP_TEXT, Prompt
 from r1rl.records import Rollout
+
+# Rows times weights whose arithmetic takes a core as long as the calls from Python for a token: AMD EPYC, tiny models,
+# benchmarks/RESULTS.md. Where Python and arithmetic are slower or faster together, it stays.
+EVEN = 40e6
 
 
 class TransformersEngine:
@@ -28,9 +33,10 @@ class TransformersEngine:
         self.end_ids = policy.end_ids
         self.closing_ids = ids_that_can_close(self.tokenizer)
         self.fused = fused(self.model)
-        # On a CPU, each of so many threads samples a part of the prompts alone: small products gain nothing from
-        # being split, and threads that wait for one another at each of them lose much.
+        # On a CPU, each of so many threads at most samples a part of the prompts alone: small products gain nothing
+        # from being split, and threads that wait for one another at each of them lose much.
         self.workers = 1 if policy.on_gpu else torch.get_num_threads()
+        self.weights = sum(p.numel() for p in self.model.parameters())
         self.stopped = threading.Event()  # nobody waits for what is being sampled
         self.sync()
 
@@ -65,7 +71,8 @@ class TransformersEngine:
         noise = torch.rand(sampling.max_tokens, every * sampling.n, generator=generator)
         noise = noise[:, first * sampling.n : (first + len(prompts)) * sampling.n]
         at_once = max(1, (sampling.batch_size or len(prompts) * sampling.n) // sampling.n)
-        workers = min(self.workers, at_once)
+        at_once = min(at_once, len(prompts))
+        workers = min(self.workers, at_once, useful_threads(at_once * sampling.n, self.weights))
         part = -(-at_once // workers)
         starts = range(0, len(prompts), part)
         parts = [(prompts[i : i + part], noise[:, i * sampling.n : (i + part) * sampling.n]) for i in starts]
@@ -123,6 +130,16 @@ class TransformersEngine:
         if ids[-1] in self.end_ids:
             return True
         return ids[-1] in self.closing_ids and STOP_TEXT in self.tokenizer.decode(ids[-len(STOP_TEXT) - 1 :])
+
+
+def useful_threads(rows: int, weights: int) -> int:
+    """How many threads are of use to sample `rows` completions from a model of so many weights.
+
+    At a call from Python threads wait for one another. With k of them a token takes at least k times one's calls, c, and
+    at least one's calls and arithmetic, c + a / k; beyond k (k - 1) = a / c more threads only wait. a grows with
+    rows x weights and equals c at EVEN of them.
+    """
+    return int((1 + math.sqrt(1 + 4 * rows * weights / EVEN)) / 2)
 
 
 class CachedDecoding:
