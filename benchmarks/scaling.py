@@ -2,8 +2,9 @@
 
 usage: python benchmarks/scaling.py [--gpu] [--budget SECONDS] [--redraw]
 Each point is our trainer in a process of its own, with completions of forced lengths and, for shapes other than tiny,
-random weights; the points of a sweep take turns. Writes scaling.json, scaling.md and scaling.png (with --gpu scaling_gpu.*) beside this file. The model
-sweep has few completions of few tokens, so that 0.5B can be had on a CPU. --redraw makes table and plot from the JSON.
+random weights; the points of a sweep take turns. Writes scaling.json, scaling.md and scaling.png (with --gpu
+scaling_gpu.*) beside this file. The model sweep has few completions of few tokens, so that 0.5B can be had on a CPU.
+--redraw makes table and plot from the JSON.
 """
 
 from __future__ import annotations
@@ -105,11 +106,11 @@ def measure(gpu: bool, steps: int, budget: float, together: bool) -> dict[str, A
                     left_out += [asdict(p) | {"why": f"{budget:.0f} s were over"} for p in points]
                     continue
                 step.console.print(f"{spent:5.0f} s  {', '.join(key(p) for p in points)}", highlight=False)
-                own = Path(folder, f"{sweep.name}-{len(found[sweep.name])}")
-                own.mkdir()
-                measured, failed = measure_points(points, own, gpu, steps, began + budget)
-                found[sweep.name] |= measured
-                left_out += failed
+                own = Path(folder, sweep.name)
+                own.mkdir(exist_ok=True)
+                done, failed = measure_points(points, own, gpu, steps, began + budget)
+                found[sweep.name] |= done
+                left_out += [asdict(p) | {"why": why} for p, why in failed.items()]
     about = step.about_here(gpu) | {"seconds": round(time.perf_counter() - began)}
     about["command"] = " ".join(["python", "benchmarks/scaling.py", *sys.argv[1:]])
     return step.rounded({"about": about, "points": found, "left_out": left_out})
@@ -122,40 +123,32 @@ def key(point: Point) -> str:
 
 def measure_points(
     points: Sequence[Point], folder: Path, gpu: bool, steps: int, until: float
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(what was measured, what failed): a step that is not timed, then `steps` of each, none beginning after `until`."""
+) -> tuple[dict[str, Any], dict[Point, str]]:
+    """(what was measured, why others failed): a turn that is not timed, then `steps`, none beginning after `until`."""
     rows: dict[Point, Row] = {}
-    answers: dict[Point, list[dict[str, Any]]] = {}
-    failed: list[dict[str, Any]] = []
-
-    def asked(point: Point, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except RowFailed as error:
-            step.console.print(f"FAILED {error}", markup=False)
-            failed.append(asdict(point) | {"why": str(error).splitlines()[0]})
-            answers.pop(point, None)
-            if row := rows.pop(point, None):
-                row.close()
-
+    failed: dict[Point, str] = {}
+    answers: dict[Point, list[dict[str, Any]]] = {point: [] for point in points}
     try:
-        for point in points:
-            row = asked(point, lambda p=point: Row("ours bf16" if gpu else "ours", setup_of(p, folder, gpu)))
-            if row is not None:
-                rows[point], answers[point] = row, []
-                asked(point, lambda p=point: rows[p].ask("step", (p.tokens,) * p.completions))
-        for number in range(steps):
-            if number and time.perf_counter() > until:
+        for turn in range(steps + 1):
+            if turn > 1 and time.perf_counter() > until:
                 break
-            for point in list(rows):
-                answer = asked(point, lambda p=point: rows[p].ask("step", (p.tokens,) * p.completions))
-                if answer is not None:
-                    answers[point].append(answer)
-        prompts = {point: row.about["prompt_tokens"] for point, row in rows.items()}
+            for point in [p for p in points if p not in failed]:
+                try:
+                    if point not in rows:
+                        rows[point] = Row("ours bf16" if gpu else "ours", setup_of(point, folder, gpu))
+                    answers[point].append(rows[point].ask("step", (point.tokens,) * point.completions))
+                except RowFailed as error:
+                    step.console.print(f"FAILED {error}", markup=False)
+                    failed[point] = str(error).splitlines()[0]
     finally:
         for row in rows.values():
             row.close()
-    return {key(p): asdict(p) | medians(p, prompts[p], answers[p]) for p in answers}, failed
+    done = {
+        key(p): asdict(p) | medians(p, rows[p].about["prompt_tokens"], answers[p][1:])
+        for p in points
+        if p not in failed
+    }
+    return done, failed
 
 
 def setup_of(point: Point, folder: Path, gpu: bool) -> Setup:

@@ -100,11 +100,7 @@ def may_refuse_memory() -> bool:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has had so far, in bytes; 0 where that is not told."""
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 0
+    """The most memory that this process has had so far, in bytes."""
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

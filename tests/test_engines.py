@@ -75,6 +75,7 @@ def test_threads_by_completions_at_once(engine, prompts, monkeypatch, count, bat
     asked = Sampling(n=16, max_tokens=2, temperature=1.0, seed=0, batch_size=batch_size)
     rollouts = engine.generate(prompts[:count], asked)
     assert used == [threads] and len(rollouts) == 16 * count
+    assert engine.generate([], asked) == []
 
 
 def test_greedy_equals_transformers_own_generate(trained, engine, prompts):

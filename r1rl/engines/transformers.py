@@ -70,8 +70,7 @@ class TransformersEngine:
         every, first = sampling.of or len(prompts), sampling.first
         noise = torch.rand(sampling.max_tokens, every * sampling.n, generator=generator)
         noise = noise[:, first * sampling.n : (first + len(prompts)) * sampling.n]
-        at_once = max(1, (sampling.batch_size or len(prompts) * sampling.n) // sampling.n)
-        at_once = min(at_once, len(prompts))
+        at_once = max(1, min(len(prompts), (sampling.batch_size or len(prompts) * sampling.n) // sampling.n))
         workers = min(self.workers, at_once, useful_threads(at_once * sampling.n, self.weights))
         part = -(-at_once // workers)
         starts = range(0, len(prompts), part)
