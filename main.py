@@ -8,8 +8,8 @@ one optimizer step for each batch of rollouts.
 import os
 import sys
 
-from r1rl.cli import command_line
-from r1rl.config import Config, with_steps
+from r1rl.commands.dispatch import command_line
+from r1rl.config.flags import Config, with_steps
 
 # A waiting thread sleeps instead of spinning: beside another busy process a step else takes up to ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,31 +23,37 @@ for silent in ("VLLM_NO_USAGE_STATS", "UNSLOTH_DISABLE_STATISTICS", "HF_HUB_DISA
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
-    from r1rl import checks, curriculum, engines, interrupt, last_screen, machine, progress, ranks, run, tasks
-    from r1rl.budget import Budget
-    from r1rl.console import Waiting, console, divert
-    from r1rl.preflight import prepared
-    from r1rl.rewards import check_rewards, load_rewards
+    from r1rl.engines import base
+    from r1rl.preflight import checks
+    from r1rl.preflight.prepare import prepared
+    from r1rl.reports import run_end
+    from r1rl.rewards.weighted import check_rewards, load_rewards
+    from r1rl.runs import folder, progress
+    from r1rl.runs.budget import Budget
+    from r1rl.system import distributed, interrupt, machine
+    from r1rl.system.console import Waiting, console, divert
+    from r1rl.tasks import registry
+    from r1rl.trainers import curriculum
 
-    console.quiet = not ranks.is_first()  # of several processes one speaks and writes
+    console.quiet = not distributed.is_first()  # of several processes one speaks and writes
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
     checks.check_surroundings(config, here)
-    engine_kind, why = engines.choose(config, here.gpu is not None)
-    task = tasks.load_task(config)  # 1. task: problems with golden answers
-    train_problems = tasks.training_problems(task, config)
-    ranks.by_first(lambda: check_rewards(config, train_problems))
-    eval_problems = tasks.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    engine_kind, why = base.choose(config, here.gpu is not None)
+    task = registry.load_task(config)  # 1. task: problems with golden answers
+    train_problems = registry.training_problems(task, config)
+    distributed.by_first(lambda: check_rewards(config, train_problems))
+    eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
     budget = Budget(config, here.price(config), len(eval_problems) * config.eval_samples)
-    ranks.by_first(lambda: run.check_folder(config))
-    dump = ranks.by_first(lambda: run.open_run(config, recipe, here.describe()))
-    checkpoint = ranks.by_first(lambda: run.continue_from(dump)) if config.resume else None
-    ranks.by_first(lambda: budget.check_left(run.spent(dump)))
+    distributed.by_first(lambda: folder.check_folder(config))
+    dump = distributed.by_first(lambda: folder.open_run(config, recipe, here.describe()))
+    checkpoint = distributed.by_first(lambda: folder.continue_from(dump)) if config.resume else None
+    distributed.by_first(lambda: budget.check_left(folder.spent(dump)))
 
     console.print(
-        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}{ranks.words()}"
+        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}{distributed.words()}"
     )
     console.print(
         f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
@@ -55,17 +61,18 @@ def train(config: Config, recipe: str) -> int:
     plan = curriculum.load_plan(config)
     if plan is not None:
         console.print(f"stages   {curriculum.describe(plan)}")
-    divert(dump.folder / "logs" / f"libraries{ranks.mark()}.log")
+    divert(dump.folder / "logs" / f"libraries{distributed.mark()}.log")
     machine.keep_memory()
 
     with (
         interrupt.Interrupt(config.grace_seconds) as stop,
         Waiting("loading the libraries") as status,
     ):
-        from r1rl import models, prompts
+        from r1rl.models import policy as models_policy
+        from r1rl.tasks import prompts
 
-        models.import_backend(config)
-        tokenizer = models.load_tokenizer(config)
+        models_policy.import_backend(config)
+        tokenizer = models_policy.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)  # 2. prompt: what the model reads
         train_prompts = build(train_problems, "train")
@@ -78,16 +85,16 @@ def train(config: Config, recipe: str) -> int:
             console.print(line)
 
         status.update(f"loading {config.model_name}")
-        policy = models.load_policy(config, here.gpu is not None, engine_kind == "shared")
+        policy = models_policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
 
         status.update("starting the engine")
         # 3. rollout: prompts -> completions, all of a step in one call
-        engine = engines.start_engine(engine_kind, config, policy, dump.folder)
+        engine = base.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
 
         status.update("proving that the engine follows the adapter")
-        from r1rl.proof import proof_words, prove_adapter
+        from r1rl.engines.proof import proof_words, prove_adapter
 
         proofs = prove_adapter(policy, engine, train_prompts, config.seed)
         console.print(f"proof    {proof_words(proofs)}")
@@ -95,7 +102,7 @@ def train(config: Config, recipe: str) -> int:
         reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         from r1rl.trainers import trainer_class
 
-        meter = progress.meter_of_run(config, budget, dump, run.last_line(dump))
+        meter = progress.meter_of_run(config, budget, dump, folder.last_line(dump))
         # 5. advantage, 6. update, 7. dump: what the trainer does with each step's rollouts, in this order.
         build_trainer = trainer_class(config)
         trainer = build_trainer(
@@ -106,11 +113,13 @@ def train(config: Config, recipe: str) -> int:
         trainer.engine.close()
         why = trainer.guarding.why_stopped
         if config.save_merged and not stop.asked and why is None:
-            ranks.by_first(lambda: models.save_merged(policy, dump.folder / models.MERGED))
+            distributed.by_first(
+                lambda: models_policy.save_merged(policy, dump.folder / models_policy.MERGED)
+            )
 
         # 8. report: what was learned
         left = budget.closing.seconds
-        code = ranks.by_first(lambda: last_screen.finish(dump, config, stop, budget.ended, why, left))
+        code = distributed.by_first(lambda: run_end.finish(dump, config, stop, budget.ended, why, left))
         meter.write()  # the report was paid for, too
     return code
 

@@ -49,7 +49,7 @@ setup(
     description="R1-Zero-like reinforcement learning that one person can run on one GPU in an afternoon",
     python_requires=">=3.11,<3.14",  # pandas 3.1 starts at 3.11; torch 2.13 wheels end at 3.13
     packages=find_packages(include=["r1rl", "r1rl.*"]),
-    package_data={"r1rl": ["tiny_base/*", "tiny_kk/*", "tiny_safety/*", "report_page/*", "rewards/*.json"]},
+    package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json"]},
     install_requires=REQUIRED,
     extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS},
     license="MIT",

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from made_run import completion, make_run  # noqa: E402
 
-from r1rl.dump import ROLLOUTS  # noqa: E402
+from r1rl.runs.dump import ROLLOUTS  # noqa: E402
 from r1rl.tasks.word_problems import generate_worked  # noqa: E402
 
 SECONDS, MEMORY, PAGE = 60, 2 * 10**9, 5 * 10**6

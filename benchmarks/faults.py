@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from r1rl.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, read_lines
-from r1rl.metric_names import TIMES
+from r1rl.runs.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, read_lines
+from r1rl.runs.metric_names import TIMES
 
 ROOT = Path(__file__).parents[1]
 STEPS, EVERY = 6, 2  # steps; between evaluations and between checkpoints

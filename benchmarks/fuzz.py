@@ -38,8 +38,8 @@ def texts(data: bytes) -> str:
 
 
 def numbers() -> Callable[[bytes], None]:
-    from r1rl.config import ANSWER_FORMATS
-    from r1rl.parsing import extract, grade, normalise, parse_gold
+    from r1rl.config.flags import ANSWER_FORMATS
+    from r1rl.rewards.grading.numbers import extract, grade, normalise, parse_gold
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -58,11 +58,11 @@ def numbers() -> Callable[[bytes], None]:
 
 
 def roles() -> Callable[[bytes], None]:
-    from r1rl.config import Config
-    from r1rl.grading import grade_roles
+    from r1rl.config.flags import Config
     from r1rl.records import Problem
-    from r1rl.role_reader import read_roles
-    from r1rl.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
+    from r1rl.rewards.grading import grade_roles
+    from r1rl.rewards.grading.role_reader import read_roles
+    from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
 
     solution = Solution(("Zoey", "Ann", "Bob"), (True, False, True), ROLE_PAIRS[0])
     problem = Problem("0", "?", write_solution(solution), task="knights_knaves", level=3)
@@ -80,7 +80,7 @@ def roles() -> Callable[[bytes], None]:
 
 
 def claims() -> Callable[[bytes], None]:
-    from r1rl.logic import fingerprint, parse_claims, solve
+    from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve
 
     def run(data: bytes) -> None:
         read = suppressed(parse_claims, texts(data))
@@ -92,9 +92,9 @@ def claims() -> Callable[[bytes], None]:
 
 
 def checks() -> Callable[[bytes], None]:
-    from r1rl.arithmetic import find_equations
-    from r1rl.check_words import ANNOUNCED
-    from r1rl.selfcheck import find_check
+    from r1rl.reports.arithmetic import find_equations
+    from r1rl.reports.check_words import ANNOUNCED
+    from r1rl.reports.selfcheck import find_check
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -108,8 +108,8 @@ def checks() -> Callable[[bytes], None]:
 
 
 def verdicts() -> Callable[[bytes], None]:
-    from r1rl.collapse import reasoning_text
-    from r1rl.verdict import find_verdict
+    from r1rl.rewards.grading.verdict import find_verdict
+    from r1rl.trainers.collapse import reasoning_text
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -121,9 +121,9 @@ def verdicts() -> Callable[[bytes], None]:
 
 
 def rewards() -> Callable[[bytes], None]:
-    from r1rl.config import Config
+    from r1rl.config.flags import Config
     from r1rl.records import Problem, Rollout
-    from r1rl.rewards import load_reward
+    from r1rl.rewards.weighted import load_reward
 
     names = ("correctness", "format", "reasoning_steps", "cosine", "repetition_penalty", "language", "rules",
              "cot-heuristics", "cot-concise")  # fmt: skip
@@ -143,8 +143,8 @@ def rewards() -> Callable[[bytes], None]:
 
 
 def latex() -> Callable[[bytes], None]:
-    from r1rl.grading import math_answer
-    from r1rl.math_grading import exact, is_readable, trim
+    from r1rl.rewards.grading import math_answer
+    from r1rl.rewards.grading.latex import exact, is_readable, trim
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -159,9 +159,9 @@ def latex() -> Callable[[bytes], None]:
 
 
 def dumps() -> Callable[[bytes], None]:
-    from r1rl.completions import Filter, read_completions
-    from r1rl.dump import ROLLOUTS, keep_lines, numbered_lines, read_lines, repair
-    from r1rl.survey import survey
+    from r1rl.reports.completions import Filter, read_completions
+    from r1rl.reports.survey import survey
+    from r1rl.runs.dump import ROLLOUTS, keep_lines, numbered_lines, read_lines, repair
 
     folder = Path(tempfile.mkdtemp())
     path = folder / ROLLOUTS
@@ -180,9 +180,9 @@ def dumps() -> Callable[[bytes], None]:
 
 
 def files() -> Callable[[bytes], None]:
-    from r1rl.conversations import conversation
-    from r1rl.errors import UserError
-    from r1rl.grade import read_rows
+    from r1rl.commands.grade import read_rows
+    from r1rl.system.errors import UserError
+    from r1rl.tasks.conversations import conversation
     from r1rl.tasks.gsm8k import problem_from_row as gsm8k_row
     from r1rl.tasks.math import problem_from_row as math_row
 
@@ -203,7 +203,7 @@ def files() -> Callable[[bytes], None]:
 
 
 def secrets() -> Callable[[bytes], None]:
-    from r1rl.redact import redact
+    from r1rl.system.redact import redact
 
     token = "hf_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9b"
 
@@ -221,7 +221,7 @@ TARGETS = {
 
 def suppressed(function: Callable, *arguments: object) -> object:
     """The result, or None where the input is refused."""
-    from r1rl.errors import UserError
+    from r1rl.system.errors import UserError
 
     try:
         return function(*arguments)

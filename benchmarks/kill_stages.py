@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from r1rl.dump import read_lines
-from r1rl.metric_names import TIMES
-from r1rl.pipeline_flags import STAGES
+from r1rl.config.run_rules import STAGES
+from r1rl.runs.dump import read_lines
+from r1rl.runs.metric_names import TIMES
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"cold-start": {"max_samples": 24}, "rejection": {"max_samples": 48}}

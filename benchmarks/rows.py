@@ -129,8 +129,8 @@ def missing(packages: Sequence[str]) -> str:
 
 def our_config(setup: Setup, name: str, **flags: Any):
     """Our Config for this table's work; `flags` beat the table's own."""
-    from r1rl.config import Config
-    from r1rl.recipes import overrides
+    from r1rl.config.flags import Config
+    from r1rl.config.recipes import overrides
 
     own = {
         "add_reasoning_prefix": True,
@@ -157,7 +157,7 @@ def prompts_of_one_length(config, tokenizer, count: int):
     """Training prompts that all have as many tokens as most have: whatever a row draws, it is as much work."""
     from collections import Counter
 
-    from r1rl.prompts import Builder
+    from r1rl.tasks.prompts import Builder
     from r1rl.tasks.word_problems import WordProblems
 
     build = Builder(tokenizer, config)
@@ -195,7 +195,7 @@ def seconds(on_gpu: bool) -> float:
 
 def memory(on_gpu: bool) -> dict[str, float]:
     """The most memory so far, in GiB."""
-    from r1rl import machine
+    from r1rl.system import machine
 
     found = {"process_gib": machine.peak_memory() / 2**30}
     if on_gpu:
@@ -211,29 +211,34 @@ def memory(on_gpu: bool) -> dict[str, float]:
 def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     """Whole steps of our trainer, through the program's own entry points."""
     config = our_config(setup, name, **flags)
-    from r1rl import checks, engines, machine, models, progress, run
+    from r1rl.engines import base
+    from r1rl.models import policy as models_policy
+    from r1rl.preflight import checks
+    from r1rl.runs import folder as runs_folder
+    from r1rl.runs import progress
+    from r1rl.system import machine
 
     machine.keep_memory()
-    models.import_backend(config)
+    models_policy.import_backend(config)
     import timed
 
-    kind, why = engines.choose(config, setup.gpu)
-    run.check_folder(config)
-    dump = run.open_run(config, "benchmark", machine.look().describe())
-    policy = models.load_policy(config, setup.gpu, kind == "shared")
+    kind, why = base.choose(config, setup.gpu)
+    runs_folder.check_folder(config)
+    dump = runs_folder.open_run(config, "benchmark", machine.look().describe())
+    policy = models_policy.load_policy(config, setup.gpu, kind == "shared")
     checks.check_tokenizer(config, policy.tokenizer)
     forced = timed.Forced()
     if kind == "transformers":
         engine = timed.forced_engine(policy, forced)
     else:
-        engine = engines.start_engine(kind, config, policy, dump.folder)
+        engine = base.start_engine(kind, config, policy, dump.folder)
         if kind == "vllm":
             engine.llm.generate = forced.vllm(engine.llm.generate)
         else:
             policy.model.fast_generate = forced.vllm(policy.model.fast_generate)
-    from r1rl.interrupt import Interrupt
-    from r1rl.prompts import Builder
-    from r1rl.rewards import load_rewards
+    from r1rl.rewards.weighted import load_rewards
+    from r1rl.system.interrupt import Interrupt
+    from r1rl.tasks.prompts import Builder
     from r1rl.tasks.word_problems import WordProblems
     from r1rl.trainers import trainer_class
 
@@ -294,7 +299,7 @@ def trl_stock(setup: Setup, pipe, checkpointing: bool = True) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
-    from r1rl.models import LORA_TARGETS, model_path
+    from r1rl.models.policy import LORA_TARGETS, model_path
 
     config = our_config(setup, "trl", engine="transformers", unsloth=False)
     tokenizer = AutoTokenizer.from_pretrained(model_path(config), padding_side="left")
@@ -358,7 +363,7 @@ def published(setup: Setup, pipe) -> None:
     """
     from unsloth import FastLanguageModel
 
-    from r1rl.models import LORA_TARGETS, model_path
+    from r1rl.models.policy import LORA_TARGETS, model_path
 
     config = our_config(setup, "published")
     model, tokenizer = FastLanguageModel.from_pretrained(
@@ -464,13 +469,13 @@ def bare_engine(setup: Setup, pipe) -> None:
     import timed
     from vllm import LLM, SamplingParams
 
-    from r1rl import models
+    from r1rl.models import policy as models_policy
 
     config = our_config(setup, "bare-engine", unsloth=False)
-    prompts = prompts_of_one_length(config, models.load_tokenizer(config), CYCLE * setup.prompts)
+    prompts = prompts_of_one_length(config, models_policy.load_tokenizer(config), CYCLE * setup.prompts)
     on_gpu = {"gpu_memory_utilization": setup.memory_share}
     llm = LLM(
-        model=models.model_path(config),
+        model=models_policy.model_path(config),
         dtype="bfloat16" if setup.gpu else "float32",  # as our engines
         max_model_len=config.max_seq_length,
         enforce_eager=not setup.gpu,
@@ -496,15 +501,15 @@ def bare_engine(setup: Setup, pipe) -> None:
 
 def bare_update(setup: Setup, pipe) -> None:
     """Forward, backward, clipping and AdamW of the same model on as many tokens, without padding or a trainer."""
-    from r1rl import machine
+    from r1rl.system import machine
 
     machine.keep_memory()
     import torch
 
-    from r1rl import models
+    from r1rl.models import policy as models_policy
 
     config = our_config(setup, "bare-update", unsloth=False, load_in_4bit=False)
-    policy = models.load_policy(config, setup.gpu, False)
+    policy = models_policy.load_policy(config, setup.gpu, False)
     model = policy.model
     model.train()
     weights = [p for p in model.parameters() if p.requires_grad]

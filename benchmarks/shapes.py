@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from r1rl.config import TINY_MODELS
+from r1rl.config.flags import TINY_MODELS
 
 # name: (hidden, layers, heads, key/value heads, inner width of the MLP, vocabulary, tied embeddings)
 SHAPES = {

@@ -41,7 +41,8 @@ from rich.table import Table  # noqa: E402
 from rows import NEEDS, UNSLOTH_ON_CPU, Row, RowFailed, Setup, missing  # noqa: E402
 from start import once  # noqa: E402
 
-from r1rl import machine, run  # noqa: E402
+from r1rl.runs import folder as runs_folder  # noqa: E402
+from r1rl.system import machine  # noqa: E402
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 CPU_ROWS = ("ours", "ours vllm", "trl", "trl plain", "bare engine", "bare update")
@@ -447,11 +448,11 @@ def about_here(gpu: bool) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d %H:%M %Z"),
         "command": " ".join(["python", "benchmarks/step.py", *without_paths(sys.argv[1:])]),
-        "commit": run.commit(),
+        "commit": runs_folder.commit(),
         "machine": {"cores": here.cores, "processor": processor(), "gpu": here.gpu if gpu else None,
                     "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)},
         "python": sys.version.split()[0],
-        "versions": run.versions(),
+        "versions": runs_folder.versions(),
     }  # fmt: skip
 
 

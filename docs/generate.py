@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_type_hints
 
-from r1rl.config import Config
+from r1rl.config.flags import Config
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "r1rl"
@@ -35,7 +35,7 @@ def flags_page() -> str:
     lines = [
         "# Flags",
         "",
-        "Made by `python docs/generate.py` from `r1rl/config.py`; `python main.py --help` says the same.",
+        "Made by `python docs/generate.py` from `r1rl/config/flags.py`; `python main.py --help` says the same.",
         "",
     ]
     types, group = get_type_hints(Config), None

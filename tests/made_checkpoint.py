@@ -7,7 +7,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from r1rl import checkpoints
+from r1rl.runs import checkpoints
 
 
 def written_checkpoint(written: Path, content: str = "") -> Path:

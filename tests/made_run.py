@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from r1rl.base_habits import guess, step_by_step
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, append_lines, write_json
-from r1rl.prompts import plain_prompt
-from r1rl.recipes import overrides
-from r1rl.stats import wilson
+from r1rl.commands.pretrain.word_problems import guess, step_by_step
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, append_lines, write_json
+from r1rl.runs.stats import wilson
+from r1rl.tasks.prompts import plain_prompt
 from r1rl.tasks.word_problems import WorkedProblem, generate_worked
 
 # A line of each file with what is needed of it.
@@ -94,7 +94,7 @@ def completion(
     step: int, split: str, group: int, sample: int, worked: WorkedProblem, works: float, rng: random.Random,
     **more: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """One line, as r1rl.dump.completion_line writes it."""
+    """One line, as r1rl.runs.dump.completion_line writes it."""
     if rng.random() < works:
         body, answer = step_by_step(worked.steps, rng)
     else:

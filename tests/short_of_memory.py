@@ -17,8 +17,8 @@ from pathlib import Path
 
 from small_run import inputs_of, make_trainer
 
-from r1rl.dump import GUARDS, read_lines
-from r1rl.engines import Sampling
+from r1rl.engines.base import Sampling
+from r1rl.runs.dump import GUARDS, read_lines
 
 MIB = 2**20
 AMPLE = 2**40  # bytes

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from transformers import TrainerCallback
 
-from r1rl import progress, run
-from r1rl.config import Config
-from r1rl.dump import read_lines
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.interrupt import Interrupt
-from r1rl.metric_names import TIMES
-from r1rl.models import load_policy
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides
-from r1rl.rewards import load_rewards
+from r1rl.models.policy import load_policy
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs import folder, progress
+from r1rl.runs.dump import read_lines
+from r1rl.runs.metric_names import TIMES
+from r1rl.system.interrupt import Interrupt
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 from r1rl.trainers import trainer_class
 
@@ -28,8 +28,8 @@ def make_trainer(tmp_path, name="run", **changes):
     task = WordProblems(config.seed)
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     build = Builder(policy.tokenizer, config)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
+    folder.check_folder(config)
+    dump = folder.open_run(config, "test", {"gpu": None})
     return trainer_class(config)(
         config,
         policy,

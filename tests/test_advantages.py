@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from r1rl.advantages import deviation, group_advantages, groups_without_signal
+from r1rl.trainers.advantages import deviation, group_advantages, groups_without_signal
 
 
 def test_worked_example_group():

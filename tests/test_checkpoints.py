@@ -12,10 +12,11 @@ import subprocess
 import pytest
 from made_checkpoint import whole_checkpoint, written_checkpoint
 
-from r1rl import checkpoints, disk, run
-from r1rl.cli import train_command
-from r1rl.dump import METRICS, Dump, read_lines
-from r1rl.errors import RunFailed, UserError
+from r1rl.commands.dispatch import train_command
+from r1rl.runs import checkpoints, disk
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import METRICS, Dump, read_lines
+from r1rl.system.errors import RunFailed, UserError
 
 
 def cut(path):
@@ -49,7 +50,7 @@ def test_an_older_checkpoint_is_taken_for_a_damaged_one(tmp_path, capsys, how):
     assert checkpoints.newest(folder) == (folder / "checkpoint-4", [])
     name, damage = DAMAGE[how]
     damage(folder / "checkpoint-4" / name)
-    assert run.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
+    assert runs_folder.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
     told = capsys.readouterr().out
     assert "not resumed from checkpoint-4 (" in told and "goes on from checkpoint-2" in told
     assert name in told
@@ -57,7 +58,7 @@ def test_an_older_checkpoint_is_taken_for_a_damaged_one(tmp_path, capsys, how):
 
 def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path, capsys):
     cut(whole_checkpoint(tmp_path / "checkpoints", 2) / "optimizer.pt")
-    assert run.continue_from(Dump(tmp_path)) is None
+    assert runs_folder.continue_from(Dump(tmp_path)) is None
     assert "the run begins again" in capsys.readouterr().out
 
 
@@ -79,7 +80,7 @@ def test_a_resume_cleans_up_after_a_kill(tmp_path):
     written_checkpoint(folder / ".saving-best")
     (folder / "best").rename(folder / ".old-best")  # killed between the two renames
     (folder / ".old-checkpoint-2").mkdir()
-    assert run.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
+    assert runs_folder.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
     assert sorted(p.name for p in folder.iterdir()) == ["best", "checkpoint-2"]
     assert json.loads((folder / "best" / "adapter_config.json").read_text()) == "old"
 
@@ -95,10 +96,10 @@ def test_the_best_adapter_is_set_back_with_the_checkpoint(tmp_path):
 
     assert best() == "of step 6"
     shutil.rmtree(folder / "checkpoint-6")
-    run.continue_from(Dump(tmp_path))
+    runs_folder.continue_from(Dump(tmp_path))
     assert best() == "of step 4" and checkpoints.trouble(folder / "checkpoint-4") is None
     shutil.rmtree(folder / "checkpoint-4")
-    run.continue_from(Dump(tmp_path))
+    runs_folder.continue_from(Dump(tmp_path))
     assert not (folder / "best").exists()
 
 
@@ -223,7 +224,7 @@ def test_a_file_where_a_folder_belongs_is_told(tmp_path, name):
     config = described(tmp_path / "a", resume=True)
     (tmp_path / "a" / name).write_text("")
     with pytest.raises(UserError, match=f"{name} is a file.*move the file away"):
-        run.check_folder(config)
+        runs_folder.check_folder(config)
 
 
 def test_a_run_killed_before_it_was_described_can_be_begun_again(tmp_path):
@@ -232,7 +233,7 @@ def test_a_run_killed_before_it_was_described_can_be_begun_again(tmp_path):
     config = described(tmp_path / "a")
     (tmp_path / "a" / "run.json").rename(tmp_path / "a" / "run.new")
     (tmp_path / "a" / "logs").mkdir()
-    run.check_folder(config)
+    runs_folder.check_folder(config)
     (tmp_path / "a" / "thesis.txt").write_text("")
     with pytest.raises(UserError, match="is not empty and holds no run"):
-        run.check_folder(config)
+        runs_folder.check_folder(config)

@@ -7,8 +7,11 @@ import json
 import pytest
 from test_conversations import tokenizer  # noqa: F401 - a fixture
 
-from r1rl import run
-from r1rl.cold_start import (
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.models.policy import load_policy
+from r1rl.pipeline.cold_start import (
     DIRECT,
     FEW_SHOT,
     GUESS,
@@ -20,17 +23,14 @@ from r1rl.cold_start import (
     sift_worked,
     ways_to_ask,
 )
-from r1rl.config import Config
-from r1rl.dump import ROLLOUTS, append_lines, read_lines
-from r1rl.engines.transformers import TransformersEngine
-from r1rl.errors import UserError
-from r1rl.interrupt import Interrupt
-from r1rl.models import load_policy
-from r1rl.prompts import Prompt
-from r1rl.recipes import overrides
+from r1rl.pipeline.rejection import SFT_FILE, counts
+from r1rl.pipeline.sampling import Way, regraded, sample_chunks, sampled
 from r1rl.records import Problem
-from r1rl.rejection import SFT_FILE, counts
-from r1rl.sampling import Way, regraded, sample_chunks, sampled
+from r1rl.runs import folder
+from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt
+from r1rl.tasks.prompts import Prompt
 from r1rl.tasks.word_problems import WordProblems
 
 TINY = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "max_completion_length": 40,
@@ -106,11 +106,11 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     ]
     (tmp_path / "zero").mkdir()
     append_lines(tmp_path / "zero" / ROLLOUTS, lines)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
+    folder.check_folder(config)
+    dump = folder.open_run(config, "test", {"gpu": None})
     found = [(way, judged(said, problem=problem)) for way in (FEW_SHOT, DIRECT) for said in (guess, worked)]
     found[2:] = [(DIRECT, refined(line, problem, config)) for line in lines]  # in form, as that way asks for
-    monkeypatch.setattr("r1rl.cold_start.sample_ways", lambda *_: (dump, found))
+    monkeypatch.setattr("r1rl.pipeline.cold_start.sample_ways", lambda *_: (dump, found))
     assert cold_start(config, "test") == 0
     rows = [line["messages"][1]["content"] for line in read_lines(dump.folder / SFT_FILE)]
     assert len(rows) == 3 and all("1+1=2" in text for text in rows)
@@ -139,19 +139,19 @@ def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811
 
 def test_a_killed_sampling_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
     """The same completions in one go, and stopped after two chunks with a torn third."""
-    monkeypatch.setattr("r1rl.sampling.CHUNK", 2)
+    monkeypatch.setattr("r1rl.pipeline.sampling.CHUNK", 2)
     config = Config(**TINY, dumps=str(tmp_path))
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     engine = TransformersEngine(policy)
     problems = WordProblems(config.seed).load("train")[:5]
-    from r1rl.prompts import Builder
+    from r1rl.tasks.prompts import Builder
 
     ways = [Way("sampled", Builder(policy.tokenizer, config)(problems, "train"), config)]
 
     def dump_of(name):
         placed = Config(**TINY, dumps=str(tmp_path), exp_name=name)
-        run.check_folder(placed)
-        return run.open_run(placed, "test", {"gpu": None})
+        folder.check_folder(placed)
+        return folder.open_run(placed, "test", {"gpu": None})
 
     whole, parts = dump_of("whole"), dump_of("parts")
     sample_chunks(config, ways, engine, whole, Interrupt())

@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from r1rl.cli import train_parser
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.recipes import RECIPES, overrides, resolve
+from r1rl.commands.dispatch import train_parser
+from r1rl.config.flags import Config
+from r1rl.config.recipes import RECIPES, overrides, resolve
+from r1rl.system.errors import UserError
 
 # name, alias, default: R1RL's command line with the values of its README
 R1RL_FLAGS = [

@@ -10,12 +10,12 @@ import sys
 import pytest
 from conftest import ROOT
 
-from r1rl.cli import train_parser
-from r1rl.config import Config
-from r1rl.config_file import read_config, resolve_given
-from r1rl.errors import UserError
-from r1rl.recipes import RECIPES, resolve
-from r1rl.redact import MASK
+from r1rl.commands.dispatch import train_parser
+from r1rl.config.file import read_config, resolve_given
+from r1rl.config.flags import Config
+from r1rl.config.recipes import RECIPES, resolve
+from r1rl.system.errors import UserError
+from r1rl.system.redact import MASK
 
 
 def parsed(*arguments):
@@ -173,7 +173,7 @@ def test_programs_that_came_with_a_run_are_not_run_unasked(write, tmp_path):
     ],
 )
 def test_a_saved_config_gives_the_same_run(tmp_path, program, recipe, flags, name):
-    from r1rl.config_file import save_config
+    from r1rl.config.file import save_config
 
     config, _, _ = parsed("--recipe", recipe, *flags)
     save_config(config, recipe, tmp_path / name)

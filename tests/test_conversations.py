@@ -7,15 +7,15 @@ import json
 import pytest
 import torch
 
-from r1rl.chat import IGNORED, conversation_examples
-from r1rl.config import TINY_MODELS, Config
-from r1rl.conversations import general_problems, lessons, read_conversations, share_of
-from r1rl.errors import UserError
-from r1rl.pipeline_flags import GENERAL_TASK, SMALL_TALK
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.recipes import overrides
+from r1rl.config.run_rules import GENERAL_TASK, SMALL_TALK
 from r1rl.records import Problem
+from r1rl.system.errors import UserError
+from r1rl.tasks.conversations import general_problems, lessons, read_conversations, share_of
+from r1rl.tasks.prompts import Builder
 from r1rl.trainers.sft import Collator, Packer, packed
+from r1rl.trainers.sft_examples import IGNORED, conversation_examples
 
 TINY = overrides("tiny")
 QUESTION = "Tom has 2 pens and buys 3. How many has he?"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.config import Config
-from r1rl.errors import UserError
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import check_rewards, load_rewards
 from r1rl.rewards.cot import CONCISE, HEURISTICS, Words, cot_parts, load_words
+from r1rl.rewards.weighted import check_rewards, load_rewards
+from r1rl.system.errors import UserError
 
 WORDS = Words(("because", "so", "step by step"), ("harm", "risk"))
 PROBLEM = Problem("test/0", "?", "safe", task="cot-safety")

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
-from r1rl.evaluate import score
-from r1rl.prompts import Prompt
-from r1rl.recipes import resolve
+from r1rl.config.flags import Config
+from r1rl.config.recipes import resolve
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import load_rewards
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
+from r1rl.runs.evaluation import score
+from r1rl.tasks.prompts import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_rewards_are_added_with_their_weights():
 
 
 def test_the_quick_mode_uses_every_tenth_batch():
-    from r1rl.config import with_steps
+    from r1rl.config.flags import with_steps
 
     quick, full = (with_steps(resolve(name, {}), 1000) for name in ("cot-safety-quick", "cot-safety"))
     assert (quick.max_steps, quick.generation_batch_size, quick.max_completion_length) == (2, 64, 64)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.config import Config
-from r1rl.expressions import calculated
-from r1rl.grading import grade_rollout
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.tasks import load_task
+from r1rl.rewards.grading import grade_rollout
+from r1rl.rewards.grading.equations import calculated
 from r1rl.tasks.countdown import Countdown, Game, generate, parse_game, solve
+from r1rl.tasks.registry import load_task
 
 
 def test_every_game_has_a_solution_that_is_graded_right():

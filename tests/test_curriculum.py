@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from r1rl.collapse import Watch, find_collapse, reasoning_text
-from r1rl.curriculum import Plan, State, after_step, describe, draw, level
+from r1rl.trainers.collapse import Watch, find_collapse, reasoning_text
+from r1rl.trainers.curriculum import Plan, State, after_step, describe, draw, level
 
 
 def levels(plan: Plan, rates: list[list[float]], state: State | None = None) -> list[int]:

@@ -9,10 +9,10 @@ import shlex
 import pytest
 from conftest import ROOT
 
-from r1rl.cli import train_parser
-from r1rl.config_file import resolve_given
-from r1rl.rewards import check_rewards, load_rewards
-from r1rl.tasks import load_task
+from r1rl.commands.dispatch import train_parser
+from r1rl.config.file import resolve_given
+from r1rl.rewards.weighted import check_rewards, load_rewards
+from r1rl.tasks.registry import load_task
 
 PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 

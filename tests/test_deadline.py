@@ -11,11 +11,11 @@ import time
 import pytest
 from conftest import ROOT
 
-from r1rl.deadline import TooLong, deadline
-from r1rl.engines import Sampling
-from r1rl.engines.guarded import FIRST, FLOOR, TIMES, GuardedEngine
-from r1rl.guard_flags import guard_actions
-from r1rl.out_of_memory import CannotGoOn, is_out_of_memory
+from r1rl.config.guard_flags import guard_actions
+from r1rl.engines.base import Sampling
+from r1rl.engines.wrappers import FIRST, FLOOR, TIMES, GuardedEngine
+from r1rl.system.deadline import TooLong, deadline
+from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
 
 STUCK = """
 import ctypes, os

@@ -111,7 +111,7 @@ def test_common_beginning_leaves_each_prompt_a_token():
 
 def test_nothing_is_packed_where_memory_may_be_refused(monkeypatch):
     assert fused(small_model("qwen2")).packs
-    monkeypatch.setattr("r1rl.machine.resource.getrlimit", lambda which: (2**40, -1))
+    monkeypatch.setattr("r1rl.system.machine.resource.getrlimit", lambda which: (2**40, -1))
     assert not fused(small_model("qwen2")).packs
 
 

@@ -8,19 +8,19 @@ import pytest
 import torch
 from test_fine_tuning import SMALL
 
-from r1rl import progress, run
-from r1rl.chat import conversation_examples
-from r1rl.config import TINY_MODELS, Config
-from r1rl.distill import distill
+from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.errors import UserError
-from r1rl.fine_tuning import with_epochs
-from r1rl.interrupt import Interrupt
-from r1rl.models import load_policy
-from r1rl.rewards import load_rewards
-from r1rl.student import kept_layers, make_student
+from r1rl.models.policy import load_policy
+from r1rl.pipeline.distill import distill
+from r1rl.pipeline.sft import with_epochs
+from r1rl.pipeline.student import kept_layers, make_student
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs import folder, progress
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt
 from r1rl.trainers.distill import Distiller, forward_kl
 from r1rl.trainers.sft import Collator
+from r1rl.trainers.sft_examples import conversation_examples
 
 TEACHER = str(TINY_MODELS["tiny"])
 ROWS = [
@@ -71,8 +71,8 @@ def make_distiller(tmp_path, weight, teacher=TEACHER):
         Config(**{**SMALL, "mode": None, "prompt_style": "tags", "answer_format": "tag", **changes}), 4
     )
     policy = load_policy(config, has_gpu=False, shared_engine=False)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
+    folder.check_folder(config)
+    dump = folder.open_run(config, "test", {"gpu": None})
     examples = conversation_examples(ROWS, policy.tokenizer, config)
     meter = progress.Meter(config, None, {})
     engine = TransformersEngine(policy)

@@ -11,10 +11,10 @@ from itertools import takewhile
 import pytest
 from conftest import ROOT
 
-from r1rl.cli import COMMANDS, load_command, train_parser
-from r1rl.config import Parser
-from r1rl.errors import UserError
-from r1rl.recipes import RECIPES
+from r1rl.commands.dispatch import COMMANDS, load_command, train_parser
+from r1rl.config.flags import Parser
+from r1rl.config.recipes import RECIPES
+from r1rl.system.errors import UserError
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "dumps" / "README.md", *(ROOT / "benchmarks").glob("*.md")])  # fmt: skip
 GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()

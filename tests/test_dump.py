@@ -8,7 +8,7 @@ import pandas
 import pytest
 from made_run import LINES
 
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, read_lines, repair, write_json
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, read_lines, repair, write_json
 
 HOSTILE = [
     "\udc80 lone surrogate",

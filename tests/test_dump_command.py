@@ -12,11 +12,11 @@ import pandas
 import pytest
 from made_run import make_run
 
-from r1rl import dump_command, inspect_command
-from r1rl.completions import read_completions
-from r1rl.config import Parser
-from r1rl.dump import ROLLOUTS, append_lines, read_lines
-from r1rl.errors import UserError
+from r1rl.commands import dump, inspect
+from r1rl.config.flags import Parser
+from r1rl.reports.completions import read_completions
+from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
+from r1rl.system.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
@@ -35,8 +35,8 @@ def folder(tmp_path_factory):
 
 def run_command(*arguments: object) -> int:
     parser = Parser()
-    dump_command.add_arguments(parser)
-    return dump_command.run(parser.parse_args([str(a) for a in arguments]))
+    dump.add_arguments(parser)
+    return dump.run(parser.parse_args([str(a) for a in arguments]))
 
 
 def test_parquet_holds_every_completion(folder):
@@ -84,8 +84,8 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
     assert run_command("excerpt", folder, "-o", tmp_path / "part") == 0
     assert sum(p.stat().st_size for p in (tmp_path / "part").rglob("*") if p.is_file()) <= 300_000
     parser = Parser()
-    inspect_command.add_arguments(parser)
-    assert inspect_command.run(parser.parse_args([str(tmp_path / "part")])) == 0
+    inspect.add_arguments(parser)
+    assert inspect.run(parser.parse_args([str(tmp_path / "part")])) == 0
     with pytest.raises(UserError, match="not there yet"):
         run_command("excerpt", folder, "-o", tmp_path / "part")
 

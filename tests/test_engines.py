@@ -7,15 +7,15 @@ import dataclasses
 import pytest
 import torch
 
-from r1rl import proof
-from r1rl.config import Config
-from r1rl.engines import Sampling, choose
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.engines import proof
 from r1rl.engines import transformers as engine_module
+from r1rl.engines.base import Sampling, choose
 from r1rl.engines.transformers import TransformersEngine, nucleus, useful_threads
-from r1rl.errors import UserError
-from r1rl.models import LORA_TARGETS, completion_logprobs, load_policy, merged_weights
-from r1rl.prompts import STOP_TEXT, Builder
-from r1rl.recipes import overrides
+from r1rl.models.policy import LORA_TARGETS, completion_logprobs, load_policy, merged_weights
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import STOP_TEXT, Builder
 from r1rl.tasks.word_problems import WordProblems
 
 CONFIG = Config(**overrides("tiny"), add_reasoning_prefix=True, unsloth=False)

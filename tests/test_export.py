@@ -15,15 +15,17 @@ from hub_stand_in import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 
-from r1rl import ask_command, export, export_command, trained
-from r1rl.chat_command import run as chat
-from r1rl.config import Parser
-from r1rl.dump import EVALUATIONS, read_lines
-from r1rl.errors import UserError
-from r1rl.hub import check_push, files_of
-from r1rl.model_use import QUESTION
-from r1rl.prompts import Builder
-from r1rl.tasks import evaluation_subset
+from r1rl.commands import ask, export
+from r1rl.commands.chat_command import run as chat
+from r1rl.commands.export import forms
+from r1rl.commands.export.hub import check_push, files_of
+from r1rl.commands.export.model_use import QUESTION
+from r1rl.config.flags import Parser
+from r1rl.runs import finished
+from r1rl.runs.dump import EVALUATIONS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.registry import evaluation_subset
 from r1rl.tasks.word_problems import WordProblems
 
 TOKEN = "hf_" + "a1B2" * 8
@@ -42,13 +44,13 @@ def run(tmp_path_factory):
 @pytest.fixture
 def here(monkeypatch):
     """The command runs in this process, its output where pytest looks for it."""
-    monkeypatch.setattr(trained, "divert", lambda log: None)
+    monkeypatch.setattr(finished, "divert", lambda log: None)
 
 
 def arguments(*given):
     """The command line of `export` as `run` gets it."""
     parser = Parser()
-    export_command.add_arguments(parser)
+    export.add_arguments(parser)
     return parser.parse_args([str(g) for g in given])
 
 
@@ -59,7 +61,7 @@ def copied(run, target):
 
 
 def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
-    assert export_command.run(arguments(run, "--to", "adapter", "-o", tmp_path / "out")) == 0
+    assert export.run(arguments(run, "--to", "adapter", "-o", tmp_path / "out")) == 0
     shown = capsys.readouterr().out
     during = list(read_lines(run / EVALUATIONS))[-1]
     assert f"live     {during['correct']} / 8" in shown
@@ -95,7 +97,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
 def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, here, monkeypatch, capsys):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     given = ("--to", "merged", "-o", tmp_path / "out", "--push-to-hub", "me/out", "--dry-run")
-    assert export_command.run(arguments(run, *given)) == 0
+    assert export.run(arguments(run, *given)) == 0
     shown = capsys.readouterr().out
     for name, size in files_of(tmp_path / "out"):
         assert re.search(rf"{size:,}  {re.escape(name)}$", shown, re.MULTILINE)
@@ -116,7 +118,7 @@ def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, 
     args = SimpleNamespace(
         run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False
     )
-    expected = ask_command.answerer(args)("What is 3 times 4?")
+    expected = ask.answerer(args)("What is 3 times 4?")
     assert "<reasoning>" + printed.getvalue().removesuffix("\n") == expected.completion
     assert QUESTION not in expected.prompt
 
@@ -126,12 +128,12 @@ def test_an_adapter_that_does_nothing_is_refused(run, tmp_path, here, capsys):
     file = spoiled / "checkpoints" / "best" / "adapter_model.safetensors"
     save_file({k: w * (0 if "lora_B" in k else 1) for k, w in load_file(file).items()}, file)
     with pytest.raises(UserError, match="the adapter changes nothing"):
-        export_command.run(arguments(spoiled, "--to", "adapter", "-o", tmp_path / "out"))
+        export.run(arguments(spoiled, "--to", "adapter", "-o", tmp_path / "out"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["spoiled"]
 
 
 def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
-    write = export.write
+    write = forms.write
 
     def spoil(form, policy, checkpoint, folder):
         write(form, policy, checkpoint, folder)
@@ -139,16 +141,16 @@ def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monke
         weights["model.layers.0.mlp.down_proj.weight"].zero_()
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
-    monkeypatch.setattr(export, "write", spoil)
+    monkeypatch.setattr(forms, "write", spoil)
     with pytest.raises(UserError, match=r"answers \d of 8 problems otherwise than the live model"):
-        export_command.run(arguments(run, "--to", "merged", "-o", tmp_path / "out"))
+        export.run(arguments(run, "--to", "merged", "-o", tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
-    monkeypatch.setattr(export, "write", lambda form, policy, checkpoint, folder: None)
+    monkeypatch.setattr(forms, "write", lambda form, policy, checkpoint, folder: None)
     with pytest.raises(UserError, match="cannot be loaded by a fresh process"):
-        export_command.run(arguments(run, "--to", "merged", "-o", tmp_path / "out"))
+        export.run(arguments(run, "--to", "merged", "-o", tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,17 +173,17 @@ def test_mistakes_are_told_before_anything_is_loaded(run, tmp_path, here, monkey
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     given = [str(tmp_path / g) if g == "full" else g for g in given]
-    monkeypatch.setattr(trained, "load", None)
-    monkeypatch.setattr(export, "converter", lambda: None)
+    monkeypatch.setattr(finished, "load", None)
+    monkeypatch.setattr(forms, "converter", lambda: None)
     with pytest.raises(UserError) as told:
-        export_command.run(arguments(run, "-o", tmp_path / "out", *given))
+        export.run(arguments(run, "-o", tmp_path / "out", *given))
     assert all(word in str(told.value) for word in words), told.value
     assert [p.name for p in tmp_path.iterdir()] == ["full"] and len(list((tmp_path / "full").iterdir())) == 1
 
 
 def test_no_run_no_export(tmp_path):
     with pytest.raises(UserError, match="is no run"):
-        export_command.run(arguments(tmp_path, "--to", "merged", "-o", tmp_path / "out"))
+        export.run(arguments(tmp_path, "--to", "merged", "-o", tmp_path / "out"))
 
 
 def test_a_push_needs_a_token_and_a_hub(monkeypatch, tmp_path):
@@ -196,11 +198,11 @@ def test_a_push_needs_a_token_and_a_hub(monkeypatch, tmp_path):
 
 
 def test_checkpoints_by_name(run):
-    assert trained.checkpoint_of(run, "best").name == "best"
-    assert trained.checkpoint_of(run, "last").name == "checkpoint-2" == trained.checkpoint_of(run, "2").name
-    assert trained.step_of(run / "checkpoints" / "best", run) == 2
+    assert finished.checkpoint_of(run, "best").name == "best"
+    assert finished.checkpoint_of(run, "last").name == "checkpoint-2" == finished.checkpoint_of(run, "2").name
+    assert finished.step_of(run / "checkpoints" / "best", run) == 2
     with pytest.raises(UserError, match=r"there are: best, 2\."):
-        trained.checkpoint_of(run, "../../etc")
+        finished.checkpoint_of(run, "../../etc")
 
 
 # ---- ask and chat
@@ -216,17 +218,17 @@ def test_checkpoints_by_name(run):
     ],
 )
 def test_reasoning_and_answer_apart(text, parts):
-    assert ask_command.apart(text, "reasoning") == parts
+    assert ask.apart(text, "reasoning") == parts
 
 
 def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     line = next(x for x in read_lines(run / "eval" / "step_2.jsonl") if "</answer>" in x["completion"])
     question = line["prompt"].rpartition("Question: ")[2].strip()
     parser = Parser()
-    ask_command.add_arguments(parser)
+    ask.add_arguments(parser)
     capsys.readouterr()
-    assert ask_command.run(parser.parse_args([str(run), question])) == 0
-    reasoning, answer, _ = ask_command.apart(line["completion"], "reasoning")
+    assert ask.run(parser.parse_args([str(run), question])) == 0
+    reasoning, answer, _ = ask.apart(line["completion"], "reasoning")
     shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
     assert shown[0] == "reasoning" and shown[shown.index("answer") + 1] == answer
     assert reasoning.splitlines()[0].strip() in shown
@@ -255,7 +257,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
         return answer
 
     monkeypatch.setattr("builtins.input", next_line)
-    monkeypatch.setattr("r1rl.chat_command.answerer", answerer)
+    monkeypatch.setattr("r1rl.commands.chat_command.answerer", answerer)
     assert chat(SimpleNamespace(run=run)) == 0
     assert asked == ["What is 2 plus 3?", "What is 4 plus 4?"]
     shown = capsys.readouterr().out
@@ -272,9 +274,9 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
 )
 def test_wrong_questions(run, given, words):
     parser = Parser()
-    ask_command.add_arguments(parser)
+    ask.add_arguments(parser)
     with pytest.raises(UserError, match=words):
-        ask_command.run(parser.parse_args([str(run), *given]))
+        ask.run(parser.parse_args([str(run), *given]))
 
 
 def test_run_json_of_the_run_is_not_changed(run):
@@ -286,14 +288,14 @@ def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkey
     pytest.importorskip("gguf")
     llama_cpp = tmp_path / "llama.cpp"
     llama_cpp.mkdir()
-    shutil.copy(ROOT / "tests" / "gguf_writer.py", llama_cpp / export.CONVERTER)
+    shutil.copy(ROOT / "tests" / "gguf_writer.py", llama_cpp / forms.CONVERTER)
     monkeypatch.setenv("LLAMA_CPP", str(llama_cpp))
-    assert export_command.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
+    assert export.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
     assert "0 of 8 completions" in capsys.readouterr().out
     names = {name for name, _ in files_of(tmp_path / "out")}
     assert names == {"README.md", "model.gguf", "tokenizer.json", "tokenizer_config.json"}
 
-    (llama_cpp / export.CONVERTER).write_text("raise SystemExit('Model Qwen9 is not supported')")
+    (llama_cpp / forms.CONVERTER).write_text("raise SystemExit('Model Qwen9 is not supported')")
     with pytest.raises(UserError, match="converter failed: Model Qwen9 is not supported"):
-        export_command.run(arguments(run, "--to", "gguf", "-o", tmp_path / "again"))
+        export.run(arguments(run, "--to", "gguf", "-o", tmp_path / "again"))
     assert not (tmp_path / "again").exists()

@@ -16,18 +16,20 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from r1rl import export_command, export_openrlhf, export_verl
-from r1rl.config import TINY_MODELS, Config, Parser
-from r1rl.dump import write_json
-from r1rl.errors import UserError
-from r1rl.handover import hand_over
-from r1rl.light_tokenizer import encoder
-from r1rl.outside_reward import completion_of
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides
+from r1rl.commands import export as commands_export
+from r1rl.commands.export import openrlhf as export_openrlhf
+from r1rl.commands.export import verl as export_verl
+from r1rl.commands.export.other_frameworks import hand_over
+from r1rl.config.flags import TINY_MODELS, Config, Parser
+from r1rl.config.recipes import overrides
+from r1rl.models.tokenizer import encoder
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.correctness import correctness_reward
-from r1rl.tasks import evaluation_subset, training_problems
+from r1rl.rewards.standalone import completion_of
+from r1rl.runs.dump import write_json
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.registry import evaluation_subset, training_problems
 from r1rl.tasks.word_problems import WordProblems
 
 RUN = {"add_reasoning_prefix": True, "learning_rate": 3e-4, "temperature": 0.9, "max_steps": 30, "max_samples": 100,
@@ -45,8 +47,8 @@ def make_run(folder, recipe="tiny", **changes):
 def export(*given):
     """The command, in this process; returns its exit code."""
     parser = Parser()
-    export_command.add_arguments(parser)
-    return export_command.run(parser.parse_args([str(g) for g in given]))
+    commands_export.add_arguments(parser)
+    return commands_export.run(parser.parse_args([str(g) for g in given]))
 
 
 def imported(path):
@@ -291,7 +293,7 @@ def test_wrong_folders_and_flags_are_refused(tmp_path, program):
 def test_a_model_that_is_not_here_is_told_and_torch_is_not_loaded(tmp_path):
     run = make_run(tmp_path / "run", model_name="nobody/nothing", max_samples=10, reward="correctness")
     code = (
-        "import sys; from r1rl.cli import command_line; code = command_line(None); "
+        "import sys; from r1rl.commands.dispatch import command_line; code = command_line(None); "
         "print(code, [m for m in ('torch', 'transformers', 'datasets') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -9,19 +9,19 @@ import torch
 from small_run import make_trainer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from r1rl import proof
-from r1rl.chat import end_of_turn
-from r1rl.config import TINY_MODELS, Config
-from r1rl.dump import EVALUATIONS, METRICS, read_lines
-from r1rl.errors import UserError
-from r1rl.export import write_adapter, write_merged
-from r1rl.export_proof import compare, effect, greedy, live_answers
-from r1rl.models import LORA_TARGETS, load_policy
-from r1rl.prompts import Builder
+from r1rl.commands.export.forms import write_adapter, write_merged
+from r1rl.commands.export.proof import compare, effect, greedy, live_answers
+from r1rl.commands.export.reload import answers, load_export
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.engines import proof
+from r1rl.models.chat_template import opened_tag, opening
+from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.records import Problem
-from r1rl.reload import answers, load_export
-from r1rl.templates import opened_tag, opening
-from r1rl.trained import checkpoint_of
+from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.runs.finished import checkpoint_of
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
+from r1rl.trainers.sft_examples import end_of_turn
 
 SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
          "num_key_value_heads": 2, "max_position_embeddings": 2048}  # fmt: skip
@@ -195,7 +195,7 @@ def test_all_weights_train_resume_and_export(tmp_path, rewarded):
     """--lora-rank 0: the engine follows, a resumed run equals the unbroken one, and the merged export is the policy."""
     from small_run import AskToStop, without_times
 
-    from r1rl import run
+    from r1rl.runs import folder as runs_folder
 
     changes = {
         "lora_rank": 0,
@@ -218,7 +218,7 @@ def test_all_weights_train_resume_and_export(tmp_path, rewarded):
     stopped = on_family(tmp_path, "qwen2.5", "parts", **changes)
     stopped.add_callback(AskToStop(stopped.interrupt, after=2))
     stopped.fit(None, [])
-    checkpoint = run.continue_from(run.open_run(stopped.run, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(stopped.run, "test", {"gpu": None}))
     resumed = on_family(tmp_path, "qwen2.5", "parts", **changes, resume=True)
     resumed.fit(checkpoint, [])
     for name in (METRICS, EVALUATIONS):
@@ -250,8 +250,8 @@ def test_what_does_not_go_with_all_weights(changes, words):
 
 
 def test_the_plan_counts_all_weights():
-    from r1rl.memory_parts import Place, standing
-    from r1rl.shapes import KNOWN
+    from r1rl.models.shape import KNOWN
+    from r1rl.preflight.memory_parts import Place, standing
 
     shape = KNOWN["Qwen2.5-0.5B"]
     place = Place("card", 2**35, 2**35, True, "vllm", "", False)
@@ -265,7 +265,7 @@ def test_an_adapter_of_another_family_is_no_secret(tmp_path):
     """Names of linear layers differ elsewhere (GPT-NeoX): they are found, not assumed."""
     config = AutoConfig.for_model("gpt_neox", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
                                   num_attention_heads=4, vocab_size=640)  # fmt: skip
-    from r1rl.families import lora_targets
+    from r1rl.models.families import lora_targets
 
     model = AutoModelForCausalLM.from_config(config)
     assert lora_targets(model) == ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]

@@ -11,15 +11,16 @@ import torch
 from small_run import SMALL, inputs_of, make_trainer, without_times
 from test_decoder import small_model
 
-from r1rl import models, run
-from r1rl.advantages import groups_without_signal
-from r1rl.config import Config
-from r1rl.dump import METRICS, ROLLOUTS, read_lines
-from r1rl.errors import UserError
-from r1rl.models import completion_states, token_logprobs
-from r1rl.shared_prompts import can_share, shared_states
-from r1rl.trainers.drawing import Draw
-from r1rl.trainers.micro_batches import smaller, split, take, weight, with_signal
+from r1rl.config.flags import Config
+from r1rl.models import policy
+from r1rl.models.policy import completion_states, token_logprobs
+from r1rl.models.shared_prompts import can_share, shared_states
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.trainers.advantages import groups_without_signal
+from r1rl.trainers.batches import smaller, split, take, weight, with_signal
+from r1rl.trainers.prompt_order import Draw
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 30, 31, 32, 33], [50]]
 COMPLETIONS = [[11, 12, 13], [14], [15, 16, 17, 18, 19, 20], [21, 22], [23] * 40]
@@ -171,7 +172,7 @@ def test_chunks_of_logits_give_the_logprobs_and_gradients_of_whole_ones(trainer,
     pull = torch.linspace(-1, 1, len(tokens))
     results = []
     for at_once in (2**25, 7 * trainer.model.config.vocab_size):
-        monkeypatch.setattr(models, "LOGITS_AT_ONCE", at_once)
+        monkeypatch.setattr(policy, "LOGITS_AT_ONCE", at_once)
         leaf = states.detach().requires_grad_()
         logprobs, entropies = token_logprobs(trainer.policy, leaf, tokens, 0.7)
         (logprobs * pull).sum().backward()
@@ -249,7 +250,7 @@ def test_skip_solved_resumes_as_if_it_had_not_stopped(tmp_path):
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "whole", **settings, "resume": True})
     expected = {name: without_times(tmp_path / "whole" / name) for name in (ROLLOUTS, METRICS)}
     (tmp_path / "whole" / "checkpoints" / "checkpoint-4" / "trainer_state.json").unlink()
-    checkpoint = run.continue_from(run.open_run(config, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
     assert checkpoint.name == "checkpoint-2"
     make_trainer(tmp_path, "whole", **settings, resume=True).fit(checkpoint, [])
     assert {name: without_times(tmp_path / "whole" / name) for name in expected} == expected

@@ -12,10 +12,14 @@ from conftest import ROOT
 from made_checkpoint import whole_checkpoint
 from made_run import LINES, make_run
 
-from r1rl import eval_command, run
-from r1rl.cli import dispatch
-from r1rl.config import Config, is_folder_name
-from r1rl.dump import (
+from r1rl.commands import eval
+from r1rl.commands.dispatch import dispatch
+from r1rl.config.flags import Config, is_folder_name
+from r1rl.config.recipes import overrides
+from r1rl.records import Problem, Rollout, Scored
+from r1rl.reports.summary import load_run, numbers
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import (
     EVALUATIONS,
     METRICS,
     ROLLOUTS,
@@ -25,12 +29,9 @@ from r1rl.dump import (
     read_lines,
     write_json,
 )
-from r1rl.errors import UserError
-from r1rl.progress import Meter
-from r1rl.prompts import Prompt
-from r1rl.recipes import overrides
-from r1rl.records import Problem, Rollout, Scored
-from r1rl.summary import load_run, numbers
+from r1rl.runs.progress import Meter
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Prompt
 
 DAMAGE = {
     "cut": lambda raw: raw[: len(raw) // 2] + b"\n",
@@ -52,7 +53,7 @@ def described(folder, **changes):
     """The run.json that goes with the tiny recipe's flags."""
     config = Config(**{**overrides("tiny"), "dumps": str(folder.parent), "exp_name": folder.name, **changes})
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "run.json", run.describe(config, "tiny", {"gpu": None, "cores": 2}))
+    write_json(folder / "run.json", runs_folder.describe(config, "tiny", {"gpu": None, "cores": 2}))
     return config
 
 
@@ -70,12 +71,12 @@ def test_a_damaged_line_in_the_middle_is_dropped_and_named_on_resume(tmp_path, c
     whole_checkpoint(tmp_path / "checkpoints", 4)
     damage_line(tmp_path / name, 1, how)
     dump = Dump(tmp_path)
-    assert run.continue_from(dump).name == "checkpoint-4"
+    assert runs_folder.continue_from(dump).name == "checkpoint-4"
     for file in (ROLLOUTS, METRICS, EVALUATIONS):
         kept = [1, 3, 4] if file == name else [1, 2, 3, 4]
         assert [line["step"] for line in read_lines(tmp_path / file)] == kept
     assert f"{name}:2" in capsys.readouterr().out
-    assert run.continue_from(Dump(tmp_path)) and "repaired" not in capsys.readouterr().out  # once
+    assert runs_folder.continue_from(Dump(tmp_path)) and "repaired" not in capsys.readouterr().out  # once
 
 
 @pytest.mark.parametrize("how", [*DAMAGE, "torn"])
@@ -89,7 +90,7 @@ def test_a_damaged_last_line_is_dropped_on_resume(tmp_path, how):
     dump = Dump(tmp_path)
     assert dump.cut_after(5) == ([] if how == "torn" else [f"{METRICS}:3"])
     last = 3 if how == "torn" else 2
-    assert run.last_line(dump) == LINES[METRICS] | {"step": last, "seconds": 10.0 * last}
+    assert runs_folder.last_line(dump) == LINES[METRICS] | {"step": last, "seconds": 10.0 * last}
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -117,7 +118,7 @@ def test_a_dump_with_a_file_missing_can_be_resumed_and_looked_at(tmp_path, name)
     (folder / name).unlink()
     dump = Dump(folder)
     assert dump.cut_after(4) == []
-    run.last_line(dump)
+    runs_folder.last_line(dump)
     numbers(folder)
     assert dispatch(["inspect", str(folder)], None) == 0
     assert dispatch(["report", str(folder)], None) == 0
@@ -155,10 +156,10 @@ def test_a_damaged_run_json_is_told(tmp_path, how):
     adapter.mkdir(parents=True)
     (adapter / "adapter_model.safetensors").write_bytes(b"")
     asked = [
-        lambda: run.check_folder(config),
-        lambda: run.check_folder(dataclasses.replace(config, resume=True)),
+        lambda: runs_folder.check_folder(config),
+        lambda: runs_folder.check_folder(dataclasses.replace(config, resume=True)),
         lambda: load_run(path.parent),
-        lambda: eval_command.resolve(adapter, None, {}),
+        lambda: eval.resolve(adapter, None, {}),
         lambda: dispatch(["inspect", str(path.parent)], None),
         lambda: dispatch(["report", str(path.parent)], None),
     ]
@@ -182,10 +183,10 @@ def test_a_setting_of_the_wrong_kind_in_run_json_is_told(tmp_path, changes, part
     (adapter / "adapter_model.safetensors").write_bytes(b"")
     config = {**overrides("tiny"), "flag_of_a_later_version": 1, "learning_rate": 1}
     write_json(tmp_path / "a" / "run.json", {"config": config})
-    assert eval_command.resolve(adapter, None, {}).model_name == "tiny"
+    assert eval.resolve(adapter, None, {}).model_name == "tiny"
     write_json(tmp_path / "a" / "run.json", {"config": config | changes})
     with pytest.raises(UserError, match=part):
-        eval_command.resolve(adapter, None, {})
+        eval.resolve(adapter, None, {})
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"base_model_name_or_path": 5, "r": 8}', "[]"])
@@ -193,7 +194,7 @@ def test_a_damaged_adapter_without_a_run_is_told(tmp_path, content):
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     (tmp_path / "adapter_config.json").write_text(content)
     with pytest.raises(UserError, match=r"adapter_config\.json.*whole copy of the adapter"):
-        eval_command.resolve(tmp_path, None, {})
+        eval.resolve(tmp_path, None, {})
 
 
 def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
@@ -202,9 +203,9 @@ def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
     written = json.loads(path.read_text())
     del written["config"]["trust_remote_code"]
     write_json(path, written)
-    run.check_folder(dataclasses.replace(config, resume=True))
+    runs_folder.check_folder(dataclasses.replace(config, resume=True))
     with pytest.raises(UserError, match="--trust-remote-code was False and is True"):
-        run.check_folder(dataclasses.replace(config, resume=True, trust_remote_code=True))
+        runs_folder.check_folder(dataclasses.replace(config, resume=True, trust_remote_code=True))
 
 
 def test_changed_settings_are_named_and_nothing_is_changed(tmp_path):
@@ -212,7 +213,7 @@ def test_changed_settings_are_named_and_nothing_is_changed(tmp_path):
     before = (tmp_path / "dumps" / "a" / "run.json").read_bytes()
     for changed in (dataclasses.replace(config, seed=1), dataclasses.replace(config, seed=1, resume=True)):
         with pytest.raises(UserError, match="--seed was 3407 and is 1"):
-            run.check_folder(changed)
+            runs_folder.check_folder(changed)
     assert [p.name for p in (tmp_path / "dumps" / "a").iterdir()] == ["run.json"]
     assert (tmp_path / "dumps" / "a" / "run.json").read_bytes() == before
 
@@ -227,10 +228,10 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.write_bytes", refuse)  # whoever tests as root may write everywhere
     for resume in (False, True):
         with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):
-            run.check_folder(dataclasses.replace(config, resume=resume))
+            runs_folder.check_folder(dataclasses.replace(config, resume=resume))
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        run.check_folder(dataclasses.replace(config, dumps=str(tmp_path / "file")))
+        runs_folder.check_folder(dataclasses.replace(config, dumps=str(tmp_path / "file")))
 
 
 NAMES = ["..", ".", "", "../a", "/tmp/a", "a/../../b", "a/b", "a/", "a\0b"]

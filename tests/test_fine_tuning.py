@@ -13,19 +13,20 @@ import torch
 from conftest import ROOT
 from small_run import AskToStop, without_times
 
-from r1rl import progress, run
-from r1rl.config import Config, as_arguments
-from r1rl.dump import EVALUATIONS, FINE_TUNING, read_lines
+from r1rl.config.flags import Config, as_arguments
+from r1rl.config.recipes import overrides, resolve
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.errors import UserError
-from r1rl.fine_tuning import MERGED, with_epochs
-from r1rl.interrupt import Interrupt
-from r1rl.models import load_policy, merge_into, save_merged
-from r1rl.modes import reinforcement
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides, resolve
-from r1rl.rewards import load_rewards
-from r1rl.stats import mcnemar_exact
+from r1rl.models.policy import load_policy, merge_into, save_merged
+from r1rl.pipeline.modes import reinforcement
+from r1rl.pipeline.sft import MERGED, with_epochs
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs import folder as runs_folder
+from r1rl.runs import progress
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, read_lines
+from r1rl.runs.stats import mcnemar_exact
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 from r1rl.trainers.sft import IGNORED, Collator, FineTuner, solution_examples, solution_text
 
@@ -41,8 +42,8 @@ def make_fine_tuner(tmp_path, name="run", **changes):
     task = WordProblems(config.seed)
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     build = Builder(policy.tokenizer, config)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
+    runs_folder.check_folder(config)
+    dump = runs_folder.open_run(config, "test", {"gpu": None})
     examples = solution_examples(build(task.load("train")[:40], "train"), policy.tokenizer, config)
     questions = build(task.load("test")[:8], "test")
     meter = progress.Meter(config, None, {})
@@ -125,8 +126,8 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     stopped.fit(None)
     assert [x["step"] for x in read_lines(tmp_path / "parts" / FINE_TUNING)] == [1, 2, 3]
 
-    dump = run.open_run(stopped.run, "test", {"gpu": None})
-    checkpoint = run.continue_from(dump)
+    dump = runs_folder.open_run(stopped.run, "test", {"gpu": None})
+    checkpoint = runs_folder.continue_from(dump)
     assert checkpoint.name == "checkpoint-3"
     resumed = make_fine_tuner(tmp_path, "parts", resume=True)
     resumed.fit(checkpoint)
@@ -157,7 +158,7 @@ def test_the_merged_model_is_the_policy(fine_tuner, tmp_path):
 
 def test_flags_survive_the_command_line():
     """as_arguments gives flags from which the same config comes out."""
-    from r1rl.cli import train_parser
+    from r1rl.commands.dispatch import train_parser
 
     config = resolve(RECIPE, {"seed": 5, "mode": "rl", "keep_calculator_notes": True, "gpu_price": 1.5})
     given = vars(train_parser().parse_args(["--recipe", RECIPE, *as_arguments(config)]))
@@ -166,7 +167,7 @@ def test_flags_survive_the_command_line():
 
 
 def test_use_4bit_and_steps_take_the_recipes_place():
-    from r1rl.cli import train_parser
+    from r1rl.commands.dispatch import train_parser
 
     given = vars(train_parser().parse_args(["--use-4bit", "--max-steps", "7"]))
     assert given["load_in_4bit"] is True

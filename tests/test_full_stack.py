@@ -17,14 +17,14 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file
 
-from r1rl import proof
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, FINE_TUNING, METRICS, PROOFS, ROLLOUTS, read_lines
-from r1rl.engines import Sampling
-from r1rl.errors import UserError
-from r1rl.models import completion_logprobs, load_policy
-from r1rl.prompts import STOP_TEXT, Builder
-from r1rl.recipes import overrides
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.engines import proof
+from r1rl.engines.base import Sampling
+from r1rl.models.policy import completion_logprobs, load_policy
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, PROOFS, ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import STOP_TEXT, Builder
 from r1rl.tasks.word_problems import WordProblems
 
 MISSING = [name for name in ("unsloth", "vllm") if importlib.util.find_spec(name) is None]

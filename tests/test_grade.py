@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from r1rl.errors import UserError
-from r1rl.grade import add_arguments, run
+from r1rl.commands.grade import add_arguments, run
+from r1rl.system.errors import UserError
 
 DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ROWS = [

@@ -10,10 +10,10 @@ import torch
 from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
 from trl import GRPOTrainer
 
-from r1rl import run
-from r1rl.advantages import group_advantages
-from r1rl.config import Config
-from r1rl.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.config.flags import Config
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.trainers.advantages import group_advantages
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,8 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     assert [m["step"] for m in read_lines(tmp_path / "parts" / METRICS)] == [1, 2, 3]
 
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", **settings, "resume": True})
-    dump = run.open_run(config, "test", {"gpu": None})
-    checkpoint = run.continue_from(dump)
+    dump = runs_folder.open_run(config, "test", {"gpu": None})
+    checkpoint = runs_folder.continue_from(dump)
     assert checkpoint.name == "checkpoint-3"
     resumed = make_trainer(tmp_path, "parts", **settings, resume=True)
     resumed.fit(checkpoint, [])

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from r1rl.config import Config, as_arguments
-from r1rl.errors import UserError
-from r1rl.guard_flags import GUARDS, guard_actions
-from r1rl.guards import Guards, Streak, enough_length, fell
+from r1rl.config.flags import Config, as_arguments
+from r1rl.config.guard_flags import GUARDS, guard_actions
+from r1rl.system.errors import UserError
+from r1rl.trainers.guards.rules import Guards, Streak, enough_length, fell
 
 SOUND = {
     "reward": 0.5, "reward_spread": 1.0, "groups": 2, "groups_without_signal": 0, "completions": 10, "tokens": 1000,

@@ -9,10 +9,11 @@ import pytest
 import torch
 from small_run import SMALL, make_trainer, without_times
 
-from r1rl import last_screen, run
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, GUARDS, METRICS, ROLLOUTS, read_lines
+from r1rl.config.flags import Config
 from r1rl.records import Rollout
+from r1rl.reports import run_end
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, ROLLOUTS, read_lines
 
 REWARDS = """
 def brief(rollout, problem):
@@ -44,7 +45,7 @@ def fired(tmp_path, folder="run"):
 def resumed(tmp_path, **settings):
     """The run's continuation, and the checkpoint it begins with."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "run", **settings, "resume": True})
-    checkpoint = run.continue_from(run.open_run(config, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
     return make_trainer(tmp_path, **settings, resume=True), checkpoint
 
 
@@ -63,9 +64,7 @@ def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
     assert all(m["sampler_gap"] > 0.1 for m in metrics[-3:]) and metrics[0]["sampler_gap"] < 0.01
     assert (tmp_path / "run" / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").exists()
     assert lines(tmp_path, EVALUATIONS)[-1]["step"] == step  # what was learned is measured
-    code = last_screen.finish(
-        trainer.dump, trainer.run, trainer.interrupt, None, trainer.guarding.why_stopped
-    )
+    code = run_end.finish(trainer.dump, trainer.run, trainer.interrupt, None, trainer.guarding.why_stopped)
     shown = capsys.readouterr().out
     assert code == 3
     assert f"step {step:>4}  guard sync: the engine's logprobs are" in shown and "; the run stops" in shown

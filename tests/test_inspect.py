@@ -9,16 +9,17 @@ import json
 import pytest
 from made_run import make_run
 
-from r1rl import checked, inspect_command
-from r1rl.cherry import CRITERIA, Picker
-from r1rl.completions import Filter, read_completions, step_range
-from r1rl.config import Parser
-from r1rl.console import console
-from r1rl.dump import ROLLOUTS, append_lines
-from r1rl.errors import UserError
-from r1rl.history import differences
-from r1rl.inspect_screen import sparkline
-from r1rl.survey import checking, phases, right, survey
+from r1rl.commands import inspect as commands_inspect
+from r1rl.config.flags import Parser
+from r1rl.reports import checked
+from r1rl.reports.completions import Filter, read_completions, step_range
+from r1rl.reports.highlights import CRITERIA, Picker
+from r1rl.reports.history import differences
+from r1rl.reports.screen import sparkline
+from r1rl.reports.survey import checking, phases, right, survey
+from r1rl.runs.dump import ROLLOUTS, append_lines
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +31,11 @@ def folder(tmp_path_factory):
 def inspect(capsys):
     """Runs `inspect` and returns what it printed."""
     parser = Parser()
-    inspect_command.add_arguments(parser)
+    commands_inspect.add_arguments(parser)
 
     def run(*arguments: object) -> str:
         console.file, console.width = None, 180
-        assert inspect_command.run(parser.parse_args([str(a) for a in arguments])) == 0
+        assert commands_inspect.run(parser.parse_args([str(a) for a in arguments])) == 0
         return capsys.readouterr().out
 
     return run

@@ -15,9 +15,10 @@ import time
 import pytest
 from conftest import ROOT
 
-from r1rl import checkpoints, interrupt
-from r1rl.dump import METRICS, read_lines
-from r1rl.interrupt import Interrupt, Stopped
+from r1rl.runs import checkpoints
+from r1rl.runs.dump import METRICS, read_lines
+from r1rl.system import interrupt
+from r1rl.system.interrupt import Interrupt, Stopped
 
 
 def send(number=signal.SIGINT):

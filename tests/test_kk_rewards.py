@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.evaluate import score
-from r1rl.prompts import REASONING_PREFIX, ROLES_TEXT, SYSTEM_TEXT, Prompt, plain_prompt
-from r1rl.puzzle_flags import ROLE_REWARDS
+from r1rl.config.flags import Config
+from r1rl.config.puzzle_flags import ROLE_REWARDS
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import load_rewards
 from r1rl.rewards.knights_knaves import FULL, MINIMUM, is_formatted
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs.evaluation import score
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import REASONING_PREFIX, ROLES_TEXT, SYSTEM_TEXT, Prompt, plain_prompt
 
 PROBLEM = Problem("test/0", "?", "(1) Zoey is a knight\n(2) Ann is a knave", task="knights_knaves", level=2)
 RIGHT, WRONG, ONE = "(1) Zoey is a knight\n(2) Ann is a knave", "Both are knights", "Zoey is a knight"

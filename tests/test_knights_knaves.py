@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.grading import grade_roles
-from r1rl.kk_habits import read_documents
-from r1rl.logic import fingerprint, parse_claims, solve, truth_table
+from r1rl.commands.pretrain.knights_knaves import read_documents
+from r1rl.config.flags import Config
 from r1rl.records import Problem
-from r1rl.role_reader import read_roles
-from r1rl.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, write_solution
-from r1rl.tasks import evaluation_subset, load_task
+from r1rl.rewards.grading import grade_roles
+from r1rl.rewards.grading.role_reader import read_roles
+from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, write_solution
+from r1rl.system.errors import UserError
 from r1rl.tasks.knights_knaves import KnightsKnaves, generate
-from r1rl.tasks.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.knights_knaves.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve, truth_table
+from r1rl.tasks.registry import evaluation_subset, load_task
 
 DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "kk"
 CONFIG = Config(dataset_name="knights_knaves", reward="answer-only")
@@ -573,7 +573,7 @@ def test_documents_show_every_habit_and_can_be_graded():
 
 
 def test_going_case_by_case_is_right_more_often_than_a_guess():
-    from r1rl.kk_habits import write_document
+    from r1rl.commands.pretrain.knights_knaves import write_document
 
     rng, right = random.Random(1), {True: [], False: []}
     for puzzle in generate("train", 5, 2, 500):

@@ -14,7 +14,7 @@ import time
 import pytest
 from conftest import ROOT
 
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
 
 
 @pytest.fixture(scope="module")

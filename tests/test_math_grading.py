@@ -12,9 +12,9 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.errors import UserError
-from r1rl.math_grading import MathGrader, Verdict, exact, grading_words, is_readable, trim
-from r1rl.math_worker import only_numbers
+from r1rl.rewards.grading.latex import MathGrader, Verdict, exact, grading_words, is_readable, trim
+from r1rl.rewards.grading.latex_worker import only_numbers
+from r1rl.system.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_plain_answers_need_no_process():
 
 def test_the_worker_ends_with_its_parent():
     code = (
-        "from r1rl.math_grading import MathGrader; import os\n"
+        "from r1rl.rewards.grading.latex import MathGrader; import os\n"
         "g = MathGrader(); g.grade('x', 'x+1'); print(g._worker.pid, flush=True); os._exit(0)"
     )
     done = subprocess.run(
@@ -223,7 +223,9 @@ def is_alive(pid: int) -> bool:
 
 
 def test_the_worker_is_light():
-    code = "import sys, r1rl.math_worker, math_verify; print('torch' in sys.modules)"
+    code = (
+        "import sys, r1rl.rewards.grading.latex_worker, math_verify; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "False"
 
@@ -247,7 +249,7 @@ def test_no_text_breaks_the_grader(grader, gold, answer):
 
 def test_what_could_not_be_graded_is_told(monkeypatch):
     grader = MathGrader()
-    monkeypatch.setattr("r1rl.math_grading.shared_grader", lambda: grader)
+    monkeypatch.setattr("r1rl.rewards.grading.latex.shared_grader", lambda: grader)
     assert grading_words() is None
     grader.grade("72", "72")
     grader.grade("72", "no idea")

@@ -8,14 +8,14 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from r1rl.checks import check_hub
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.grading import grade_rollout, math_answer
-from r1rl.prompts import plain_prompt
+from r1rl.config.flags import Config
+from r1rl.preflight.checks import check_hub
 from r1rl.records import Problem, Rollout
-from r1rl.tasks import load_task
+from r1rl.rewards.grading import grade_rollout, math_answer
+from r1rl.system.errors import UserError
 from r1rl.tasks.math import HUB, INSTRUCTION, Math, gold_of, level_of
+from r1rl.tasks.prompts import plain_prompt
+from r1rl.tasks.registry import load_task
 
 SOLVED = {"problem": "What is 1+1?", "solution": r"It is $\boxed{2}$.", "level": "Level 1"}
 ANSWERED = {"problem": "What is half of 1?", "answer": r"\frac{1}{2}", "solution": "Halve it.", "level": 5}

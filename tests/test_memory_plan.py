@@ -12,19 +12,19 @@ import torch
 from conftest import ROOT
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from r1rl.cards import CARDS, card_like, card_named
-from r1rl.config import TINY_MODELS, Config
-from r1rl.dump import METRICS, read_lines
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.recipes import resolve
 from r1rl.engines.transformers import DynamicCache
-from r1rl.errors import UserError
-from r1rl.machine import has_fast_bfloat16
-from r1rl.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
-from r1rl.memory_plan import CACHE, plan_memory
-from r1rl.models import LORA_TARGETS, completion_states, load_policy
-from r1rl.preflight import place_of_card
-from r1rl.recipes import resolve
-from r1rl.remedies import remedy, smaller_model
-from r1rl.shapes import KNOWN, Shape, read_shape, shape_of
+from r1rl.models.policy import LORA_TARGETS, completion_states, load_policy
+from r1rl.models.shape import KNOWN, Shape, read_shape, shape_of
+from r1rl.preflight.cards import CARDS, card_like, card_named
+from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
+from r1rl.preflight.memory_plan import CACHE, plan_memory
+from r1rl.preflight.prepare import place_of_card
+from r1rl.preflight.suggestions import remedy, smaller_model
+from r1rl.runs.dump import METRICS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.system.machine import has_fast_bfloat16
 
 # What the hub tells of each model's safetensors.
 TOTALS = {
@@ -297,7 +297,7 @@ def test_the_first_change_that_fits(card, changes, flag):
     assert flag in found.flags
     assert found.plan.fits
     # The flags alone, over the same command line, give the plan that was told.
-    from r1rl.cli import train_parser
+    from r1rl.commands.dispatch import train_parser
 
     given = vars(train_parser().parse_args(found.flags.split()))
     told = {k: v for k, v in given.items() if k not in ("recipe", "print_config")}

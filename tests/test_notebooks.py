@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 
-from r1rl.dump import EVALUATIONS, ROLLOUTS, read_lines
+from r1rl.runs.dump import EVALUATIONS, ROLLOUTS, read_lines
 
 NAMES = ("cot_safety", "quickstart")
 SCARY = ("Traceback", "Warning", "warning", "Error", "deprecated")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from r1rl.out_of_memory import without_onednn
+from r1rl.system.out_of_memory import without_onednn
 
 KINDS = {"grpo": {"loss_type": "dr_grpo"}, "ppo": {"algorithm": "ppo", "ppo_epochs": 1}}
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.grading import grade_rollout
-from r1rl.prompts import Builder
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.tasks import load_task
-from r1rl.tasks.own import part_of
-from r1rl.tasks.own_rows import read_files, read_hub
+from r1rl.rewards.grading import grade_rollout
+from r1rl.system.errors import UserError
+from r1rl.tasks.custom import part_of
+from r1rl.tasks.custom.rows import read_files, read_hub
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.registry import load_task
 
 ROWS = [{"frage": f"Bo has {i} nuts and finds 3 more. How many?", "loesung": str(i + 3)} for i in range(30)]
 COLUMNS = {"question_column": "frage", "answer_column": "loesung"}
@@ -322,8 +322,8 @@ def test_words_of_ones_own(tmp_path):
 
 
 def test_words_of_ones_own_in_a_chat(tmp_path):
-    from r1rl.prompt_words import Words
-    from r1rl.prompts import chat_messages
+    from r1rl.tasks.prompt_words import Words
+    from r1rl.tasks.prompts import chat_messages
 
     messages = chat_messages(ROW, "tags", words=Words("Be brief.", "{question} {n}"))
     assert messages == [

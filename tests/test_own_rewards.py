@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.errors import UserError
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import check_rewards, load_rewards, rate, take_timeouts
+from r1rl.rewards.weighted import check_rewards, load_rewards, rate, take_timeouts
+from r1rl.system.errors import UserError
 
 PROBLEMS = [
     Problem("train/0", "1 + 1?", "2", "It is 2.\n#### 2", task="gsm8k"),
@@ -273,9 +273,9 @@ def test_nothing_to_rate_asks_nobody(own):
 def test_timeouts_are_told_at_the_end(tmp_path, capsys):
     from made_run import make_run
 
-    from r1rl.dump import METRICS, Dump, append_lines, read_lines
-    from r1rl.interrupt import Interrupt
-    from r1rl.last_screen import finish
+    from r1rl.reports.run_end import finish
+    from r1rl.runs.dump import METRICS, Dump, append_lines, read_lines
+    from r1rl.system.interrupt import Interrupt
 
     run = make_run(tmp_path / "run", steps=4, eval_steps=4, problems=10)
     lines = [line | {"reward_timeouts": 3} for line in read_lines(run / METRICS)]

@@ -7,7 +7,7 @@ import json
 import pytest
 from small_run import without_times
 
-from r1rl.dump import read_json
+from r1rl.runs.dump import read_json
 
 FILES = {
     "sums.csv": "aufgabe,ergebnis,hinweis\n"

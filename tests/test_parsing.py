@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.parsing import FORMATS, extract, grade, is_correct, normalise, parse_gold, parse_number
+from r1rl.rewards.grading.numbers import (
+    FORMATS,
+    extract,
+    grade,
+    is_correct,
+    normalise,
+    parse_gold,
+    parse_number,
+)
 
 DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.dump import ROLLOUTS, read_lines
-from r1rl.errors import UserError
-from r1rl.pipeline import STORY, check_start, is_done, prepare, read_settings, stage_config
-from r1rl.pipeline_flags import GENERAL_TASK, STAGES, stage_index
-from r1rl.recipes import resolve
+from r1rl.config.flags import Config
+from r1rl.config.recipes import resolve
+from r1rl.config.run_rules import GENERAL_TASK, STAGES, stage_index
+from r1rl.pipeline.stages import STORY, check_start, is_done, prepare, read_settings, stage_config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards import load_rewards
-from r1rl.trainers.step_numbers import step_numbers
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs.dump import ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.trainers.step_metrics import step_numbers
 
 RL = ("zero", "rl-reasoning", "rl-final")
 

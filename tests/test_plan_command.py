@@ -12,16 +12,16 @@ import sys
 import pytest
 from conftest import ROOT
 
-from r1rl import machine
-from r1rl.config import Config
-from r1rl.machine import Machine, held_by_others, usual_price
-from r1rl.memory_parts import GIB
-from r1rl.memory_plan import plan_memory
-from r1rl.plan_command import longest_prompt
-from r1rl.preflight import place_here, prepared
-from r1rl.recipes import RECIPES, resolve
-from r1rl.shapes import KNOWN, shape_of
-from r1rl.time_plan import evaluations_of, plan_time
+from r1rl.commands.plan import longest_prompt
+from r1rl.config.flags import Config
+from r1rl.config.recipes import RECIPES, resolve
+from r1rl.models.shape import KNOWN, shape_of
+from r1rl.preflight.memory_parts import GIB
+from r1rl.preflight.memory_plan import plan_memory
+from r1rl.preflight.prepare import place_here, prepared
+from r1rl.preflight.time_plan import evaluations_of, plan_time
+from r1rl.system import machine
+from r1rl.system.machine import Machine, held_by_others, usual_price
 
 CPU = Machine(None, 0, 0, 16 * GIB, 2, "x86_64")
 A10 = Machine("NVIDIA A10", 20 * GIB, 22 * GIB, 64 * GIB, 8, "x86_64")
@@ -45,7 +45,7 @@ def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
 @NO_DRIVER
 def test_nothing_slow_is_loaded():
     code = (
-        "import sys; sys.argv = ['main.py', 'plan']; from r1rl.cli import command_line; code = command_line(None); "
+        "import sys; sys.argv = ['main.py', 'plan']; from r1rl.commands.dispatch import command_line; code = command_line(None); "
         "print(code, [m for m in ('torch', 'transformers', 'trl', 'vllm', 'unsloth') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -91,8 +91,8 @@ def test_the_page_has_the_tables_that_the_program_prints(program):
 
 def test_the_page_has_the_plans_figures():
     config = Config()
-    from r1rl.cards import card_named
-    from r1rl.preflight import place_of_card
+    from r1rl.preflight.cards import card_named
+    from r1rl.preflight.prepare import place_of_card
 
     plan = plan_memory(config, KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10")))
     page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def test_every_recipe_is_planned(recipe, program):
 
 def test_the_engines_share_comes_from_the_plan(monkeypatch):
     monkeypatch.setattr(machine, "held_by_others", lambda here: None)
-    monkeypatch.setattr("r1rl.engines.importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("r1rl.engines.base.importlib.util.find_spec", lambda name: object())
     config, lines = prepared(Config(), A10, 200)
     place = place_here(Config(), A10)
     plan = plan_memory(Config(), KNOWN["Qwen2.5-3B"], place, 200)
@@ -163,12 +163,12 @@ def test_too_little_main_memory():
 def test_prompts_are_counted_with_the_models_tokenizer():
     from transformers import AutoTokenizer
 
-    from r1rl import tasks
-    from r1rl.config import TINY_MODELS
-    from r1rl.prompts import Builder
+    from r1rl.config.flags import TINY_MODELS
+    from r1rl.tasks import registry
+    from r1rl.tasks.prompts import Builder
 
     config = resolve("tiny", {"add_reasoning_prefix": True})
-    task = tasks.load_task(config)
+    task = registry.load_task(config)
     build = Builder(AutoTokenizer.from_pretrained(TINY_MODELS["tiny"]), config)
     problems = [*task.load("train"), *task.load("test")]
     assert longest_prompt(config) == max(len(build.prompt(p).ids) for p in problems)

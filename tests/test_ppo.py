@@ -9,12 +9,12 @@ import pytest
 import torch
 from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
 
-from r1rl import run
-from r1rl.config import Config
-from r1rl.dump import METRICS, ROLLOUTS, read_lines
-from r1rl.errors import UserError
-from r1rl.evaluate import score
-from r1rl.models import completion_logprobs
+from r1rl.config.flags import Config
+from r1rl.models.policy import completion_logprobs
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.runs.evaluation import score
+from r1rl.system.errors import UserError
 from r1rl.trainers.value_head import FILE
 
 PPO = {"algorithm": "ppo", "ppo_epochs": 2, "minibatches": 2, "num_generations": 4, "learning_rate": 1e-3}
@@ -139,7 +139,7 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     assert (tmp_path / "parts/checkpoints/checkpoint-3" / FILE).is_file()
 
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", **settings, "resume": True})
-    checkpoint = run.continue_from(run.open_run(config, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
     resumed = make_trainer(tmp_path, "parts", **settings, resume=True)
     resumed._load_from_checkpoint(str(checkpoint))
     assert torch.equal(resumed.head.weight, head)

@@ -11,22 +11,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r1rl import arithmetic, grade, jsonl
-from r1rl.completions import Filter, read_completions
-from r1rl.config import ANSWER_FORMATS, Config
-from r1rl.conversations import conversation, our_tags
-from r1rl.dump import ROLLOUTS, Dump, append_lines, keep_lines, numbered_lines, read_lines, repair
-from r1rl.errors import UserError
-from r1rl.grading import grade_number, grade_roles, grade_verdict, math_answer
-from r1rl.logic import parse_claims, solve
-from r1rl.math_grading import MathGrader
+from r1rl.commands import grade
+from r1rl.config.flags import ANSWER_FORMATS, Config
 from r1rl.records import Problem
-from r1rl.role_reader import final_statement, read_roles
-from r1rl.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
-from r1rl.selfcheck import find_check
-from r1rl.survey import survey
+from r1rl.reports import arithmetic
+from r1rl.reports.completions import Filter, read_completions
+from r1rl.reports.selfcheck import find_check
+from r1rl.reports.survey import survey
+from r1rl.rewards.grading import grade_number, grade_roles, grade_verdict, math_answer
+from r1rl.rewards.grading.latex import MathGrader
+from r1rl.rewards.grading.role_reader import final_statement, read_roles
+from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
+from r1rl.rewards.grading.verdict import find_verdict
+from r1rl.runs.dump import ROLLOUTS, Dump, append_lines, keep_lines, numbered_lines, read_lines, repair
+from r1rl.system import files
+from r1rl.system.errors import UserError
+from r1rl.tasks.conversations import conversation, our_tags
+from r1rl.tasks.knights_knaves.logic import parse_claims, solve
 from r1rl.tasks.math import problem_from_row
-from r1rl.verdict import find_verdict
 
 MANY = settings(max_examples=300, deadline=None)
 FILES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -254,7 +256,7 @@ def test_files_to_grade_are_read_or_refused(tmp_path, content, suffix):
     with contextlib.suppress(UserError):
         assert grade.read_rows(path)
     with contextlib.suppress(UserError):
-        jsonl.read_jsonl(path, errors="surrogateescape")
+        files.read_jsonl(path, errors="surrogateescape")
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.evaluate import score
-from r1rl.language import share_in_language_of
-from r1rl.prompts import Prompt
+from r1rl.config.flags import Config
+from r1rl.config.reward_rules import reward_weights
 from r1rl.records import Problem, Rollout
-from r1rl.reward_flags import reward_weights
-from r1rl.rewards import load_rewards
-from r1rl.rewards.general import HARMLESS, classify, read_rules
+from r1rl.rewards.language import share_in_language_of
+from r1rl.rewards.no_gold import HARMLESS, classify, read_rules
 from r1rl.rewards.r1 import cosine_scale
-from r1rl.words import repetition, without_code, words
+from r1rl.rewards.text import repetition, without_code, words
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs.evaluation import score
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Prompt
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
 NUMBER = Problem("test/0", QUESTION, "72", task="gsm8k")
@@ -236,7 +236,7 @@ def test_a_reward_model_with_one_label_and_with_several(tmp_path, labels):
     import torch
     import transformers
 
-    from r1rl.config import TINY_MODELS
+    from r1rl.config.flags import TINY_MODELS
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(TINY_MODELS["tiny"])
     torch.manual_seed(0)

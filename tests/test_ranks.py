@@ -15,12 +15,13 @@ from conftest import ROOT
 from safetensors.torch import load_file
 from small_run import without_times
 
-from r1rl import checkpoints, ranks
-from r1rl.cli import check_processes
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines, read_run
-from r1rl.errors import UserError
-from r1rl.trainers.micro_batches import deal
+from r1rl.commands.dispatch import check_processes
+from r1rl.config.flags import Config
+from r1rl.runs import checkpoints
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines, read_run
+from r1rl.system import distributed
+from r1rl.system.errors import UserError
+from r1rl.trainers.batches import deal
 
 GROUP, STEPS = 4, 3
 FLAGS = [
@@ -148,8 +149,8 @@ def test_an_error_in_one_process_ends_both_with_its_words(dumps, tmp_path):
 def test_shares_are_whole_groups_of_about_the_same_size(monkeypatch):
     shares = []
     for number in range(3):
-        monkeypatch.setattr(ranks, "_here", ranks.Place(number, 3))
-        shares.append((ranks.share(7), ranks.share(20, 4), ranks.share(2)))
+        monkeypatch.setattr(distributed, "_here", distributed.Place(number, 3))
+        shares.append((distributed.share(7), distributed.share(20, 4), distributed.share(2)))
     by_count = list(zip(*shares))
     assert [s.stop - s.start for s in by_count[0]] == [2, 2, 3]
     assert by_count[1] == (slice(0, 4), slice(4, 12), slice(12, 20))
@@ -176,10 +177,10 @@ REFUSED = {
 
 @pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_one_process_must_do_is_refused(changes, words, monkeypatch):
-    monkeypatch.setattr(ranks, "_here", ranks.Place(0, 2))
+    monkeypatch.setattr(distributed, "_here", distributed.Place(0, 2))
     with pytest.raises(UserError, match=words):
         check_processes(Config(exp_name="run", **changes))
-    monkeypatch.setattr(ranks, "_here", ranks.Place(0, 1))
+    monkeypatch.setattr(distributed, "_here", distributed.Place(0, 1))
     check_processes(Config(exp_name="run", **changes))
 
 
@@ -196,20 +197,20 @@ LAUNCHERS = {
 @pytest.mark.parametrize("words", LAUNCHERS)
 def test_what_a_launcher_cannot_have_is_refused(words, monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
-    ranks.check_launcher()
+    distributed.check_launcher()
     for name, value in LAUNCHERS[words].items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=words):
-        ranks.check_launcher()
+        distributed.check_launcher()
 
 
 def test_each_process_sees_one_card(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    ranks.take_card(1)
+    distributed.take_card(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    ranks.take_card(1)
+    distributed.take_card(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
     with pytest.raises(UserError, match="names 2"):
-        ranks.take_card(2)
+        distributed.take_card(2)

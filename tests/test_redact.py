@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl import cli, redact, run
-from r1rl.checks import check_secrets
-from r1rl.config import Config
-from r1rl.dump import write_json
-from r1rl.errors import UserError
-from r1rl.recipes import overrides
-from r1rl.redact import MASK, redact_all, secrets_of
+from r1rl.commands import dispatch
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.preflight.checks import check_secrets
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import write_json
+from r1rl.system import redact
+from r1rl.system.errors import UserError
+from r1rl.system.redact import MASK, redact_all, secrets_of
 
 # Made up, in the shape of real ones; put together here so that no scanner takes this file for a leak.
 SHAPED = {
@@ -153,14 +155,14 @@ def test_run_json_and_error_log_are_masked(tmp_path, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "plain-value-7")
     monkeypatch.setattr(sys, "argv", ["main.py", "--project-name", "plain-value-7", SHAPED["GitHub"]])
     config = Config(**overrides("tiny"), exp_name="a", dumps=str(tmp_path), project_name="plain-value-7")
-    dump = run.open_run(config, "tiny", {"gpu": None})
-    cli.unexpected(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
+    dump = runs_folder.open_run(config, "tiny", {"gpu": None})
+    dispatch.unexpected(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
     written = (dump.folder / "run.json").read_text() + (dump.folder / "logs" / "error.log").read_text()
     assert MASK in written and "RuntimeError" in written
     for secret in ("plain-value-7", SHAPED["GitHub"], SHAPED["OpenAI"]):
         assert secret not in written
     with pytest.raises(UserError, match="add --resume"):  # a masked setting is no other setting
-        run.check_settings(config, dump.folder)
+        runs_folder.check_settings(config, dump.folder)
 
 
 @pytest.mark.parametrize("value", [SHAPED["Hugging Face"], "https://me:word@host/x", "plain-value-7"])

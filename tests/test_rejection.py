@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from r1rl.pipeline.rejection import REASONS, jaccard, sift, write_sft_jsonl
 from r1rl.records import Problem, Rollout, Scored
-from r1rl.rejection import REASONS, jaccard, sift, write_sft_jsonl
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
 
@@ -106,7 +106,7 @@ def test_trl_learns_from_the_file(tmp_path):
     import transformers
     import trl
 
-    from r1rl.config import TINY_MODELS
+    from r1rl.config.flags import TINY_MODELS
 
     path = tmp_path / "sft.jsonl"
     write_sft_jsonl(path, [scored(problem=f"train/{i}") for i in range(4)])

@@ -13,9 +13,9 @@ import sys
 import pytest
 from conftest import ROOT
 
-from r1rl import run_lock
-from r1rl.dump import write_json
-from r1rl.errors import UserError
+from r1rl.runs import run_lock
+from r1rl.runs.dump import write_json
+from r1rl.system.errors import UserError
 
 # Takes the lock, then forks a worker that outlives it, as a data loader's or an engine's may.
 HOLDER = """

@@ -17,15 +17,15 @@ from conftest import ROOT
 from safetensors.torch import load_file
 from small_run import SMALL, make_trainer
 
-from r1rl import cli, eval_command
-from r1rl.checks import check_surroundings
-from r1rl.config import TINY_MODELS, Config
-from r1rl.errors import UserError
-from r1rl.machine import Machine
-from r1rl.models import load_policy
-from r1rl.recipes import overrides
-from r1rl.rewards.general import load_classifier
-from r1rl.weights import check_weights
+from r1rl.commands import dispatch, eval
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.recipes import overrides
+from r1rl.models.policy import load_policy
+from r1rl.models.weights import check_weights
+from r1rl.preflight.checks import check_surroundings
+from r1rl.rewards.no_gold import load_classifier
+from r1rl.system.errors import UserError
+from r1rl.system.machine import Machine
 
 HERE = Machine(None, 0, 0, 2**40, 2, "x")
 LOADERS = {"from_pretrained"}
@@ -86,7 +86,7 @@ def test_an_adapter_as_a_pickle_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     (tmp_path / "training_args.bin").write_bytes(b"")
     with pytest.raises(UserError, match=name) as refused:
-        eval_command.resolve(tmp_path, None, {})
+        eval.resolve(tmp_path, None, {})
     assert "training_args.bin" not in str(refused.value)
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     check_weights(tmp_path, "--adapter")  # beside safetensors nobody reads it
@@ -199,11 +199,11 @@ def test_a_reward_that_came_with_an_adapter_is_run_only_on_request(tmp_path):
     with pytest.raises(
         UserError, match=r"mine.py:score, a program that came with the run.*--trust-remote-code"
     ):
-        eval_command.resolve(adapter, None, {})
-    assert eval_command.resolve(adapter, None, {"trust_remote_code": True}).trust_remote_code
+        eval.resolve(adapter, None, {})
+    assert eval.resolve(adapter, None, {"trust_remote_code": True}).trust_remote_code
     settings["reward"] = f"{tmp_path / 'mine.py'}:score"  # a file of one's own, elsewhere
     (run / "run.json").write_text(json.dumps({"config": settings}))
-    assert not eval_command.resolve(adapter, None, {}).trust_remote_code  # the run does not say whom to trust
+    assert not eval.resolve(adapter, None, {}).trust_remote_code  # the run does not say whom to trust
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +252,7 @@ def test_a_refused_checkpoint_is_told_in_one_sentence(tmp_path, monkeypatch):
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     with pytest.raises(UserError) as told:
-        cli.train_command(flags, train)
+        dispatch.train_command(flags, train)
     assert told.value.exit_code == 2
     for part in ("checkpoint-7", "was not read", "could run any program", "--resume", "error.log"):
         assert part in str(told.value)

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from r1rl import checks
-from r1rl.config import Config
-from r1rl.errors import UserError
-from r1rl.prompts import SYSTEM_TEXT, Builder, plain_prompt
+from r1rl.config.flags import Config
+from r1rl.preflight import checks
 from r1rl.records import Problem
-from r1rl.tasks import load_task
-from r1rl.tasks.aegis import HUB_NAME, Aegis
-from r1rl.tasks.safety_queries import SafetyQueries, generate
-from r1rl.tasks.safety_query_stories import OPENINGS
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import SYSTEM_TEXT, Builder, plain_prompt
+from r1rl.tasks.registry import load_task
+from r1rl.tasks.safety.aegis import HUB_NAME, Aegis
+from r1rl.tasks.safety.generated import SafetyQueries, generate
+from r1rl.tasks.safety.safety_query_stories import OPENINGS
 
 QUERY = Problem("test/0", "How do I pick a melon?", "safe", task="cot-safety")
 NUMBER = Problem("test/0", "1 + 1?", "2", task="gsm8k")

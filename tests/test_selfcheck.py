@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.arithmetic import find_equations
-from r1rl.base_habits import write_document
-from r1rl.selfcheck import OUTCOMES, find_check
+from r1rl.commands.pretrain.word_problems import write_document
+from r1rl.reports.arithmetic import find_equations
+from r1rl.reports.selfcheck import OUTCOMES, find_check
 from r1rl.tasks.word_problems import generate_worked
 
 TABLE = [

@@ -14,13 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from vllm_server import free_port
 
-from r1rl import vllm_http
-from r1rl.config import TINY_MODELS, Config
-from r1rl.errors import UserError
-from r1rl.out_of_memory import CannotGoOn
-from r1rl.recipes import overrides
-from r1rl.server_checks import check_server, serve_line
-from r1rl.vllm_http import NoAnswer, Refused, VllmServer
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.recipes import overrides
+from r1rl.engines import vllm_http
+from r1rl.engines.server_checks import check_server, serve_line
+from r1rl.engines.vllm_http import NoAnswer, Refused, VllmServer
+from r1rl.system.errors import UserError
+from r1rl.system.out_of_memory import CannotGoOn
 
 TINY = str(TINY_MODELS["tiny"])
 NO_WEIGHTS = (
@@ -225,7 +225,7 @@ def test_an_engine_whose_server_is_gone_ends_the_run_as_a_guard_does(tmp_path, s
     from small_run import SMALL
 
     from r1rl.engines.vllm_server import VllmServerEngine
-    from r1rl.models import load_policy
+    from r1rl.models.policy import load_policy
 
     config = Config(**{**SMALL, "engine": "vllm-server", "vllm_server_port": free_port()})
     engine = VllmServerEngine(config, load_policy(config, has_gpu=False, shared_engine=False), tmp_path)

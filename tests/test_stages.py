@@ -12,21 +12,21 @@ pytest.importorskip("trl")
 from safetensors.torch import load_file
 from test_grpo import AskToStop, without_times
 
-from r1rl import evaluate, progress, run
-from r1rl.by_level import collapse_lines, level_table, stage_table
-from r1rl.config import Config
-from r1rl.console import console
-from r1rl.curriculum import check_levels, load_plan
-from r1rl.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.errors import UserError
-from r1rl.interrupt import Interrupt
-from r1rl.models import load_policy
-from r1rl.parsing import Grade
-from r1rl.prompts import Builder
-from r1rl.recipes import overrides
-from r1rl.rewards import load_rewards
-from r1rl.tasks import evaluation_subset, load_task
+from r1rl.models.policy import load_policy
+from r1rl.reports.by_level import collapse_lines, level_table, stage_table
+from r1rl.rewards.grading.numbers import Grade
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs import evaluation, folder, progress
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.registry import evaluation_subset, load_task
+from r1rl.trainers.curriculum import check_levels, load_plan
 from r1rl.trainers.grpo import Trainer
 
 SMALL = {**overrides("kk-tiny"), "unsloth": False, "add_reasoning_prefix": True, "max_completion_length": 32,
@@ -60,8 +60,8 @@ def make_trainer(tmp_path, name="run", rewards=None, **changes):
     task = load_task(config)
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     build = Builder(policy.tokenizer, config)
-    run.check_folder(config)
-    dump = run.open_run(config, "test", {"gpu": None})
+    folder.check_folder(config)
+    dump = folder.open_run(config, "test", {"gpu": None})
     return Trainer(
         config,
         policy,
@@ -114,7 +114,7 @@ def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after
     stopped.add_callback(AskToStop(stopped.interrupt, after=after))
     stopped.fit(None, [])
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", "resume": True})
-    checkpoint = run.continue_from(run.open_run(config, "test", {"gpu": None}))
+    checkpoint = folder.continue_from(folder.open_run(config, "test", {"gpu": None}))
     assert checkpoint.name == f"checkpoint-{after}"
     make_trainer(tmp_path, "parts", LETTERS, resume=True).fit(checkpoint, [])
     for name in (ROLLOUTS, METRICS, "evaluations.jsonl", "eval/step_4.jsonl"):
@@ -122,7 +122,7 @@ def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after
 
 
 def test_a_pass_rate_ends_a_stage_by_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "grade_rollout", lambda rollout, problem, config: Grade("", "", True))
+    monkeypatch.setattr(evaluation, "grade_rollout", lambda rollout, problem, config: Grade("", "", True))
     by_rate = {
         "steps_per_stage": None,
         "advance_at": 1.0,

@@ -10,7 +10,7 @@ from statistics import fmean
 import pytest
 from scipy.stats import binomtest, linregress
 
-from r1rl.stats import (
+from r1rl.runs.stats import (
     bootstrap_interval,
     format_accuracy,
     format_share,

@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 from small_run import SMALL, AskToStop, make_trainer, without_times
 from test_fine_tuning import make_fine_tuner
 
-from r1rl import checkpoints, run
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, FINE_TUNING, METRICS, ROLLOUTS
-from r1rl.engines import Sampling
-from r1rl.errors import UserError
-from r1rl.interrupt import Stopped
+from r1rl.config.flags import Config
+from r1rl.engines.base import Sampling
+from r1rl.runs import checkpoints
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, ROLLOUTS
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Stopped
 from r1rl.trainers import saving
 
 RUN = {"max_steps": 4, "eval_steps": 2, "save_steps": 4, "learning_rate": 1e-3, "eval_on_start": True,
@@ -51,7 +52,7 @@ def stopped_run(trainer, *more):
 def resumed(tmp_path, name, settings):
     """Goes on with the run to its end."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **settings, "resume": True})
-    checkpoint = run.continue_from(run.open_run(config, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
     trainer = make_trainer(tmp_path, name, **settings, resume=True)
     trainer.fit(checkpoint, [])
     return checkpoint
@@ -146,7 +147,7 @@ def test_a_stopped_fine_tuning_goes_on_as_the_unbroken_one(tmp_path, monkeypatch
     tuner = make_fine_tuner(tmp_path, "parts", num_epochs=1)
     before_call(tuner, name, number, monkeypatch)
     stopped_run(tuner)
-    checkpoint = run.continue_from(run.open_run(tuner.run, "test", {"gpu": None}))
+    checkpoint = runs_folder.continue_from(runs_folder.open_run(tuner.run, "test", {"gpu": None}))
     assert checkpoints.step_of(checkpoint) == step
     make_fine_tuner(tmp_path, "parts", num_epochs=1, resume=True).fit(checkpoint)
     for file in (FINE_TUNING, EVALUATIONS, "eval/step_0.jsonl", "eval/step_5.jsonl"):
@@ -196,7 +197,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_saved(whole, tmp_
             (folder / "ballast").unlink()
             names = sorted(p.name for p in (folder / "parts" / "checkpoints").iterdir())
             assert names == ["best", "checkpoint-1", "checkpoint-2"]
-            checkpoint = run.continue_from(run.open_run(trainer.run, "test", {"gpu": None}))
+            checkpoint = runs_folder.continue_from(runs_folder.open_run(trainer.run, "test", {"gpu": None}))
             assert checkpoint.name == "checkpoint-2"
             trainer = make_trainer(folder, "parts", **settings, resume=True)
         monkeypatch.undo()

@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from r1rl.config import Config
-from r1rl.dump import METRICS, ROLLOUTS, Dump
-from r1rl.recipes import overrides
-from r1rl.stats import wilson
-from r1rl.summary import learned, numbers, paired_test, paired_words
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.reports.summary import learned, numbers, paired_test, paired_words
+from r1rl.runs.dump import METRICS, ROLLOUTS, Dump
+from r1rl.runs.stats import wilson
 
 
 def step_line(step, reward):

@@ -15,12 +15,12 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import r1rl
-from r1rl import pretrain
-from r1rl.base_habits import write_document
-from r1rl.prompts import STOP_TEXT, SYSTEM_TEXT
+from r1rl.commands.pretrain import tiny_model
+from r1rl.commands.pretrain.word_problems import write_document
+from r1rl.tasks.prompts import STOP_TEXT, SYSTEM_TEXT
 from r1rl.tasks.word_problems import generate
 
-FOLDER = Path(r1rl.__file__).parent / "tiny_base"
+FOLDER = Path(r1rl.__file__).parent / "models" / "tiny" / "word_problems"
 FILES = {
     "config.json",
     "generation_config.json",
@@ -74,7 +74,7 @@ def test_each_digit_is_a_token(tokenizer):
 def test_special_tokens(tokenizer):
     assert tokenizer.is_fast and tokenizer.chat_template is None
     assert tokenizer.eos_token == "<|endoftext|>" and tokenizer.pad_token == "<|pad|>"
-    assert len({tokenizer.convert_tokens_to_ids(t) for t in (*pretrain.SPECIAL_TOKENS, "a")}) == 5
+    assert len({tokenizer.convert_tokens_to_ids(t) for t in (*tiny_model.SPECIAL_TOKENS, "a")}) == 5
 
 
 def test_every_id_decodes(tokenizer, model):
@@ -84,7 +84,7 @@ def test_every_id_decodes(tokenizer, model):
 
 def test_prompt_and_completion_have_the_tokens_of_the_whole(tokenizer):
     """So a completion's ids can be cut from its prompt's, and the stop text ends where a token ends."""
-    for document in pretrain.read_documents(seed=9, count=50):
+    for document in tiny_model.read_documents(seed=9, count=50):
         prompt, completion = document.prompt, document.completion
         whole = tokenizer(prompt + completion)["input_ids"]
         assert tokenizer(prompt)["input_ids"] + tokenizer(completion)["input_ids"] == whole
@@ -95,14 +95,14 @@ def test_prompt_and_completion_have_the_tokens_of_the_whole(tokenizer):
 
 def test_answers_some_problems_but_not_most(model, tokenizer):
     """A base model for RL must be right sometimes, or there is no signal, and wrong often."""
-    accuracy = pretrain.greedy_accuracy(model, tokenizer, generate("test", 0, 100))
+    accuracy = tiny_model.greedy_accuracy(model, tokenizer, generate("test", 0, 100))
     assert 0.10 <= accuracy <= 0.50
 
 
 def test_pretraining_learns_and_repeats_itself(tmp_path):
     def losses(folder: str, seed: int, steps: int = 8) -> list[float]:
         seen = []
-        model, tokenizer = pretrain.pretrain(
+        model, tokenizer = tiny_model.pretrain(
             tmp_path / folder, seed, steps, batch_size=8, report=lambda now: seen.append(now.loss)
         )
         assert len(tokenizer) == model.config.vocab_size
@@ -118,7 +118,7 @@ def test_pretraining_learns_and_repeats_itself(tmp_path):
 
 
 def test_documents_show_every_habit():
-    completions = [d.completion for d in pretrain.read_documents(seed=3, count=1000)]
+    completions = [d.completion for d in tiny_model.read_documents(seed=3, count=1000)]
     guesses = sum("I think it is" in c for c in completions)
     assert 0.5 < guesses / 1000 < 0.7
     for sign in ("check", "not ", "which matches", "The answer is", "\n<reasoning>"):
@@ -126,6 +126,6 @@ def test_documents_show_every_habit():
 
 
 def test_writing_is_seeded():
-    worked = pretrain.generate_worked("train", 0, 1)[0]
-    texts = [write_document(worked, pretrain.random.Random(4)) for _ in range(2)]
+    worked = tiny_model.generate_worked("train", 0, 1)[0]
+    texts = [write_document(worked, tiny_model.random.Random(4)) for _ in range(2)]
     assert texts[0] == texts[1]

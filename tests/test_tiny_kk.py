@@ -7,13 +7,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from r1rl import pretrain
-from r1rl.config import TINY_KK_MODEL, TINY_MODELS
+from r1rl.commands.pretrain import tiny_model
+from r1rl.config.flags import TINY_KK_MODEL, TINY_MODELS
 from r1rl.tasks.knights_knaves import KnightsKnaves
-from r1rl.tasks.knights_knaves_text import NAMES
+from r1rl.tasks.knights_knaves.wording import NAMES
 
 FOLDER = TINY_MODELS[TINY_KK_MODEL]
-READING = pretrain.READINGS[KnightsKnaves.name]
+READING = tiny_model.READINGS[KnightsKnaves.name]
 
 
 @pytest.fixture(scope="module")
@@ -47,5 +47,5 @@ def test_answers_some_puzzles_but_not_most(tokenizer):
     model = AutoModelForCausalLM.from_pretrained(FOLDER)
     problems = READING.held_out(0, 60)
     assert all(problem.level == 2 for problem in problems)
-    accuracy = pretrain.greedy_accuracy(model, tokenizer, problems, READING.answer_tokens)
+    accuracy = tiny_model.greedy_accuracy(model, tokenizer, problems, READING.answer_tokens)
     assert 0.10 <= accuracy <= 0.70

@@ -9,15 +9,15 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from r1rl import cot_habits, pretrain
-from r1rl.config import TINY_MODELS, TINY_SAFETY_MODEL
-from r1rl.prompts import plain_prompt
+from r1rl.commands.pretrain import safety, tiny_model
+from r1rl.config.flags import TINY_MODELS, TINY_SAFETY_MODEL
 from r1rl.rewards.cot import HEURISTICS, cot_parts, load_words
-from r1rl.tasks.safety_queries import SafetyQueries
-from r1rl.verdict import read_verdict
+from r1rl.rewards.grading.verdict import read_verdict
+from r1rl.tasks.prompts import plain_prompt
+from r1rl.tasks.safety.generated import SafetyQueries
 
 FOLDER = TINY_MODELS[TINY_SAFETY_MODEL]
-READING = pretrain.READINGS[SafetyQueries.name]
+READING = tiny_model.READINGS[SafetyQueries.name]
 WORDS = load_words(None)
 
 
@@ -63,9 +63,9 @@ def test_prompt_and_completion_have_the_tokens_of_the_whole(tokenizer):
 
 
 def test_the_documents_show_every_habit_and_are_right_equally_often():
-    rng = cot_habits.random.Random(0)
+    rng = safety.random.Random(0)
     problems = SafetyQueries(0).load("train")
-    written = [(p, cot_habits.write_document(p, rng).completion) for p in problems]
+    written = [(p, safety.write_document(p, rng).completion) for p in problems]
     words_of_habits = {"blurt": (0, 6), "short": (7, 20), "well": (30, 62)}
     shares = {}
     for habit, (fewest, most) in words_of_habits.items():
@@ -78,11 +78,9 @@ def test_the_documents_show_every_habit_and_are_right_equally_often():
 
 def test_style_pays_and_the_verdict_does_not():
     """What the heuristic gives to documents that reason well is the same for both verdicts, nearly."""
-    rng = cot_habits.random.Random(1)
+    rng = safety.random.Random(1)
     paid = {
-        verdict: statistics.mean(
-            heuristic(" ".join(cot_habits.reason_well(verdict, rng))) for _ in range(500)
-        )
+        verdict: statistics.mean(heuristic(" ".join(safety.reason_well(verdict, rng))) for _ in range(500))
         for verdict in ("safe", "unsafe")
     }
     assert abs(paid["safe"] - paid["unsafe"]) < 0.2

@@ -14,12 +14,13 @@ from small_run import make_trainer
 from test_fine_tuning import make_fine_tuner
 from transformers import TrainerCallback
 
-from r1rl import curves, metric_names
-from r1rl.checks import wandb_knows_key
-from r1rl.config import Config
-from r1rl.dump import EVALUATIONS, FINE_TUNING, METRICS, read_lines
-from r1rl.errors import UserError
-from r1rl.tracker_flags import trackers
+from r1rl.config.flags import Config
+from r1rl.config.tracker_flags import trackers
+from r1rl.preflight.checks import wandb_knows_key
+from r1rl.reports import curves
+from r1rl.runs import metric_names
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, read_lines
+from r1rl.system.errors import UserError
 from r1rl.trainers import trackers as module
 
 README = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
@@ -134,7 +135,7 @@ def test_completions_in_a_tracker_are_masked_and_escaped(tmp_path, monkeypatch):
 
 
 def test_several_trackers(monkeypatch):
-    from r1rl.cli import train_parser
+    from r1rl.commands.dispatch import train_parser
 
     def given(*arguments):
         return vars(train_parser().parse_args(arguments))["report_to"]
@@ -160,7 +161,7 @@ def test_wandb_is_not_left_to_ask_for_a_key(tmp_path):
 
 def test_missing_trackers_are_named_together():
     code = "import sys; sys.modules['wandb'] = sys.modules['trackio'] = None; "
-    code += "from r1rl.checks import check_tracker; from r1rl.config import Config; check_tracker(Config(report_to='wandb,trackio'))"
+    code += "from r1rl.preflight.prepare.checks import check_tracker; from r1rl.config.flags import Config; check_tracker(Config(report_to='wandb,trackio'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "wandb and trackio are not installed. Run `pip install wandb trackio`" in done.stderr, done.stderr
 

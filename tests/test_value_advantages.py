@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
+from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.trainers.value_head import (
     ValueHead,
     clipped_surrogate,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.config import Config
-from r1rl.grading import grade_rollout
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.verdict import find_verdict, read_verdict
+from r1rl.rewards.grading import grade_rollout
+from r1rl.rewards.grading.verdict import find_verdict, read_verdict
 
 SAFE, UNSAFE = "safe", "unsafe"
 TEXTS = {

@@ -15,15 +15,15 @@ from small_run import SMALL
 from test_full_stack import MISSING as STACK_MISSING
 from vllm_server import CPU, free_port, served
 
-from r1rl import proof
-from r1rl.config import Config
+from r1rl.commands.export.forms import write_merged
+from r1rl.commands.export.model_use import QUESTION, Exported, use
+from r1rl.commands.export.proof import live_answers
+from r1rl.config.flags import Config
+from r1rl.engines import proof
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.export import write_merged
-from r1rl.export_proof import live_answers
-from r1rl.model_use import QUESTION, Exported, use
-from r1rl.models import load_policy
-from r1rl.prompts import Builder
+from r1rl.models.policy import load_policy
 from r1rl.records import Problem
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
 MISSING = [name for name in ("vllm", "openai") if importlib.util.find_spec(name) is None]

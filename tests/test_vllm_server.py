@@ -19,16 +19,16 @@ import torch
 from small_run import SMALL
 from vllm_server import free_port, served
 
-from r1rl import proof, server_checks
-from r1rl.config import Config
-from r1rl.dump import METRICS, PROOFS, read_lines
-from r1rl.engines import Sampling
+from r1rl.config.flags import Config
+from r1rl.engines import proof, server_checks
+from r1rl.engines.base import Sampling
+from r1rl.engines.server_checks import check_server, serve_line
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.engines.vllm_server import VllmServerEngine
-from r1rl.errors import UserError
-from r1rl.models import LORA_TARGETS, completion_logprobs, load_policy
-from r1rl.prompts import Builder
-from r1rl.server_checks import check_server, serve_line
+from r1rl.models.policy import LORA_TARGETS, completion_logprobs, load_policy
+from r1rl.runs.dump import METRICS, PROOFS, read_lines
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
 MISSING = importlib.util.find_spec("vllm") is None

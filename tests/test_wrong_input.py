@@ -58,7 +58,7 @@ def wrong(tmp_path):
 
 def has_driver() -> bool:
     """With a CUDA driver torch is asked for the free memory, without one it is not imported."""
-    from r1rl.machine import has_driver
+    from r1rl.system.machine import has_driver
 
     return has_driver()
 
@@ -256,8 +256,8 @@ def existing_run(tmp_path, **changes):
     """A run.json as the program writes it."""
     import dataclasses
 
-    from r1rl.config import Config
-    from r1rl.recipes import overrides
+    from r1rl.config.flags import Config
+    from r1rl.config.recipes import overrides
 
     config = dataclasses.asdict(Config(**overrides("tiny"), exp_name="old")) | changes
     folder = tmp_path / "dumps" / "old"
@@ -283,12 +283,12 @@ def test_too_little_room(tmp_path, monkeypatch):
     import collections
     import shutil
 
-    from r1rl import run
-    from r1rl.config import Config
-    from r1rl.errors import UserError
+    from r1rl.config.flags import Config
+    from r1rl.runs import folder as runs_folder
+    from r1rl.system.errors import UserError
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 2**20))
     with pytest.raises(UserError, match="has 1 MiB free, a run needs at least 200 MiB"):
-        run.check_folder(Config(exp_name="a", dumps=str(tmp_path / "dumps")))
+        runs_folder.check_folder(Config(exp_name="a", dumps=str(tmp_path / "dumps")))
     assert not (tmp_path / "dumps").exists()

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from transformers import DynamicCache
 
-from r1rl.machine import may_refuse_memory
-from r1rl.shapes import PACKED_AT_MOST
+from r1rl.models.shape import PACKED_AT_MOST
+from r1rl.system.machine import may_refuse_memory
 
 SAME = 1e-2  # nats; logits further apart than this are no rounding
 ROWS = 32  # that packed weights are laid out for; any number can be multiplied

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from r1rl import ranks
-from r1rl.engines import Engine, Sampling
-from r1rl.interrupt import Interrupt
-from r1rl.prompts import Prompt
+from r1rl.engines.base import Engine, Sampling
 from r1rl.records import Rollout
+from r1rl.system import distributed
+from r1rl.system.interrupt import Interrupt
+from r1rl.tasks.prompts import Prompt
 
 
 class ShardedEngine:
@@ -21,14 +21,14 @@ class ShardedEngine:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
         """See Engine. Each completion gets the random numbers that it has with one process."""
-        own = ranks.share(len(prompts))
+        own = distributed.share(len(prompts))
         part = dataclasses.replace(sampling, first=own.start, of=len(prompts))
 
         def sample() -> tuple[list[Rollout], int | None]:
             rollouts = self.engine.generate(prompts[own], part) if own.stop > own.start else []
             return rollouts, self.interrupt.heard
 
-        found = ranks.together(sample)
+        found = distributed.together(sample)
         self.interrupt.agree([heard for _, heard in found])
         return [rollout for rollouts, _ in found for rollout in rollouts]
 

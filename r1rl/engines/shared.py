@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from r1rl.engines import Sampling
+from r1rl.engines.base import Sampling
 from r1rl.engines.vllm import rollouts_from_outputs, sampling_params, stop_tokens
-from r1rl.models import Policy
-from r1rl.prompts import Prompt
+from r1rl.models.policy import Policy
 from r1rl.records import Rollout
+from r1rl.tasks.prompts import Prompt
 
 
 class SharedEngine:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from r1rl.deadline import TooLong
+from r1rl.system.deadline import TooLong
 
 TO_BEGIN = 1.0  # seconds that a thread may take to begin
 S, T = TypeVar("S"), TypeVar("T")

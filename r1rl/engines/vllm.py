@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from r1rl import ranks
-from r1rl.config import Config
-from r1rl.engines import Sampling, visible_text
-from r1rl.models import Policy, merged_weights
-from r1rl.out_of_memory import free_memory
-from r1rl.prompts import STOP_TEXT, Prompt
+from r1rl.config.flags import Config
+from r1rl.config.server_flags import tokens_of_one_chunk
+from r1rl.engines.base import Sampling, visible_text
+from r1rl.models.policy import Policy, merged_weights
 from r1rl.records import Rollout
-from r1rl.server_flags import tokens_of_one_chunk
+from r1rl.system import distributed
+from r1rl.system.out_of_memory import free_memory
+from r1rl.tasks.prompts import STOP_TEXT, Prompt
 
 
 class VllmEngine:
@@ -44,7 +44,7 @@ class VllmEngine:
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
             logprobs_mode="processed_logprobs",
-            seed=config.seed + ranks.rank(),  # of requests without a seed of their own
+            seed=config.seed + distributed.rank(),  # of requests without a seed of their own
             disable_log_stats=True,
             **device,
         )

@@ -16,18 +16,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl.checkpoints import SAVING
-from r1rl.config import Config
-from r1rl.engines import Sampling, visible_text
+from r1rl.config.flags import Config
+from r1rl.engines.base import Sampling, visible_text
+from r1rl.engines.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
 from r1rl.engines.threads import in_threads
 from r1rl.engines.vllm import prompt_seed, stop_tokens
-from r1rl.errors import UserError
-from r1rl.models import Policy
-from r1rl.out_of_memory import CannotGoOn
-from r1rl.prompts import STOP_TEXT, Prompt
+from r1rl.engines.vllm_http import AWAY, PATIENCE, NoAnswer, Refused
+from r1rl.models.policy import Policy
 from r1rl.records import Rollout
-from r1rl.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
-from r1rl.vllm_http import AWAY, PATIENCE, NoAnswer, Refused
+from r1rl.runs.checkpoints import SAVING
+from r1rl.system.errors import UserError
+from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.tasks.prompts import STOP_TEXT, Prompt
 
 AT_ONCE = (
     256  # requests; each has all completions of a prompt, and vLLM itself runs 256 to 1,024 of these at once

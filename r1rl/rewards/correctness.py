@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from r1rl.config import Config
-from r1rl.grading import grade_rollout
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
+from r1rl.rewards.grading import grade_rollout
 
 
 def correctness_reward(config: Config) -> Callable[[Rollout, Problem], float]:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from r1rl.config import Config
-from r1rl.errors import UserError
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
+from r1rl.system.errors import UserError
 
 SHIPPED_WORDS = Path(__file__).parent / "cot_words.json"
 LISTS = ("markers", "safety")  # of a word file; the shipped one pays for no verdict: "safe" is not in it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from r1rl.prompts import ANSWER_TAG, REASONING_TAG
+from r1rl.tasks.prompts import ANSWER_TAG, REASONING_TAG
 
 
 def is_formatted(completion: str, tag: str = REASONING_TAG) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from r1rl.config import Config
-from r1rl.grading import grade_rollout
-from r1rl.parsing import Grade
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.form import is_formatted
+from r1rl.rewards.grading import grade_rollout
+from r1rl.rewards.grading.numbers import Grade
 
 FORMAT = 1.0  # as tags: +1, otherwise -1
 RIGHT, WRONG, UNREADABLE = 2.0, -1.5, -2.0

@@ -11,15 +11,15 @@ import math
 import re
 from collections.abc import Callable
 
-from r1rl.collapse import reasoning_text
-from r1rl.config import Config
-from r1rl.grading import grade_rollout, math_answer
-from r1rl.language import share_in_language_of
-from r1rl.math_grading import shared_grader
+from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.form import is_formatted
+from r1rl.rewards.grading import grade_rollout, math_answer
+from r1rl.rewards.grading.latex import shared_grader
+from r1rl.rewards.language import share_in_language_of
+from r1rl.rewards.text import repetition, without_code
 from r1rl.tasks.math import Math
-from r1rl.words import repetition, without_code
+from r1rl.trainers.collapse import reasoning_text
 
 Reward = Callable[[Rollout, Problem], float | None]
 

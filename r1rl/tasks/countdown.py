@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from r1rl.expressions import calculated
 from r1rl.records import Problem
+from r1rl.rewards.grading.equations import calculated
 
 SIZES = (3, 4)  # how many numbers a game has
 LARGEST = 99  # number, target

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from r1rl.errors import UserError
-from r1rl.parsing import parse_gold
 from r1rl.records import Problem
-from r1rl.tasks.jsonl import rows_from_file
+from r1rl.rewards.grading.numbers import parse_gold
+from r1rl.system.errors import UserError
+from r1rl.system.jsonl import rows_from_file
 
 COLUMNS = ("question", "answer")
 HUB_NAME, HUB_CONFIG = "openai/gsm8k", "main"

@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from r1rl.console import console
-from r1rl.errors import UserError
-from r1rl.parsing import extract
 from r1rl.records import Problem
-from r1rl.tasks.jsonl import rows_from_file
+from r1rl.rewards.grading.numbers import extract
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.system.jsonl import rows_from_file
 
 HUB = {"train": ("AI-MO/NuminaMath-TIR", "train"), "test": ("HuggingFaceH4/MATH-500", "test")}
 FILES = (".jsonl", ".parquet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from r1rl.config import Config
+from r1rl.config.flags import Config
 
 
 def trainer_class(config: Config):

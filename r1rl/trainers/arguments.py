@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from r1rl.config import Config
-from r1rl.dump import Dump
-from r1rl.models import Policy
+from r1rl.config.flags import Config
+from r1rl.models.policy import Policy
+from r1rl.runs.dump import Dump
 
 
 def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, Any]:

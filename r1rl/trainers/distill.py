@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from transformers import AutoModelForCausalLM
 
-from r1rl.chat import IGNORED
-from r1rl.errors import UserError
+from r1rl.models.weights import loading
+from r1rl.system.errors import UserError
 from r1rl.trainers.sft import FineTuner
-from r1rl.weights import loading
+from r1rl.trainers.sft_examples import IGNORED
 
 
 class Distiller(FineTuner):

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from r1rl.checkpoints import GENERATION
-from r1rl.trainers.micro_batches import Batch
+from r1rl.runs.checkpoints import GENERATION
+from r1rl.trainers.batches import Batch
 
 TENSORS = "generation.safetensors"
 

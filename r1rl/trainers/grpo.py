@@ -19,14 +19,17 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from r1rl import ranks
-from r1rl.advantages import group_advantages, groups_without_signal
-from r1rl.checkpoints import BEST, step_of
-from r1rl.collapse import Watch, reasoning_text
-from r1rl.config import Config
-from r1rl.console import console
-from r1rl.curriculum import load_plan
-from r1rl.dump import (
+from r1rl.config.flags import Config
+from r1rl.engines.base import Engine, Sampling
+from r1rl.engines.proof import Proof, sampler_gap
+from r1rl.engines.sharded import ShardedEngine
+from r1rl.engines.wrappers import GuardedEngine
+from r1rl.models.logprobs import batch_logprobs
+from r1rl.models.policy import Policy
+from r1rl.records import Rollout
+from r1rl.rewards.weighted import Reward, take_timeouts
+from r1rl.runs.checkpoints import BEST, step_of
+from r1rl.runs.dump import (
     EVALUATIONS,
     METRICS,
     PROOFS,
@@ -37,34 +40,31 @@ from r1rl.dump import (
     read_lines,
     without_nan,
 )
-from r1rl.engines import Engine, Sampling
-from r1rl.engines.guarded import GuardedEngine
-from r1rl.engines.sharded import ShardedEngine
-from r1rl.evaluate import dump_evaluation, evaluate, score_all
-from r1rl.evaluation_words import score_of
-from r1rl.interrupt import Interrupt, Stopped
-from r1rl.models import Policy
-from r1rl.out_of_memory import CannotGoOn
-from r1rl.progress import Meter
-from r1rl.prompts import Prompt
-from r1rl.proof import Proof, sampler_gap
-from r1rl.records import Rollout
-from r1rl.rewards import Reward, take_timeouts
+from r1rl.runs.evaluation import dump_evaluation, evaluate, score_all
+from r1rl.runs.evaluation_words import score_of
+from r1rl.runs.progress import Meter
+from r1rl.system import distributed
+from r1rl.system.console import console
+from r1rl.system.interrupt import Interrupt, Stopped
+from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.tasks.prompts import Prompt
+from r1rl.trainers.advantages import group_advantages, groups_without_signal
 from r1rl.trainers.arguments import keep_float32
-from r1rl.trainers.batch_logprobs import batch_logprobs
-from r1rl.trainers.drawing import Draw
+from r1rl.trainers.batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
+from r1rl.trainers.callbacks import Trial, full_batch, longest_prompts, rewarded
+from r1rl.trainers.collapse import Watch, reasoning_text
+from r1rl.trainers.curriculum import load_plan
 from r1rl.trainers.generation import load_generation, save_generation
 from r1rl.trainers.grpo_arguments import training_arguments
-from r1rl.trainers.guarding import Guarding
+from r1rl.trainers.guards.callback import Guarding
 from r1rl.trainers.learned_together import learned_together
-from r1rl.trainers.micro_batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
 from r1rl.trainers.profile import Profile
+from r1rl.trainers.prompt_order import Draw
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.stages import Stages
-from r1rl.trainers.step_numbers import peak_memory, step_numbers
+from r1rl.trainers.step_metrics import peak_memory, step_numbers
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trackers import Trackers
-from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
@@ -89,7 +89,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.run, self.policy, self.rewards = config, policy, rewards
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
         self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
-        if ranks.size() > 1:
+        if distributed.size() > 1:
             self.engine = ShardedEngine(self.engine, interrupt)
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
@@ -122,7 +122,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
                 *(
                     [Profile(config.profile, dump.folder / "profile")]
-                    if config.profile and ranks.is_first()
+                    if config.profile and distributed.is_first()
                     else []
                 ),
                 *filter(None, [self.stages]),
@@ -135,7 +135,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
-        ranks.take_over(p for p in self.model.parameters() if p.requires_grad)
+        distributed.take_over(p for p in self.model.parameters() if p.requires_grad)
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         self.go_on(checkpoint)
         self.interrupt.deferred = True
@@ -314,7 +314,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 lambda: self._forget(model, seen),
                 lambda divisor: self._smaller(batch, divisor)[1],
             )
-            if ranks.size() > 1:
+            if distributed.size() > 1:
                 learned = learned_together(self, learned, batch, seen)
             loss = loss if learned is None else self.guarding.loss(learned)
         if self.guarding.skipped != "memory":
@@ -332,7 +332,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def _own_rows(self, batch: Batch) -> list[int]:
         """What this process learns from: its share, or with one process all rows."""
-        return deal(batch, self.num_generations, ranks.size())[ranks.rank()]
+        return deal(batch, self.num_generations, distributed.size())[distributed.rank()]
 
     def _parts(self, batch: Batch, divisor: int) -> list[list[int]]:
         """Rows of what goes through the model at once."""
@@ -450,7 +450,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.best_score = result.score
             self.save_adapter(BEST)
         # Its line comes last: an evaluation that is in the dump is not made again.
-        ranks.by_first(
+        distributed.by_first(
             lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         )  # the guards of all processes read it
         self.evaluated_step = step
@@ -512,7 +512,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
-        for lost in ranks.gather(take_timeouts(self.rewards)):
+        for lost in distributed.gather(take_timeouts(self.rewards)):
             self.numbers |= {name: self.numbers.get(name, 0) + count for name, count in lost.items()}
 
     def _reasoning_tokens(self, rows: Sequence[int]) -> float:
@@ -547,7 +547,9 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
-        line = ranks.by_first(lambda: line)  # what times and memory differ in must not part the processes
+        line = distributed.by_first(
+            lambda: line
+        )  # what times and memory differ in must not part the processes
         line |= self.guarding.step(line, self.control)
         line = without_nan(line | self.meter.step_done(line))
         self.dump.append(METRICS, [line])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trl import GRPOConfig
 
-from r1rl.config import Config
-from r1rl.dump import Dump
-from r1rl.models import Policy
+from r1rl.config.flags import Config
+from r1rl.models.policy import Policy
+from r1rl.runs.dump import Dump
 from r1rl.trainers.arguments import common_arguments
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from r1rl import ranks
-from r1rl.trainers.micro_batches import Batch
+from r1rl.system import distributed
+from r1rl.trainers.batches import Batch
 
 
 @dataclass
@@ -35,7 +35,7 @@ def learned_together(
     """
     metrics, guarding = trainer._metrics["train"], trainer.guarding
     new = {name: values[seen.get(name, 0) :] for name, values in metrics.items()}
-    parts = ranks.gather(
+    parts = distributed.gather(
         Learned(
             None if loss is None else loss.item(),
             int(batch["completion_mask"][trainer._own_rows(batch)].sum()),
@@ -55,7 +55,7 @@ def learned_together(
         del metrics[name][seen.get(name, 0) :]
         metrics[name].append(mean_by_tokens(parts, name))
     trainer._gaps = [part.gaps for part in parts if part.gaps is not None]
-    ranks.sum_gradients([p for p in trainer.model.parameters() if p.requires_grad])
+    distributed.sum_gradients([p for p in trainer.model.parameters() if p.requires_grad])
     return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
 
 

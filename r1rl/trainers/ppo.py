@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
-from r1rl.advantages import adapted_beta, gae, token_rewards, whitened
-from r1rl.models import Policy, completion_states, token_logprobs
-from r1rl.out_of_memory import CannotGoOn
+from r1rl.models.policy import Policy, completion_states, token_logprobs
 from r1rl.records import Rollout
+from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.trainers.grpo import Trainer
 from r1rl.trainers.value_head import (
     ValueHead,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from r1rl.console import console
+from r1rl.system.console import console
 
 FIRST = 2  # the first step builds kernels and caches, it is not like the others
 ROWS = 40  # operations in the table

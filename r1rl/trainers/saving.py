@@ -13,10 +13,11 @@ import numpy
 import torch
 from transformers import TrainerCallback, TrainerState
 
-from r1rl import checkpoints, ranks
-from r1rl.checkpoints import KEPT_BEST, PREFIX, SAVING
-from r1rl.console import console
-from r1rl.disk import check_room, full, is_full
+from r1rl.runs import checkpoints
+from r1rl.runs.checkpoints import KEPT_BEST, PREFIX, SAVING
+from r1rl.runs.disk import check_room, full, is_full
+from r1rl.system import distributed
+from r1rl.system.console import console
 
 BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, where no checkpoint tells
 
@@ -39,7 +40,7 @@ class WholeCheckpoints:
         return super()._get_output_dir(trial) if self._saving is None else str(self._saving)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        if not ranks.is_first():  # all have the same weights and the same optimizer
+        if not distributed.is_first():  # all have the same weights and the same optimizer
             return
         step = self.state.global_step
         folder, name = self.checkpoints, f"{PREFIX}{step}"
@@ -81,7 +82,7 @@ class WholeCheckpoints:
 
     def save_adapter(self, name: str) -> None:
         """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
-        if not ranks.is_first():
+        if not distributed.is_first():
             return
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
@@ -103,7 +104,7 @@ class WholeCheckpoints:
 
     def save_stopped(self) -> None:
         """After Stopped: the last complete step is saved, unless it is already."""
-        if not ranks.is_first():
+        if not distributed.is_first():
             return
         step = self.state.global_step
         if step == 0:

@@ -14,26 +14,26 @@ import transformers
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from r1rl.chat import IGNORED, fitting
-from r1rl.config import DEFAULT_SFT_BATCH_SIZE, Config
-from r1rl.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
-from r1rl.engines import Engine
-from r1rl.engines.guarded import GuardedEngine
-from r1rl.evaluate import Evaluation, dump_evaluation, evaluate
-from r1rl.interrupt import Interrupt, Stopped
-from r1rl.models import Policy
-from r1rl.out_of_memory import CannotGoOn
-from r1rl.progress import Meter
-from r1rl.prompts import Prompt
-from r1rl.rewards import Reward
+from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
+from r1rl.engines.base import Engine
+from r1rl.engines.wrappers import GuardedEngine
+from r1rl.models.policy import Policy
+from r1rl.rewards.weighted import Reward
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
+from r1rl.runs.evaluation import Evaluation, dump_evaluation, evaluate
+from r1rl.runs.progress import Meter
+from r1rl.system.interrupt import Interrupt, Stopped
+from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.tasks.gsm8k import without_notes
+from r1rl.tasks.prompts import Prompt
 from r1rl.trainers.arguments import common_arguments, keep_float32
-from r1rl.trainers.guarding import Guarding
+from r1rl.trainers.callbacks import Trial
+from r1rl.trainers.guards.callback import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
-from r1rl.trainers.step_numbers import peak_memory
+from r1rl.trainers.sft_examples import IGNORED, fitting
+from r1rl.trainers.step_metrics import peak_memory
 from r1rl.trainers.stop_in_budget import StopInBudget
 from r1rl.trainers.trackers import Trackers
-from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 

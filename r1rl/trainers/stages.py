@@ -8,8 +8,8 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from r1rl.curriculum import Plan, State, after_step, draw, level
-from r1rl.prompts import Prompt
+from r1rl.tasks.prompts import Prompt
+from r1rl.trainers.curriculum import Plan, State, after_step, draw, level
 
 
 class Stages(TrainerCallback, ExportableState):

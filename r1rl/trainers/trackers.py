@@ -12,13 +12,13 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.integrations import get_reporting_integration_callbacks
 
-from r1rl import ranks
-from r1rl.config import Config
-from r1rl.evaluate import Evaluation
-from r1rl.metric_names import numbers
-from r1rl.printable import printable
-from r1rl.redact import redact, redact_all
-from r1rl.tracker_flags import trackers
+from r1rl.config.flags import Config
+from r1rl.config.tracker_flags import trackers
+from r1rl.runs.evaluation import Evaluation
+from r1rl.runs.metric_names import numbers
+from r1rl.system import distributed
+from r1rl.system.printable import printable
+from r1rl.system.redact import redact, redact_all
 
 ROWS = 8  # completions of an evaluation that are shown
 TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own; both have the same functions
@@ -34,7 +34,7 @@ class Trackers(TrainerCallback):
         self.config = config
         self.inner = {
             name: get_reporting_integration_callbacks([name])[0]()
-            for name in (trackers(config.report_to) if ranks.is_first() else ())
+            for name in (trackers(config.report_to) if distributed.is_first() else ())
         }
         board = self.inner.get("tensorboard")
         if board is not None and board.logging_dir is None:  # no TENSORBOARD_LOGGING_DIR

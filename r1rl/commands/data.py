@@ -1,0 +1,188 @@
+"""`python main.py data check`: what a run would train on and evaluate with, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from rich.text import Text
+
+from r1rl.config.file import add_recipe, resolve_given
+from r1rl.config.flags import Config, add_flags
+from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
+from r1rl.preflight import checks
+from r1rl.records import Problem
+from r1rl.rewards.grading.numbers import normalise
+from r1rl.system.console import console
+from r1rl.tasks import registry
+from r1rl.tasks.custom import MOST_BAD, OwnData, check_share, key_of, named
+from r1rl.tasks.prompts import Builder, Prompt
+
+SHOWN = 5  # prompts
+
+FOUND = 2  # the exit code where something must be seen to; the same as for a refused run
+
+LONGEST_SHOWN = 600  # characters of a prompt
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, and the training flags."""
+    parser.add_argument("action", choices=("check",), help="check: show and test the data of these flags")
+    add_recipe(parser)
+    add_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints what there is and what is wrong. Returns 0, or 2 where something is. Raises UserError."""
+    given = vars(args)
+    given.pop("action")
+    config, _, _ = resolve_given(given)
+    checks.check_data_source(config)
+    task = registry.load_task(config)
+    faults: list[str] = []
+    train, test = problems_of(task, config, faults)
+    chosen = registry.training_subset(train, config)
+    evaluated = registry.evaluation_subset(test, config.eval_count, config.seed)
+    console.print(f"data     {task.source}", markup=False)
+    console.print(f"train    {count_words(chosen, train)}")
+    console.print(f"eval     {count_words(evaluated, test)}{cut_words(task)}")
+    faults += same_questions(getattr(task, "before_cut", train), "train") + same_questions(test, "eval")
+    faults += overlap(task, train, test)
+    faults += lengths(config, chosen, evaluated)
+    for fault in faults:
+        console.print("[red]found[/red]    ", end="")
+        console.print(fault, markup=False)
+    if not faults:
+        console.print("verdict  nothing is wrong with it")
+    return FOUND if faults else 0
+
+
+def problems_of(task: Any, config: Config, faults: list[str]) -> tuple[list[Problem], list[Problem]]:
+    """The problems of both splits; of one's own data also where more rows are bad than a run would take."""
+    if not isinstance(task, OwnData):
+        return task.load("train"), list(task.load("test"))
+    parts = task.parts()
+    for split, part in parts.items():
+        if not part.problems:
+            check_share(part, task.source)
+        if not part.left_out:
+            continue
+        much = " (a run refuses that)" if len(part.left_out) > MOST_BAD * part.total else ""
+        golds = f", {part.unreadable_golds} of them for their answer" if part.unreadable_golds else ""
+        faults.append(
+            f"{len(part.left_out)} of {part.total} {split} rows give no problem{golds}{much}: {named(part.left_out)}"
+        )
+    return parts["train"].problems, parts["test"].problems
+
+
+def count_words(used: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:
+    """How many problems, and how many of them are used."""
+    if len(used) == len(all_of_them):
+        return f"{len(used)} problems"
+    return f"{len(used)} of {len(all_of_them)} problems"
+
+
+def cut_words(task: Any) -> str:
+    """Where the evaluation's problems come from."""
+    return ", cut off from the training split by the seed" if getattr(task, "cut", False) else ""
+
+
+def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
+    """Questions that stand there several times: said where the answer is the same, a fault where it is another."""
+    golds: dict[str, set[str]] = {}
+    counts = Counter(key_of(p.question) for p in problems)
+    for p in problems:
+        golds.setdefault(key_of(p.question), set()).add(normalise(p.answer) or p.answer)
+    again = sum(n - 1 for n in counts.values())
+    if again:
+        console.print(f"twice    {again} {split} problems ask what another one asks")
+    differing = [p for p in problems if len(golds[key_of(p.question)]) > 1]
+    if not differing:
+        return []
+    names = ", ".join(f"{p.id} ({p.answer[:20]})" for p in differing[:4])
+    return [f"{len(differing)} {split} problems have a twin with another answer: {names}"]
+
+
+def overlap(task: Any, train: Sequence[Problem], test: Sequence[Problem]) -> list[str]:
+    """Training problems that are in the evaluation, too; those of one's own data are left out of the training."""
+    left_out = getattr(task, "overlap", [])
+    asked = {key_of(p.question) for p in test}
+    both = [p for p in train if key_of(p.question) in asked]
+    if left_out:
+        names = ", ".join(p.id for p in left_out[:5])
+        return [
+            f"{len(left_out)} train problems are in the evaluation, too, and will be left out of the training: {names}"
+        ]
+    if both:
+        return [f"{len(both)} train problems are in the evaluation, too: {', '.join(p.id for p in both[:5])}"]
+    console.print("overlap  no train problem is in the evaluation")
+    return []
+
+
+def lengths(config: Config, train: Sequence[Problem], test: Sequence[Problem]) -> list[str]:
+    """Shows five prompts, and how long all of them are against the limits; returns what is too long."""
+    tokenizer = find_tokenizer(config)
+    build = Builder(tokenizer or by_characters, config)
+    prompts = {"train": [build.prompt(p) for p in train], "eval": [build.prompt(p) for p in test]}
+    for prompt in prompts["train"][:SHOWN]:
+        show(prompt)
+    unit = "tokens" if tokenizer else "characters"
+    faults = []
+    for split, built in prompts.items():
+        sizes = sorted(len(p.ids) for p in built)
+        console.print(
+            f"length   {split} prompts: {median(sizes):.0f} {unit} in the middle, the longest {sizes[-1]}"
+            + (f"; --max-prompt-length {config.max_prompt_length}" if tokenizer else "")
+        )
+        over = sum(size > config.max_prompt_length for size in sizes)
+        if tokenizer and over:
+            faults.append(
+                f"{over} of {len(sizes)} {split} prompts are over --max-prompt-length {config.max_prompt_length}, and "
+                f"will be left out: the longest has {sizes[-1]} tokens"
+            )
+    if tokenizer is None:
+        console.print(
+            f"         in tokens they can be told where the tokenizer of {config.model_name} is here"
+        )
+        return faults
+    return faults + solution_lengths(config, tokenizer, train)
+
+
+def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -> list[str]:
+    """Worked solutions tell how long completions must be able to get."""
+    sizes = sorted(
+        len(tokenizer(p.solution, add_special_tokens=False)["input_ids"]) for p in train if p.solution
+    )
+    if not sizes:
+        return []
+    limit = config.max_completion_length
+    console.print(
+        f"length   worked solutions: {median(sizes):.0f} tokens in the middle, the longest {sizes[-1]}; "
+        f"--max-completion-length {limit}"
+    )
+    over = sum(size > limit for size in sizes)
+    if over <= MOST_BAD * len(sizes):
+        return []
+    return [f"{over} of {len(sizes)} worked solutions are longer than --max-completion-length {limit}"]
+
+
+def show(prompt: Prompt) -> None:
+    """One prompt as the model reads it, and its answer."""
+    text = prompt.text if len(prompt.text) <= LONGEST_SHOWN else f"{prompt.text[:LONGEST_SHOWN]} ..."
+    console.rule(Text(f"{prompt.problem.id}, answer {prompt.problem.answer[:60]!r}"), align="left")
+    console.print(text, markup=False)
+    console.rule()
+
+
+def by_characters(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
+    """In place of a tokenizer that is not here."""
+    return {"input_ids": [ord(c) for c in text]}
+
+
+def find_tokenizer(config: Config) -> Any:
+    """The model's tokenizer, from its tokenizer.json where that is enough; None where it is not on this machine."""
+    here = tokenizer_file(config.model_name)
+    return None if here is None else tokenizer_at(here, config)

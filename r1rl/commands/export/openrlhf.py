@@ -1,0 +1,218 @@
+"""A run in OpenRLHF's format: JSONL files, a reward function and a launch script with the run's settings.
+
+Names by OpenRLHF 0.11.0 (OpenRLHF/OpenRLHF @ 3c3be62), from openrlhf/cli/train_ppo_ray.py and what it calls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from r1rl.commands.export.handover_files import (
+    LAUNCH,
+    MISSING,
+    PAGE,
+    REWARD,
+    Framework,
+    Setting,
+    more_missing,
+    page,
+    reward_file,
+    script,
+    word,
+    write_files,
+    write_lines,
+)
+from r1rl.commands.export.other_frameworks import Handover
+from r1rl.config.tracker_flags import trackers
+from r1rl.tasks.prompts import Prompt
+
+OPENRLHF = Framework(
+    name="OpenRLHF",
+    version="OpenRLHF 0.11.0 (OpenRLHF/OpenRLHF @ 3c3be6234e0c, August 2026)",
+    sources="`openrlhf/cli/train_ppo_ray.py`, `openrlhf/datasets/prompts_dataset.py`, `openrlhf/utils/agent.py`, `examples/python/reward_func.py`",
+    signature='''def reward_func(queries, prompts, labels, **kwargs):
+    """The rewards of completions. `queries`: prompt and completion as text, `labels`: the gold answers."""
+    import torch
+
+    found = [reward_of(completion_of(q, p), label) for q, p, label in zip(queries, prompts, labels)]
+    rewards = torch.tensor(found)
+    return {"rewards": rewards, "scores": rewards.clamp(0, 1), "extra_logs": {"right": (rewards > 0).float()}}
+''',
+)
+
+ESTIMATORS = {"group": "group_norm", "none": "dr_grpo", "batch": "reinforce_baseline"}
+
+SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+
+NEAR = "near: it evens out over tokens what the run evens out over completions"
+
+
+def write(handed: Handover, folder: Path) -> None:
+    """Writes all files into `folder`, which is there and empty."""
+    for split, prompts in (("train", handed.train), ("test", handed.test)):
+        write_lines(folder / f"{split}.jsonl", (row(handed, prompt) for prompt in prompts))
+    found = settings(handed)
+    lines = (f"{s.theirs} {s.value}".strip() for s in found)
+    write_files(
+        folder,
+        {
+            REWARD: reward_file(handed, OPENRLHF),
+            LAUNCH: script(handed, OPENRLHF, "python3 -m openrlhf.cli.train_ppo_ray", lines),
+            PAGE: page(handed, OPENRLHF, found, missing(handed)),
+        },
+    )
+
+
+def row(handed: Handover, prompt: Prompt) -> dict[str, Any]:
+    """One problem by OpenRLHF's keys. Without --data.apply_chat_template the input is tokenized as it stands."""
+    return {"input": handed.text(prompt), "label": prompt.problem.answer, "datasource": handed.source}
+
+
+def length(handed: Handover) -> tuple[int, int]:
+    """(episodes, prompts of each) that come nearest to the run's steps: it has no flag for steps."""
+    batch = handed.prompts_a_rollout
+    most = max(1, len(handed.train) // batch)  # batches of an episode
+    episodes = math.ceil(handed.steps / most)
+    return episodes, math.ceil(handed.steps / episodes) * batch
+
+
+def settings(handed: Handover) -> list[Setting]:
+    """The run's settings by OpenRLHF's flags."""
+    return [*data(handed), *rollout(handed), *training(handed), *machines(handed), *logs(handed)]
+
+
+def data(handed: Handover) -> list[Setting]:
+    """Files, lengths, and how much of it is taken."""
+    config = handed.config
+    episodes, prompts = length(handed)
+    steps = episodes * prompts // handed.prompts_a_rollout
+    note = "" if steps == handed.steps else f"makes {steps} steps, the run has {handed.steps}"
+    cut = f"; of the evaluation, too: {prompts} of {len(handed.test)}" if prompts < len(handed.test) else ""
+    return [
+        Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are finished"),
+        Setting("", "--data.input_key", "input"),
+        Setting("", "--data.label_key", "label"),
+        Setting("--max-prompt-length, --max-completion-length", "--data.max_len",
+                word(config.max_prompt_length + config.max_completion_length)),
+        Setting("--max-steps", "--data.max_samples", word(prompts), f"the first of train.jsonl, which is in no order{cut}"),
+        Setting("--max-steps", "--train.num_episodes", word(episodes), note),
+        Setting("--reward", "--reward.remote_url", f'"$HERE/{REWARD}"'),
+        Setting("--reward", "--reward.clip_range", f"{word(-reach(handed))} {word(reach(handed))}", "wide enough for the run's"),
+    ]  # fmt: skip
+
+
+def reach(handed: Handover) -> float:
+    """No reward of the run is further from 0: none of those that go over earns more than 3, or the scale of correctness."""
+    config = handed.config
+    return 10.0 * max(1.0, config.env_reward_scale) * max(1.0, sum(map(abs, config.reward_weights.values())))
+
+
+def rollout(handed: Handover) -> list[Setting]:
+    """Sampling in training and in evaluations."""
+    config = handed.config
+    return [
+        Setting("--batch-size, --steps-per-generation", "--rollout.batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--num-generations", "--rollout.n_samples_per_prompt", word(config.num_generations)),
+        Setting("--max-completion-length", "--rollout.max_new_tokens", word(config.max_completion_length)),
+        Setting("--temperature", "--rollout.temperature", word(config.temperature)),
+        Setting("--top-p", "--rollout.top_p", word(config.top_p)),
+        Setting("--eval-count", "--eval.dataset", '"$HERE/test.jsonl"'),
+        Setting("--eval-steps", "--eval.steps", word(handed.rollouts(config.eval_steps)), "none before the first step"),
+        Setting("--eval-temperature", "--eval.temperature", word(config.eval_temperature)),
+        Setting("--eval-samples", "--eval.n_samples_per_prompt", word(config.eval_samples)),
+    ]  # fmt: skip
+
+
+def training(handed: Handover) -> list[Setting]:
+    """Advantages, loss and optimizer."""
+    config = handed.config
+    token_mean = config.loss_type == "dapo"
+    found = [
+        Setting("--batch-size", "--train.batch_size", word(config.generation_batch_size), "completions of an optimizer step"),
+        Setting("--tokens-per-micro-batch", "--train.dynamic_batch_enable", ""),
+        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
+        Setting("", "--ds.packing_samples", "", "asked for by the line above; needs flash-attn"),
+        Setting("", "--train.max_epochs", "1"),
+        Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],
+                NEAR if config.scale_rewards == "batch" else ""),
+        Setting("--beta", "--algo.kl.init_coef", word(config.beta), "no reference model" if config.beta == 0 else ""),
+        Setting("--loss-type", "--actor.policy_loss_type", "ppo",
+                "the mean over all tokens of the step, as dapo" if token_mean else
+                f"differs: the mean over all tokens of the step (dapo), and it has no flag for {config.loss_type}"),
+        Setting("", "--actor.eps_clip", "0.2"),
+        Setting("--learning-rate", "--actor.adam.lr", word(config.learning_rate), learning_rate_note(config.lora_rank)),
+        Setting("--weight-decay", "--actor.adam.weight_decay", word(config.weight_decay)),
+        Setting("", "--actor.adam.betas", "0.9 0.99"),
+        Setting("--max-grad-norm", "--actor.max_norm", word(config.max_grad_norm)),
+        Setting("--warmup-ratio", "--actor.lr_warmup_ratio", word(config.warmup_ratio)),
+        Setting("--lr-scheduler", "--actor.lr_scheduler", SCHEDULERS[config.lr_scheduler]),
+        Setting("--seed", "--train.seed", word(config.seed)),
+    ]  # fmt: skip
+    if config.beta:
+        found += [Setting("--beta", "--algo.kl.use_loss", ""), Setting("--beta", "--algo.kl.estimator", "k3")]
+    if config.importance_correction:
+        name = "--algo.advantage.is_correction"
+        found += [Setting("--importance-correction", f"{name}_enable", ""),
+                  Setting("--importance-correction", f"{name}_threshold", "0.0 2.0", "truncated at 2")]  # fmt: skip
+    return found
+
+
+def learning_rate_note(lora_rank: int) -> str:
+    """What is said of a rate that was meant for an adapter."""
+    return "the run's, for an adapter: all weights usually want a tenth of it or less" if lora_rank else ""
+
+
+def machines(handed: Handover) -> list[Setting]:
+    """Model, GPUs and engines: everything on the same GPUs, as in a run here."""
+    found = [
+        Setting("--model-name", "--actor.model_name_or_path", '"$MODEL"'),
+        Setting("", "--actor.num_nodes", '"$NODES"'),
+        Setting("", "--actor.num_gpus_per_node", '"$GPUS"'),
+        Setting("", "--actor.gradient_checkpointing_enable", ""),
+        Setting("", "--ds.zero_stage", "3", "weights, gradients and optimizer sharded"),
+        Setting("", "--ds.param_dtype", "bf16"),
+        Setting("--engine", "--vllm.num_engines", '"$((GPUS * NODES))"'),
+        Setting("", "--vllm.tensor_parallel_size", "1", "GPUs of one engine: then fewer engines"),
+        Setting("", "--vllm.gpu_memory_utilization", word(handed.config.gpu_memory_utilization or 0.5)),
+        Setting("", "--vllm.enable_sleep", ""),
+        Setting("", "--ds.enable_sleep", ""),
+        Setting("", "--train.colocate_all", ""),
+    ]
+    if handed.config.beta:
+        found += [Setting("--beta", "--ref.num_nodes", '"$NODES"'), Setting("--beta", "--ref.num_gpus_per_node", '"$GPUS"')]  # fmt: skip
+    return found
+
+
+def logs(handed: Handover) -> Iterable[Setting]:
+    """Checkpoints and trackers."""
+    config = handed.config
+    yield Setting("", "--ckpt.output_dir", '"$HERE/model"')
+    yield Setting("", "--ckpt.path", '"$HERE/checkpoints"')
+    yield Setting("--save-steps", "--ckpt.save_steps", word(handed.rollouts(config.save_steps)))
+    yield Setting("--save-total-limit", "--ckpt.max_num", word(config.save_total_limit))
+    if "tensorboard" in trackers(config.report_to):
+        yield Setting("--report-to tensorboard", "--logger.tensorboard_dir", '"$HERE/logs"')
+    if "wandb" in trackers(config.report_to):
+        yield Setting("--report-to wandb", "--logger.wandb.key", '"${WANDB_API_KEY:?}"')
+        yield Setting("--project-name", "--logger.wandb.project", word(config.project_name))
+        yield Setting("--exp-name", "--logger.wandb.run_name", word(handed.run.name))
+
+
+def missing(handed: Handover) -> list[str]:
+    """What OpenRLHF has no counterpart for."""
+    config, found = handed.config, []
+    if config.lora_rank:
+        found.append(
+            f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.0 does not bring adapters to vLLM "
+            "(OpenRLHF/OpenRLHF#1349, open in September 2026), so all weights are trained; verl trains adapters."
+        )
+    if config.loss_type != "dapo":
+        found.append(
+            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens of a step, which is `dapo` here."
+        )
+    if "trackio" in trackers(config.report_to):
+        found.append("`--report-to trackio`: it knows TensorBoard and wandb.")
+    return [*found, *MISSING, *more_missing(handed)]

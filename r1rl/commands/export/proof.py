@@ -1,0 +1,150 @@
+"""The proof of an export: what a fresh process makes of it, against the live model on the same problems."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from r1rl.config.flags import Config
+from r1rl.engines.base import Engine, Sampling
+from r1rl.records import Rollout
+from r1rl.rewards.grading import grade_rollout
+from r1rl.runs.stats import format_accuracy
+from r1rl.system import subprocesses
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Prompt
+
+LOOKED_AT = 8  # completions whose logprobs with and without the adapter are compared
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The export's answers beside the live model's, one a problem."""
+
+    live: list[bool]  # right or wrong
+    export: list[bool]
+    other_prompts: int  # prompts that the export's tokenizer reads as other tokens
+    other_completions: int
+    largest_gap: float  # largest difference of a token's logprob, where the completions are equal
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing that was sampled differs."""
+        return not self.other_prompts and not self.other_completions
+
+    def words(self) -> list[str]:
+        """Both results and the difference, for the screen."""
+        n, difference = len(self.live), sum(self.export) - sum(self.live)
+        return [
+            f"live     {format_accuracy(sum(self.live), n)}",
+            f"export   {format_accuracy(sum(self.export), n)}, loaded in a fresh process",
+            f"differs  in {difference:+d} right answers and {self.other_completions} of {n} completions, by at most "
+            f"{self.largest_gap:.2g} nats a token",
+        ]
+
+
+def greedy(config: Config) -> Sampling:
+    """How both sides answer."""
+    return Sampling(n=1, max_tokens=config.max_completion_length, temperature=0.0, seed=config.seed,
+                    batch_size=config.per_device_eval_batch_size)  # fmt: skip
+
+
+def effect(policy: Any, rollouts: Sequence[Rollout]) -> float:
+    """How far training moved a token's logprob, in nats: the mean over a few completions. Raises UserError for 0."""
+    from r1rl.models.policy import completion_logprobs
+
+    read = [r for r in rollouts if r.completion_ids][:LOOKED_AT]
+    if policy.base is policy.model:  # all weights were trained, and the base model is another copy
+        before = completion_logprobs(replace(policy, model=policy.sampling_copy()), read, 1.0)
+    else:
+        before = completion_logprobs(policy, read, 1.0, with_adapter=False)
+    rows = zip(completion_logprobs(policy, read, 1.0), before)
+    moved = [abs(a - b) for with_it, without in rows for a, b in zip(with_it, without)]
+    if not moved or max(moved) == 0:
+        raise UserError(
+            f"the adapter changes nothing: over {len(moved)} tokens the model with it and the base model "
+            f"({policy.path}) give the same probabilities. It was not exported; choose a later --checkpoint."
+        )
+    return fmean(moved)
+
+
+def live_answers(engine: Engine, prompts: Sequence[Prompt], config: Config) -> list[Rollout]:
+    """The trained model's own answers."""
+    return engine.generate(prompts, greedy(config))
+
+
+def quantization_of(policy: Any) -> dict[str, Any] | None:
+    """bitsandbytes' settings of a 4-bit base model: Unsloth's are other than transformers' own."""
+    found = getattr(policy.base.config, "quantization_config", None)
+    return found.to_dict() if hasattr(found, "to_dict") else found
+
+
+def reloaded_answers(
+    folder: Path, prompts: Sequence[Prompt], config: Config, on_gpu: bool, quantization: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The answers of a fresh process that has nothing but the exported folder. Raises UserError where it fails."""
+    with tempfile.TemporaryDirectory() as place:
+        job, found = Path(place) / "job.json", Path(place) / "answers.json"
+        content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "quantization": quantization, "trusted": config.trust_remote_code,
+                   "is_chat": config.is_chat, "texts": [p.text for p in prompts], "sampling": asdict(greedy(config)),
+                   "answers": str(found)}  # fmt: skip
+        job.write_text(json.dumps(content), encoding="utf-8")
+        command = [sys.executable, "-m", "r1rl.commands.export.reload", str(job)]
+        done = subprocess.run(
+            command, env=subprocesses.environment(), capture_output=True, text=True, errors="replace"
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise UserError(f"the export cannot be loaded by a fresh process: {last[:300]} It was not kept.")
+        return json.loads(found.read_text(encoding="utf-8"))
+
+
+def compare(
+    prompts: Sequence[Prompt],
+    live: Sequence[Rollout],
+    found: Sequence[dict[str, Any]],
+    tokenizer: Any,
+    config: Config,
+) -> Comparison:
+    """Token by token, and both graded."""
+    again = [reread(p, answer, tokenizer) for p, answer in zip(prompts, found)]
+    equal = [(a, b) for a, b in zip(live, again) if a.completion_ids == b.completion_ids]
+    gaps = [abs(x - y) for a, b in equal for x, y in zip(a.sampler_logprobs, b.sampler_logprobs)]
+    return Comparison(
+        live=[grade_rollout(r, p.problem, config).correct for r, p in zip(live, prompts)],
+        export=[grade_rollout(r, p.problem, config).correct for r, p in zip(again, prompts)],
+        other_prompts=sum(tuple(a["prompt"]) != p.ids for a, p in zip(found, prompts)),
+        other_completions=len(live) - len(equal),
+        largest_gap=max(gaps, default=0.0),
+    )
+
+
+def reread(prompt: Prompt, answer: dict[str, Any], tokenizer: Any) -> Rollout:
+    """An answer of the fresh process as a rollout."""
+    from r1rl.engines.base import visible_text
+
+    text = visible_text(prompt, tokenizer.decode(answer["completion"], skip_special_tokens=True))
+    ids, logprobs = tuple(answer["completion"]), tuple(answer["logprobs"])
+    return Rollout(prompt.text, text, prompt.ids, ids, logprobs, "stop")
+
+
+def check_equal(comparison: Comparison, on_gpu: bool) -> None:
+    """On a CPU the export must answer exactly as the live model does. Raises UserError."""
+    n = len(comparison.live)
+    if comparison.other_prompts:
+        raise UserError(
+            f"the export's tokenizer reads {comparison.other_prompts} of {n} prompts as other tokens than the run's did. "
+            "It was not kept: has the base model's folder changed since the run?"
+        )
+    if not comparison.same and not on_gpu:
+        raise UserError(
+            f"the export answers {comparison.other_completions} of {n} problems otherwise than the live model, on a CPU, "
+            "where both must be equal. It was not kept: has the base model changed since the run?"
+        )

@@ -1,0 +1,199 @@
+"""A run in verl's format: parquet files, a reward function and a launch script with the run's settings.
+
+Names by verl v0.9.0 (verl-project/verl @ 483b8a0), from its generated ppo_trainer configuration and its docs on data,
+reward functions, GRPO and LoRA.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from r1rl.commands.export.handover_files import (
+    LAUNCH,
+    MISSING,
+    PAGE,
+    REWARD,
+    Framework,
+    Setting,
+    more_missing,
+    page,
+    reward_file,
+    script,
+    word,
+    write_files,
+)
+from r1rl.commands.export.other_frameworks import Handover
+from r1rl.config.flags import Config
+from r1rl.config.tracker_flags import trackers
+from r1rl.tasks.prompts import Prompt
+
+VERL = Framework(
+    name="verl",
+    version="verl v0.9.0 (verl-project/verl @ 483b8a009ba3, August 2026)",
+    sources="`verl/trainer/config/_generated_ppo_trainer.yaml`, `docs/preparation/`, `docs/algo/grpo.md`, `docs/advance/ppo_lora.rst`",
+    signature='''def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
+    """The reward of one completion. verl gives its text without special tokens, and the gold answer."""
+    return reward_of(solution_str, ground_truth)
+''',
+)
+
+# verl puts the model's chat template around the messages; this one hands the finished text on as it is.
+AS_IT_IS = "{% for message in messages %}{{ message.content }}{% endfor %}"
+
+LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "seq-mean-token-sum-norm", "dapo": "token-mean", "bnpo": "token-mean"}  # fmt: skip
+
+NEAR = "near: it also evens out over tokens what the run evens out over completions"
+
+
+def write(handed: Handover, folder: Path) -> None:
+    """Writes all files into `folder`, which is there and empty."""
+    import pandas as pd
+
+    for split, prompts in (("train", handed.train), ("test", handed.test)):
+        rows = [row(handed, prompt, split, i) for i, prompt in enumerate(prompts)]
+        pd.DataFrame(rows).to_parquet(folder / f"{split}.parquet", index=False)
+    found = settings(handed)
+    write_files(
+        folder,
+        {
+            REWARD: reward_file(handed, VERL),
+            LAUNCH: script(
+                handed, VERL, "python3 -m verl.trainer.main_ppo", (f"{s.theirs}={s.value}" for s in found)
+            ),
+            PAGE: page(handed, VERL, found, missing(handed)),
+        },
+    )
+
+
+def row(handed: Handover, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
+    """One problem by verl's columns; the whole prompt stands in one message."""
+    problem = prompt.problem
+    return {
+        "data_source": f"r1rl/{handed.source}",
+        "prompt": [{"role": "user", "content": handed.text(prompt)}],
+        "ability": problem.task,
+        "reward_model": {"style": "rule", "ground_truth": problem.answer},
+        "extra_info": {"split": split, "index": index, "id": problem.id, "question": problem.question},
+    }
+
+
+def settings(handed: Handover) -> list[Setting]:
+    """The run's settings by verl's keys."""
+    return [*data(handed), *model(handed.config), *actor(handed), *rollout(handed.config), *trainer(handed)]
+
+
+def data(handed: Handover) -> list[Setting]:
+    """Files, lengths and batch."""
+    config = handed.config
+    return [
+        Setting("", "data.train_files", '"$HERE/train.parquet"'),
+        Setting("", "data.val_files", '"$HERE/test.parquet"'),
+        Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--max-prompt-length", "data.max_prompt_length", word(config.max_prompt_length)),
+        Setting("--max-completion-length", "data.max_response_length", word(config.max_completion_length)),
+        Setting("", "data.filter_overlong_prompts", "False", "longer ones were left out here; its filter does not know the template below"),
+        Setting("--seed", "data.seed", word(config.seed)),
+        Setting("--reward", "reward.custom_reward_function.path", f'"$HERE/{REWARD}"'),
+        Setting("", "reward.custom_reward_function.name", "compute_score"),
+    ]  # fmt: skip
+
+
+def model(config: Config) -> list[Setting]:
+    """The base model and what of it is trained."""
+    found = [
+        Setting("--model-name", "actor_rollout_ref.model.path", '"$MODEL"'),
+        Setting("prompts", "actor_rollout_ref.model.custom_chat_template", f'''"'{AS_IT_IS}'"''', "the texts are finished"),
+    ]  # fmt: skip
+    if not config.lora_rank:
+        return [*found, Setting("--lora-rank 0", "actor_rollout_ref.model.lora_rank", "0", "all weights, sharded by FSDP")]  # fmt: skip
+    return [
+        *found,
+        Setting("--lora-rank", "actor_rollout_ref.model.lora_rank", word(config.lora_rank)),
+        Setting("--lora-alpha", "actor_rollout_ref.model.lora_alpha", word(config.lora_alpha or config.lora_rank)),
+        Setting("", "actor_rollout_ref.model.target_modules", "all-linear", "as here, all but the output layer"),
+        Setting("", "actor_rollout_ref.rollout.load_format", "safetensors", "asked for by its LoRA"),
+    ]  # fmt: skip
+
+
+def actor(handed: Handover) -> list[Setting]:
+    """Advantages, loss and optimizer."""
+    config, key = handed.config, "actor_rollout_ref.actor"
+    batchwise = config.scale_rewards == "batch"
+    estimator = "reinforce_plus_plus_baseline" if batchwise else "grpo"
+    linear = config.lr_scheduler == "linear"
+    found = [
+        Setting("--algorithm, --scale-rewards", "algorithm.adv_estimator", estimator, NEAR if batchwise else ""),
+        Setting("--scale-rewards", "algorithm.norm_adv_by_std_in_grpo", word(config.scale_rewards == "group")),
+        Setting("--beta", "algorithm.use_kl_in_reward", "False"),
+        Setting("--beta", f"{key}.use_kl_loss", word(config.beta > 0), "no reference model" if config.beta == 0 else ""),
+        Setting("--loss-type", f"{key}.loss_agg_mode", LOSS_MODES[config.loss_type],
+                "near: the run divides by the tokens of each pass" if config.loss_type == "bnpo" else ""),
+        Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(handed.prompts_a_step), "prompts of an optimizer step"),
+        Setting("--tokens-per-micro-batch", f"{key}.use_dynamic_bsz", "True"),
+        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
+        Setting("", f"{key}.ppo_epochs", "1"),
+        Setting("", f"{key}.clip_ratio", "0.2", "it also clips at 3 from above (clip_ratio_c), which a first pass never reaches"),
+        Setting("", f"{key}.entropy_coeff", "0"),
+        Setting("--learning-rate", f"{key}.optim.lr", word(config.learning_rate)),
+        Setting("--weight-decay", f"{key}.optim.weight_decay", word(config.weight_decay)),
+        Setting("", f"{key}.optim.betas", "'[0.9,0.99]'"),
+        Setting("--max-grad-norm", f"{key}.optim.clip_grad", word(config.max_grad_norm)),
+        Setting("--warmup-ratio", f"{key}.optim.lr_warmup_steps_ratio", word(config.warmup_ratio)),
+        Setting("--lr-scheduler", f"{key}.optim.lr_scheduler_type", "cosine" if linear else config.lr_scheduler,
+                "near: it has no linear one" if linear else ""),
+        Setting("--seed", f"{key}.data_loader_seed", word(config.seed)),
+    ]  # fmt: skip
+    if config.loss_type == "dr_grpo":
+        found.append(Setting("--loss-type dr_grpo", f"{key}.loss_scale_factor", word(config.max_completion_length)))  # fmt: skip
+    if config.beta:
+        found.append(Setting("--beta", f"{key}.kl_loss_coef", word(config.beta)))
+        found.append(Setting("--beta", f"{key}.kl_loss_type", "low_var_kl", "the same estimator"))
+    if config.importance_correction:
+        found.append(Setting("--importance-correction", "algorithm.rollout_correction.rollout_is", "token"))
+        found.append(Setting("--importance-correction", "algorithm.rollout_correction.rollout_is_threshold", "2.0"))  # fmt: skip
+    return found
+
+
+def rollout(config: Config) -> list[Setting]:
+    """Sampling in training and in evaluations."""
+    key = "actor_rollout_ref.rollout"
+    found = [
+        Setting("--engine", f"{key}.name", "vllm"),
+        Setting("--num-generations", f"{key}.n", word(config.num_generations)),
+        Setting("--temperature", f"{key}.temperature", word(config.temperature)),
+        Setting("--top-p", f"{key}.top_p", word(config.top_p)),
+        Setting("", f"{key}.tensor_model_parallel_size", "1", "GPUs of one engine: more for models that one does not hold"),
+        Setting("--eval-temperature", f"{key}.val_kwargs.do_sample", word(config.eval_temperature > 0)),
+        Setting("--eval-temperature", f"{key}.val_kwargs.temperature", word(config.eval_temperature)),
+        Setting("--eval-samples", f"{key}.val_kwargs.n", word(config.eval_samples)),
+    ]  # fmt: skip
+    if config.gpu_memory_utilization is not None:
+        found.append(Setting("--gpu-memory-utilization", f"{key}.gpu_memory_utilization", word(config.gpu_memory_utilization)))  # fmt: skip
+    return found
+
+
+def trainer(handed: Handover) -> list[Setting]:
+    """Length of the training, evaluations, checkpoints and logs."""
+    config = handed.config
+    epochs = math.ceil(handed.steps / max(1, len(handed.train) // handed.prompts_a_rollout))
+    logs = ",".join(f'"{name}"' for name in ("console", *trackers(config.report_to)))
+    return [
+        Setting("--max-steps", "trainer.total_training_steps", word(handed.steps), "batches of rollouts"),
+        Setting("--max-steps", "trainer.total_epochs", word(epochs), "enough for these steps"),
+        Setting("--eval-on-start", "trainer.val_before_train", word(config.eval_on_start)),
+        Setting("--eval-steps", "trainer.test_freq", word(handed.rollouts(config.eval_steps))),
+        Setting("--save-steps", "trainer.save_freq", word(handed.rollouts(config.save_steps))),
+        Setting("--save-total-limit", "trainer.max_actor_ckpt_to_keep", word(config.save_total_limit)),
+        Setting("--report-to", "trainer.logger", word(f"[{logs}]")),
+        Setting("--project-name", "trainer.project_name", word(config.project_name)),
+        Setting("--exp-name", "trainer.experiment_name", word(handed.run.name)),
+        Setting("", "trainer.n_gpus_per_node", '"$GPUS"'),
+        Setting("", "trainer.nnodes", '"$NODES"'),
+    ]  # fmt: skip
+
+
+def missing(handed: Handover) -> list[str]:
+    """What verl has no counterpart for."""
+    return [*MISSING, *more_missing(handed)]

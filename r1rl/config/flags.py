@@ -1,0 +1,485 @@
+"""One dataclass of flags with a line of help each, its parser, and the checks that need no import."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from r1rl.config.data_rules import ANSWER_TYPES, check_data, check_wording, is_hub_name
+from r1rl.config.guard_flags import HELP as GUARD_HELP
+from r1rl.config.guard_flags import check_guards
+from r1rl.config.model_flags import check_full_training
+from r1rl.config.puzzle_flags import check_knights_knaves, check_stages, stage_count
+from r1rl.config.reward_rules import check_math, check_r1_rewards, reward_weights
+from r1rl.config.run_rules import STAGES, check_pipeline
+from r1rl.config.safety_flags import REWARDS, check_reward, check_safety, shown_name
+from r1rl.config.server_flags import SERVER, check_server_flags
+from r1rl.config.tracker_flags import TRACKERS, check_report_to
+from r1rl.config.training_rules import check_generation, check_value_head
+from r1rl.runs.budget import check_budget
+from r1rl.system.errors import UserError, unknown_name
+
+DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
+
+ENGINES = ("auto", "vllm", "transformers", SERVER)
+
+ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
+
+LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+
+SCALE_REWARDS = ("group", "batch", "none")
+
+PROMPT_STYLES = ("tags", "plain")
+
+MODES = ("sft", "rl", "both", "eval")
+
+ALGORITHMS = ("grpo", "ppo", "reward-weighted")
+
+DEFAULT_SFT_BATCH_SIZE = 4
+
+REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
+
+TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
+
+TINY_MODELS = {
+    TINY_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "word_problems",
+    TINY_KK_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "knights_knaves",
+    TINY_SAFETY_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "safety",
+}
+
+
+def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
+    """One field of Config: its default, its line of help, its group in --help, its short names."""
+    metadata = {"help": help, "group": group, "short": short, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All flags of a run. Recipes are overrides of these defaults, flags are overrides of the recipe."""
+
+    # fmt: off
+    exp_name: str | None = flag(None, "name of the run and of its folder under dumps; default: dataset and time", "run", "-en")
+    dumps: str = flag("dumps", "folder that holds all runs", "run", "-du")
+    project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
+    seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
+    resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
+    report_to: str = flag("none", f"trackers beside the dump, one or several: {', '.join(TRACKERS)}", "run")
+    mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
+    sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
+    rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
+    gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
+
+    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "your own problems: a .jsonl, .json, .csv or .parquet file, or a folder of such (see --question-column); or a folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
+    dataset_config: str | None = flag(None, "configuration of a hub's dataset, as main of openai/gsm8k", "task")
+    train_split: str | None = flag(None, "split to train on: of a hub's dataset, or the name of a file in --dataset-path; default: train", "task")
+    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation where there is one, else a tenth of the training split is cut off", "task")
+    question_column: str | None = flag(None, "column of your data with the question; default: question", "task")
+    answer_column: str | None = flag(None, "column of your data with the right answer, alone, after #### or in \\boxed{}; default: answer", "task")
+    answer_type: str = flag("number", "what the answers of your data are and how they are compared: number, latex (by meaning), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
+    max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
+    people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
+    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
+    steps_per_stage: int | None = flag(None, "optimizer steps of a stage; the run's --max-steps follows from it", "task")
+    advance_at: float | None = flag(None, "share of right completions in the last --advance-window groups at which a stage ends by itself", "task")
+    advance_window: int = flag(32, "groups that --advance-at looks back on", "task")
+    claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
+    not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
+    answer_tolerance: float = flag(0.0, "largest difference between a right number and the gold one; 0: exact", "task")
+    answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
+
+    prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
+    system_prompt_file: str | None = flag(None, "file with a system text of your own; it must say what form the answer has", "prompt")
+    prompt_template: str | None = flag(None, "what is said around a question: a text with {question} and, if you like, other {columns}, or a file that holds one", "prompt")
+    think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
+    is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
+    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
+    max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
+
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
+    load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
+    lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
+    lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
+    max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
+    unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
+    trust_remote_code: bool = flag(False, "run code that comes with a model: Python files of its own, and weights that are no safetensors but pickles", "model")
+
+    engine: str = flag("auto", "what samples; auto: vLLM on a GPU, transformers (with a decoder of our own) on a CPU or where vLLM is not installed; vllm-server: a `vllm serve` of yours, on GPUs of its own (docs/more-gpus.md)", "rollout", choices=ENGINES)
+    vllm_server_host: str = flag("127.0.0.1", "machine of --engine vllm-server; a key, if it wants one, comes from VLLM_API_KEY", "rollout")
+    vllm_server_port: int = flag(8000, "its port", "rollout")
+    gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
+    generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
+    num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
+    max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
+    refill: float = flag(0.0, "sample fresh prompts for groups whose completions all earn the same, up to this share of a step's prompts; 0: none", "rollout")
+    skip_solved: bool = flag(False, "pass over most prompts whose completions all earned the same the last time", "rollout")
+    steps_per_generation: int = flag(1, "optimizer steps for which completions are sampled at once; with more than 1 --importance-correction is worth its price", "rollout")
+    temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
+    top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
+
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5 or by giving the flag again", "reward")
+    reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
+    reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
+    reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
+    reward_timeout: float = flag(60.0, "seconds that a call of a reward of your own may take; then it counts for nothing", "reward")
+    reward_workers: int = flag(1, "processes in which a slow reward of your own runs; async ones and those for whole batches need one", "reward")
+    env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
+    scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
+
+    max_steps: int = flag(500, "steps: one batch of rollouts each", "update", "-mstep")
+    num_epochs: int | None = flag(None, "passes over the training problems, from which --max-steps follows; fine-tuning: passes over the solutions", "update")
+    batch_size: int | None = flag(None, "prompts of a step, instead of --per-device-train-batch-size; fine-tuning: solutions of a step (default: 4)", "update")
+    train_every: int = flag(1, "with --num-epochs: use only every n-th batch of prompts", "update")
+    per_device_train_batch_size: int = flag(16, "completions in one forward and backward pass; a multiple of the group size fits best", "update", "-tbs")
+    gradient_accumulation_steps: int = flag(1, "a step has so many times --per-device-train-batch-size completions", "update", "-gas")
+    tokens_per_micro_batch: int | None = flag(None, "tokens in one forward and backward pass: completions of like length go together; default: those of --per-device-train-batch-size completions at their longest", "update")
+    learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
+    lr_scheduler: str = flag("cosine", "learning rate after the warm-up", "update", choices=("cosine", "linear", "constant"))
+    warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
+    weight_decay: float = flag(0.1, "AdamW's weight decay; its betas are 0.9 and 0.99", "update", "-wd")
+    max_grad_norm: float = flag(0.1, "gradients are clipped to this norm", "update")
+    loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
+    beta: float = flag(0.0, "weight of the KL divergence to the model that training began with; 0 needs no reference model", "update")
+    importance_correction: bool = flag(False, "weigh tokens by trainer probability over sampler probability, truncated at 2", "update")
+
+    sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
+    keep_calculator_notes: bool = flag(False, "leave <<48/2=24>> in the solutions that are learnt", "fine-tuning")
+
+    sft_data: str | None = flag(None, "conversations to learn instead of the task's worked solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")
+    packing: bool = flag(False, "fill rows of --max-seq-length with several conversations that do not see each other; not with Unsloth", "fine-tuning")
+
+    pipeline: bool = flag(False, "the eight stages of DeepSeek-R1's training, each in a process and a folder of its own", "pipeline")
+    stage: str | None = flag(None, "one stage alone, with all of its flags given: so the pipeline begins its stages", "pipeline", choices=STAGES)
+    from_stage: str | None = flag(None, f"begin at this stage, by name or number: {', '.join(STAGES)}; those before it must be done", "pipeline")
+    earlier_run: str | None = flag(None, "folder of another pipeline run, whose stages before --from-stage are used", "pipeline")
+    stage_settings: str | None = flag(None, 'JSON file with flags of single stages, as in {"zero": {"max_steps": 100}}', "pipeline")
+    save_merged: bool = flag(False, "save base model and adapter as one model in <run>/model at the end", "pipeline")
+    refine_run: str | None = flag(None, "run whose completions the cold start refines; the pipeline sets it to stage zero", "pipeline")
+    kept_per_problem: int = flag(2, "completions of a problem that become fine-tuning data, at most; the cold start: of each way", "pipeline")
+    general_data: str | None = flag(None, "conversations without reasoning, to be mixed in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
+    general_reward: str | None = flag(None, "rewards with weights for the prompts of --general-data, as in rules=1,reward-model=0.5", "pipeline")
+    mix_ratio: float = flag(0.1, "share of --general-data in what is learnt", "pipeline")
+    student_model: str | None = flag(None, "hub name or folder of the model that is distilled into", "pipeline")
+    student_layers: int | None = flag(None, "distil into a student that has so many of the teacher's layers", "pipeline")
+    teacher_model: str | None = flag(None, "model that is distilled; the pipeline sets it to stage rl-final's", "pipeline")
+    distill_kl: float = flag(0.0, "weight of the KL divergence to the teacher's token probabilities in the loss of distillation, from 0 to 1; 0: its texts alone", "pipeline")
+
+    algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)
+    ppo_epochs: int = flag(4, "passes over a step's rollouts", "value head")
+    minibatches: int = flag(1, "optimizer steps in a pass", "value head")
+    gamma: float = flag(1.0, "discount of later rewards", "value head")
+    gae_lambda: float = flag(0.95, "lambda of generalised advantage estimation", "value head")
+    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus to 1 plus this", "value head")
+    value_clip_range: float = flag(0.2, "new values are clipped to the old ones minus to plus this", "value head")
+    value_coef: float = flag(0.1, "weight of the value loss", "value head")
+    value_learning_rate: float = flag(1e-3, "peak learning rate of the value head", "value head")
+    whiten_advantages: bool = flag(True, "scale a step's advantages to mean 0 and standard deviation 1", "value head")
+    target_kl: float | None = flag(None, "adapt --beta so that the KL divergence stays near this", "value head")
+    update_chunk: int | None = flag(None, "completions in one forward and backward pass; default: all of a minibatch", "value head")
+    cleanup_steps: int = flag(50, "steps between clearings of memory caches", "value head")
+
+    eval_on_start: bool = flag(True, "evaluate before the first step", "evaluation")
+    eval_count: int = flag(200, "problems in an evaluation, the same ones each time; 0: the whole test set", "evaluation")
+    eval_steps: int = flag(100, "steps between evaluations; there is always one at the end", "evaluation")
+    eval_samples: int = flag(1, "completions for a problem; with more than 1, pass@k and maj@k are given", "evaluation")
+    eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
+    per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
+
+    guard: str | None = flag(None, GUARD_HELP, "guards")
+    guard_steps: int = flag(10, "steps in a row that no-signal, truncated and entropy wait for", "guards")
+
+    trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
+    profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
+    save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
+    save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+
+    grace_seconds: float = flag(25.0, "after a SIGTERM, as spot machines send it, the process ends within so many: with the last complete step saved, and with a report if there is time", "saving")
+
+    budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
+    max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
+    max_tokens: int | None = flag(None, "the same in sampled tokens, evaluations included", "budget")
+    # fmt: on
+
+    def __post_init__(self):
+        if self.batch_size is not None:  # prompts, where the other flag counts completions
+            completions = self.batch_size * self.num_generations // self.gradient_accumulation_steps
+            object.__setattr__(self, "per_device_train_batch_size", completions)
+        validate(self)
+        if self.steps_per_stage is not None:  # the run is as long as its stages together
+            object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The weight of each reward, by name."""
+        weights = {shown_name(name): weight for name, weight in reward_weights(self.reward).items()}
+        general = reward_weights(self.general_reward) if self.general_reward else {}
+        return weights | {f"general {shown_name(name)}": weight for name, weight in general.items()}
+
+    @property
+    def wants_unsloth(self) -> bool:
+        """Unsloth loads models with adapters; all weights are trained with transformers alone."""
+        return self.unsloth and self.lora_rank > 0
+
+    @property
+    def trained_words(self) -> str:
+        """What of the model is trained."""
+        return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
+
+    @property
+    def tokens_a_pass(self) -> int:
+        """Tokens of one forward and backward pass; by default what --per-device-train-batch-size takes at the longest."""
+        longest = self.max_prompt_length + self.max_completion_length
+        return self.tokens_per_micro_batch or self.per_device_train_batch_size * longest
+
+    @property
+    def generation_batch_size(self) -> int:
+        """Completions of one optimizer step."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+
+def with_steps(config: Config, problems: int) -> Config:
+    """The config with the --max-steps that --num-epochs passes over so many problems take."""
+    if config.num_epochs is None:
+        return config
+    prompts = config.generation_batch_size // config.num_generations  # of one step
+    steps = -(-config.num_epochs * (problems // prompts) // config.train_every)  # the first, then every n-th
+    return dataclasses.replace(config, max_steps=max(1, steps))
+
+
+DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with a hint for mistyped flags and the project's form of errors."""
+
+    def error(self, message: str):
+        raise UserError(f"{message}. `python main.py --help` lists all flags.")
+
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`python main.py --help` lists all flags."
+            raise UserError(f"unknown argument {unknown[0]!r}: {hint}")
+        return parsed
+
+
+def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
+    """Adds a command-line option for each field of Config; an option not given leaves no trace."""
+    types = get_type_hints(Config)
+    groups: dict[str, Any] = {}
+    for f in dataclasses.fields(Config):
+        if only and f.name not in only:
+            continue
+        meta = f.metadata
+        group = groups.setdefault(meta["group"], parser.add_argument_group(meta["group"]))
+        default = "" if f.default is None else f" (default: {f.default})"
+        options: dict[str, Any] = {"help": meta["help"] + default, "default": argparse.SUPPRESS}
+        if types[f.name] is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = value_type(types[f.name])
+            options |= {"action": Joined} if f.name in REPEATABLE else {}
+            options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
+        group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+
+
+class Joined(argparse.Action):
+    """A flag that may be given several times: its values are joined by commas."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
+def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
+    """The command line that gives this config: every flag that is set."""
+    arguments = []
+    for f in dataclasses.fields(Config):
+        value, name = getattr(config, f.name), f.name.replace("_", "-")
+        if value is None or (only and f.name not in only):
+            continue
+        if isinstance(value, bool):
+            arguments.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            arguments += [f"--{name}", str(value)]
+    return arguments
+
+
+def value_type(annotation: Any) -> type:
+    """The type behind `T | None`."""
+    return next(
+        (t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation
+    )
+
+
+def validate(config: Config) -> None:
+    """Checks all that can be checked without looking at files or machines. Raises UserError."""
+    for f in dataclasses.fields(Config):
+        value, choices = getattr(config, f.name), f.metadata["choices"]
+        if f.name == "dataset_name" and is_hub_name(value):
+            continue
+        if choices and value is not None and value not in choices:
+            raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
+    for rule in RULES:
+        check_range(config, *rule)
+    check_groups(config)
+    check_reward(config)
+    check_r1_rewards(config)
+    check_math(config)
+    check_safety(config)
+    check_data(config)
+    check_wording(config)
+    check_value_head(config)
+    check_generation(config)
+    check_knights_knaves(config)
+    check_stages(config)
+    check_pipeline(config)
+    check_budget(config)
+    check_guards(config)
+    check_full_training(config)
+    check_server_flags(config)
+    check_report_to(config.report_to)
+    if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
+        raise UserError(
+            f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
+            f"{config.max_completion_length} is more than --max-seq-length {config.max_seq_length}: the model would "
+            f"have to cut. Use --max-seq-length {config.max_prompt_length + config.max_completion_length}, or "
+            f"--max-completion-length {max(1, config.max_seq_length - config.max_prompt_length)}."
+        )
+    if config.exp_name is not None and not is_folder_name(config.exp_name):
+        raise UserError(
+            f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>."
+        )
+    if config.resume and config.exp_name is None and config.mode is None:  # a mode has names of its own
+        raise UserError("--resume needs --exp-name: which run is to be continued?")
+    if config.eval_samples > 1 and config.eval_temperature == 0:
+        raise UserError(
+            f"--eval-samples {config.eval_samples} with --eval-temperature 0 would give {config.eval_samples} equal "
+            "completions: greedy decoding has no variety. Add --eval-temperature 1.0, or leave --eval-samples out."
+        )
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a text names one folder inside another: no path, nothing that means the folder itself or the one above."""
+    return Path(name).name == name and name not in ("", "..") and "\0" not in name
+
+
+# flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
+RULES = (
+    ("num_generations", 1, None, True, ""),
+    ("batch_size", 1, None, True, ""),
+    ("num_epochs", 1, None, True, ""),
+    ("train_every", 1, None, True, ""),
+    ("max_samples", 1, None, True, ""),
+    ("generation_chunk", 1, None, True, ""),
+    ("refill", 0, 4, True, "it is a share of the step's prompts"),
+    ("steps_per_generation", 1, None, True, ""),
+    ("tokens_per_micro_batch", 1, None, True, ""),
+    ("profile", 1, None, True, ""),
+    ("update_chunk", 1, None, True, ""),
+    ("ppo_epochs", 1, None, True, ""),
+    ("minibatches", 1, None, True, ""),
+    ("cleanup_steps", 1, None, True, ""),
+    ("lora_alpha", 1, None, True, ""),
+    ("gamma", 0, 1, False, "it is a discount"),
+    ("gae_lambda", 0, 1, True, "it is a share"),
+    ("clip_range", 0, None, False, ""),
+    ("value_clip_range", 0, None, False, ""),
+    ("value_coef", 0, None, True, ""),
+    ("value_learning_rate", 0, None, False, ""),
+    ("sft_learning_rate", 0, None, False, ""),
+    ("target_kl", 0, None, False, ""),
+    ("kept_per_problem", 1, None, True, ""),
+    ("student_layers", 1, None, True, ""),
+    ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
+    ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
+    ("answer_tolerance", 0, None, True, ""),
+    ("per_device_train_batch_size", 1, None, True, ""),
+    ("gradient_accumulation_steps", 1, None, True, ""),
+    ("per_device_eval_batch_size", 1, None, True, ""),
+    ("max_prompt_length", 1, None, True, ""),
+    ("max_completion_length", 1, None, True, ""),
+    ("max_seq_length", 2, None, True, ""),
+    ("max_steps", 1, None, True, ""),
+    ("lora_rank", 0, None, True, "0 trains all weights"),
+    ("eval_count", 0, None, True, "0 is the whole test set"),
+    ("eval_steps", 1, None, True, ""),
+    ("eval_samples", 1, None, True, ""),
+    ("save_steps", 1, None, True, ""),
+    ("guard_steps", 1, None, True, ""),
+    ("save_total_limit", 1, None, True, ""),
+    ("learning_rate", 0, None, False, ""),
+    ("weight_decay", 0, None, True, ""),
+    ("warmup_ratio", 0, 1, True, "it is a share of the steps"),
+    ("max_grad_norm", 0, None, False, ""),
+    ("beta", 0, None, True, ""),
+    (
+        "temperature",
+        0,
+        None,
+        False,
+        "greedy rollouts of one prompt are all equal, and nothing is learned from equals",
+    ),
+    ("eval_temperature", 0, None, True, ""),
+    ("top_p", 0, 1, False, "it is a probability"),
+    ("grace_seconds", 1, None, True, "otherwise nothing can be saved"),
+    ("gpu_price", 0, None, True, ""),
+    ("budget", 0, None, False, "otherwise nothing can be run"),
+    ("max_minutes", 0, None, False, "otherwise nothing can be run"),
+    ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
+    ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
+    ("vllm_server_port", 1, 65535, True, ""),
+    ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
+    ("reward_workers", 1, None, True, ""),
+    ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
+    ("steps_per_stage", 1, None, True, ""),
+    ("advance_at", 0, 1, False, "it is a share of completions"),
+    ("advance_window", 1, None, True, ""),
+    (
+        "claim_depth",
+        1,
+        3,
+        True,
+        "claims about one person alone fit two solutions or none, deeper ones cannot be read",
+    ),
+    ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
+)
+
+
+def check_range(
+    config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str
+) -> None:
+    """One row of RULES. Raises UserError."""
+    value = getattr(config, name)
+    if value is None:  # a flag that was left out
+        return
+    inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
+    if inside:  # NaN is never inside
+        return
+    rule = f"at least {low}" if low_allowed else f"more than {low}"
+    upper = "" if high is None else f" and at most {high}"
+    because = f": {reason}" if reason else ""
+    raise UserError(f"--{name.replace('_', '-')} {value} must be {rule}{upper}{because}.")
+
+
+def check_groups(config: Config) -> None:
+    """The completions of a step must make whole groups. Raises UserError with the nearest sizes that do."""
+    g, batch = config.num_generations, config.generation_batch_size
+    if batch % g == 0:
+        return
+    fitting = [n for n in range(1, batch + 2 * g) if n * config.gradient_accumulation_steps % g == 0]
+    below = [n for n in fitting if n < config.per_device_train_batch_size][-1:]
+    above = [n for n in fitting if n > config.per_device_train_batch_size][:1]
+    raise UserError(
+        f"--per-device-train-batch-size {config.per_device_train_batch_size} times --gradient-accumulation-steps "
+        f"{config.gradient_accumulation_steps} makes {batch} completions a step, which --num-generations {g} does not "
+        f"divide: a group would be torn. The nearest batch sizes that work: "
+        f"{' and '.join(str(n) for n in below + above)}."
+    )

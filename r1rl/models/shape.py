@@ -1,0 +1,147 @@
+"""A model's shape, from its config.json or a small table, and from it the exact number of its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from r1rl.config.flags import TINY_MODELS
+
+FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers are built as below
+
+ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
+
+PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder holds no second copy
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a decoder with gated MLPs and grouped attention."""
+
+    hidden: int  # H, width of the residual stream
+    inner: int  # I, width of the MLP
+    layers: int  # L
+    heads: int  # h, attention heads
+    kv_heads: int  # heads of keys and values
+    head: int  # d, width of a head
+    vocab: int  # V, rows of the embedding
+    tied: bool = True  # the output layer is the embedding
+    bias: bool = False  # q, k and v have a bias
+    head_norms: bool = False  # q and k are normalised head by head
+
+    @property
+    def queries(self) -> int:
+        """A, width of all heads together."""
+        return self.heads * self.head
+
+    @property
+    def keys(self) -> int:
+        """K, width of all heads of keys, and of values."""
+        return self.kv_heads * self.head
+
+    @property
+    def matrices(self) -> dict[str, tuple[int, int]]:
+        """(in, out) of a layer's seven projections: what is quantized, and what has an adapter."""
+        h, i, a, k = self.hidden, self.inner, self.queries, self.keys
+        return {"q_proj": (h, a), "k_proj": (h, k), "v_proj": (h, k), "o_proj": (a, h),
+                "gate_proj": (h, i), "up_proj": (h, i), "down_proj": (i, h)}  # fmt: skip
+
+    @property
+    def linear(self) -> int:
+        """Weights of all layers' projections: L (2 H A + 2 H K + 3 H I)."""
+        return self.layers * sum(rows * columns for rows, columns in self.matrices.values())
+
+    @property
+    def embedding(self) -> int:
+        """Weights of the embedding and, where it is not tied, of the output layer: V H or 2 V H."""
+        return self.vocab * self.hidden * (1 if self.tied else 2)
+
+    @property
+    def packed(self) -> int:
+        """Bytes of the second copy in which the CPU's decoder holds the projections and the output layer: 4 (linear + V H)."""
+        size = 4 * (self.linear + self.vocab * self.hidden)
+        return size if size <= PACKED_AT_MOST else 0
+
+    @property
+    def small(self) -> int:
+        """Norms and biases: 2 H (+ A + 2 K with biases, + 2 d with head norms) a layer, H at the end."""
+        layer = 2 * self.hidden
+        layer += self.queries + 2 * self.keys if self.bias else 0
+        layer += 2 * self.head if self.head_norms else 0
+        return self.layers * layer + self.hidden
+
+    @property
+    def weights(self) -> int:
+        """All of them."""
+        return self.linear + self.embedding + self.small
+
+    def adapter(self, rank: int) -> int:
+        """Weights of LoRA on the seven projections: r (in + out) of each."""
+        return sum(self.adapter_matrices(rank)) * self.layers
+
+    def adapter_matrices(self, rank: int) -> list[int]:
+        """Sizes of a layer's LoRA matrices, A and B of each projection."""
+        return [rank * side for sides in self.matrices.values() for side in sides]
+
+
+# Source: config.json of each on the hub. tests/test_memory_plan.py holds the totals that the hub gives for them, and
+# compares with the models that transformers builds.
+KNOWN = {
+    "SmolLM2-135M": Shape(576, 1536, 30, 9, 3, 64, 49152),
+    "Qwen2.5-0.5B": Shape(896, 4864, 24, 14, 2, 64, 151936, bias=True),
+    "Qwen3-0.6B": Shape(1024, 3072, 28, 16, 8, 128, 151936, head_norms=True),
+    "Llama-3.2-1B": Shape(2048, 8192, 16, 32, 8, 64, 128256),
+    "Qwen2.5-1.5B": Shape(1536, 8960, 28, 12, 2, 128, 151936, bias=True),
+    "Qwen3-1.7B": Shape(2048, 6144, 28, 16, 8, 128, 151936, head_norms=True),
+    "Qwen2.5-3B": Shape(2048, 11008, 36, 16, 2, 128, 151936, bias=True),
+    "Llama-3.2-3B": Shape(3072, 8192, 28, 24, 8, 128, 128256),
+    "Qwen3-4B": Shape(2560, 9728, 36, 32, 8, 128, 151936, head_norms=True),
+    "Qwen2.5-7B": Shape(3584, 18944, 28, 28, 4, 128, 152064, tied=False, bias=True),
+}  # by size
+
+
+def shape_of(model_name: str) -> Shape | None:
+    """The shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
+    folder = TINY_MODELS.get(model_name, Path(model_name))
+    file = next(
+        (p for p in (folder / "config.json", *cached(model_name, "config.json")) if p.is_file()), None
+    )
+    if file is not None:
+        return read_shape(json.loads(file.read_text(encoding="utf-8")))
+    name = ENDINGS.sub("", model_name.rpartition("/")[2].lower())
+    return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
+
+
+def read_shape(config: dict[str, Any]) -> Shape | None:
+    """The shape that a config.json tells; None for a family that is built otherwise.
+
+    What is left out has transformers' default: as many key heads as heads, H / h as a head's width, an untied output.
+    """
+    family = config.get("model_type")
+    if family not in FAMILIES:
+        return None
+    heads, hidden = config["num_attention_heads"], config["hidden_size"]
+    return Shape(
+        hidden=hidden,
+        inner=config["intermediate_size"],
+        layers=config["num_hidden_layers"],
+        heads=heads,
+        kv_heads=config.get("num_key_value_heads") or heads,
+        head=config.get("head_dim") or hidden // heads,
+        vocab=config["vocab_size"],
+        tied=config.get("tie_word_embeddings", False),
+        bias=family == "qwen2",
+        head_norms=family == "qwen3",
+    )
+
+
+def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
+    """Files of this name (or pattern) in the hub's local cache of a repository."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")

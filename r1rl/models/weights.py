@@ -1,0 +1,58 @@
+"""Which weights are loaded: safetensors, which hold numbers and nothing else. A pickle can run a program when it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from r1rl.system.errors import UserError
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+NO_WEIGHTS = (
+    "training_args.bin",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+)  # of a checkpoint, beside its weights
+
+ADAPTER, WHOLE = "adapter_model.safetensors", ("model.safetensors", "model.safetensors.index.json")
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds an adapter, or all weights (of a run with --lora-rank 0)."""
+    return any((folder / name).is_file() for name in (ADAPTER, *WHOLE))
+
+
+def check_weights(folder: Path, flag: str, trusted: bool = False) -> None:
+    """A model's or adapter's folder must have its weights as safetensors; `trusted` lets pickles pass. Raises UserError."""
+    if trusted or any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES and p.name not in NO_WEIGHTS)
+    if pickles:
+        raise UserError(
+            f"{flag} {str(folder)!r} has its weights as a pickle only ({', '.join(pickles[:3])}), and reading a pickle "
+            "can run any program. Save them as safetensors where you trust them (transformers' and peft's "
+            "save_pretrained does so), or get a copy that has model.safetensors"
+            + ("." if flag == "--adapter" else "; --trust-remote-code loads it as it is.")
+        )
+
+
+def loading(trusted: bool) -> dict[str, bool | None]:
+    """What every from_pretrained of a model is told: no code of the model's own, and no pickles, unless trusted."""
+    return {"trust_remote_code": trusted, "use_safetensors": None if trusted else True}
+
+
+def refused(error: Exception, flag: str, name: str) -> UserError | None:
+    """The error for a model that would need what `loading` forbids, told by transformers' words; None for another."""
+    words = str(error)
+    if "trust_remote_code" in words:
+        return UserError(
+            f"{flag} {name!r} comes with Python code of its own, which is not run unless asked for: it could do "
+            "anything on this machine. Read it, then add --trust-remote-code; or use a model that transformers knows."
+        )
+    if "safetensors" in words:
+        return UserError(
+            f"{flag} {name!r} has no weights as safetensors, and reading a pickle can run any program. Use a model that "
+            "has model.safetensors, or, where you trust it, add --trust-remote-code."
+        )
+    return None

@@ -1,0 +1,152 @@
+"""--mode: fine-tuning and reinforcement learning as two runs, each in a process of its own, and their evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from r1rl.config.data_rules import OWN_FLAGS, data_label
+from r1rl.config.flags import Config, as_arguments
+from r1rl.models.weights import is_checkpoint
+from r1rl.pipeline.sft import MERGED, fine_tune, is_done
+from r1rl.reports.summary import paired_words, verdicts
+from r1rl.runs.dump import EVALUATIONS, read_lines
+from r1rl.runs.evaluation_words import evaluation_words
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import heard_signals
+
+Train = Callable[[Config, str], int]
+
+EVAL_FLAGS = (
+    "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
+    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
+    "unsloth", "engine", "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
+    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
+)  # fmt: skip
+
+
+def run_mode(config: Config, recipe: str, train: Train) -> int:
+    """Does what --mode asks for. Returns the exit code. Raises UserError."""
+    if config.mode == "both":
+        return both(config, recipe)
+    if config.mode == "eval":
+        return evaluate_all(config, recipe)
+    if config.mode == "sft":
+        return fine_tune(placed(config, sft_folder(config)), recipe)
+    return train(reinforcement(config, recipe), recipe)
+
+
+def sft_folder(config: Config) -> Path:
+    """Where the fine-tuning's run is: --sft-output, or beside the dumps."""
+    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-sft")
+
+
+def rl_folder(config: Config) -> Path:
+    """Where the reinforcement learning's run is: --rl-output, or beside the dumps."""
+    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-rl")
+
+
+def folder_of(config: Config) -> Path:
+    """Where the run of this config is, with or without a mode."""
+    if config.mode is None:
+        return Path(config.dumps) / config.exp_name
+    return sft_folder(config) if config.mode == "sft" else rl_folder(config)
+
+
+def placed(config: Config, folder: Path) -> Config:
+    """The config of a run that lives in `folder`."""
+    return dataclasses.replace(config, dumps=str(folder.parent), exp_name=folder.name)
+
+
+def reinforcement(config: Config, recipe: str) -> Config:
+    """The config of the second run, which begins with the model of the first. Raises UserError without one."""
+    folder = sft_folder(config)
+    if not is_done(folder):
+        state = "has not come to its end" if folder.is_dir() else "is not there"
+        command = f"python main.py --recipe {recipe} --mode sft"
+        raise UserError(
+            f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
+            f"first (add --resume to finish one), or name its folder with --sft-output."
+        )
+    return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MERGED))
+
+
+def both(config: Config, recipe: str) -> int:
+    """One after the other, each in a process of its own: so each has the whole memory, and each can be resumed."""
+    stages = ("sft", "rl")
+    for number, mode in enumerate(stages, start=1):
+        if mode == "sft" and is_done(sft_folder(config)) and config.resume:
+            console.print(f"[bold]{number} of {len(stages)}: {mode}[/bold] is done, in {sft_folder(config)}")
+            continue
+        console.print(f"[bold]{number} of {len(stages)}: {mode}[/bold]")
+        folder = sft_folder(config) if mode == "sft" else rl_folder(config)
+        resume = config.resume and (folder / "run.json").is_file()
+        code = in_own_process(dataclasses.replace(config, mode=mode, resume=resume), recipe)
+        if code:
+            return code
+    return evaluate_all(config, recipe)
+
+
+def in_own_process(config: Config, recipe: str) -> int:
+    """Runs `main.py` with this config; Ctrl-C goes to it alone. Returns its exit code."""
+    command = [sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)]
+    return run_command(command)
+
+
+def run_command(command: list[str]) -> int:
+    """Runs a program on this terminal; what asks for a stop is its to handle."""
+    process = subprocess.Popen(command)
+    before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in heard_signals()}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child, too
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def evaluate_all(config: Config, recipe: str) -> int:
+    """Base model, fine-tuned model and the policy on the same problems, those of them that are there."""
+    candidates: dict[str, list[str]] = {"base": ["--model-name", config.model_name]}
+    if is_done(sft_folder(config)):
+        candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
+    best = rl_folder(config) / "checkpoints" / "best"
+    if is_checkpoint(best):
+        candidates["after rl"] = ["--adapter", str(best)]
+    if len(candidates) == 1:
+        raise UserError(
+            f"--mode eval compares what the stages have made, and there is nothing in {sft_folder(config)} nor in "
+            f"{rl_folder(config)}. Run `python main.py --recipe {recipe} --mode both` first."
+        )
+    results: dict[str, Path] = {}
+    for what, arguments in candidates.items():
+        name = f"{config.exp_name or data_label(config)}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
+        flags = as_arguments(dataclasses.replace(config, exp_name=None), only=EVAL_FLAGS)
+        command = [sys.executable, sys.argv[0], "eval", *arguments, *flags, "--exp-name", name]
+        console.print(f"[bold]evaluating: {what}[/bold]")
+        code = run_command(command)
+        if code:
+            return code
+        results[what] = Path(config.dumps) / name
+    compare(results)
+    return 0
+
+
+def compare(results: dict[str, Path]) -> None:
+    """One line for each model, with a paired test against the one before it."""
+    console.print()
+    before: dict[str, Any] | None = None
+    for what, folder in results.items():
+        line = next(read_lines(folder / EVALUATIONS))
+        console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens a completion")
+        right = verdicts(folder, 0)
+        if before is not None:
+            console.print(f"{'':<10} {paired_words(before, right, line['samples'] == 1)}")
+        before = right

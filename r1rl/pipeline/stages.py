@@ -1,0 +1,289 @@
+"""The eight stages of DeepSeek-R1's training (arXiv:2501.12948, section 2), each a process and a folder of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from r1rl.config.flags import Config, value_type
+from r1rl.config.recipes import STAGE_SETTINGS
+from r1rl.config.run_rules import STAGES, stage_index
+from r1rl.models.policy import MERGED
+from r1rl.pipeline.cold_start import cold_start
+from r1rl.pipeline.distill import distill
+from r1rl.pipeline.modes import in_own_process
+from r1rl.pipeline.rejection import SFT_FILE
+from r1rl.pipeline.rejection_stage import rejection
+from r1rl.pipeline.sft import check_unsloth, fine_tune
+from r1rl.pipeline.table import RESULT, Row, show_table, stage_rows
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.dump import read_json, write_json
+from r1rl.system import machine
+from r1rl.system.console import console
+from r1rl.system.errors import UserError, unknown_name
+from r1rl.tasks.conversations import check_source
+
+Train = Callable[[Config, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: what it does in words, what it leaves for later ones, and the flags that make it what it is."""
+
+    does: str
+    leaves: str  # file or folder, inside the stage's own
+    flags: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+MERGED_CONFIG = f"{MERGED}/config.json"  # is there once the whole model is
+
+STORY = {
+    "zero": Stage("GRPO on the base model", MERGED_CONFIG, {"save_merged": True}),
+    "cold-start": Stage(
+        "few-shot and direct prompts to the base model, stage zero's completions refined: data", SFT_FILE
+    ),
+    "sft-1": Stage("fine-tunes the base model on the cold start's data", MERGED_CONFIG),
+    "rl-reasoning": Stage(
+        "GRPO with accuracy and language consistency",
+        MERGED_CONFIG,
+        {"save_merged": True, "reward": "accuracy=1,language=0.2"},
+    ),
+    "rejection": Stage("samples, keeps what is right, readable and different: data", SFT_FILE),
+    "sft-2": Stage("fine-tunes the base model on that data, mixed with conversations", MERGED_CONFIG),
+    "rl-final": Stage(
+        "GRPO over problems and general prompts", MERGED_CONFIG, {"save_merged": True, "reward": "accuracy=1"}
+    ),
+    "distill": Stage("a smaller student learns what the teacher's training kept", MERGED_CONFIG),
+}
+
+# Flags of the pipeline as a whole, which a stage has only where `links` says so.
+NOT_A_STAGES = {
+    "from_stage": None, "earlier_run": None, "stage_settings": None, "sft_data": None, "general_data": None,
+    "general_reward": None, "reward_rules": None, "reward_model": None, "student_model": None, "student_layers": None,
+    "distill_kl": 0.0, "packing": False, "num_epochs": None, "batch_size": None,
+}  # fmt: skip
+
+
+def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Train) -> int:
+    """All stages in order, those that are done left as they are; or one alone. Returns the exit code."""
+    if config.stage is not None:
+        return run_stage(config, recipe, train)
+    config, places = prepare(config, recipe, given)
+    run_folder = runs_folder.run_folder(config)
+    for index, name in enumerate(STAGES):
+        if is_done(places[name], name):
+            continue
+        console.print(f"\n[bold]stage {index + 1} of {len(STAGES)}: {name}[/bold], in {places[name]}")
+        stage = stage_config(config, recipe, name, given, places)
+        started = time.perf_counter()
+        code = in_own_process(stage, recipe)
+        add_seconds(run_folder, name, time.perf_counter() - started)
+        if code:
+            console.print(
+                f"stage {name} did not come to its end (exit code {code}); to go on: the same command with --exp-name "
+                f"{config.exp_name} --resume"
+            )
+            return code if code > 0 else 128 - code
+    return finish(run_folder, places, config.think_tag)
+
+
+def run_stage(config: Config, recipe: str, train: Train) -> int:
+    """The work of one stage, in this process."""
+    if config.stage == "cold-start":
+        return cold_start(config, recipe)
+    if config.stage == "rejection":
+        return rejection(config, recipe)
+    if config.stage == "distill":
+        return distill(config, recipe)
+    return (fine_tune if config.stage in ("sft-1", "sft-2") else train)(config, recipe)
+
+
+def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config, dict[str, Path]]:
+    """Checks everything that the stages will need before the first begins; shows them. Raises UserError."""
+    first = 0 if config.from_stage is None else stage_index(config.from_stage)
+    folder = runs_folder.run_folder(config)
+    old = Path(config.earlier_run) if config.earlier_run is not None else folder
+    places = {name: (old if i < first else folder) / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
+    check_start(config, first, places)
+    exists = (folder / "run.json").is_file()
+    if config.earlier_run is None:  # then it says where to go on, and nothing that must stay the same
+        config = dataclasses.replace(config, from_stage=None, resume=config.resume or (first > 0 and exists))
+    stages = {name: stage_config(config, recipe, name, given, places) for name in STAGES}  # each one's checks
+    here = machine.look()
+    check_data(config, stages, here)
+    runs_folder.check_folder(config)
+    runs_folder.open_run(config, recipe, here.describe())
+    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, eight stages on {here.words()}")
+    for i, name in enumerate(STAGES):
+        state = "done" if is_done(places[name], name) else "to do"
+        console.print(f"{i + 1} {name:<13}{state:<6} {STORY[name].does}")
+    return config, places
+
+
+def check_start(config: Config, first: int, places: dict[str, Path]) -> None:
+    """--from-stage needs the stages before it, and does none again that is done. Raises UserError."""
+    missing = [name for name in STAGES[:first] if not is_done(places[name], name)]
+    if missing:
+        where = places[missing[0]].parent
+        raise UserError(
+            f"--from-stage {config.from_stage} needs the stages before it, and {', '.join(missing)} in {where} "
+            f"{'is' if len(missing) == 1 else 'are'} not done. Begin with --from-stage {missing[0]}, or name a run that "
+            "has them with --earlier-run."
+        )
+    if config.from_stage is not None and not config.resume and is_done(places[STAGES[first]], STAGES[first]):
+        raise UserError(
+            f"--from-stage {config.from_stage}: this stage is done in {places[STAGES[first]]}, and nothing is "
+            f"overwritten. To do it anew: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."
+        )
+
+
+def check_data(config: Config, stages: dict[str, Config], here: machine.Machine) -> None:
+    """Model, data and hub of the first and of the last stages, before anything slow. Raises UserError."""
+    from r1rl.preflight import checks
+    from r1rl.rewards.weighted import check_rewards
+    from r1rl.tasks import registry
+
+    checks.check_surroundings(stages["zero"], here)
+    if config.student_model is not None:
+        checks.check_surroundings(
+            dataclasses.replace(stages["distill"], model_name=config.student_model), here
+        )
+    for name in ("sft-1", "sft-2", "distill"):
+        check_unsloth(stages[name])
+    problems = registry.load_task(stages["zero"]).load("train")
+    for name in ("zero", "rl-reasoning", "rl-final"):
+        check_rewards(stages[name], problems)
+    for source in (stages["sft-2"].general_data, config.sft_data):
+        if source is not None:
+            check_source(source)
+            checks.check_conversations(source)
+
+
+def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The flags of each stage that differ from the pipeline's own, for --print-config."""
+    folder = Path(config.dumps) / (config.exp_name or "RUN")
+    places = {name: folder / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
+    found = {}
+    for name in STAGES:
+        stage = dataclasses.asdict(stage_config(config, recipe, name, given, places))
+        found[name] = {k: v for k, v in stage.items() if v != getattr(config, k)}
+    return found
+
+
+def is_done(folder: Path, name: str) -> bool:
+    """Whether a stage came to its end: its summary is there, and what it leaves for later ones."""
+    return (folder / "summary.json").is_file() and (folder / STORY[name].leaves).is_file()
+
+
+def stage_config(
+    config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]
+) -> Config:
+    """The config of one stage: the recipe's sizes, flags given, what makes the stage, --stage-settings over all."""
+    sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
+    own = {k: v for k, v in given.items() if k in sizes}  # a flag that is given beats the recipe
+    settings = NOT_A_STAGES | sizes | own | STORY[name].flags | links(config, name, places)
+    settings |= read_settings(config).get(name, {})
+    folder = places[name]
+    settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
+    settings["resume"] = (folder / "run.json").is_file()
+    return dataclasses.replace(config, **settings)
+
+
+def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
+    """What a stage takes from the ones before it, and of the pipeline's own flags."""
+
+    def model(stage: str) -> str:
+        return str(places[stage] / MERGED)
+
+    kept = str(places["rejection"] / SFT_FILE)
+    rules = {"reward_rules": config.reward_rules, "reward_model": config.reward_model}
+    return {
+        "zero": {},
+        "cold-start": {"refine_run": str(places["zero"]), "sft_data": config.sft_data, "reward": "accuracy"},
+        "sft-1": {
+            "sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE),
+            "packing": config.packing,
+        },
+        "rl-reasoning": {"model_name": model("sft-1")},
+        "rejection": {"model_name": model("rl-reasoning"), "reward": "accuracy"},
+        "sft-2": {"sft_data": kept, "general_data": config.general_data, "packing": config.packing},
+        "rl-final": {
+            "model_name": model("sft-2"),
+            "general_data": config.general_data,
+            "general_reward": config.general_reward,
+            **rules,
+        },
+        "distill": {
+            "model_name": model("rl-final"),
+            "teacher_model": model("rl-final"),
+            "sft_data": kept,
+            "student_model": config.student_model,
+            "student_layers": config.student_layers,
+            "distill_kl": config.distill_kl,
+            "packing": config.packing,
+        },
+    }[name]
+
+
+def read_settings(config: Config) -> dict[str, dict[str, Any]]:
+    """--stage-settings: flags by stage. Raises UserError for what is no stage and no flag."""
+    if config.stage_settings is None:
+        return {}
+    path = Path(config.stage_settings)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"--stage-settings {path} is no JSON: {error}.") from None
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise UserError(
+            f'--stage-settings {path} must be flags by stage, as in {{"zero": {{"max_steps": 100}}}}.'
+        )
+    types = get_type_hints(Config)
+    for stage, flags in content.items():
+        if stage not in STAGES:
+            raise unknown_name(f"stage in --stage-settings {path}:", stage, STAGES)
+        for name, value in flags.items():
+            if name not in types:
+                raise unknown_name(f"flag of {stage} in --stage-settings {path}:", name, types)
+            wanted = value_type(types[name])
+            if isinstance(value, bool) != (wanted is bool) or not isinstance(value, (wanted, int)):
+                raise UserError(
+                    f"--stage-settings {path}: {name} of {stage} is {value!r} and must be a {wanted.__name__}."
+                )
+    return content
+
+
+def add_seconds(folder: Path, name: str, seconds: float) -> None:
+    """Adds to the time that a stage has taken, over all its beginnings."""
+    result = read_result(folder)
+    times = result.setdefault("seconds", {})
+    times[name] = round(times.get(name, 0.0) + seconds, 1)
+    write_json(folder / RESULT, result)
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """pipeline.json, empty for a new run."""
+    path = folder / RESULT
+    if not path.is_file():
+        return {"schema_version": 1}
+    return read_json(path, "it has the minutes of the stages and their table. Remove it: it is made anew.")
+
+
+def finish(folder: Path, places: dict[str, Path], tag: str) -> int:
+    """The table of all stages, on the terminal and in pipeline.json."""
+    times: dict[str, float] = {}
+    for root in {place.parent for place in places.values()}:  # an earlier run's stages took their time there
+        times |= {k: v for k, v in read_result(root).get("seconds", {}).items() if places[k].parent == root}
+    rows: list[Row] = stage_rows(places, times, tag)
+    write_json(folder / RESULT, read_result(folder) | {"stages": [dataclasses.asdict(row) for row in rows]})
+    show_table(rows)
+    console.print(
+        f"\ntotal    {sum(times.values()) / 60:.0f} minutes; the table as numbers: {folder / RESULT}"
+    )
+    console.print(f"model    {places['rl-final'] / MERGED}; student {places['distill'] / MERGED}")
+    return 0

@@ -1,0 +1,43 @@
+"""A student made from its teacher: the same model with some of its layers left out.
+
+Source: DistilBERT (arXiv:1910.01108, section 3) begins with every other layer of its teacher. First and last stay here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from r1rl.models.weights import loading
+from r1rl.system.errors import UserError
+
+
+def kept_layers(of: int, keep: int) -> list[int]:
+    """Which layers stay, evenly spaced, the first and the last among them. Raises UserError.
+
+    >>> kept_layers(24, 4)
+    [0, 8, 15, 23]
+    """
+    if not 1 <= keep < of:
+        raise UserError(f"--student-layers {keep} must be 1 to {of - 1}: the teacher has {of} layers.")
+    return [0] if keep == 1 else [round(i * (of - 1) / (keep - 1)) for i in range(keep)]
+
+
+def make_student(teacher: str, keep: int, folder: Path, trusted: bool = False) -> None:
+    """Saves a student of so many of the teacher's layers, whole or not at all."""
+    from torch import nn
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **loading(trusted))
+    layers = kept_layers(len(model.model.layers), keep)
+    model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
+    model.config.num_hidden_layers = keep
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[i] for i in layers]
+    unfinished = folder.with_name(folder.name + ".new")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed here
+    model.save_pretrained(unfinished)
+    AutoTokenizer.from_pretrained(teacher, trust_remote_code=trusted).save_pretrained(unfinished)
+    unfinished.replace(folder)

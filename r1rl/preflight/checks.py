@@ -1,0 +1,270 @@
+"""Checks of files and surroundings before anything slow is loaded; each failure is one clear message."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib.util
+import json
+import netrc
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from r1rl.config.data_rules import is_hub_name
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.run_rules import SMALL_TALK
+from r1rl.config.server_flags import SERVER
+from r1rl.config.tracker_flags import trackers
+from r1rl.engines.server_checks import check_server
+from r1rl.models.shape import cached
+from r1rl.models.weights import check_weights
+from r1rl.system import distributed
+from r1rl.system.errors import UserError
+from r1rl.system.machine import Machine
+from r1rl.system.redact import redact, secrets_of
+from r1rl.tasks.math import HUB as MATH_HUB
+from r1rl.tasks.prompt_words import load_words
+from r1rl.tasks.safety import aegis
+
+HUB_TIMEOUT = 1.0  # seconds
+
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
+
+
+def check_surroundings(config: Config, machine: Machine) -> None:
+    """Secrets, words of prompts, model folders, hardware, hub, chat template, tracker and server. Raises UserError."""
+    check_secrets(config, os.environ)
+    load_words(config)
+    if config.model_name not in TINY_MODELS:
+        check_model_name(config.model_name)
+    for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
+        name = getattr(config, flag)
+        if name is not None and name not in TINY_MODELS and Path(name).is_dir():
+            check_weights(Path(name), f"--{flag.replace('_', '-')}", config.trust_remote_code)
+    check_hardware(config, machine)
+    check_hub(config)
+    check_chat_template(config)
+    check_tracker(config)
+    if config.engine == SERVER:
+        check_server(config, machine.gpu is not None)
+
+
+def check_secrets(config: Config, environment: Mapping[str, str]) -> None:
+    """Flags stand in run.json and in checkpoints, so none may hold a token or a password. Raises UserError."""
+    secrets = {value: name for value, name in secrets_of(environment).items() if has_both(value)}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if isinstance(value, str) and (masked := redact(value, secrets)) != value:
+            raise UserError(
+                f"--{f.name.replace('_', '-')} {masked!r}: what is masked here looks like a token or a password, and "
+                "flags are written down in the run's folder. Give secrets in the environment: HF_TOKEN, WANDB_API_KEY."
+            )
+
+
+def has_both(value: str) -> bool:
+    """Whether a text has letters and digits: a secret does, and no value of a flag is refused for being a word."""
+    return (
+        len(value) > 7 and re.search(r"\d", value) is not None and re.search(r"[a-zA-Z]", value) is not None
+    )
+
+
+def is_local(model_name: str) -> bool:
+    """Whether the name means a folder on this machine."""
+    return model_name in TINY_MODELS or Path(model_name).is_dir()
+
+
+def check_model_name(name: str) -> None:
+    """A local folder must be there and hold a model; anything else must look like a hub name."""
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
+            raise UserError(
+                f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model."
+            )
+        return
+    looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
+    if looks_local or not HUB_NAME.fullmatch(name):
+        folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(name, folders, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
+        )
+        raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
+    if "/" not in name:
+        near = difflib.get_close_matches(name, [*TINY_MODELS, *(str(p) for p in Path().glob("*/"))], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
+        raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
+
+
+def check_hardware(config: Config, machine: Machine) -> None:
+    """The default model needs a GPU, and each of several processes one of its own; a local one must fit into memory."""
+    with_gpu = distributed.gather(machine.gpu is not None)
+    if any(with_gpu) and not all(with_gpu):
+        raise UserError(
+            f"{len(with_gpu)} processes were started, and only {sum(with_gpu)} of them found a GPU of their own: start as "
+            "many processes on a machine as it has GPUs (--nproc-per-node, --num_processes)."
+        )
+    if machine.gpu:
+        return
+    if not is_local(config.model_name):
+        raise UserError(
+            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.words()}). To see a whole run here, "
+            "add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
+            "local folder also runs here: --model-name DIR."
+        )
+    if config.model_name in TINY_MODELS:
+        return
+    size = sum(p.stat().st_size for p in Path(config.model_name).glob("*.safetensors"))
+    if 4 * size > machine.memory_free:  # trainer and sampler in float32 from 16-bit weights
+        raise UserError(
+            f"--model-name {config.model_name!r} has {size / 2**30:.1f} GiB of weights; without a GPU it takes about "
+            f"four times that in memory, and {machine.memory_free / 2**30:.1f} GiB are free. Use a smaller model, or "
+            "--recipe tiny."
+        )
+
+
+def check_hub(config: Config) -> None:
+    """What must come from the hub must be in its local cache, or the hub must be within reach."""
+    wanted = []
+    if not is_local(config.model_name) and not in_cache("models", config.model_name):
+        wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    ask_hub(wanted + wanted_data(config))
+
+
+def check_data_source(config: Config) -> None:
+    """The same for the data alone. Raises UserError."""
+    ask_hub(wanted_data(config))
+
+
+def wanted_data(config: Config) -> list[str]:
+    """What of the data must come from the hub and is not in its cache."""
+    wanted = []
+    if (
+        config.dataset_path is None
+        and config.dataset_name == "gsm8k"
+        and not in_cache("datasets", "openai/gsm8k")
+    ):
+        wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
+    if (
+        config.dataset_path is None
+        and config.dataset_name == aegis.Aegis.name
+        and not in_cache("datasets", aegis.HUB_NAME)
+    ):
+        wanted.append(
+            f"the dataset {aegis.HUB_NAME} (or use --dataset-path FILE, JSON lines with prompt and prompt_label, or "
+            "--dataset-name safety-queries, which is made up here)"
+        )
+    if config.dataset_path is None and config.dataset_name == "math":
+        missing = [name for name, _ in MATH_HUB.values() if not in_cache("datasets", name)]
+        wanted += [
+            f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
+        ]
+    if (
+        is_hub_name(config.dataset_name)
+        and config.dataset_path is None
+        and not in_cache("datasets", config.dataset_name)
+    ):
+        wanted.append(
+            f"the dataset {config.dataset_name} (or use --dataset-path FILE for a local copy: .jsonl, .json, .csv or "
+            ".parquet)"
+        )
+    return wanted
+
+
+def ask_hub(wanted: list[str]) -> None:
+    """Raises UserError where something is wanted of a hub that cannot be reached."""
+    if wanted and not hub_answers():
+        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        raise UserError(
+            f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}."
+        )
+
+
+def check_conversations(source: str) -> None:
+    """Conversations that are no file must be within reach, too. Raises UserError."""
+    if source == SMALL_TALK or Path(source).is_file() or in_cache("datasets", source) or hub_answers():
+        return
+    raise UserError(
+        f"the dataset {source} is neither a file nor in the hub's cache, and the hub cannot be reached: name a JSONL "
+        'file with {"messages": [...]} in each line.'
+    )
+
+
+def in_cache(kind: str, name: str) -> bool:
+    """Whether the hub's local cache has a snapshot of the repository."""
+    return any(cached(name, "*", kind))
+
+
+def hub_answers() -> bool:
+    """Whether a connection to the hub can be opened within a second."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
+        return False
+    url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxy:
+        url = urlsplit(proxy)
+        port = url.port or 80
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=HUB_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+def check_chat_template(config: Config) -> None:
+    """--is-chat needs a chat template; a local folder tells without loading anything. Raises UserError."""
+    if not config.is_chat or not is_local(config.model_name):
+        return
+    folder = TINY_MODELS.get(config.model_name, Path(config.model_name))
+    settings = folder / "tokenizer_config.json"
+    written = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    if not written.get("chat_template") and not (folder / "chat_template.jinja").is_file():
+        raise no_chat_template(config)
+
+
+def check_tokenizer(config: Config, tokenizer) -> None:
+    """The same for a model of the hub, once its tokenizer is there. Raises UserError."""
+    if config.is_chat and not tokenizer.chat_template:
+        raise no_chat_template(config)
+
+
+def check_tracker(config: Config) -> None:
+    """Each tracker is a package of its own. Raises UserError."""
+    missing = [name for name in trackers(config.report_to) if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"--report-to {config.report_to}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Run `pip install {' '.join(missing)}`, or leave --report-to out: the dump has all numbers."
+        )
+    if "wandb" in trackers(config.report_to) and not wandb_knows_key(os.environ):
+        raise UserError(
+            "--report-to wandb: there is no key, and its question for one could not be seen during a run. Run `wandb login`, "
+            "set WANDB_API_KEY in the environment, or WANDB_MODE=offline to keep everything here."
+        )
+
+
+def wandb_knows_key(environment: Mapping[str, str]) -> bool:
+    """Whether wandb can begin without asking: offline, or with a key in the environment or in netrc."""
+    if environment.get("WANDB_MODE", "online") != "online":
+        return True
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(environment.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def no_chat_template(config: Config) -> UserError:
+    """The error for --is-chat with a base model."""
+    return UserError(
+        f"--is-chat: the tokenizer of {config.model_name!r} has no chat template, so there is no chat format to use. "
+        "Leave --is-chat out for a base model, or choose an instruction-tuned one."
+    )

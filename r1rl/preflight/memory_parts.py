@@ -1,0 +1,294 @@
+"""What takes memory in a run, part by part, with the formula of each.
+
+All sizes are bytes. Tokens are counted at the longest: every prompt as long as the longest, every completion as
+--max-completion-length allows. On a CPU the figures are compared with measured ones in benchmarks/RESULTS.md; on a GPU
+nothing was measured yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from r1rl.config.flags import Config
+from r1rl.config.server_flags import SERVER
+from r1rl.models.shape import Shape
+
+GIB = 2**30
+
+CUDA_CONTEXT = (
+    GIB  # context, kernels, workspaces of the linear algebra: assumed, to be replaced by a measurement
+)
+
+# Python with torch, transformers and trl has 0.52 GiB, compiled kernels and data are the rest: fitted with CPU_HEAP.
+CPU_LIBRARIES = int(0.8 * GIB)
+
+# On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
+# take this much again. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
+CPU_HEAP = 0.15
+
+ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run is planned for, and what it runs with there."""
+
+    name: str
+    free: int  # bytes
+    total: int  # bytes
+    on_gpu: bool
+    engine: str  # "shared", "vllm", "vllm-server" or "transformers", see engines.choose
+    why: str
+    unsloth: bool
+    mixed: bool = True  # whether a CPU computes in bfloat16
+    cores: int = 1
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that takes memory: how much, when, and how that was computed."""
+
+    name: str
+    size: int
+    when: str
+    how: str = ""
+
+
+# ---- what is there all the time
+
+
+def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
+    """Weights, adapter, optimizer, and what the programs themselves take."""
+    if place.on_gpu:
+        yield Part("CUDA context", CUDA_CONTEXT, ALWAYS, "assumed")
+    else:
+        yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "fitted to four runs")
+    shared = place.engine == "shared"
+    if config.lora_rank == 0:
+        yield from all_weights(shape, place)
+    else:
+        size, how = base_weights(config, shape, place)
+        yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
+    if not shared and place.engine != SERVER:
+        yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
+    if place.engine == "transformers" and not place.on_gpu and shape.packed:
+        yield Part("engine's packed copy", shape.packed, ENGINE, "32 bit, as the CPU's products read it")
+    if config.lora_rank == 0:
+        return
+    count = shape.adapter(config.lora_rank)
+    yield Part("adapter", 4 * count, ALWAYS, f"{count / 1e6:.1f} M weights, 32 bit")
+    yield Part("its gradients", 4 * count, ALWAYS, "32 bit")
+    yield Part("its optimizer", *optimizer(config, shape, place))
+    if shared:
+        yield Part("engine's adapter", 2 * count, ENGINE, "16 bit")
+
+
+def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
+    """--lora-rank 0. Weights and gradients 4 bytes each; AdamW 2 + 8 / 256 on a GPU, 8 on a CPU: see `optimizer`.
+
+    In 32 bit also on a GPU: steps of 1e-6 would be lost in a bfloat16 weight.
+    """
+    count = shape.weights
+    yield Part("weights", 4 * count, ALWAYS, f"{count / 1e6:.1f} M, all trained, 32 bit")
+    yield Part("their gradients", 4 * count, ALWAYS, "32 bit")
+    each = 2 + 8 / 256 if place.on_gpu else 8
+    yield Part("their optimizer", int(each * count), ALWAYS, f"AdamW, {8 if place.on_gpu else 32} bit")
+
+
+def width(place: Place) -> int:
+    """Bytes of a weight or activation that is not quantized: bfloat16 (on a T4 float16), float32 on a CPU."""
+    return 2 if place.on_gpu else 4
+
+
+def base_weights(config: Config, shape: Shape, place: Place) -> tuple[int, str]:
+    """(bytes, how). In 4 bit: half a byte for each weight of the projections and a float32 scale for each 64.
+
+    w = 2 bytes, on a CPU 4:  linear (1/2 + 4/64) + (embedding + small) w;  without 4 bit:  weights w.
+    Blocks of 64: bitsandbytes' NF4. Where scales are quantized too (Unsloth's models) they take a quarter; vLLM
+    takes them apart again. Unsloth's "dynamic" models keep some more layers in 16 bit, which is not counted.
+    """
+    if not config.load_in_4bit:
+        return shape.weights * width(place), f"{8 * width(place)} bit"
+    quantized = shape.linear // 2 + shape.linear // 64 * 4
+    return quantized + (shape.embedding + shape.small) * width(place), "4 bit, embeddings not"
+
+
+def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str]:
+    """(bytes, when, how) of AdamW's two moments: 2 bytes a weight and 2 scales of 4 for each 256 on a GPU, else 8.
+
+    bitsandbytes keeps matrices below 4096 weights in 32 bit, and torch does so on a CPU with all.
+    """
+    if not place.on_gpu:
+        return 8 * shape.adapter(config.lora_rank), ALWAYS, "AdamW, 32 bit"
+    layer = sum(
+        8 * n if n < 4096 else 2 * n + 8 * -(-n // 256) for n in shape.adapter_matrices(config.lora_rank)
+    )
+    return shape.layers * layer, ALWAYS, "AdamW, 8 bit"
+
+
+# ---- the update
+
+
+def micro_batch(config: Config) -> int:
+    """Completions in one forward and backward pass."""
+    if config.algorithm == "grpo":
+        return config.per_device_train_batch_size
+    rows = -(-config.generation_batch_size // config.minibatches)
+    return min(rows, config.update_chunk or rows)
+
+
+def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
+    """Activations and logits of one forward and backward pass at the longest sample.
+
+    b rows of T = prompt + completion tokens. A GPU keeps each layer's input (b T H w; two of them with Unsloth, which
+    moves the others to main memory) and computes one layer again at a time; a CPU keeps all layers.
+    """
+    rows = micro_batch(config)
+    if reads_prompts_once(place):
+        yield from one_shared_pass(config, shape, place, prompt, rows)
+        return
+    length = row_length(config, place, prompt)
+    tokens = rows * length
+    layer = tokens * saved(config, shape, place, length)
+    what = f"{rows} x {length} tokens"
+    if place.on_gpu:
+        inputs = tokens * shape.hidden * 2
+        kept = 2 if place.unsloth else shape.layers
+        yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
+        yield Part(
+            "one layer", layer + in_flight(shape, place, rows, length), UPDATE, "saved and its gradients"
+        )
+    else:
+        yield Part("activations", shape.layers * layer, UPDATE, f"{what}, {shape.layers} layers")
+        yield Part("gradients of one layer", in_flight(shape, place, rows, length), UPDATE)
+    if config.load_in_4bit:
+        largest = max(a * b for a, b in shape.matrices.values())
+        yield Part("one projection, dequantized", largest * width(place), UPDATE, f"{8 * width(place)} bit")
+    yield Part("logits", *logits(config, shape, place, rows, length))
+
+
+def reads_prompts_once(place: Place) -> bool:
+    """Whether a group's prompt stands once in the update, without padding (see shared_prompts.py)."""
+    return not place.on_gpu and not place.unsloth
+
+
+def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
+    """The same where a group's prompt is read once; with a value head rows of all groups are mixed, so not counted on.
+
+    Beside what `saved` counts for each token, with sdpa in 32 bit, autograd keeps for each completion of C tokens the
+    keys and values of its P + C tokens in each layer, (P + C) 8 K, and once the mask of their attention,
+    (P + C) 4 C h / k with h heads to k of keys.
+    """
+    c, groups = config.max_completion_length, rows
+    if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
+        g = config.num_generations
+        room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
+        groups = max(1, min(config.generation_batch_size // g, room // (prompt + g * c)))
+        rows = groups * g
+    tokens = groups * prompt + rows * c
+    h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
+    each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
+    if not place.mixed:
+        each = 16 * h + 16 * i + 28 * r + 16 * a + 8
+    seen = rows * (prompt + c) * 8 * shape.keys
+    mask = rows * (prompt + c) * 4 * c * a // shape.keys
+    what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
+    yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
+    yield Part("mask of attention", mask, UPDATE, f"{rows} x {c} x {prompt + c}, once for all layers")
+    size = 2 if place.mixed else 4
+    yield Part("gradients of one layer", size * tokens * 2 * (h + i), UPDATE)
+    yield Part("logits", *logits(config, shape, place, rows, prompt + c))
+
+
+def row_length(config: Config, place: Place, prompt: int) -> int:
+    """T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/grpo_arguments.py)."""
+    if place.on_gpu:
+        return prompt + config.max_completion_length
+    return 32 * (-(-prompt // 32) + -(-config.max_completion_length // 32))
+
+
+def saved(config: Config, shape: Shape, place: Place, length: int) -> int:
+    """Bytes that autograd keeps of one layer for each token; T: tokens of a row.
+
+    bfloat16, sdpa (GPU):    18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8
+    bfloat16, eager (CPU):   18 H + 8 I + 14 r + 8 A + 6 h T + 8
+    float32, eager (CPU):    16 H + 16 I + 28 r + 16 A + 4 h T + 8
+    Counted on transformers' layers with PEFT's LoRA; tests/test_memory_plan.py counts again. Unsloth's own kernels keep less.
+    """
+    h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
+    if place.on_gpu:
+        return 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
+    if place.mixed:
+        return 18 * h + 8 * i + 14 * r + 8 * a + 6 * shape.heads * length + 8
+    return 16 * h + 16 * i + 28 * r + 16 * a + 4 * shape.heads * length + 8
+
+
+def in_flight(shape: Shape, place: Place, rows: int, length: int) -> int:
+    """Gradients on their way through one layer: b T (2 H + 2 I) w, on a CPU also b h T T (scores and their softmax) w."""
+    size = 2 if place.on_gpu or place.mixed else 4
+    tokens = rows * length
+    scores = 0 if place.on_gpu else 2 * tokens * shape.heads * length
+    return size * (tokens * 2 * (shape.hidden + shape.inner) + scores)
+
+
+def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -> tuple[int, str, str]:
+    """(bytes, when, how): positions V (2 + 4 x 4): bfloat16, float32, divided, log-softmax, gradient.
+
+    Unsloth's loss takes a quarter of one row at once (unsloth_zoo 2026.10.9, rl_replacements.py: the larger of 4 and
+    T // 4096 chunks a row), TRL's on a GPU less than a row; a CPU and a value head take all completions of the pass.
+    """
+    whole = config.algorithm != "grpo" or not place.on_gpu
+    if whole:
+        positions = rows * config.max_completion_length
+    else:
+        positions = -(-length // max(4, length // 4096)) if place.unsloth else length
+    return positions * shape.vocab * 18, UPDATE, f"{positions} positions x {shape.vocab} tokens"
+
+
+# ---- sampling
+
+
+def kv_token(shape: Shape, place: Place) -> int:
+    """Bytes of keys and values of one token: 2 L K w."""
+    return 2 * shape.layers * shape.keys * width(place)
+
+
+def sequence_bytes(config: Config, shape: Shape, place: Place, prompt: int) -> int:
+    """Bytes of the cache of the longest sequence, in vLLM's blocks of 16 tokens."""
+    blocks = -(-(prompt + config.max_completion_length) // 16)
+    return 16 * blocks * kv_token(shape, place)
+
+
+def sampled_rows(config: Config) -> tuple[int, int]:
+    """Completions that the transformers engine samples at once in training, and in evaluation."""
+    step = config.generation_batch_size
+    if config.generation_chunk is not None:
+        step = min(step, config.generation_chunk * config.num_generations)
+    evaluated = config.per_device_eval_batch_size
+    if config.eval_count:
+        evaluated = min(evaluated, config.eval_count * config.eval_samples)
+    return step, evaluated
+
+
+def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
+    """The transformers engine: cache rows x T x 2 L K w and one layer of it copied; logits rows x V x 4 x 4.
+
+    Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); all of an evaluation's are different.
+    """
+    training, evaluated = sampled_rows(config)
+    rows = max(training, evaluated)
+    cache = rows * (prompt + config.max_completion_length) * kv_token(shape, place)
+    yield Part("cache of the completions", cache + cache // shape.layers, SAMPLING, f"{rows} at once")
+    yield Part("logits of a token", rows * shape.vocab * 16, SAMPLING)
+    prompts = max(evaluated // config.eval_samples, training // config.num_generations)
+    scores = prompts * shape.heads * prompt * prompt * (4 + 2 * width(place))
+    yield Part("reading the prompts", scores, SAMPLING, f"{prompts} x {prompt} tokens")
+
+
+def kept_by_the_heap(parts: Sequence[Part]) -> Part:
+    """What freed blocks take that nothing fits into."""
+    size = sum(part.size for part in parts if part.when in (UPDATE, SAMPLING))
+    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to four runs"
+    return Part("kept by the heap", int(CPU_HEAP * size), ALWAYS, how)

@@ -1,0 +1,126 @@
+"""What a run will need against what is here: the plan in short on the first screen, and the engine's memory from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+from r1rl.config.flags import Config
+from r1rl.engines import base
+from r1rl.models.shape import Shape, shape_of
+from r1rl.preflight.cards import Card
+from r1rl.preflight.memory_parts import GIB, Place
+from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
+from r1rl.preflight.suggestions import remedy, smaller_model
+from r1rl.preflight.time_plan import TimePlan, plan_time
+from r1rl.system import machine
+
+SPARING = 0.75  # of what a plan needs that did not fit
+
+UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization where nothing can be planned: R1RL's default
+
+
+def place_here(config: Config, here: machine.Machine) -> Place:
+    """This machine, with the engine that will run on it. Raises UserError where the one asked for cannot."""
+    on_gpu = here.gpu is not None
+    engine, why = base.choose(config, on_gpu)
+    return Place(
+        name=here.gpu or f"{here.cores} CPU cores",
+        free=here.gpu_free if on_gpu else here.memory_free,
+        total=here.gpu_total if on_gpu else here.memory_free,
+        on_gpu=on_gpu,
+        engine=engine,
+        why=why,
+        unsloth=config.wants_unsloth and importlib.util.find_spec("unsloth") is not None,
+        mixed=machine.has_fast_bfloat16(),
+        cores=here.cores,
+    )
+
+
+def place_of_card(config: Config, card: Card) -> Place:
+    """A card that is not here, all of it free, with what `pip install '.[gpu]'` installs."""
+    engine, why = base.choose(config, has_gpu=True, all_installed=True)
+    why = why.replace("a GPU are here", "a GPU would be there")
+    return Place(card.name, card.memory, card.memory, True, engine, why, config.wants_unsloth, here=False)
+
+
+def prepared(
+    config: Config, here: machine.Machine, longest_prompt: int, folder: Path | None = None
+) -> tuple[Config, list[str]]:
+    """The config with --gpu-memory-utilization from the plan where it was not given, and the plan in short.
+
+    `longest_prompt`: tokens. `folder`: the run's, whose earlier steps tell the time.
+    """
+    lines = [] if (others := machine.held_by_others(here)) is None else [f"others   {others}"]
+    shape = shape_of(config.model_name)
+    if shape is None:
+        if config.gpu_memory_utilization is None:
+            config = dataclasses.replace(config, gpu_memory_utilization=UNKNOWN_SHAPE_SHARE)
+        return config, [*lines, f"memory   not planned: the shape of {config.model_name} is not known"]
+    place = place_here(config, here)
+    memory = plan_memory(config, shape, place, longest_prompt)
+    lines += memory_lines(config, shape, memory)
+    time = plan_time(config, shape, memory, folder)
+    if time is not None:
+        lines.append(f"time     {time_words(time, here.price(config))}")
+    if config.gpu_price is None and (price := here.price_words(config)) is not None:
+        lines.append(f"price    {price}")
+    if memory.utilization is not None:
+        config = dataclasses.replace(config, gpu_memory_utilization=memory.utilization)
+    return config, lines
+
+
+def memory_lines(config: Config, shape: Shape, memory: MemoryPlan) -> list[str]:
+    """Needed against free, and what to change where that is too much."""
+    of = f"{memory.needed / GIB:.1f} GiB by plan, {memory.place.free / GIB:.1f} GiB free"
+    if memory.fits:
+        return [f"memory   {of}{engine_words(memory)}"]
+    return [f"memory   [red]{of}: {remedy_words(config, shape, memory)}[/red]"]
+
+
+def engine_words(memory: MemoryPlan) -> str:
+    """What the engine has of it."""
+    if memory.utilization is None:
+        return ""
+    return f"; --gpu-memory-utilization {memory.utilization}: {memory.sequences} sequences of full length at once"
+
+
+def remedy_words(config: Config, shape: Shape, memory: MemoryPlan) -> str:
+    """The flags that make it fit, computed; where none does, the largest model that would."""
+    found = remedy(config, shape, memory.place, memory.prompt)
+    if found is not None:
+        return f"too much, use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB"
+    model = smaller_model(config, memory.place)
+    return "too much, and no flag helps" + (f"; {model} would fit" if model else "")
+
+
+def advice(config: Config) -> str:
+    """The flags to change where memory ran out though the plan fits: what needs three quarters of it by plan."""
+    shape, place = shape_of(config.model_name), place_here(config, machine.look())
+    memory = None if shape is None else plan_memory(config, shape, place)
+    if memory is None:
+        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
+    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
+    found = remedy(config, shape, tight)
+    if found is None:
+        return "By plan no flag saves a quarter of it: use a smaller model."
+    return f"Use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB by plan instead of {memory.needed / GIB:.1f}."
+
+
+def time_words(time: TimePlan, price: float | None) -> str:
+    """Seconds a step, the whole run's time and money, and where that comes from."""
+    cost = "" if price is None else f", ${time.seconds / 3600 * price:.2f} at ${price:.2f} an hour"
+    return f"about {time.step:.3g} s a step, {duration(time.seconds)} in all{cost} ({time.source})"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes, or minutes and seconds.
+
+    >>> duration(95), duration(7260)
+    ('1 min 35 s', '2 h 01 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

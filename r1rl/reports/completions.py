@@ -1,0 +1,138 @@
+"""The completions of a run as a stream, with the filters of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from r1rl.reports.selfcheck import OUTCOMES, Check, find_check
+from r1rl.runs.dump import ROLLOUTS, numbered_lines
+from r1rl.system.errors import UserError
+
+# What every reader of completions relies on; a line with something else there counts as damaged.
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "step": int, "group": int, "sample": int, "tokens": int, "problem_id": str, "prompt": str,
+    "completion": str, "finish": str, "answer": str, "correct": bool, "extracted": (str, type(None)),
+    "reward": (int, float, type(None)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One line of a dump, and where it stands."""
+
+    file: Path
+    number: int
+    line: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """For example "rollouts.jsonl:117"; `sed -n 117p` shows it."""
+        folder = "eval/" if self.file.parent.name == "eval" else ""
+        return f"{folder}{self.file.name}:{self.number}"
+
+    @property
+    def check(self) -> Check | None:
+        """The check of its own result, if it has one."""
+        return find_check(self.line["completion"], self.line["extracted"], self.line["correct"])
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a completion must be like; an empty filter lets all through."""
+
+    first_step: float = 0
+    last_step: float = float("inf")
+    split: str | None = None
+    correct: bool | None = None
+    contains: str | None = None
+    problem: str | None = None
+    level: int | None = None
+    selfcheck: str | None = None  # one of OUTCOMES, "any" or "none"
+
+    def fits(self, completion: Completion) -> bool:
+        """Whether a completion passes; what costs most is asked last."""
+        line = completion.line
+        return (
+            self.first_step <= line["step"] <= self.last_step
+            and self.correct in (None, line["correct"])
+            and self.problem in (None, line["problem_id"])
+            and self.level in (None, line.get("level"))
+            and (self.contains is None or self.contains.lower() in line["completion"].lower())
+            and (self.selfcheck is None or self.fits_check(completion.check))
+        )
+
+    def fits_check(self, check: Check | None) -> bool:
+        """Whether the check, or its absence, is the wanted one."""
+        if check is None:
+            return self.selfcheck == "none"
+        return self.selfcheck in ("any", check.outcome)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """The filters as arguments."""
+    parser.add_argument("--step", metavar="N|A:B", help="completions of this step or of steps A to B")
+    parser.add_argument(
+        "--split", choices=("train", "eval"), help="of training or evaluation (default: both)"
+    )
+    verdict = parser.add_mutually_exclusive_group()
+    verdict.add_argument("--correct", action="store_true", help="right ones only")
+    verdict.add_argument("--wrong", action="store_true", help="wrong ones only")
+    parser.add_argument("--contains", metavar="TEXT", help="with this text in the completion (any case)")
+    parser.add_argument("--level", type=int, metavar="N", help="of problems of this difficulty")
+    outcomes = (*OUTCOMES, "any", "none")
+    parser.add_argument("--selfcheck", metavar="OUTCOME", choices=outcomes, help="|".join(outcomes))
+
+
+def filter_of(args: argparse.Namespace) -> Filter:
+    """The filter that the arguments ask for. Raises UserError for a --step that is none."""
+    first, last = step_range(args.step)
+    verdict = True if args.correct else False if args.wrong else None
+    return Filter(first, last, args.split, verdict, args.contains, None, args.level, args.selfcheck)
+
+
+def step_range(text: str | None) -> tuple[float, float]:
+    """ "7" -> (7, 7); "100:200" -> both ends included; an end left out is open. Raises UserError."""
+    if text is None:
+        return 0, float("inf")
+    first, colon, last = text.partition(":")
+    try:
+        low = int(first) if first else 0
+        high = (int(last) if last else float("inf")) if colon else low
+    except ValueError:
+        raise UserError(f"--step {text!r} is no step and no range: write 120, 100:200 or 100: .") from None
+    return low, high
+
+
+def read_completions(
+    folder: Path, wanted: Filter = Filter(), damaged: list[str] | None = None
+) -> Iterator[Completion]:
+    """The completions of a run that pass a filter: evaluations by step, then training."""
+    for path in files(folder, wanted.split):
+        for number, line in numbered_lines(path, damaged):
+            completion = Completion(path, number, line)
+            if not is_whole(line):
+                if damaged is not None:
+                    damaged.append(completion.place)
+            elif wanted.fits(completion):
+                yield completion
+
+
+def files(folder: Path, split: str | None) -> list[Path]:
+    """The files that hold completions."""
+    evaluations = [] if split == "train" else evaluation_files(folder)
+    return evaluations if split == "eval" else [*evaluations, folder / ROLLOUTS]
+
+
+def evaluation_files(folder: Path) -> list[Path]:
+    """The evaluations' files by step."""
+    found = [p for p in folder.glob("eval/step_*.jsonl") if p.stem.removeprefix("step_").isdecimal()]
+    return sorted(found, key=lambda p: int(p.stem.removeprefix("step_")))
+
+
+def is_whole(line: dict[str, Any]) -> bool:
+    """Whether a line has what a completion needs."""
+    return all(isinstance(line.get(name, ...), kind) for name, kind in FIELDS.items())

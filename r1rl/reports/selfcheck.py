@@ -1,0 +1,221 @@
+"""Finds where a completion checks a result it has already reached, and what came of it; reads text alone.
+
+What counts as a check:
+
+- announced: "to verify", "let me double-check", "checking", "substituting back", after a result;
+- inverse: a sum undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
+- recomputation: the same sum with another result, or the answer worked out once more in another way.
+
+A plan ("we need to check how many"), a story ("the guard checks tickets") and a name do not count.
+What came of it:
+
+- corrected: it disagreed, the answer changed, and the answer given is right;
+- broke: it disagreed, the answer changed, and the answer given is wrong;
+- confirmed: its arithmetic is right, and the result that it checks is part of it;
+- empty talk: nothing was worked out, or wrongly, or a disagreement changed nothing.
+
+A check without sums, by estimate or reason alone, is found but is empty talk here: nothing can be worked out.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from fractions import Fraction
+
+from r1rl.reports.arithmetic import Equation, find_equations
+from r1rl.reports.check_words import AGAIN, ANNOUNCED, AROUND, CONCLUDES, DISAGREES, REACHED, STEMS
+
+OUTCOMES = ("confirmed", "corrected", "broke", "empty talk")
+
+LONGEST = 20_000  # characters read of a completion; what is longer is no solution
+
+SPAN = 400  # characters before and after a check in which words about it are looked for
+
+ANSWER = re.compile(r"answer\W{1,3}(?:is\W{1,3})?", re.IGNORECASE)
+
+NUMBER = re.compile(r"\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,12})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The first check of a completion."""
+
+    kind: str  # announced, inverse, recomputation
+    start: int  # characters into the completion
+    end: int
+    where: float  # 0: at the beginning of the completion, 1: at its end
+    agrees: bool | None  # with the result before it; None where nothing was worked out
+    outcome: str  # one of OUTCOMES
+
+
+def find_check(completion: str, answer: str | None, correct: bool) -> Check | None:
+    """The first check of a completion, None if there is none.
+
+    `answer` is the answer the completion gives in the end, as the dump's `extracted`; `correct` is its grade.
+    """
+    text = body_of(completion)
+    near = stretches(text.lower())
+    if not near and text.count("=") < 2:
+        return None
+    equations = find_equations(text)
+    final = number(answer)
+    found = announcement(text, near, equations)
+    silent = silent_check(text, equations, final)
+    kind, start = min((f for f in (found, silent) if f is not None), key=lambda f: f[1], default=(None, 0))
+    if kind is None:
+        return None
+    end = end_of(text, start, equations)
+    agrees, outcome = judge(text, start, end, equations, final, correct)
+    return Check(kind, start, end, start / max(1, len(completion)), agrees, outcome)
+
+
+def body_of(completion: str) -> str:
+    """The reasoning: what comes before the tag or the hashes of the answer."""
+    text = completion[:LONGEST]
+    ends = [i for i in (text.find("<answer>"), text.find("\n####")) if i >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def stretches(lowered: str) -> list[tuple[int, int]]:
+    """Where an announcement may stand: around each stem, overlapping stretches joined."""
+    places = []
+    for stem in STEMS:
+        at = lowered.find(stem)
+        while at >= 0:
+            places.append(at)
+            at = lowered.find(stem, at + AROUND)
+    joined: list[tuple[int, int]] = []
+    for at in sorted(places):
+        start, end = max(0, at - AROUND), at + AROUND
+        if joined and start <= joined[-1][1]:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined
+
+
+def number(text: str | None) -> Fraction | None:
+    """A normalised answer as a number; None where it is none."""
+    try:
+        return None if text is None or len(text) > 40 else Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def announcement(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
+    """The first words that announce a check of what was reached before them."""
+    for first, last in near:
+        for match in ANNOUNCED.finditer(text, first, last):
+            if match["plan"] is None and is_reached(text, match.start(), equations):
+                words = match.group()
+                return "announced", match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
+    return None
+
+
+def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
+    """Whether a result stands before `position`."""
+    if equations and equations[0].end <= position:
+        return True
+    return REACHED.search(text, max(0, position - SPAN), position) is not None
+
+
+def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
+    """The first sum that undoes or repeats an earlier one, without any word about it."""
+    earlier: dict[tuple, Equation] = {}
+    for i, later in enumerate(equations):
+        before = earlier.get(later.quantity)
+        corrects = before is not None and before.stated != later.stated
+        if corrects and not any(before.stated in e.numbers for e in equations[i + 1 :]):
+            return "recomputation", later.start
+        for j in range(max(0, i - 8), i if final is not None else 0):
+            first, between = equations[j], equations[j + 1 : i]
+            if first.stated != final or used_again(later, equations[i + 1 :], first):
+                continue
+            if undoes(later, first):
+                return "inverse", later.start
+            if repeats(text, later, first, between):
+                return "recomputation", later.start
+        earlier.setdefault(later.quantity, later)
+    return None
+
+
+def undoes(later: Equation, first: Equation) -> bool:
+    """Whether two sums of the same three numbers take each other back: 60 - 24 = 36 and 36 + 24 = 60."""
+    if len(later.numbers) != 2 or len(first.numbers) != 2 or not (later.holds and first.holds):
+        return False
+    same_family = {*later.operators, *first.operators} in ({"+", "-"}, {"*", "/"}, {"-"}, {"/"})
+    numbers = [sorted((*e.numbers, e.stated)) for e in (later, first)]
+    return same_family and numbers[0] == numbers[1] and later.stated != first.stated
+
+
+def repeats(text: str, later: Equation, first: Equation, between: list[Equation]) -> bool:
+    """Whether the same result is worked out once more in another way, and not just summed up."""
+    if later.stated != first.stated or later.quantity == first.quantity or not later.holds:
+        return False
+    sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
+    if CONCLUDES.match(text[sentence : later.start].strip()):
+        return False
+    marked = AGAIN.search(text, max(first.end, later.start - 60), later.end + 60)
+    if marked is not None:
+        return True
+    goes_on = any(e.stated in later.numbers for e in between)  # then it is a step
+    return not goes_on and bool(set(later.numbers) & set(first.numbers))
+
+
+def used_again(equation: Equation, rest: list[Equation], first: Equation) -> bool:
+    """Whether the solution goes on with the equation's result: then it was a step."""
+    return equation.stated != first.stated and any(equation.stated in e.numbers for e in rest)
+
+
+def end_of(text: str, start: int, equations: list[Equation]) -> int:
+    """The end of the line in which the check's last sum stands."""
+    first = bisect_left(equations, start, key=lambda e: e.end)
+    position = equations[first].end if first < len(equations) else start
+    line = text.find("\n", position)
+    return len(text.rstrip()) if line < 0 else line
+
+
+def judge(
+    text: str, start: int, end: int, equations: list[Equation], final: Fraction | None, correct: bool
+) -> tuple[bool | None, str]:
+    """(agrees, outcome) of a check; the rules stand at the head of this file."""
+    prior = [e for e in equations if e.end <= start]
+    after = [e for e in equations if e.end > start]
+    own = [e for e in after if e.start < end]
+    results = {e.quantity: e.stated for e in prior}
+    other_result = any(results.get(e.quantity, e.stated) != e.stated for e in after)
+    if (
+        other_result
+        or DISAGREES.search(text, start, end + SPAN)
+        or answer_was_another(text, start, own, final)
+    ):
+        changed = final is not None and final != reached(text, start, prior)
+        return False, ("corrected" if correct else "broke") if changed else "empty talk"
+    if not own:
+        return None, "empty talk"
+    checked = {reached(text, start, prior), final}
+    linked = any(checked & {*e.numbers, e.stated} for e in own)
+    return True, "confirmed" if linked and all(e.holds for e in own) else "empty talk"
+
+
+def answer_was_another(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:
+    """Whether the answer declared before the check is another one now, which the check worked out."""
+    at = text.lower().rfind("answer", 0, start)
+    declared = ANSWER.match(text, at) if at >= 0 else None
+    if declared is None or final is None:
+        return False
+    said = NUMBER.match(text, declared.end())
+    return (
+        said is not None
+        and Fraction(said.group().replace(",", "")) != final
+        and any(e.stated == final for e in own)
+    )
+
+
+def reached(text: str, start: int, prior: list[Equation]) -> Fraction | None:
+    """The result that stands when the check begins: that of the last sum, or the last number."""
+    if prior:
+        return prior[-1].stated
+    numbers = NUMBER.findall(text, max(0, start - 200), start)
+    return Fraction(numbers[-1].replace(",", "")) if numbers else None

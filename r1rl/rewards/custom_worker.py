@@ -1,0 +1,185 @@
+"""The process that runs a reward function of the user's own; `rewards/own.py` starts it, feeds it, and ends it.
+
+In a process of its own a reward can be ended when it hangs, may use signals and random numbers as it likes, and cannot
+disturb the run. It gets lists of (rollout, problem) and gives back a number, or None, for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import numbers
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from r1rl.records import Problem, Rollout
+from r1rl.rewards.reward_file import CONTRACT, find_function, words_of
+from r1rl.system.errors import UserError
+
+BATCH_CONTRACT = (
+    "a reward with a parameter `completions` takes lists by name (prompts, completions and columns; texts, and with "
+    "--is-chat lists of messages) and gives a list with a finite number or None for each completion"
+)
+
+TIMEOUT = "no answer in time"  # in place of a value
+
+SECONDS_BETWEEN_LOOKS = 5  # for a parent that is gone
+
+Pairs = Sequence[tuple[Rollout, Problem]]
+
+
+class Failed(Exception):
+    """What went wrong, in words, and at which of the pairs; None: at no single one."""
+
+    def __init__(self, words: str, index: int | None):
+        super().__init__(words, index)
+        self.words, self.index = words, index
+
+
+def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool) -> None:
+    """Answers lists of pairs until the connection is closed. `messages`: lists are in TRL's form of conversations."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
+    connection = Connection(descriptor)
+    sys.path.append(str(file.resolve().parent))  # its own neighbours can be imported
+    try:
+        function = find_function(file, name)
+    except UserError as error:
+        connection.send(("refused", str(error)))
+        return
+    batch, is_async = kind_of(function)
+    connection.send(("ready", batch or is_async))  # whether it takes all pairs at once
+    loop = asyncio.new_event_loop()
+    while True:
+        try:
+            pairs = connection.recv()
+        except EOFError:
+            return
+        try:
+            columns = columns_for(function, pairs, messages) if batch else None
+            connection.send(("done", values_of(function, pairs, columns, is_async, loop, timeout)))
+        except Failed as error:
+            connection.send(("failed", error.words, error.index))
+        except (Exception, SystemExit) as error:
+            connection.send(("raised", words_of(error, file), 0 if len(pairs) == 1 else None))
+
+
+def end_with_parent(parent: int) -> None:
+    """Ends this process, hung or not, when the run that it works for is gone."""
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(0)
+
+
+def kind_of(function: Callable[..., Any]) -> tuple[bool, bool]:
+    """(takes lists as TRL's rewards do, is async), both told by its signature."""
+    called = function if inspect.isfunction(function) else getattr(function, "__call__", function)  # noqa: B004
+    try:
+        names = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of C
+        names = {}
+    return "completions" in names, inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        called
+    )
+
+
+def values_of(
+    function: Callable[..., Any],
+    pairs: Pairs,
+    columns: dict[str, list[Any]] | None,
+    is_async: bool,
+    loop: asyncio.AbstractEventLoop,
+    timeout: float,
+) -> list[float | str | None]:
+    """A value for each pair; `columns` are the arguments of a function that takes lists, None for any other.
+
+    Raises Failed for what is no value, and whatever the function raises.
+    """
+    if columns is not None:
+        found = function(**columns)
+        if is_async:
+            found = loop.run_until_complete(in_time(found, timeout))
+            found = [TIMEOUT] * len(pairs) if found is TIMEOUT else found
+        if not isinstance(found, Sequence) or isinstance(found, str):
+            found = getattr(found, "tolist", lambda: found)()  # an array
+        if not isinstance(found, list | tuple) or len(found) != len(pairs):
+            count = f"{len(found)} values" if isinstance(found, list | tuple) else f"a {type(found).__name__}"
+            raise Failed(f"gave {count} for {len(pairs)} completions: {BATCH_CONTRACT}", None)
+    elif is_async:
+        found = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
+    else:
+        found = [function(*pair) for pair in pairs]
+    contract = CONTRACT if columns is None else BATCH_CONTRACT
+    return [checked(value, i, contract) for i, value in enumerate(found)]
+
+
+def columns_for(function: Callable[..., Any], pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
+    """The arguments of a function in TRL's manner: lists by name, as many of them as it takes. Raises Failed."""
+    every = all_columns(pairs, messages)
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return every
+    wanted = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    missing = [
+        p.name for p in parameters if p.name in wanted and p.default is p.empty and p.name not in every
+    ]
+    if missing:
+        raise Failed(
+            f"wants {', '.join(missing)}, and there are {', '.join(every)}: {BATCH_CONTRACT}",
+            None,
+        )
+    return {name: every[name] for name in wanted if name in every}
+
+
+def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
+    """Prompts, completions, the problems' fields, and over those the columns that the user's data has."""
+    rollouts, problems = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    fields = ("question", "answer", "solution", "task", "level")
+    own = dict.fromkeys(name for p in problems for name in p.columns)
+    prompts, completions = [r.prompt for r in rollouts], [r.completion for r in rollouts]
+    if messages:
+        prompts = [[{"role": "user", "content": p.question}] for p in problems]
+        completions = [[{"role": "assistant", "content": c}] for c in completions]
+    return {
+        **{name: [getattr(p, name) for p in problems] for name in fields},
+        "problem_id": [p.id for p in problems],
+        **{name: [p.columns.get(name) for p in problems] for name in own},
+        "prompts": prompts,
+        "completions": completions,
+        "completion_ids": [list(r.completion_ids) for r in rollouts],
+    }
+
+
+async def all_in_time(calls: Sequence[Any], timeout: float) -> list[Any]:
+    """All of them at once, each with the deadline."""
+    return await asyncio.gather(*(in_time(call, timeout) for call in calls))
+
+
+async def in_time(call: Any, timeout: float) -> Any:
+    """The result of one call, or TIMEOUT."""
+    try:
+        return await asyncio.wait_for(call, timeout)
+    except TimeoutError:
+        return TIMEOUT
+
+
+def checked(result: object, index: int, contract: str) -> float | str | None:
+    """A result as a float, None or TIMEOUT. Raises Failed for anything else."""
+    if result is None or result is TIMEOUT:
+        return result
+    if not isinstance(result, numbers.Real) or not math.isfinite(result):
+        raise Failed(f"gave {result!r} ({type(result).__name__}): {contract}", index)
+    return float(result)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5] == "messages")

@@ -1,0 +1,118 @@
+"""Rewards: (rollout, problem) -> float, or None where the reward does not apply. One file a family."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from r1rl.config.flags import Config
+from r1rl.config.reward_rules import reward_weights
+from r1rl.config.run_rules import GENERAL_TASK
+from r1rl.config.safety_flags import HEURISTIC_REWARDS, own_function, shown_name
+from r1rl.records import Problem, Rollout
+from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
+from r1rl.rewards.custom import load_own, take_timeouts, try_own
+from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
+from r1rl.rewards.no_gold import reward_model_reward, rules_reward
+from r1rl.rewards.r1 import (
+    accuracy_reward,
+    cosine_reward,
+    format_reward,
+    language_reward,
+    reasoning_steps_reward,
+    repetition_penalty_reward,
+)
+from r1rl.system.errors import unknown_name
+
+# Accuracy says all that these say.
+FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}
+
+__all__ = ["Reward", "check_rewards", "load_rewards", "rate", "take_timeouts"]
+
+Reward = Callable[[Rollout, Problem], float | None]
+
+
+def load_rewards(config: Config) -> dict[str, Reward]:
+    """The rewards that `--reward` and `--general-reward` name; their weights are `config.reward_weights`.
+
+    Each of the two is for its own source: the others' completions get None, which counts for nothing.
+    """
+    rewards = load_named(config.reward, config)
+    if config.general_reward is None:
+        return rewards
+    general = load_named(config.general_reward, config)
+    return {name: only_for(reward, general=False) for name, reward in rewards.items()} | {
+        f"general {name}": only_for(reward, general=True) for name, reward in general.items()
+    }
+
+
+def load_named(text: str, config: Config) -> dict[str, Reward]:
+    """The rewards of a flag, by name."""
+    rewards = {}
+    for name in reward_weights(text):
+        own = own_function(name)
+        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own, config)
+    return rewards
+
+
+def rate(reward: Reward, rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
+    """A reward's value for each rollout; rewards with a method `many` are asked once for all."""
+    if hasattr(reward, "many"):
+        return reward.many(rollouts, problems)
+    return [reward(rollout, problem) for rollout, problem in zip(rollouts, problems)]
+
+
+def only_for(reward: Reward, general: bool) -> Reward:
+    """The same reward for general prompts alone, or for all others."""
+
+    @functools.wraps(reward)  # a reward's name is in the logs, and what it has lost is counted
+    def for_source(rollout: Rollout, problem: Problem) -> float | None:
+        return reward(rollout, problem) if (problem.task == GENERAL_TASK) == general else None
+
+    def many(rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
+        places = [i for i, problem in enumerate(problems) if (problem.task == GENERAL_TASK) == general]
+        found = rate(reward, [rollouts[i] for i in places], [problems[i] for i in places])
+        values = dict(zip(places, found))
+        return [values.get(i) for i in range(len(problems))]
+
+    for_source.many = many
+    return for_source
+
+
+def load_reward(name: str, config: Config) -> Reward:
+    """A shipped reward by its name."""
+    from r1rl.rewards.correctness import correctness_reward  # here: the module can also be run by itself
+
+    known = {
+        "correctness": correctness_reward,
+        "logic-rl": logic_rl_reward,
+        "strict": strict_reward,
+        "answer-only": answer_only_reward,
+        "cot-heuristics": cot_heuristics_reward,
+        "cot-concise": cot_concise_reward,
+        "accuracy": accuracy_reward,
+        "format": format_reward,
+        "reasoning_steps": reasoning_steps_reward,
+        "cosine": cosine_reward,
+        "repetition_penalty": repetition_penalty_reward,
+        "language": language_reward,
+        "rules": rules_reward,
+        "reward-model": reward_model_reward,
+    }
+    if name not in known:
+        raise unknown_name("--reward", name, known)
+    return known[name](config)
+
+
+def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
+    """Tries functions of the user's own, and reads word lists, before anything slow. Raises UserError."""
+    for name in reward_weights(config.reward):
+        own = own_function(name)
+        if own is not None:
+            try_own(load_own(*own, config), problems)
+        elif name in HEURISTIC_REWARDS:
+            load_words(config.reward_words)
+    general = [p for p in problems if p.task == GENERAL_TASK]
+    for name in reward_weights(config.general_reward) if config.general_reward and general else ():
+        if (own := own_function(name)) is not None:
+            try_own(load_own(*own, config), general)

@@ -1,0 +1,199 @@
+"""Problems from data of one's own: which column asks, which answers, and what is kept apart for evaluation."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from r1rl.config.flags import Config
+from r1rl.records import Problem
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.tasks.custom.answers import GOLDS, TASKS, answer_text, worked_solution
+from r1rl.tasks.custom.rows import Rows, cell, files_of, read_files, read_hub
+
+QUESTION, ANSWER = "question", "answer"  # the columns, if nothing is said
+
+MOST_BAD = 0.1  # share of rows that may be left out
+
+# One question in so many is for evaluation where there is no split for it, and never more.
+EVAL_SHARE, MOST_EVAL = 10, 1000
+
+NAMED = 5  # rows in a message
+
+
+@dataclass(slots=True)
+class Part:
+    """One split: its problems, and the rows that none could be made of, as (place, reason)."""
+
+    problems: list[Problem] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    unreadable_golds: int = 0  # of those left out
+    total: int = 0  # rows
+
+
+class OwnData:
+    """Rows of --dataset-path or of --dataset-name OWNER/NAME."""
+
+    name = "own"
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.source = config.dataset_path or f"{config.dataset_name} from the Hugging Face hub"
+        self.cut = False  # whether the evaluation is a part of the training split
+        self.overlap: list[Problem] = []  # training problems that are in the evaluation, too
+        self.before_cut: list[Problem] = []  # of the training split, before anything is cut off or left out
+        self._parts: dict[str, Part] | None = None
+
+    def load(self, split: str) -> list[Problem]:
+        """All problems of "train" or "test". What was left out is counted and named. Raises UserError."""
+        part = self.parts()[split]
+        check_share(part, self.source)
+        for line in left_out_words(part, split):
+            console.print(line, markup=False)  # a row may have any text
+        if split == "train" and self.overlap:
+            names = ", ".join(p.id for p in self.overlap[:NAMED]) + (
+                ", ..." if len(self.overlap) > NAMED else ""
+            )
+            console.print(f"left out {len(self.overlap)} train problems that are in the evaluation: {names}")
+        return part.problems
+
+    def parts(self) -> dict[str, Part]:
+        """Both splits, "train" and "test", without a question that is in both. Raises UserError."""
+        if self._parts is None:
+            self._parts = self._read()
+        return self._parts
+
+    def _read(self) -> dict[str, Part]:
+        rows, eval_rows = self._rows()
+        train = part_of(rows, "train", self.config)
+        self.before_cut = train.problems
+        if eval_rows is None:
+            self.cut = True
+            return cut_off(train, self.config.seed, self.source)
+        test = part_of(eval_rows, "test", self.config)
+        asked = {key_of(p.question) for p in test.problems}
+        self.overlap = [p for p in train.problems if key_of(p.question) in asked]
+        train.problems = [p for p in train.problems if key_of(p.question) not in asked]
+        if test.problems and self.overlap and not train.problems:
+            raise UserError(f"{self.source}: every training problem is in the evaluation, too.")
+        return {"train": train, "test": test}
+
+    def _rows(self) -> tuple[Rows, Rows | None]:
+        c = self.config
+        if c.dataset_path is None:
+            return read_hub(c.dataset_name, c.dataset_config, c.train_split, c.eval_split)
+        train, evaluation = files_of(Path(c.dataset_path), c.train_split, c.eval_split)
+        return read_files(train), read_files(evaluation) if evaluation else None
+
+
+# Rows to problems
+
+
+def part_of(rows: Rows, split: str, config: Config) -> Part:
+    """The problems of a split's rows. Raises UserError for a column that is not there."""
+    question_column = config.question_column or QUESTION
+    answer_column = config.answer_column or ANSWER
+    columns = rows.columns()
+    for flag, column in (("--question-column", question_column), ("--answer-column", answer_column)):
+        check_column(flag, column, columns, rows)
+    part = Part(left_out=list(rows.bad), total=rows.total())
+    read_gold = GOLDS[config.answer_type]
+    for i, (place, row) in enumerate(rows.good):
+        try:
+            question = question_of(cell(row, question_column), question_column)
+        except ValueError as error:
+            part.left_out.append((place, str(error)))
+            continue
+        try:
+            raw = answer_text(cell(row, answer_column), answer_column)
+            gold = read_gold(raw)
+        except ValueError as error:
+            part.left_out.append((place, str(error)))
+            part.unreadable_golds += 1
+            continue
+        task = TASKS[config.answer_type]
+        part.problems.append(
+            Problem(f"{split}/{i}", question, gold, worked_solution(raw), task=task, columns=row)
+        )
+    return part
+
+
+def check_column(flag: str, column: str, columns: list[str], rows: Rows) -> None:
+    """Raises UserError for a column that is not there, with the nearest that is."""
+    if column in columns:
+        return
+    where = rows.good[0][0].rpartition(",")[0] if rows.good else "the data"
+    if not columns:
+        place, reason = rows.bad[0] if rows.bad else (rows.good[0][0], "an object without columns")
+        raise UserError(f"{where}: no row can be read; the first one, {place}, is {reason}.")
+    near = difflib.get_close_matches(column, columns, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"give the right one with {flag}."
+    raise UserError(f"{flag} {column!r} is no column of {where}: it has {', '.join(columns)}; {hint}")
+
+
+def question_of(value: Any, column: str) -> str:
+    """The text of a question; of a list of messages, as TRL has them, the last user's. Raises ValueError."""
+    if isinstance(value, list) and value and all(isinstance(m, dict) for m in value):
+        said = [m.get("content") for m in value if m.get("role") == "user"]
+        value = said[-1] if said else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"nothing in column {column!r}")
+    if not isinstance(value, str):
+        raise ValueError(f"a {type(value).__name__} and no text in column {column!r}")
+    return value.strip()
+
+
+# What is kept apart
+
+
+def key_of(question: str) -> str:
+    """A question without what makes no other one of it: capitals and spaces."""
+    return "".join(question.split()).casefold()
+
+
+def cut_off(part: Part, seed: int, source: str) -> dict[str, Part]:
+    """A tenth of the questions for evaluation, whoever's rows they are in and in whatever order. Raises UserError.
+
+    A question that stands there twice is on one side only, in the evaluation once.
+    """
+    keys = {key_of(p.question) for p in part.problems}
+    if len(keys) < 2 and part.problems:
+        raise UserError(
+            f"{source} has only one question, and the evaluation must not see what is trained on: add others."
+        )
+    count = min(MOST_EVAL, max(1, len(keys) // EVAL_SHARE))
+    chosen = set(sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())[:count])
+    first: dict[str, Problem] = {}
+    for problem in part.problems:
+        first.setdefault(key_of(problem.question), problem)
+    train = [p for p in part.problems if key_of(p.question) not in chosen]
+    test = [p for key, p in first.items() if key in chosen]
+    kept = Part(train, part.left_out, part.unreadable_golds, part.total)
+    return {"train": kept, "test": Part(test, total=len(test))}
+
+
+def check_share(part: Part, source: str) -> None:
+    """Few bad rows are left out, many mean that a flag is wrong. Raises UserError."""
+    if part.problems and len(part.left_out) <= MOST_BAD * part.total:
+        return
+    raise UserError(
+        f"{source}: of {len(part.left_out)} of {part.total} rows no problem can be made, more than "
+        f"{MOST_BAD:.0%}: {named(part.left_out)}. Correct them, or the flags that say how they are read."
+    )
+
+
+def left_out_words(part: Part, split: str) -> list[str]:
+    """One line for the rows that were left out, if any."""
+    if not part.left_out:
+        return []
+    return [f"left out {len(part.left_out)} {split} rows: {named(part.left_out)}"]
+
+
+def named(rows: list[tuple[str, str]]) -> str:
+    """The first of the rows, with what is the matter with them."""
+    said = "; ".join(f"{place}: {reason}" for place, reason in rows[:NAMED])
+    return said + ("; ..." if len(rows) > NAMED else "")

@@ -1,0 +1,88 @@
+"""Right answers in data of one's own: numbers, LaTeX, texts and letters, each read in one way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from r1rl.config.data_rules import CHOICE, LATEX, NUMBER, TEXT
+from r1rl.rewards.grading.latex import is_readable
+from r1rl.rewards.grading.numbers import extract, parse_gold
+
+TASKS = {
+    NUMBER: "own",
+    LATEX: "math",
+    TEXT: "text",
+    CHOICE: "choice",
+}  # Problem.task: it says how to ask and grade
+
+LETTER = re.compile(r"[\s(\[*]*([A-Z])[\s)\]*]*(?:[.:)].*)?", re.DOTALL)
+
+
+def answer_text(value: Any, column: str) -> str:
+    """An answer as text. Raises ValueError."""
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"nothing in column {column!r}")
+    if isinstance(value, list | dict):
+        raise ValueError(f"a {type(value).__name__} and no text in column {column!r}")
+    return str(value).strip()
+
+
+def gold_number(raw: str) -> str:
+    """One number: alone, after '####' or in \\boxed{}. Raises ValueError."""
+    try:
+        return parse_gold(raw)
+    except ValueError:
+        raise ValueError(f"the answer {shortened(raw)} is not one number (see --answer-type)") from None
+
+
+def gold_latex(raw: str) -> str:
+    r"""An expression: the inside of the last \boxed{}, or all of it. Raises ValueError."""
+    gold = extract(raw, "boxed") or raw
+    if not is_readable(gold):
+        raise ValueError(f"the answer {shortened(raw)} is no expression")
+    return gold
+
+
+def gold_text(raw: str) -> str:
+    """What stands after '####', or all of it. Raises ValueError."""
+    gold = raw.rpartition("####")[2].strip()
+    if not gold:
+        raise ValueError(f"nothing after the #### of {shortened(raw)}")
+    return gold
+
+
+def gold_choice(raw: str) -> str:
+    """A letter: "B", "(B)" or "B) blue". Raises ValueError."""
+    letter = choice_of(raw)
+    if letter is None:
+        raise ValueError(f"the answer {shortened(raw)} is no letter of an option, such as B")
+    return letter
+
+
+def choice_of(text: str) -> str | None:
+    """The letter of the option that a text names; None where it names none, or begins with another word.
+
+    >>> choice_of("(b)"), choice_of("B. blue"), choice_of("A or B"), choice_of("Blue")
+    ('B', 'B', None, None)
+    """
+    match = LETTER.fullmatch(text.strip().upper())
+    return match[1] if match else None
+
+
+GOLDS: dict[str, Callable[[str], str]] = {
+    NUMBER: gold_number, LATEX: gold_latex, TEXT: gold_text, CHOICE: gold_choice,
+}  # fmt: skip
+
+
+def shortened(raw: str) -> str:
+    """The end of a long text, quoted."""
+    return repr(raw if len(raw) <= 40 else f"...{raw[-37:]}")
+
+
+def worked_solution(raw: str) -> str:
+    r"""An answer that says how it is found: words before '####', or around \boxed{}. Empty for any other."""
+    if "####" in raw:
+        return raw if raw.partition("####")[0].strip() else ""
+    return raw if "\\boxed" in raw and not raw.startswith("\\boxed") else ""

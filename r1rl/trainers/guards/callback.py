@@ -1,0 +1,242 @@
+"""The guards at work: says what they find, leaves out steps that would ruin the weights, tries again, stops the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any, TypeVar
+
+import torch
+from rich.text import Text
+from transformers import TrainerCallback
+
+from r1rl.config.flags import Config
+from r1rl.config.guard_flags import guard_actions
+from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines, without_nan
+from r1rl.system import distributed
+from r1rl.system.console import console
+from r1rl.system.out_of_memory import CannotGoOn, asked_for, free_memory, is_out_of_memory, without_onednn
+from r1rl.trainers.guards.rules import NON_FINITE, QUICK, Finding, Guards
+
+T = TypeVar("T")
+
+SCALED_PATIENCE = 20  # skipped steps in a row in float16: its scaler begins too high and halves with each
+
+
+class Guarding(TrainerCallback):
+    """Called by transformers at each step; the trainer tells it the rest."""
+
+    def __init__(self, config: Config, dump: Dump, scaled: bool = False):
+        """`scaled`: gradients are scaled for float16, and the scaler itself leaves out steps."""
+        self.dump, self.scaled = dump, scaled
+        self.actions = guard_actions(config.guard)
+        patience = SCALED_PATIENCE if scaled else QUICK
+        self.guards = Guards(config.guard_steps, config.max_completion_length, patience)
+        self.why_stopped: str | None = None
+        self.may_evaluate = True  # not with an engine that hangs, nor with broken weights
+        self.step_number = 0  # the present one, from 1
+        self.divisor = 1  # of the tokens that go through the model at once
+        self.skipped: str | None = None  # why the present step's update is left out
+        self.steps_skipped = 0
+        self.fired: list[str] = []  # since the last line of metrics
+        self.untold: list[tuple[Finding, int]] = []  # of a process that does not speak
+        self.sound = True
+
+    # ---- called by transformers
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Learns from the dump what a continued run has been through."""
+        self.step_number = state.global_step + 1
+        evaluated = [line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)]
+        if 0 in evaluated:
+            self.guards.evaluation(0, self._shares(0))
+        seen: dict[str, Any] = {}
+        for seen in read_lines(self.dump.folder / METRICS):
+            self.guards.step(seen)
+            if seen["step"] in evaluated:
+                self.guards.evaluation(seen["step"], self._shares(seen["step"]))
+        self.steps_skipped = seen.get("steps_skipped", 0)
+        self.divisor = seen.get("update_divisor", 1)
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        """Called before each optimizer step."""
+        self.step_number = state.global_step + 1
+        self.skipped = None
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
+        """Called when gradients are clipped: those that are not finite are dropped, so that the optimizer does nothing."""
+        if self.sound_so_far(model):
+            return
+        if not (self.scaled and self.skipped == "gradient"):  # else the scaler must see it
+            drop_gradients(model)
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        """Called after an evaluation is dumped."""
+        found = self.guards.evaluation(state.global_step, self._shares(state.global_step))
+        if found is not None and self.tell(found, state.global_step):
+            control.should_save = control.should_training_stop = True
+        return control
+
+    # ---- called by the trainer
+
+    def loss(self, loss: torch.Tensor) -> torch.Tensor:
+        """The step's loss as transformers may add it up: one that is not finite would stay in its sum for good."""
+        if self.actions["non-finite"] == "off" or bool(torch.isfinite(loss)):
+            return loss
+        self.skipped = "loss"
+        return torch.zeros_like(loss)
+
+    def sound_so_far(self, model: torch.nn.Module) -> bool:
+        """Whether an optimizer step in the middle of a step may be made: loss and gradients are finite, memory sufficed."""
+        if self.actions["non-finite"] == "off":
+            return self.skipped is None
+        if self.skipped is None and not finite_norm(
+            [p.grad for p in model.parameters() if p.grad is not None]
+        ):
+            self.skipped = "gradient"
+        # Broken weights write all alike, so that there may be neither loss nor gradient to see it by.
+        self.sound = finite_norm([p.detach() for p in model.parameters() if p.requires_grad])
+        if not self.sound:
+            self.skipped = "weights"
+        return self.skipped is None
+
+    def step(self, line: Mapping[str, Any], control: Any) -> dict[str, Any]:
+        """After each step, with its line of metrics: says what was found, and ends the run where it must.
+
+        Returns what metrics.jsonl says of it.
+        """
+        self.steps_skipped += self.skipped is not None
+        counted = {
+            "skipped": self.skipped,
+            "steps_skipped": self.steps_skipped,
+            "update_divisor": self.divisor,
+        }
+        found = self.guards.step(without_nan({**line, **counted}))  # as a continued run reads it
+        stops = [self.tell(one, line["step"]) for one in found]
+        if any(stops) or (self.why_stopped is not None and not control.should_training_stop):
+            control.should_save = control.should_training_stop = True
+        if not self.sound:  # the last good checkpoint must not be pushed out by a broken one
+            control.should_save = self.may_evaluate = False
+        names, self.fired = self.fired, []
+        return counted | {"guards": names} | ({"loss": None} if self.skipped in NON_FINITE else {})
+
+    def tell(self, found: Finding, step: int) -> bool:
+        """Says it, keeps it, and returns whether the run must stop."""
+        action = self.actions[found.guard]
+        if action == "off":
+            return False
+        stop = found.final or action == "stop"
+        colour = "red" if stop else "yellow"
+        words = f": {found.words}{'; the run stops' if stop else ''}"
+        console.print(Text.assemble(f"step {step:>4}  ", (f"guard {found.guard}", colour), words))
+        self.fired.append(found.guard)
+        self.dump.append(
+            GUARDS,
+            [
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "step": step,
+                    "guard": found.guard,
+                    "action": "stop" if stop else action,
+                    "words": found.words,
+                }
+            ],
+        )
+        if stop and self.why_stopped is None:
+            self.why_stopped = f"at step {step} by guard {found.guard}: {found.words}"
+        return stop
+
+    def within_memory(
+        self, learn: Callable[[int], T], undo: Callable[[], None], smallest: Callable[[int], bool]
+    ) -> T | None:
+        """`learn(divisor)`; without enough memory `undo()` and once more with twice the divisor.
+
+        None where `smallest(divisor)` says that nothing gets smaller any more: the run stops after this step, which is
+        left out.
+        """
+        while True:
+            # A backward pass that broke off on a CPU leaves its nodes, with all that they saved, in the thread's queue.
+            # The newest node goes first there: one that is older than all of them is reached when they are gone.
+            with torch.enable_grad():
+                oldest = torch.ones(1, requires_grad=True) * 1
+            failed = self._out_of_memory(lambda: learn(self.divisor))
+            if failed is None:
+                return self._learned
+            undo()
+            oldest.backward()
+            free_memory()
+            if self.actions["memory"] == "stop" or smallest(self.divisor):
+                words = (
+                    f"not enough memory to learn from this step, {failed}. Use a smaller --max-completion-length, "
+                    "--tokens-per-micro-batch or --lora-rank"
+                )
+                self.tell_own(Finding("memory", words, final=True))
+                self.skipped = "memory"
+                return None
+            self.divisor *= 2
+            words = (
+                f"out of memory in the update: the step is learned again, with 1/{self.divisor} of the tokens in each "
+                f"pass (the batch stays as it is). For good: a smaller --tokens-per-micro-batch ({failed})"
+            )
+            self.tell_own(Finding("memory", words))
+
+    def tell_of(self, guard: str, words: str) -> None:
+        """What the engine's guards have to say."""
+        self.tell_own(Finding(guard, words))
+
+    def tell_own(self, found: Finding) -> bool:
+        """The same for what this process alone has found: the first one will tell it."""
+        if not distributed.is_first():
+            self.untold.append((found, self.step_number))
+        return self.tell(found, self.step_number)
+
+    def _out_of_memory(self, attempt: Callable[[], T]) -> str | None:
+        """Makes the attempt, and keeps what it gives. Returns the error's first line if memory was out."""
+        try:
+            self._learned = attempt()
+        except (RuntimeError, MemoryError) as error:
+            if self.actions["memory"] == "off" or not is_out_of_memory(error):
+                raise
+            without_onednn(error)
+            # The words, not the error: its traceback holds what has to be freed.
+            return asked_for(error)
+        return None
+
+    def engine_stopped(self, stopped: CannotGoOn, step: int, control: Any) -> None:
+        """The engine cannot go on: the run ends, with what was learned up to `step`."""
+        if self.why_stopped is None:
+            self.tell(Finding(stopped.guard, str(stopped), final=True), step)
+        self.may_evaluate = False
+        control.should_save = control.should_training_stop = True
+
+    # ---- several processes
+
+    def take_untold(self) -> list[tuple[Finding, int]]:
+        """What this process alone has found since this was last asked."""
+        untold, self.untold = self.untold, []
+        return untold
+
+    def hear(self, parts: Sequence[Any]) -> None:
+        """Told the findings and `why_stopped` of all processes: the first one tells, and a stop is one for all."""
+        for part in parts if distributed.is_first() else ():
+            for found, step in part.findings:
+                self.tell(found, step)
+        self.why_stopped = next((part.why_stopped for part in parts if part.why_stopped is not None), None)
+
+    def _shares(self, step: int) -> dict[str, float]:
+        """The share of right completions of each problem of an evaluation."""
+        right: dict[str, list[bool]] = {}
+        for line in read_lines(self.dump.folder / "eval" / f"step_{step}.jsonl"):
+            right.setdefault(line["problem_id"], []).append(line["correct"])
+        return {problem: fmean(verdicts) for problem, verdicts in right.items()}
+
+
+def finite_norm(tensors: list[torch.Tensor]) -> bool:
+    """Whether all are finite: one number is asked of the device, not one for each tensor."""
+    return not tensors or bool(torch.isfinite(torch.nn.utils.get_total_norm(tensors)))
+
+
+def drop_gradients(model: torch.nn.Module) -> None:
+    """Without gradients an optimizer changes nothing, neither weights nor its own state."""
+    for parameter in model.parameters():
+        parameter.grad = None

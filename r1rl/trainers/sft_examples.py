@@ -1,0 +1,117 @@
+"""Conversation -> tokens with the assistant's turns to be learnt, after the very prompt that sampling asks with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from r1rl.config.flags import Config
+from r1rl.config.run_rules import GENERAL_TASK
+from r1rl.records import Problem
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.tasks.conversations import Conversation
+from r1rl.tasks.prompts import PLAIN, Builder
+
+IGNORED = -100  # the label of tokens that are not learnt
+
+
+def conversation_examples(
+    rows: Sequence[Conversation], tokenizer, config: Config
+) -> list[dict[str, list[int]]]:
+    """input_ids and labels of each conversation; only what the assistant says, with its end token, is learnt.
+
+    One longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
+    """
+    examples = [example(row, tokenizer, config) for row in rows]
+    return fitting(examples, config.max_seq_length, "conversation", "conversations")
+
+
+def fitting(
+    examples: Sequence[dict[str, list[int]]], limit: int, each: str, several: str
+) -> list[dict[str, list[int]]]:
+    """The examples of at most --max-seq-length tokens; says how many are left out. Raises UserError if none is left."""
+    short = [e for e in examples if len(e["input_ids"]) <= limit]
+    if not short:
+        shortest = min(len(e["input_ids"]) for e in examples)
+        raise UserError(
+            f"every {each} is longer than --max-seq-length {limit}: the shortest takes {shortest} tokens. Use "
+            f"--max-seq-length {shortest} or more."
+        )
+    if len(short) < len(examples):
+        console.print(
+            f"left out {len(examples) - len(short)} of {len(examples)} {several} over --max-seq-length {limit} tokens"
+        )
+    return short
+
+
+def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]]:
+    """One conversation. A question and its answer stand as in training; anything longer turn by turn."""
+    roles = [m["role"] for m in row["messages"]]
+    if roles == ["user", "assistant"] and "task" in row:
+        pieces = as_asked(row, tokenizer, config)
+    elif config.is_chat:
+        pieces = by_template(row["messages"], tokenizer)
+    else:
+        pieces = by_turns(row["messages"], tokenizer.eos_token)
+    ids, labels = [], []
+    for text, learnt in pieces:
+        piece = tokenizer(text, add_special_tokens=not ids and not config.is_chat)["input_ids"]
+        ids += piece
+        labels += piece if learnt else [IGNORED] * len(piece)
+    return {"input_ids": ids, "labels": labels}
+
+
+def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
+    """The prompt of `prompts.Builder`, with what the answer begins with if the prompt does so already."""
+    asked, answered = (m["content"] for m in row["messages"])
+    prompt = Builder(tokenizer, config).prompt(Problem("", asked, "", task=row["task"]))
+    rest = answered.removeprefix(prompt.prefix)
+    if not config.is_chat and not prompt.prefix:
+        plain = config.prompt_style == PLAIN or row["task"] == GENERAL_TASK
+        rest = f"{' ' if plain else chr(10)}{rest.lstrip()}"
+    return [(prompt.text, False), (rest + end_of_turn(tokenizer, config.is_chat), True)]
+
+
+def end_of_turn(tokenizer, is_chat: bool) -> str:
+    """What ends an assistant's turn: the chat template's own token, or the end of the text."""
+    if not is_chat:
+        return tokenizer.eos_token
+    (_, _), (said, _), *_ = by_template(
+        [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}], tokenizer
+    )
+    return said.partition("!")[2]  # Qwen3's template puts empty thoughts before what is said
+
+
+def by_template(messages: list[dict[str, str]], tokenizer) -> list[tuple[str, bool]]:
+    """The text by the tokenizer's own chat template, cut where an assistant's turn begins and ends.
+
+    A template that rewrites earlier turns (Qwen3's drops their reasoning) leaves only those to learn that stand in the
+    whole text as they were said.
+    """
+
+    def render(turns: list[dict[str, str]], asking: bool) -> str:
+        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asking)
+
+    whole, pieces, at = render(messages, False), [], 0
+    for i, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before, after = render(messages[:i], True), render(messages[: i + 1], False).rstrip()
+        if whole.startswith(before) and whole.startswith(after) and len(before) >= at:
+            pieces += [(whole[at : len(before)], False), (whole[len(before) : len(after)], True)]
+            at = len(after)
+    if not pieces:
+        raise UserError("the chat template leaves no assistant's turn as it was said: choose another model.")
+    return [*pieces, (whole[at:], False)] if whole[at:] else pieces
+
+
+def by_turns(messages: list[dict[str, str]], end: str) -> list[tuple[str, bool]]:
+    """The form for a base model without a template: system text, "Question:", "Answer:", each answer with its end."""
+    pieces = []
+    for message in messages:
+        if message["role"] == "assistant":
+            pieces += [("Answer:", False), (f" {message['content'].strip()}{end}", True), ("\n\n", False)]
+        else:
+            name = "" if message["role"] == "system" else "Question: "
+            pieces.append((f"{name}{message['content']}\n", False))
+    return pieces[:-1] if pieces[-1] == ("\n\n", False) else pieces
