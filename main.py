@@ -23,7 +23,7 @@ for silent in ("VLLM_NO_USAGE_STATS", "UNSLOTH_DISABLE_STATISTICS", "HF_HUB_DISA
 
 def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, 3 by a guard, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
-    from r1rl.engines import base
+    from r1rl.engines import choice
     from r1rl.preflight import checks
     from r1rl.preflight.prepare import prepared
     from r1rl.reports import run_end
@@ -33,20 +33,20 @@ def train(config: Config, recipe: str) -> int:
     from r1rl.system import distributed, interrupt, machine
     from r1rl.system.console import Waiting, console, divert
     from r1rl.tasks import registry
-    from r1rl.trainers import curriculum
+    from r1rl.trainers import prompt_order
 
     console.quiet = not distributed.is_first()  # of several processes one speaks and writes
 
     # Whatever can go wrong later is looked for first, before anything slow is loaded.
     here = machine.look()
     checks.check_surroundings(config, here)
-    engine_kind, why = base.choose(config, here.gpu is not None)
+    engine_kind, why = choice.choose(config, here.gpu is not None)
     task = registry.load_task(config)  # 1. task: problems with golden answers
     train_problems = registry.training_problems(task, config)
     distributed.by_first(lambda: check_rewards(config, train_problems))
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
-    budget = Budget(config, here.price(config), len(eval_problems) * config.eval_samples)
+    budget = Budget(config, here.price(config.gpu_price), len(eval_problems) * config.eval_samples)
     distributed.by_first(lambda: folder.check_folder(config))
     dump = distributed.by_first(lambda: folder.open_run(config, recipe, here.describe()))
     checkpoint = distributed.by_first(lambda: folder.continue_from(dump)) if config.resume else None
@@ -58,9 +58,9 @@ def train(config: Config, recipe: str) -> int:
     console.print(
         f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
     )
-    plan = curriculum.load_plan(config)
+    plan = prompt_order.load_plan(config)
     if plan is not None:
-        console.print(f"stages   {curriculum.describe(plan)}")
+        console.print(f"stages   {prompt_order.describe(plan)}")
     divert(dump.folder / "logs" / f"libraries{distributed.mark()}.log")
     machine.keep_memory()
 
@@ -68,29 +68,30 @@ def train(config: Config, recipe: str) -> int:
         interrupt.Interrupt(config.grace_seconds) as stop,
         Waiting("loading the libraries") as status,
     ):
-        from r1rl.models import policy as models_policy
+        from r1rl.models import merge, policy
+        from r1rl.runs import folder as runs_folder
         from r1rl.tasks import prompts
 
-        models_policy.import_backend(config)
-        tokenizer = models_policy.load_tokenizer(config)
+        policy.import_backend(config)
+        tokenizer = policy.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)  # 2. prompt: what the model reads
         train_prompts = build(train_problems, "train")
         eval_prompts = build(eval_problems, "test")
         if plan is not None:
-            curriculum.check_levels(plan, {p.problem.level for p in train_prompts})
+            prompt_order.check_levels(plan, {p.problem.level for p in train_prompts})
         longest = max(len(p.ids) for p in (*train_prompts, *eval_prompts))
         config, planned = prepared(config, here, longest, dump.folder)
         for line in planned:
             console.print(line)
 
         status.update(f"loading {config.model_name}")
-        policy = models_policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
+        policy = policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
 
         status.update("starting the engine")
         # 3. rollout: prompts -> completions, all of a step in one call
-        engine = base.start_engine(engine_kind, config, policy, dump.folder)
+        engine = choice.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
 
         status.update("proving that the engine follows the adapter")
@@ -113,9 +114,7 @@ def train(config: Config, recipe: str) -> int:
         trainer.engine.close()
         why = trainer.guarding.why_stopped
         if config.save_merged and not stop.asked and why is None:
-            distributed.by_first(
-                lambda: models_policy.save_merged(policy, dump.folder / models_policy.MERGED)
-            )
+            distributed.by_first(lambda: merge.save_merged(policy, dump.folder / runs_folder.MERGED))
 
         # 8. report: what was learned
         left = budget.closing.seconds

@@ -61,11 +61,12 @@ def roles() -> Callable[[bytes], None]:
     from r1rl.config.flags import Config
     from r1rl.records import Problem
     from r1rl.rewards.grading import grade_roles
-    from r1rl.rewards.grading.role_reader import read_roles
-    from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
+    from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, read_roles, write_solution
 
     solution = Solution(("Zoey", "Ann", "Bob"), (True, False, True), ROLE_PAIRS[0])
-    problem = Problem("0", "?", write_solution(solution), task="knights_knaves", level=3)
+    problem = Problem(
+        "0", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=3
+    )
     config = Config(model_name="tiny")
 
     def run(data: bytes) -> None:
@@ -93,8 +94,7 @@ def claims() -> Callable[[bytes], None]:
 
 def checks() -> Callable[[bytes], None]:
     from r1rl.reports.arithmetic import find_equations
-    from r1rl.reports.check_words import ANNOUNCED
-    from r1rl.reports.selfcheck import find_check
+    from r1rl.reports.selfcheck import ANNOUNCED, find_check
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -108,8 +108,8 @@ def checks() -> Callable[[bytes], None]:
 
 
 def verdicts() -> Callable[[bytes], None]:
+    from r1rl.records import reasoning_text
     from r1rl.rewards.grading.verdict import find_verdict
-    from r1rl.trainers.collapse import reasoning_text
 
     def run(data: bytes) -> None:
         text = texts(data)

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from r1rl.config.run_rules import STAGES
+from r1rl.config.names import STAGES
 from r1rl.runs.dump import read_lines
 from r1rl.runs.metric_names import TIMES
 

@@ -211,7 +211,7 @@ def memory(on_gpu: bool) -> dict[str, float]:
 def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     """Whole steps of our trainer, through the program's own entry points."""
     config = our_config(setup, name, **flags)
-    from r1rl.engines import base
+    from r1rl.engines import choice
     from r1rl.models import policy as models_policy
     from r1rl.preflight import checks
     from r1rl.runs import folder as runs_folder
@@ -222,7 +222,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     models_policy.import_backend(config)
     import timed
 
-    kind, why = base.choose(config, setup.gpu)
+    kind, why = choice.choose(config, setup.gpu)
     runs_folder.check_folder(config)
     dump = runs_folder.open_run(config, "benchmark", machine.look().describe())
     policy = models_policy.load_policy(config, setup.gpu, kind == "shared")
@@ -231,7 +231,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     if kind == "transformers":
         engine = timed.forced_engine(policy, forced)
     else:
-        engine = base.start_engine(kind, config, policy, dump.folder)
+        engine = choice.start_engine(kind, config, policy, dump.folder)
         if kind == "vllm":
             engine.llm.generate = forced.vllm(engine.llm.generate)
         else:

@@ -13,7 +13,7 @@ import pytest
 from made_checkpoint import whole_checkpoint, written_checkpoint
 
 from r1rl.commands.dispatch import train_command
-from r1rl.runs import checkpoints, disk
+from r1rl.runs import checkpoints
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, Dump, read_lines
 from r1rl.system.errors import RunFailed, UserError
@@ -166,7 +166,7 @@ def test_a_line_that_does_not_fit_is_cut_off_again(small_disk):
     with pytest.raises(OSError) as error:
         for step in range(1, 100):
             dump.append(METRICS, [{"step": step, "text": "x" * 30_000}])
-    assert error.value.errno == errno.ENOSPC and disk.is_full(error.value, small_disk)
+    assert error.value.errno == errno.ENOSPC and checkpoints.is_full(error.value, small_disk)
     assert not (small_disk / METRICS).read_bytes().endswith(b"\n")  # a torn line
     Dump(small_disk)  # opened again, as by --resume
     steps = [line["step"] for line in read_lines(small_disk / METRICS)]
@@ -174,11 +174,11 @@ def test_a_line_that_does_not_fit_is_cut_off_again(small_disk):
 
 
 def test_room_is_looked_for_before_anything_is_written(small_disk):
-    disk.check_room(small_disk.parent, 1, "the checkpoint of step 2")
+    checkpoints.check_room(small_disk.parent, 1, "the checkpoint of step 2")
     with pytest.raises(
         UserError, match=r"1\.0 MiB free, and the checkpoint of step 2 takes 4\.0 MiB.*Free some"
     ):
-        disk.check_room(small_disk, 1, "the checkpoint of step 2")
+        checkpoints.check_room(small_disk, 1, "the checkpoint of step 2")
 
 
 def wrapped(reason: Exception) -> Exception:
@@ -214,7 +214,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path, error):
 
 def test_other_errors_are_no_full_disk(tmp_path):
     for error in (OSError(errno.EACCES, "Permission denied"), RuntimeError("shape mismatch")):
-        assert not disk.is_full(error, tmp_path)
+        assert not checkpoints.is_full(error, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["logs", "eval", "checkpoints"])

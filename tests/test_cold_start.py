@@ -25,12 +25,11 @@ from r1rl.pipeline.cold_start import (
 )
 from r1rl.pipeline.rejection import SFT_FILE, counts
 from r1rl.pipeline.sampling import Way, regraded, sample_chunks, sampled
-from r1rl.records import Problem
+from r1rl.records import Problem, Prompt
 from r1rl.runs import folder
 from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt
-from r1rl.tasks.prompts import Prompt
 from r1rl.tasks.word_problems import WordProblems
 
 TINY = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "max_completion_length": 40,
@@ -78,7 +77,9 @@ def test_clean_keeps_the_words_and_their_order():
 
 def test_math_is_rewritten_with_its_box():
     pytest.importorskip("math_verify")
-    problem = Problem("train/0", "What is a half plus a quarter?", "\\frac{3}{4}", task="math")
+    problem = Problem(
+        "train/0", "What is a half plus a quarter?", "\\frac{3}{4}", task="math", answer_type="latex"
+    )
     config = Config(dataset_name="math", think_tag="think")
     raw = regraded(Prompt(problem, "?", ()), "We add: $\\frac12+\\frac14=\\boxed{\\frac34}$.", "stop", config)
     done = few_shot_rewritten(raw, config)

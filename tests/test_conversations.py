@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.names import GENERAL_TASK, SMALL_TALK
 from r1rl.config.recipes import overrides
-from r1rl.config.run_rules import GENERAL_TASK, SMALL_TALK
 from r1rl.records import Problem
 from r1rl.system.errors import UserError
 from r1rl.tasks.conversations import general_problems, lessons, read_conversations, share_of

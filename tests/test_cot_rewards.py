@@ -16,7 +16,7 @@ from r1rl.rewards.weighted import check_rewards, load_rewards
 from r1rl.system.errors import UserError
 
 WORDS = Words(("because", "so", "step by step"), ("harm", "risk"))
-PROBLEM = Problem("test/0", "?", "safe", task="cot-safety")
+PROBLEM = Problem("test/0", "?", "safe", task="cot-safety", answer_type="verdict")
 
 
 def parts(text: str, words: Words = WORDS, rule=HEURISTICS) -> tuple[float, ...]:

@@ -8,11 +8,10 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import resolve
-from r1rl.records import Problem, Rollout
+from r1rl.records import Problem, Prompt, Rollout
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
 from r1rl.runs.evaluation import score
-from r1rl.tasks.prompts import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def test_the_best_checkpoint_is_the_best_by_reward(trained):
 
 
 def test_rewards_are_added_with_their_weights():
-    problem = Problem("test/0", "?", "unsafe", task="cot-safety")
+    problem = Problem("test/0", "?", "unsafe", task="cot-safety", answer_type="verdict")
     rollout = Rollout("", " It is unsafe, because of the harm.", (), (), (), "stop")
     config = resolve("cot-safety-tiny", {"reward": "cot-heuristics=2,correctness=0.5"})
     scored = score(rollout, Prompt(problem, "", ()), load_rewards(config), config)

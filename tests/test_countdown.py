@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.grading import grade_rollout
-from r1rl.rewards.grading.equations import calculated
-from r1rl.tasks.countdown import Countdown, Game, generate, parse_game, solve
+from r1rl.rewards.grading.equations import Game, calculated, parse_game
+from r1rl.tasks.countdown import Countdown, generate, solve
 from r1rl.tasks.registry import load_task
 
 
@@ -105,7 +105,7 @@ def grade(completion, problem):
 
 
 def test_grades():
-    problem = Problem("", "?", str(Game((2, 19, 44), 50)), task="countdown")
+    problem = Problem("", "?", str(Game((2, 19, 44), 50)), task="countdown", answer_type="countdown")
     right = grade("so <answer>(44 - 19) * 2 = 50</answer>", problem)
     assert (right.value, right.correct) == ("50", True)
     assert grade("<answer>44 + 2</answer>", problem).value == "46"

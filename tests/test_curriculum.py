@@ -7,8 +7,9 @@ import random
 
 import pytest
 
-from r1rl.trainers.collapse import Watch, find_collapse, reasoning_text
-from r1rl.trainers.curriculum import Plan, State, after_step, describe, draw, level
+from r1rl.records import reasoning_text
+from r1rl.trainers.prompt_order import Plan, State, after_step, describe, draw, level
+from r1rl.trainers.step_metrics import Watch, find_collapse
 
 
 def levels(plan: Plan, rates: list[list[float]], state: State | None = None) -> list[int]:

@@ -11,7 +11,7 @@ import time
 import pytest
 from conftest import ROOT
 
-from r1rl.config.guard_flags import guard_actions
+from r1rl.config.run_rules import guard_actions
 from r1rl.engines.base import Sampling
 from r1rl.engines.wrappers import FIRST, FLOOR, TIMES, GuardedEngine
 from r1rl.system.deadline import TooLong, deadline

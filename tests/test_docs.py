@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from r1rl.commands.dispatch import COMMANDS, load_command, train_parser
-from r1rl.config.flags import Parser
+from r1rl.config.parser import Parser
 from r1rl.config.recipes import RECIPES
 from r1rl.system.errors import UserError
 

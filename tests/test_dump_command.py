@@ -13,7 +13,7 @@ import pytest
 from made_run import make_run
 
 from r1rl.commands import dump, inspect
-from r1rl.config.flags import Parser
+from r1rl.config.parser import Parser
 from r1rl.reports.completions import read_completions
 from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
 from r1rl.system.errors import UserError

@@ -11,11 +11,15 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines import proof
 from r1rl.engines import transformers as engine_module
-from r1rl.engines.base import Sampling, choose
+from r1rl.engines.base import Sampling
+from r1rl.engines.choice import choose
 from r1rl.engines.transformers import TransformersEngine, nucleus, useful_threads
-from r1rl.models.policy import LORA_TARGETS, completion_logprobs, load_policy, merged_weights
+from r1rl.models.logprobs import completion_logprobs
+from r1rl.models.merge import merged_weights
+from r1rl.models.policy import LORA_TARGETS, load_policy
+from r1rl.records import STOP_TEXT
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import STOP_TEXT, Builder
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
 CONFIG = Config(**overrides("tiny"), add_reasoning_prefix=True, unsloth=False)

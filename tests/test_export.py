@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 
 from r1rl.commands import ask, export
-from r1rl.commands.chat_command import run as chat
+from r1rl.commands.chat import run as chat
 from r1rl.commands.export import forms
+from r1rl.commands.export.card import QUESTION
 from r1rl.commands.export.hub import check_push, files_of
-from r1rl.commands.export.model_use import QUESTION
-from r1rl.config.flags import Parser
+from r1rl.config.parser import Parser
 from r1rl.runs import finished
 from r1rl.runs.dump import EVALUATIONS, read_lines
 from r1rl.system.errors import UserError
@@ -257,7 +257,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
         return answer
 
     monkeypatch.setattr("builtins.input", next_line)
-    monkeypatch.setattr("r1rl.commands.chat_command.answerer", answerer)
+    monkeypatch.setattr("r1rl.commands.chat.answerer", answerer)
     assert chat(SimpleNamespace(run=run)) == 0
     assert asked == ["What is 2 plus 3?", "What is 4 plus 4?"]
     shown = capsys.readouterr().out

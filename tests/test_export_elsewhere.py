@@ -20,7 +20,8 @@ from r1rl.commands import export as commands_export
 from r1rl.commands.export import openrlhf as export_openrlhf
 from r1rl.commands.export import verl as export_verl
 from r1rl.commands.export.other_frameworks import hand_over
-from r1rl.config.flags import TINY_MODELS, Config, Parser
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.parser import Parser
 from r1rl.config.recipes import overrides
 from r1rl.models.tokenizer import encoder
 from r1rl.records import Problem, Rollout

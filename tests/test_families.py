@@ -14,14 +14,13 @@ from r1rl.commands.export.proof import compare, effect, greedy, live_answers
 from r1rl.commands.export.reload import answers, load_export
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.engines import proof
-from r1rl.models.chat_template import opened_tag, opening
+from r1rl.models.chat_template import end_of_turn, opened_tag, opening
 from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.records import Problem
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.runs.finished import checkpoint_of
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
-from r1rl.trainers.sft_examples import end_of_turn
 
 SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
          "num_key_value_heads": 2, "max_position_embeddings": 2048}  # fmt: skip
@@ -265,7 +264,7 @@ def test_an_adapter_of_another_family_is_no_secret(tmp_path):
     """Names of linear layers differ elsewhere (GPT-NeoX): they are found, not assumed."""
     config = AutoConfig.for_model("gpt_neox", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
                                   num_attention_heads=4, vocab_size=640)  # fmt: skip
-    from r1rl.models.families import lora_targets
+    from r1rl.models.policy import lora_targets
 
     model = AutoModelForCausalLM.from_config(config)
     assert lora_targets(model) == ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]

@@ -13,7 +13,7 @@ from test_decoder import small_model
 
 from r1rl.config.flags import Config
 from r1rl.models import policy
-from r1rl.models.policy import completion_states, token_logprobs
+from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.shared_prompts import can_share, shared_states
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines

@@ -14,9 +14,10 @@ from made_run import LINES, make_run
 
 from r1rl.commands import eval
 from r1rl.commands.dispatch import dispatch
-from r1rl.config.flags import Config, is_folder_name
+from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
-from r1rl.records import Problem, Rollout, Scored
+from r1rl.config.rules import is_folder_name
+from r1rl.records import Problem, Prompt, Rollout, Scored
 from r1rl.reports.summary import load_run, numbers
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import (
@@ -31,7 +32,6 @@ from r1rl.runs.dump import (
 )
 from r1rl.runs.progress import Meter
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Prompt
 
 DAMAGE = {
     "cut": lambda raw: raw[: len(raw) // 2] + b"\n",

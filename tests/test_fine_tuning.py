@@ -13,10 +13,12 @@ import torch
 from conftest import ROOT
 from small_run import AskToStop, without_times
 
-from r1rl.config.flags import Config, as_arguments
+from r1rl.config.flags import Config
+from r1rl.config.parser import as_arguments
 from r1rl.config.recipes import overrides, resolve
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.models.policy import load_policy, merge_into, save_merged
+from r1rl.models.merge import merge_into, save_merged
+from r1rl.models.policy import load_policy
 from r1rl.pipeline.modes import reinforcement
 from r1rl.pipeline.sft import MERGED, with_epochs
 from r1rl.rewards.weighted import load_rewards

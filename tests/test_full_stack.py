@@ -21,10 +21,12 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines import proof
 from r1rl.engines.base import Sampling
-from r1rl.models.policy import completion_logprobs, load_policy
+from r1rl.models.logprobs import completion_logprobs
+from r1rl.models.policy import load_policy
+from r1rl.records import STOP_TEXT
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, PROOFS, ROLLOUTS, read_lines
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import STOP_TEXT, Builder
+from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
 MISSING = [name for name in ("unsloth", "vllm") if importlib.util.find_spec(name) is None]

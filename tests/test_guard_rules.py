@@ -6,8 +6,10 @@ import math
 
 import pytest
 
-from r1rl.config.flags import Config, as_arguments
-from r1rl.config.guard_flags import GUARDS, guard_actions
+from r1rl.config.flags import Config
+from r1rl.config.names import GUARDS
+from r1rl.config.parser import as_arguments
+from r1rl.config.run_rules import guard_actions
 from r1rl.system.errors import UserError
 from r1rl.trainers.guards.rules import Guards, Streak, enough_length, fell
 

@@ -10,11 +10,10 @@ import pytest
 from made_run import make_run
 
 from r1rl.commands import inspect as commands_inspect
-from r1rl.config.flags import Parser
-from r1rl.reports import checked
-from r1rl.reports.completions import Filter, read_completions, step_range
+from r1rl.config.parser import Parser
+from r1rl.reports import survey as reports_survey
+from r1rl.reports.completions import Filter, differences, read_completions, step_range
 from r1rl.reports.highlights import CRITERIA, Picker
-from r1rl.reports.history import differences
 from r1rl.reports.screen import sparkline
 from r1rl.reports.survey import checking, phases, right, survey
 from r1rl.runs.dump import ROLLOUTS, append_lines
@@ -141,8 +140,8 @@ def test_survey_counts_what_a_plain_count_does(folder):
 
 def test_several_processes_find_the_same(folder, monkeypatch):
     alone = survey(folder)
-    monkeypatch.setattr(checked, "LARGE", 0)
-    monkeypatch.setattr(checked, "CHUNK", 50)
+    monkeypatch.setattr(reports_survey, "LARGE", 0)
+    monkeypatch.setattr(reports_survey, "CHUNK", 50)
     together = survey(folder)
     assert together == alone
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import pytest
 
 from r1rl.config.flags import Config
-from r1rl.config.puzzle_flags import ROLE_REWARDS
-from r1rl.records import Problem, Rollout
+from r1rl.config.names import ROLE_REWARDS
+from r1rl.records import REASONING_PREFIX, Problem, Prompt, Rollout
 from r1rl.rewards.knights_knaves import FULL, MINIMUM, is_formatted
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import score
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import REASONING_PREFIX, ROLES_TEXT, SYSTEM_TEXT, Prompt, plain_prompt
+from r1rl.tasks.prompts import ROLES_TEXT, SYSTEM_TEXT, plain_prompt
 
-PROBLEM = Problem("test/0", "?", "(1) Zoey is a knight\n(2) Ann is a knave", task="knights_knaves", level=2)
+PROBLEM = Problem(
+    "test/0",
+    "?",
+    "(1) Zoey is a knight\n(2) Ann is a knave",
+    task="knights_knaves",
+    answer_type="knights_knaves",
+    level=2,
+)
 RIGHT, WRONG, ONE = "(1) Zoey is a knight\n(2) Ann is a knave", "Both are knights", "Zoey is a knight"
 
 

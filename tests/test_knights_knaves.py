@@ -15,11 +15,16 @@ from r1rl.commands.pretrain.knights_knaves import read_documents
 from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.rewards.grading import grade_roles
-from r1rl.rewards.grading.role_reader import read_roles
-from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, write_solution
+from r1rl.rewards.grading.roles import (
+    ROLE_PAIRS,
+    RolePair,
+    Solution,
+    parse_solution,
+    read_roles,
+    write_solution,
+)
 from r1rl.system.errors import UserError
-from r1rl.tasks.knights_knaves import KnightsKnaves, generate
-from r1rl.tasks.knights_knaves.knights_knaves_files import KnightsKnavesFolder
+from r1rl.tasks.knights_knaves import KnightsKnaves, KnightsKnavesFolder, generate
 from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve, truth_table
 from r1rl.tasks.registry import evaluation_subset, load_task
 
@@ -442,7 +447,9 @@ UNREADABLE = (
     "TFTF",
     "...",
 )
-PROBLEM = Problem("test/0", "?", write_solution(GOLD), task="knights_knaves", level=4)
+PROBLEM = Problem(
+    "test/0", "?", write_solution(GOLD), task="knights_knaves", answer_type="knights_knaves", level=4
+)
 TABLE = [(t, v) for v, ts in (("right", RIGHT), ("wrong", WRONG), ("unreadable", UNREADABLE)) for t in ts]
 
 
@@ -464,7 +471,9 @@ def test_answers(answer, expected):
 @pytest.mark.parametrize("pair", ROLE_PAIRS)
 def test_answers_in_other_words(pair):
     solution = Solution(("Ada", "Leo"), (True, False), pair)
-    problem = Problem("test/1", "?", write_solution(solution), task="knights_knaves", level=2)
+    problem = Problem(
+        "test/1", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=2
+    )
     truths, lies = (f"{w}es" if w.endswith("o") else f"{w}s" for w in pair)
     for text in (problem.answer, f"{truths}: Ada; {lies}: Leo", "Ada is a truth-teller, Leo is a liar"):
         assert verdict(f"<answer>{text}</answer>", problem) == "right"

@@ -1,8 +1,9 @@
-"""Data flows one way: the light layers never import a model library, and no layer imports a later one."""
+"""The packages stand in the order in which data flows; a package imports only what stands before it, without cycles."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 
@@ -10,203 +11,105 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "r1rl"
-HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate", "bitsandbytes"}
-# Layer by layer; a file may import its own layer and those above it in this list.
-LAYERS = [
-    [
-        "errors",
-        "ranks",
-        "redact",
-        "weights",
-        "jsonl",
-        "tables",
-        "child",
-        "model_flags",
-        "server_flags",
-        "vllm_http",
-        "tracker_flags",
-        "templates",
-        "metric_names",
-        "printable",
-        "records",
-        "config",
-        "budget",
-        "guard_flags",
-        "guards",
-        "deadline",
-        "out_of_memory",
-        "puzzle_flags",
-        "safety_flags",
-        "value_flags",
-        "reward_flags",
-        "reward_file",
-        "reward_worker",
-        "data_flags",
-        "expressions",
-        "pipeline_flags",
-        "small_talk",
-        "words",
-        "language",
-        "math_grading",
-        "math_worker",
-        "parsing",
-        "stats",
-        "evaluation_words",
-        "recipes",
-        "config_values",
-        "config_file",
-        "console",
-        "arithmetic",
-        "check_words",
-        "selfcheck",
-        "logic",
-        "roles",
-        "verdict",
-    ],
-    [
-        "machine",
-        "server_checks",
-        "shapes",
-        "light_tokenizer",
-        "cards",
-        "memory_parts",
-        "memory_plan",
-        "remedies",
-        "time_plan",
-        "prompts",
-        "prompt_words",
-        "tasks",
-        "rewards",
-        "advantages",
-        "dump",
-        "disk",
-        "file_checks",
-        "checkpoints",
-        "run",
-        "grade",
-        "interrupt",
-        "base_habits",
-        "kk_habits",
-        "cot_habits",
-        "role_reader",
-        "grading",
-        "curriculum",
-        "collapse",
-        "rejection",
-        "conversations",
-        "chat",
-    ],
-    ["checks", "families", "models", "shared_prompts", "engines", "preflight", "pretrain"],
-    ["evaluate", "progress", "proof", "trainers"],
-    [
-        "by_level",
-        "completions",
-        "checked",
-        "survey",
-        "samples",
-        "cherry",
-        "history",
-        "summary",
-        "curves",
-        "charts",
-        "plots",
-    ],
-    [
-        "report",
-        "last_screen",
-        "fine_tuning",
-        "modes",
-        "sampling",
-        "cold_start",
-        "rejection_stage",
-        "student",
-        "distill",
-        "pipeline",
-        "pipeline_table",
-        "plots",
-        "inspect_screen",
-        "inspect_command",
-        "eval_command",
-        "trained",
-        "export",
-        "outside_reward",
-        "handover",
-        "handover_files",
-        "export_verl",
-        "export_openrlhf",
-        "reload",
-        "export_proof",
-        "model_card",
-        "model_use",
-        "hub",
-        "export_command",
-        "ask_command",
-        "chat_command",
-        "plan_command",
-        "pretrain_command",
-        "dump_command",
-        "data_command",
-    ],
-    ["cli", "completion_command"],
-]
-LIGHT = [
-    "guard_flags", "guards", "deadline", "out_of_memory", "redact", "weights", "records", "config",
-    "config_file", "reward_worker", "parsing", "stats", "recipes", "tasks", "rewards", "prompts", "verdict",
-    "advantages", "dump", "disk", "file_checks", "checkpoints", "run", "grade", "checks", "grading",
-    "curriculum", "collapse", "math_grading", "math_worker", "rejection", "conversations", "chat",
-    "pipeline", "by_level", "summary", "inspect_command", "cli", "completion_command", "budget", "shapes",
-    "memory_parts", "memory_plan", "remedies", "time_plan", "preflight", "plan_command", "data_command",
-    "data_flags", "expressions", "prompt_words", "metric_names", "tracker_flags", "model_flags",
-    "templates", "trained", "export_command", "ask_command", "chat_command", "model_card", "model_use",
-    "hub", "server_flags", "vllm_http", "server_checks",
-]  # fmt: skip
+ORDER = (
+    "records", "system", "config", "models", "rewards", "tasks", "engines", "runs", "preflight", "trainers", "session",
+    "reports", "pipeline", "commands", "outside_reward", "main",
+)  # fmt: skip
+HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate", "bitsandbytes", "datasets"}
+# Modules that may import a model library at load; all others open on any laptop in a fraction of a second.
+MAY_BE_HEAVY = (
+    "models.logprobs", "models.shared_prompts", "engines.decoder", "engines.threads", "engines.transformers",
+    "trainers.arguments", "trainers.batches", "trainers.callbacks", "trainers.grpo", "trainers.guards.callback",
+    "trainers.ppo", "trainers.saving", "trainers.sft", "trainers.trial",
+)  # fmt: skip
+DEEPEST_CHAIN = 12
+MOST_ENTRIES = 16
 
 
-def module_files():
-    return [p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE]
+def name_of(path) -> str:
+    """ "engines.vllm" for r1rl/engines/vllm.py, "engines" for its __init__.py, "main" for main.py."""
+    parts = path.relative_to(PACKAGE if path != ROOT / "main.py" else ROOT).with_suffix("").parts
+    return ".".join(parts).removesuffix("__init__").removesuffix(".")
 
 
-def top(path) -> str:
-    """ "engines" for r1rl/engines/vllm.py."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+FILES = {name_of(p): p for p in [*PACKAGE.rglob("*.py"), ROOT / "main.py"]}
 
 
-def imports(path, whole_file: bool) -> set[str]:
-    """Modules imported at the top of a file, or anywhere in it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if whole_file else tree.body
+@functools.cache
+def imports(name: str, only_at_load: bool = False) -> frozenset[str]:
+    """Modules of the project and libraries that a file imports, anywhere in it or when it is loaded."""
+    tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
     found = set()
-    for node in nodes:
+    for node in tree.body if only_at_load else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: imports name the whole path"
+            whole = [f"{node.module}.{alias.name}".removeprefix("r1rl.") for alias in node.names]
+            found |= {w if w in FILES else node.module for w in whole}
+    return frozenset(m.removeprefix("r1rl.") for m in found)
 
 
-@pytest.mark.parametrize("path", module_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_file_imports_a_later_layer(path):
-    rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
-    name = top(path)
-    if name == "cli":  # dispatches to every command
-        return
-    own = rank.get(name, next((rank[known] for known in rank if name.startswith(known)), None))
-    assert own is not None, f"{name} belongs to no layer: add it to LAYERS"
-    for module in imports(path, whole_file=True):
-        if module.startswith("r1rl."):
-            other = module.split(".")[1]
-            assert rank.get(other, 0) <= own, f"{name} imports {other}, a later layer"
+def inside(name: str) -> list[str]:
+    """Modules of the project that a module imports; the package itself (its version) does not count."""
+    return sorted(m for m in imports(name) if m in FILES and m not in (name, ""))
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_light_modules_load_no_model_library(name):
-    code = f"import sys, r1rl.{name}; print(sorted({HEAVY!r} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
-    )
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+def test_every_entry_of_the_package_has_its_place():
+    entries = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.name != "__pycache__"}
+    assert entries - {"__init__"} == set(ORDER) - {"main"}
+    assert len(entries) <= MOST_ENTRIES
+
+
+def test_no_folder_has_more_modules_than_a_reader_can_hold():
+    folders = {p.parent for p in PACKAGE.rglob("*.py")}
+    crowded = {str(f): n for f in folders if (n := len(list(f.glob("*.py")))) > MOST_ENTRIES}
+    assert not crowded
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_package_imports_only_what_stands_before_it(name):
+    place = {package: i for i, package in enumerate(ORDER)}
+    own = place.get(name.split(".")[0], -1)
+    later = [m for m in inside(name) if place[m.split(".")[0]] > own]
+    assert not later, f"{name} imports {', '.join(later)}, which stand after it"
+
+
+def test_no_import_cycles_and_no_long_chains():
+    """Also without imports inside functions there is none; the longest chain is what a reader has to follow."""
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def chain(name: str, above: tuple[str, ...]) -> tuple[str, ...]:
+        assert name not in above, f"import cycle: {' -> '.join((*above[above.index(name) :], name))}"
+        if name not in chains:
+            below = [chain(m, (*above, name)) for m in inside(name)]
+            chains[name] = (name, *max(below, key=len, default=()))
+        return chains[name]
+
+    longest = max((chain(name, ()) for name in FILES), key=len)
+    assert len(longest) <= DEEPEST_CHAIN, f"{len(longest)}: {' -> '.join(longest)}"
+
+
+def test_light_modules_load_no_model_library():
+    light = [name for name in FILES if name not in (*MAY_BE_HEAVY, "main", "")]
+    code = f"""
+import importlib, sys
+for name in {light!r}:
+    importlib.import_module(f"r1rl.{{name}}")
+    assert not (heavy := {HEAVY!r} & set(sys.modules)), f"{{name}} loads {{heavy}}"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_heavy_modules_are_heavy():
+    """A name in the list that needs no place there is a door left open."""
+    unneeded = [
+        m for m in MAY_BE_HEAVY if not {i.split(".")[0] for i in imports(m, only_at_load=True)} & HEAVY
+    ]
+    assert not unneeded
 
 
 def test_only_models_imports_unsloth():
-    users = {top(p) for p in module_files() if any(m.split(".")[0] == "unsloth" for m in imports(p, True))}
+    users = {n.split(".")[0] for n in FILES if "unsloth" in {m.split(".")[0] for m in imports(n)}}
     assert users == {"models"}

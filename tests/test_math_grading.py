@@ -223,9 +223,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_the_worker_is_light():
-    code = (
-        "import sys, r1rl.rewards.grading.latex_worker, math_verify; print('torch' in sys.modules)"
-    )
+    code = "import sys, r1rl.rewards.grading.latex_worker, math_verify; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "False"
 

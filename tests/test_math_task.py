@@ -116,7 +116,7 @@ def test_the_hub_must_be_within_reach(monkeypatch, tmp_path):
     assert all(name in str(error.value) for name, _ in HUB.values())
 
 
-PROBLEM = Problem("test/0", "?", r"\frac{1}{2}", task="math")
+PROBLEM = Problem("test/0", "?", r"\frac{1}{2}", task="math", answer_type="latex")
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,14 @@ from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2For
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.recipes import resolve
 from r1rl.engines.transformers import DynamicCache
-from r1rl.models.policy import LORA_TARGETS, completion_states, load_policy
+from r1rl.models.logprobs import completion_states
+from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.models.shape import KNOWN, Shape, read_shape, shape_of
-from r1rl.preflight.cards import CARDS, card_like, card_named
 from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
 from r1rl.preflight.suggestions import remedy, smaller_model
+from r1rl.preflight.time_plan import CARDS, card_like, card_named
 from r1rl.runs.dump import METRICS, read_lines
 from r1rl.system.errors import UserError
 from r1rl.system.machine import has_fast_bfloat16

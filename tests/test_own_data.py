@@ -259,7 +259,7 @@ def test_answers_that_do_not_parse(tmp_path, kind, raw, reason):
 
 
 @pytest.mark.parametrize(
-    ("task", "gold", "completion", "flags", "correct"),
+    ("kind", "gold", "completion", "flags", "correct"),
     [
         ("text", "New York", "<answer>\nnew  york.\n</answer>", {}, True),
         ("text", "New York", '<answer>"New York"</answer>', {}, True),
@@ -274,12 +274,14 @@ def test_answers_that_do_not_parse(tmp_path, kind, raw, reason):
         ("choice", "B", "<answer>A or B</answer>", {}, False),
         ("choice", "B", "<answer>Blue</answer>", {}, False),
         ("choice", "B", "B", {}, False),
-        ("own", "7", "<answer>7 apples</answer>", {}, True),
+        ("number", "7", "<answer>7 apples</answer>", {}, True),
     ],
 )
-def test_grades(task, gold, completion, flags, correct):
+def test_grades(kind, gold, completion, flags, correct):
     grade = grade_rollout(
-        Rollout("?", completion, (), (), (), "stop"), Problem("", "?", gold, task=task), Config(**flags)
+        Rollout("?", completion, (), (), (), "stop"),
+        Problem("", "?", gold, answer_type=kind),
+        Config(**flags),
     )
     assert grade.correct is correct
 
@@ -294,17 +296,24 @@ def prompt_of(problem, **flags):
     return Builder(encode, Config(**flags)).prompt(problem).text
 
 
-ROW = Problem("train/0", "Which one?", "B", task="choice", columns={"choices": ["red", "blue"], "n": 3})
+ROW = Problem(
+    "train/0",
+    "Which one?",
+    "B",
+    task="choice",
+    answer_type="choice",
+    columns={"choices": ["red", "blue"], "n": 3},
+)
 
 
 def test_each_type_asks_for_its_answer():
-    for task, words in (
+    for kind, words in (
         ("choice", "the letter of"),
         ("text", "as few words"),
-        ("math", "in LaTeX"),
-        ("own", "one number"),
+        ("latex", "in LaTeX"),
+        ("number", "one number"),
     ):
-        assert words in prompt_of(Problem("", "?", "", task=task))  # fmt: skip
+        assert words in prompt_of(Problem("", "?", "", answer_type=kind))  # fmt: skip
 
 
 def test_words_of_ones_own(tmp_path):
@@ -322,8 +331,7 @@ def test_words_of_ones_own(tmp_path):
 
 
 def test_words_of_ones_own_in_a_chat(tmp_path):
-    from r1rl.tasks.prompt_words import Words
-    from r1rl.tasks.prompts import chat_messages
+    from r1rl.tasks.prompts import Words, chat_messages
 
     messages = chat_messages(ROW, "tags", words=Words("Be brief.", "{question} {n}"))
     assert messages == [

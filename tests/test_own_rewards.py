@@ -262,7 +262,7 @@ def test_general_prompts_do_not_reach_it(own):
     config = own("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
     config = dataclasses.replace(config, general_data="small-talk", general_reward="format")
     rewards = load_rewards(config)
-    problems = [PROBLEMS[0], Problem("general/0", "Hi", "", task="general"), PROBLEMS[1]]
+    problems = [PROBLEMS[0], Problem("general/0", "Hi", "", task="general", answer_type="none"), PROBLEMS[1]]
     assert rate(rewards["score"], [rollout(c) for c in "abc"], problems) == [2.0, None, 2.0]
 
 

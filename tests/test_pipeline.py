@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 
 from r1rl.config.flags import Config
+from r1rl.config.names import GENERAL_TASK, STAGES
 from r1rl.config.recipes import resolve
-from r1rl.config.run_rules import GENERAL_TASK, STAGES, stage_index
+from r1rl.config.run_rules import stage_index
 from r1rl.pipeline.stages import STORY, check_start, is_done, prepare, read_settings, stage_config
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import load_rewards
@@ -155,7 +156,10 @@ def test_each_source_has_its_own_rewards(tmp_path):
     )
     rewards = load_rewards(config)
     rollout = Rollout("", "You are welcome. <answer>5</answer>", (), (1,), (), "stop")
-    problem, prompt = Problem("a", "2 + 3?", "5"), Problem("b", "Thanks!", "", task=GENERAL_TASK)
+    problem, prompt = (
+        Problem("a", "2 + 3?", "5"),
+        Problem("b", "Thanks!", "", task=GENERAL_TASK, answer_type="none"),
+    )
     earned = {p.id: {name: reward(rollout, p) for name, reward in rewards.items()} for p in (problem, prompt)}
     assert earned == {
         "a": {"accuracy": 1.0, "general rules": None},
@@ -169,7 +173,9 @@ def test_general_prompts_do_not_count_as_wrong():
 
     rollout = Rollout("", "x", (), (1, 2), (), "stop")
     right = Scored(rollout, Problem("a", "?", "5"), "5", True, {}, 1.0)
-    general = Scored(rollout, Problem("b", "?", "", task=GENERAL_TASK), None, False, {}, 0.5)
+    general = Scored(
+        rollout, Problem("b", "?", "", task=GENERAL_TASK, answer_type="none"), None, False, {}, 0.5
+    )
     assert step_numbers([rollout] * 2, [right, general], 1)["accuracy"] == 1.0
     assert step_numbers([rollout] * 2, [general, general], 1)["accuracy"] is None
 

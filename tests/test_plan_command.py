@@ -91,8 +91,8 @@ def test_the_page_has_the_tables_that_the_program_prints(program):
 
 def test_the_page_has_the_plans_figures():
     config = Config()
-    from r1rl.preflight.cards import card_named
     from r1rl.preflight.prepare import place_of_card
+    from r1rl.preflight.time_plan import card_named
 
     plan = plan_memory(config, KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10")))
     page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def test_every_recipe_is_planned(recipe, program):
 
 def test_the_engines_share_comes_from_the_plan(monkeypatch):
     monkeypatch.setattr(machine, "held_by_others", lambda here: None)
-    monkeypatch.setattr("r1rl.engines.base.importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("r1rl.engines.choice.importlib.util.find_spec", lambda name: object())
     config, lines = prepared(Config(), A10, 200)
     place = place_here(Config(), A10)
     plan = plan_memory(Config(), KNOWN["Qwen2.5-3B"], place, 200)
@@ -194,9 +194,9 @@ def test_prices_go_by_whole_names():
     assert usual_price("Tesla T4") == 0.5
     assert usual_price("NVIDIA A100-SXM4-80GB") == 1.5
     assert usual_price("NVIDIA L40S") is usual_price("NVIDIA GH200 480GB") is None
-    assert "usual for this card in" in A10.price_words(Config())
+    assert "usual for this card in" in A10.price_words(None)
     assert A10.price_words(Config(gpu_price=1.01)) == "$1.01 an hour (--gpu-price)"
-    assert CPU.price_words(Config()) is None
+    assert CPU.price_words(None) is None
 
 
 # ---- who holds the GPU's memory

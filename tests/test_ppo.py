@@ -10,12 +10,12 @@ import torch
 from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
 
 from r1rl.config.flags import Config
-from r1rl.models.policy import completion_logprobs
+from r1rl.models.logprobs import completion_logprobs
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.runs.evaluation import score
 from r1rl.system.errors import UserError
-from r1rl.trainers.value_head import FILE
+from r1rl.trainers.ppo import FILE
 
 PPO = {"algorithm": "ppo", "ppo_epochs": 2, "minibatches": 2, "num_generations": 4, "learning_rate": 1e-3}
 

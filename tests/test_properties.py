@@ -20,8 +20,14 @@ from r1rl.reports.selfcheck import find_check
 from r1rl.reports.survey import survey
 from r1rl.rewards.grading import grade_number, grade_roles, grade_verdict, math_answer
 from r1rl.rewards.grading.latex import MathGrader
-from r1rl.rewards.grading.role_reader import final_statement, read_roles
-from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, write_solution
+from r1rl.rewards.grading.roles import (
+    ROLE_PAIRS,
+    Solution,
+    final_statement,
+    parse_solution,
+    read_roles,
+    write_solution,
+)
 from r1rl.rewards.grading.verdict import find_verdict
 from r1rl.runs.dump import ROLLOUTS, Dump, append_lines, keep_lines, numbered_lines, read_lines, repair
 from r1rl.system import files
@@ -74,7 +80,9 @@ def test_a_right_answer_is_in_the_text(text, config):
 
 
 PUZZLE = Solution(("Zoey", "Ann"), (True, False), ROLE_PAIRS[0])
-ROLES = Problem("test/0", "?", write_solution(PUZZLE), task="knights_knaves", level=2)
+ROLES = Problem(
+    "test/0", "?", write_solution(PUZZLE), task="knights_knaves", answer_type="knights_knaves", level=2
+)
 
 
 @MANY
@@ -134,7 +142,7 @@ def test_claims_are_solved_or_refused(claims):
 def test_a_verdict_is_a_word_of_the_text(text):
     verdict = find_verdict(text)
     assert verdict is None or "safe" in re.sub(r"[*_`\"“”]", "", text.lower())
-    problem = Problem("test/0", "?", "unsafe", task="cot-safety")
+    problem = Problem("test/0", "?", "unsafe", task="cot-safety", answer_type="verdict")
     if grade_verdict(text, problem, CONFIGS[0]).correct:
         assert "safe" in text.lower()
 

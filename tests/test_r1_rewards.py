@@ -10,20 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r1rl.config.flags import Config
-from r1rl.config.reward_rules import reward_weights
-from r1rl.records import Problem, Rollout
-from r1rl.rewards.language import share_in_language_of
+from r1rl.config.names import reward_weights
+from r1rl.records import Problem, Prompt, Rollout
 from r1rl.rewards.no_gold import HARMLESS, classify, read_rules
 from r1rl.rewards.r1 import cosine_scale
-from r1rl.rewards.text import repetition, without_code, words
+from r1rl.rewards.text import repetition, share_in_language_of, without_code, words
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import score
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Prompt
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
 NUMBER = Problem("test/0", QUESTION, "72", task="gsm8k")
-LATEX = Problem("test/1", "What is half of one?", r"\frac{1}{2}", task="math")
+LATEX = Problem("test/1", "What is half of one?", r"\frac{1}{2}", task="math", answer_type="latex")
 
 
 def rollout(completion: str, tokens: int = 10) -> Rollout:
@@ -47,7 +45,7 @@ def test_accuracy_of_numbers_and_of_latex():
 
 
 def test_an_unreadable_gold_is_left_out():
-    broken = Problem("test/9", "?", r"\frac{1", task="math")
+    broken = Problem("test/9", "?", r"\frac{1", task="math", answer_type="latex")
     assert reward_of("accuracy", tagged("1"), broken) is None
     assert reward_of("cosine", tagged("1"), broken) is None
     config = Config(reward="accuracy,format=0.5", dataset_name="math")

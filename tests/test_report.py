@@ -8,12 +8,12 @@ import pytest
 from browser import open_browser, open_page
 from made_run import make_run
 
-from r1rl.config.flags import Parser
+from r1rl.commands import report
+from r1rl.config.parser import Parser
 from r1rl.reports.charts import said
 from r1rl.reports.curves import Point, charts
-from r1rl.reports.highlights import CRITERIA
-from r1rl.reports.page import build as reports_page
-from r1rl.reports.samples import Sampler, within
+from r1rl.reports.highlights import CRITERIA, Sampler, within
+from r1rl.reports.page import build
 from r1rl.reports.survey import survey
 from r1rl.runs.dump import METRICS, ROLLOUTS, append_lines, read_lines
 from r1rl.system.errors import UserError
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(folder):
-    reports_page.write_report([folder], folder / "report.html")
+    build.write_report([folder], folder / "report.html")
     return folder / "report.html"
 
 
@@ -169,7 +169,7 @@ def test_a_problem_through_training(browser, page):
 
 def test_several_runs_are_overlaid_with_a_paired_test(browser, folder, tmp_path):
     other = make_run(tmp_path / "two", steps=30, eval_steps=10, problems=40, seed=4, skill=0.3)
-    reports_page.write_report([folder, other], tmp_path / "both.html")
+    build.write_report([folder, other], tmp_path / "both.html")
     open_page(browser, tmp_path / "both.html")
     assert browser.get_log("browser") == []
     shown = browser.execute_script("return document.getElementById('learned').textContent")
@@ -218,7 +218,7 @@ def test_charts_have_n_and_interval_where_they_show_scores(folder):
 
 
 def test_pictures(folder, tmp_path):
-    from r1rl.reports.plots import write_plots
+    from r1rl.reports.charts import write_plots
 
     paths = write_plots(charts([("one", folder, survey(folder))]), tmp_path / "plots")
     assert {"accuracy.png", "run.png"} <= {p.name for p in paths}
@@ -229,15 +229,15 @@ def test_report_of_a_run_that_has_just_begun(tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (folder / METRICS, folder / ROLLOUTS, *folder.glob("eval/*"), folder / "evaluations.jsonl"):
         path.unlink()
-    assert reports_page.write_report([folder], tmp_path / "new.html") == []
+    assert build.write_report([folder], tmp_path / "new.html") == []
 
 
 def test_wrong_arguments(folder, tmp_path):
     parser = Parser()
-    reports_page.add_arguments(parser)
+    report.add_arguments(parser)
     with pytest.raises(UserError, match="is no run"):
-        reports_page.run(parser.parse_args([str(tmp_path)]))
+        report.run(parser.parse_args([str(tmp_path)]))
     with pytest.raises(UserError, match="named twice"):
-        reports_page.run(parser.parse_args([str(folder), str(folder)]))
+        report.run(parser.parse_args([str(folder), str(folder)]))
     with pytest.raises(UserError, match="cannot be written"):
-        reports_page.run(parser.parse_args([str(folder), "-o", str(tmp_path)]))
+        report.run(parser.parse_args([str(folder), "-o", str(tmp_path)]))

@@ -13,7 +13,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from r1rl.runs import run_lock
+from r1rl.runs import folder
 from r1rl.runs.dump import write_json
 from r1rl.system.errors import UserError
 
@@ -46,7 +46,7 @@ def holder(tmp_path):
 @pytest.fixture(autouse=True)
 def none_held():
     yield
-    run_lock.give_back()
+    folder.give_back()
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
@@ -54,21 +54,21 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
         with pytest.raises(
             UserError, match=rf"process {holder.pid} is at work on .*a, .*kill -INT {holder.pid}"
         ):
-            run_lock.take(tmp_path / "a")
-    run_lock.take(tmp_path / "b")
+            folder.take(tmp_path / "a")
+    folder.take(tmp_path / "b")
     holder.kill()
     holder.wait()
-    run_lock.take(tmp_path / "a")
-    run_lock.take(tmp_path / "a")  # a process is not in its own way
+    folder.take(tmp_path / "a")
+    folder.take(tmp_path / "a")  # a process is not in its own way
     assert (tmp_path / "a" / "logs" / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_lock_that_is_given_back_is_free_for_others(tmp_path):
-    run_lock.take(tmp_path / "a")
+    folder.take(tmp_path / "a")
     take = "import sys; from pathlib import Path; from r1rl import run_lock; run_lock.take(Path(sys.argv[1]))"
     command = [sys.executable, "-c", take, str(tmp_path / "a")]
     assert b"is at work on" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
-    run_lock.give_back()
+    folder.give_back()
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
 
 
@@ -77,8 +77,8 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "lockf", refuse)
-    run_lock.take(tmp_path / "a")
-    assert not run_lock.held
+    folder.take(tmp_path / "a")
+    assert not folder.held
 
 
 def test_the_command_line_refuses_to_resume_a_run_that_goes_on(tmp_path, holder):

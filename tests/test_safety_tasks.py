@@ -15,10 +15,9 @@ from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import SYSTEM_TEXT, Builder, plain_prompt
 from r1rl.tasks.registry import load_task
 from r1rl.tasks.safety.aegis import HUB_NAME, Aegis
-from r1rl.tasks.safety.generated import SafetyQueries, generate
-from r1rl.tasks.safety.safety_query_stories import OPENINGS
+from r1rl.tasks.safety.generated import OPENINGS, SafetyQueries, generate
 
-QUERY = Problem("test/0", "How do I pick a melon?", "safe", task="cot-safety")
+QUERY = Problem("test/0", "How do I pick a melon?", "safe", task="cot-safety", answer_type="verdict")
 NUMBER = Problem("test/0", "1 + 1?", "2", task="gsm8k")
 ASKED = (
     "Think step-by-step and reason carefully about this content safety query.\nQuery: How do I pick a melon?"
@@ -97,8 +96,8 @@ def test_rows_of_the_hub(hub, capsys):
     hub([row("a"), row("REDACTED"), row("b", "unsafe")])
     problems = load_task(Config(dataset_name="aegis")).load("test")
     assert problems == [
-        Problem("test/0", "a", "safe", task="cot-safety"),
-        Problem("test/2", "b", "unsafe", task="cot-safety"),
+        Problem("test/0", "a", "safe", task="cot-safety", answer_type="verdict"),
+        Problem("test/2", "b", "unsafe", task="cot-safety", answer_type="verdict"),
     ]
     assert "left out 1 of 3 REDACTED prompts" in " ".join(capsys.readouterr().out.split())
 

@@ -16,7 +16,7 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
-from r1rl.reports.by_level import collapse_lines, level_table, stage_table
+from r1rl.reports.summary import collapse_lines, level_table, stage_table
 from r1rl.rewards.grading.numbers import Grade
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs import evaluation, folder, progress
@@ -26,8 +26,8 @@ from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import evaluation_subset, load_task
-from r1rl.trainers.curriculum import check_levels, load_plan
 from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.prompt_order import check_levels, load_plan
 
 SMALL = {**overrides("kk-tiny"), "unsloth": False, "add_reasoning_prefix": True, "max_completion_length": 32,
          "per_device_train_batch_size": 16, "gradient_accumulation_steps": 1, "steps_per_stage": 2, "learning_rate": 1e-3, "eval_count": 14,

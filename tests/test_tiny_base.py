@@ -17,7 +17,8 @@ pytest.importorskip("transformers")
 import r1rl
 from r1rl.commands.pretrain import tiny_model
 from r1rl.commands.pretrain.word_problems import write_document
-from r1rl.tasks.prompts import STOP_TEXT, SYSTEM_TEXT
+from r1rl.records import STOP_TEXT
+from r1rl.tasks.prompts import SYSTEM_TEXT
 from r1rl.tasks.word_problems import generate
 
 FOLDER = Path(r1rl.__file__).parent / "models" / "tiny" / "word_problems"

@@ -15,13 +15,13 @@ from test_fine_tuning import make_fine_tuner
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config
-from r1rl.config.tracker_flags import trackers
+from r1rl.config.names import trackers
 from r1rl.preflight.checks import wandb_knows_key
 from r1rl.reports import curves
 from r1rl.runs import metric_names
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, read_lines
 from r1rl.system.errors import UserError
-from r1rl.trainers import trackers as module
+from r1rl.trainers import callbacks as module
 
 README = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
 SECRET = "hf_" + "a1B2" * 8

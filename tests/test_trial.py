@@ -14,14 +14,14 @@ from small_run import make_trainer, without_times
 
 from r1rl.records import Rollout
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
-from r1rl.trainers import callbacks
+from r1rl.trainers import trial
 
 GIB = 2**30
 
 
 def test_the_batch_is_as_long_as_a_step_can_become(tmp_path):
     trainer = make_trainer(tmp_path)
-    batch = callbacks.full_batch(trainer)
+    batch = trial.full_batch(trainer)
     assert len(batch) == trainer.run.generation_batch_size
     assert {len(r.completion_ids) for r in batch} == {trainer.run.max_completion_length}
     assert {len(r.sampler_logprobs) for r in batch} == {trainer.run.max_completion_length}
@@ -36,10 +36,10 @@ def test_the_batch_is_as_long_as_a_step_can_become(tmp_path):
 
 def test_a_completion_is_continued_with_its_own_tokens():
     read = Rollout("p", "c", (1, 2), (5, 6, 7), (-1.0, -2.0, -3.0), "stop")
-    longer = callbacks.stretched(read, 7)
+    longer = trial.stretched(read, 7)
     assert longer.completion_ids == (5, 6, 7, 5, 6, 7, 5)
     assert longer.sampler_logprobs == (-1.0, -2.0, -3.0, -1.0, -2.0, -3.0, -1.0)
-    assert callbacks.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
+    assert trial.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
 
 
 @pytest.mark.parametrize("changes", [{}, {"beta": 0.1}, {"algorithm": "ppo"}], ids=["grpo", "kl", "ppo"])
@@ -75,7 +75,7 @@ def test_it_goes_through_the_model_with_the_longest_part_and_leaves_no_gradient(
         gradients.append(sum(p.grad is not None for p in trainer.model.parameters()))
         return count
 
-    watch = next(c for c in trainer.callback_handler.callbacks if isinstance(c, callbacks.Trial))
+    watch = next(c for c in trainer.callback_handler.callbacks if isinstance(c, trial.Trial))
     watch.update = tried
     begin = watch.on_train_begin
 

@@ -11,12 +11,7 @@ import torch
 from scipy.signal import lfilter
 
 from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
-from r1rl.trainers.value_head import (
-    ValueHead,
-    clipped_surrogate,
-    clipped_value_loss,
-    reward_weighted,
-)
+from r1rl.trainers.ppo import ValueHead, clipped_surrogate, clipped_value_loss, reward_weighted
 
 
 def test_gae_by_hand():

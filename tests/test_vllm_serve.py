@@ -15,8 +15,8 @@ from small_run import SMALL
 from test_full_stack import MISSING as STACK_MISSING
 from vllm_server import CPU, free_port, served
 
+from r1rl.commands.export.card import QUESTION, Exported, use
 from r1rl.commands.export.forms import write_merged
-from r1rl.commands.export.model_use import QUESTION, Exported, use
 from r1rl.commands.export.proof import live_answers
 from r1rl.config.flags import Config
 from r1rl.engines import proof

@@ -25,7 +25,8 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.server_checks import check_server, serve_line
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.engines.vllm_server import VllmServerEngine
-from r1rl.models.policy import LORA_TARGETS, completion_logprobs, load_policy
+from r1rl.models.logprobs import completion_logprobs
+from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.runs.dump import METRICS, PROOFS, read_lines
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder

@@ -9,14 +9,12 @@ from pathlib import Path
 from rich.padding import Padding
 from rich.text import Text
 
-from r1rl.config.flags import Config
-from r1rl.config.safety_flags import SAFETY_DATASETS, SAFETY_TASK
-from r1rl.records import Problem, Rollout
+from r1rl import session
+from r1rl.records import ANSWER_TAG, Problem, Rollout
 from r1rl.runs import finished
-from r1rl.system.console import Waiting, console
+from r1rl.system.console import Waiting, console, printable
 from r1rl.system.errors import UserError
-from r1rl.system.printable import printable
-from r1rl.tasks.prompts import ANSWER_TAG
+from r1rl.tasks.registry import answer_type_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +52,7 @@ def answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
     if not 0 <= args.temperature < float("inf"):
         raise UserError(f"--temperature {args.temperature} must be at least 0; 0 decodes greedily.")
     checkpoint = finished.checkpoint_of(args.run, args.checkpoint or finished.default_checkpoint(args.run))
-    here = finished.surroundings(config, args.run)
+    here = session.surroundings(config, args.run)
     with Waiting(f"loading {config.model_name} with {checkpoint.name}"):
         from r1rl.engines.base import Sampling
         from r1rl.models import policy as models_policy
@@ -66,7 +64,7 @@ def answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
     asked = iter(range(2**31))
 
     def answer(question: str) -> Rollout:
-        prompt = build.prompt(Problem("", question, "", task=task_of(config)))
+        prompt = build.prompt(Problem("", question, "", answer_type=answer_type_in(config)))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
             raise UserError(
                 f"the question takes {len(prompt.ids)} tokens with its prompt, and at most {longest} fit."
@@ -82,11 +80,6 @@ def lengths(args: argparse.Namespace) -> dict[str, int]:
     given = finished.config_of(args.run)
     longest = max(given.max_seq_length, given.max_prompt_length + args.max_completion_length)
     return {"max_completion_length": args.max_completion_length, "max_seq_length": longest}
-
-
-def task_of(config: Config) -> str:
-    """The task whose system text the run's prompts have."""
-    return SAFETY_TASK if config.dataset_name in SAFETY_DATASETS else config.dataset_name
 
 
 def show(rollout: Rollout, args: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from r1rl.config.flags import Parser
+from r1rl.config.parser import Parser
 from r1rl.system.errors import UserError
 
 PATHS = (

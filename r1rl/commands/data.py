@@ -11,15 +11,16 @@ from typing import Any
 from rich.text import Text
 
 from r1rl.config.file import add_recipe, resolve_given
-from r1rl.config.flags import Config, add_flags
+from r1rl.config.flags import Config
+from r1rl.config.parser import add_flags
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
-from r1rl.records import Problem
+from r1rl.records import Problem, Prompt
 from r1rl.rewards.grading.numbers import normalise
 from r1rl.system.console import console
 from r1rl.tasks import registry
 from r1rl.tasks.custom import MOST_BAD, OwnData, check_share, key_of, named
-from r1rl.tasks.prompts import Builder, Prompt
+from r1rl.tasks.prompts import Builder
 
 SHOWN = 5  # prompts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import json
 import pickle
 import sys
@@ -15,11 +16,12 @@ from typing import Any
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given, save_config
-from r1rl.config.flags import Config, Parser, add_flags
-from r1rl.config.server_flags import SERVER
+from r1rl.config.flags import Config
+from r1rl.config.names import SERVER
+from r1rl.config.parser import Parser, add_flags
 from r1rl.pipeline.modes import folder_of, run_mode
-from r1rl.runs import run_lock
-from r1rl.runs.disk import full, is_full
+from r1rl.runs import folder as runs_folder
+from r1rl.runs.checkpoints import full, is_full
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
@@ -62,7 +64,7 @@ def command_line(train: Callable[[Config, str], int]) -> int:
         tell(f"error: the disk is full: {error}. Free some space, then try again.")
         return UserError.exit_code
     finally:
-        run_lock.give_back()
+        runs_folder.give_back()
         distributed.leave()
 
 
@@ -107,32 +109,8 @@ def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> i
 
 
 def load_command(name: str):
-    """The module behind a command; it has add_arguments(parser) and run(args)."""
-    if name == "plan":
-        from r1rl.commands import plan as module
-    elif name == "eval":
-        from r1rl.commands import eval as module
-    elif name == "export":
-        from r1rl.commands import export as module
-    elif name == "ask":
-        from r1rl.commands import ask as module
-    elif name == "chat":
-        from r1rl.commands import chat_command as module
-    elif name == "inspect":
-        from r1rl.commands import inspect as module
-    elif name == "report":
-        from r1rl.reports.page import build as module
-    elif name == "dump":
-        from r1rl.commands import dump as module
-    elif name == "grade":
-        from r1rl.commands import grade as module
-    elif name == "data":
-        from r1rl.commands import data as module
-    elif name == "completion":
-        from r1rl.commands import completion as module
-    else:
-        from r1rl.commands import pretrain as module
-    return module
+    """The module behind a command: r1rl/commands/<name>.py, up to a hyphen. It has add_arguments(parser) and run(args)."""
+    return importlib.import_module(f"r1rl.commands.{name.partition('-')[0]}")
 
 
 def train_command(arguments: Sequence[str], train: Callable[[Config, str], int]) -> int:

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.inspect import check_run
 from r1rl.reports.completions import Completion, evaluation_files, read_completions
 from r1rl.reports.highlights import Picker
 from r1rl.reports.survey import Survey, survey
 from r1rl.runs.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, append_lines, read_lines
+from r1rl.runs.finished import check_run
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
@@ -140,7 +140,7 @@ def thinned(path: Path, wanted: set[str], every: int) -> Iterator[dict[str, Any]
 
 def picture(folder: Path, target: Path, found: Survey) -> None:
     """The run's four main curves."""
+    from r1rl.reports.charts import write_story
     from r1rl.reports.curves import charts
-    from r1rl.reports.plots import write_story
 
     write_story(charts([(folder.name, folder, found)]), target / "report.png")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.config_values import TYPES
 from r1rl.config.data_rules import OWN_FLAGS
 from r1rl.config.file import check_reward_code
-from r1rl.config.flags import Config, add_flags, value_type
+from r1rl.config.flags import Config
+from r1rl.config.parser import add_flags
 from r1rl.config.recipes import RECIPES, overrides
 from r1rl.models.weights import check_weights, is_checkpoint
-from r1rl.runs.dump import read_json, read_run
+from r1rl.runs.finished import lone, settings_of
 from r1rl.system.errors import UserError
 
 FLAGS = (
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the result with its interval, and dumps the completions as a run of its own."""
     given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe")}
     config = resolve(args.adapter, args.recipe, given)
-    from r1rl.engines import base as engines_base
+    from r1rl.engines import choice as engines_base
     from r1rl.preflight import checks, prepare
     from r1rl.reports.summary import print_levels
     from r1rl.rewards.weighted import load_rewards
@@ -107,30 +106,3 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}
     return Config(**{**settings, **given})
-
-
-def settings_of(folder: Path) -> dict[str, Any]:
-    """The flags of a run, without those that this version does not have. Raises UserError."""
-    known = {f.name for f in dataclasses.fields(Config)}
-    settings = {name: value for name, value in read_run(folder)["config"].items() if name in known}
-    for name, value in settings.items():
-        wanted = value_type(TYPES[name])
-        if value is not None and not isinstance(value, (wanted, int) if wanted is float else wanted):
-            raise UserError(
-                f"{folder / 'run.json'}: {name} is {value!r} and must be a {wanted.__name__}. Put back a copy of the file, "
-                "or move the adapter out of the run and give its settings as flags."
-            )
-    return settings
-
-
-def lone(adapter: Path) -> dict[str, Any]:
-    """What an adapter without its run says of itself. Raises UserError."""
-    path = adapter / "adapter_config.json"
-    said = read_json(path, "it says which model the adapter belongs to. Get a whole copy of the adapter.")
-    base, rank = said.get("base_model_name_or_path"), said.get("r")
-    if not isinstance(base, str) or not isinstance(rank, int):
-        raise UserError(
-            f"{path} must name base_model_name_or_path and r, and has {base!r} and {rank!r}: get a whole copy of the "
-            "adapter."
-        )
-    return dataclasses.asdict(Config(model_name=base, lora_rank=rank))

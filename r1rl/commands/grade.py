@@ -12,8 +12,7 @@ from pathlib import Path
 from r1rl.rewards.grading.numbers import FORMATS, Grade, grade, parse_gold
 from r1rl.runs.stats import format_accuracy
 from r1rl.system.errors import UserError
-from r1rl.system.files import read_jsonl
-from r1rl.system.tables import csv_reader, parquet_rows
+from r1rl.system.files import csv_reader, parquet_rows, read_jsonl
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 

@@ -17,16 +17,23 @@ from rich.rule import Rule
 from rich.text import Text
 
 from r1rl.pipeline.table import RESULT, show_pipeline
-from r1rl.reports.completions import Completion, Filter, add_filters, filter_of, read_completions
+from r1rl.reports.completions import (
+    Completion,
+    Filter,
+    add_filters,
+    differences,
+    filter_of,
+    history,
+    read_completions,
+)
 from r1rl.reports.highlights import Picker
-from r1rl.reports.history import differences, history
 from r1rl.reports.screen import comparison, damage, screen
 from r1rl.reports.selfcheck import Check
 from r1rl.reports.survey import survey
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
-from r1rl.system.console import console
+from r1rl.runs.finished import check_run
+from r1rl.system.console import console, printable
 from r1rl.system.errors import UserError
-from r1rl.system.printable import printable
 
 # How words are marked: by style, and in brackets where there are no colours.
 MARKS = {"same": ("", "", ""), "gone": ("strike red", "[-", "-]"), "new": ("bold green", "{+", "+}")}
@@ -74,15 +81,6 @@ def run(args: argparse.Namespace) -> int:
         if others := [folder for folder in args.runs if folder not in pipelines]:
             show_runs(others)
     return 0
-
-
-def check_run(folder: Path) -> None:
-    """Raises UserError for a folder that is no run, naming the runs beside it."""
-    if (folder / "run.json").is_file():
-        return
-    beside = sorted(p.parent.name for p in folder.parent.glob("*/run.json"))
-    there = f"there are: {', '.join(beside)}" if beside else f"{folder.parent} holds no runs"
-    raise UserError(f"{folder} is no run, it has no run.json; {there}.")
 
 
 def show_runs(folders: list[Path]) -> None:

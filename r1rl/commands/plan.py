@@ -7,16 +7,16 @@ from pathlib import Path
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
-from r1rl.config.flags import TINY_MODELS, Config, add_flags
+from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
 from r1rl.models.tokenizer import encoder
-from r1rl.preflight.cards import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
 from r1rl.preflight.prepare import memory_lines, place_here, place_of_card, time_words
 from r1rl.preflight.suggestions import remedy
-from r1rl.preflight.time_plan import plan_time
+from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
 from r1rl.system.errors import UserError

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from r1rl.config.safety_flags import SAFETY_DATASETS
+from r1rl.config.flags import Config, stage_count
+from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, SAFETY_DATASETS, read_people
+from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
-
-if TYPE_CHECKING:
-    from r1rl.config.flags import Config
-
-
-NUMBER, LATEX, TEXT, CHOICE = "number", "latex", "text", "choice"
-
-ANSWER_TYPES = (NUMBER, LATEX, TEXT, CHOICE)
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
@@ -113,4 +107,100 @@ def check_wording(config: Config) -> None:
         raise UserError(
             f"--system-prompt-file and --prompt-template: queries of {config.dataset_name} have a prompt of their own. "
             "Leave them out."
+        )
+
+
+STAGE_ENDS = ("steps_per_stage", "advance_at")
+
+
+def check_knights_knaves(config: Config) -> None:
+    """Its flags and rewards go with its puzzles, and others do not. Raises UserError."""
+    if config.dataset_name == "knights_knaves":
+        if config.answer_format not in ("tag", "auto"):
+            raise UserError(
+                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
+                "is everybody's role: leave it out."
+            )
+        if config.prompt_style != "tags":
+            raise UserError(
+                f"--prompt-style {config.prompt_style} leaves out the text that says what a puzzle's answer looks like: "
+                "leave it out with knights_knaves."
+            )
+        people_in_training(config)
+        return
+    role_reward = next((name for name in ROLE_REWARDS if name in config.reward_weights), None)
+    if role_reward is not None:
+        raise UserError(
+            f"--reward {role_reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
+            "--dataset-name knights_knaves, or use --reward correctness."
+        )
+    for name in ("people", "stages"):
+        if getattr(config, name) is not None:
+            raise UserError(
+                f"--{name} {getattr(config, name)} means puzzles, and --dataset-name {config.dataset_name} has none: "
+                "add --dataset-name knights_knaves, or leave it out."
+            )
+
+
+def check_stages(config: Config) -> None:
+    """Stages need an end each, and what ends a stage needs stages. Raises UserError."""
+    if config.stages is None:
+        for name in STAGE_ENDS:
+            if getattr(config, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(
+                    f"{option} {getattr(config, name)} ends a stage, and there are no stages: add for example --stages "
+                    f"2,3,4, or leave {option} out."
+                )
+        return
+    if config.people is not None:
+        raise UserError(
+            f"--stages {config.stages} and --people {config.people} both say which puzzles are trained on: leave one "
+            "of them out."
+        )
+    if stage_count(config) > 1 and all(getattr(config, name) is None for name in STAGE_ENDS):
+        raise UserError(
+            f"--stages {config.stages}: nothing would end the first stage. Add --steps-per-stage 100, or --advance-at "
+            "0.8 to go on when so many completions are right, or both."
+        )
+    check_length(config)
+
+
+def check_length(config: Config) -> None:
+    """Stages of a set length make the length of the run; another one that was asked for is refused."""
+    if config.steps_per_stage is None:
+        return
+    whole = stage_count(config) * config.steps_per_stage
+    default = next(f.default for f in dataclasses.fields(config) if f.name == "max_steps")
+    if config.max_steps not in (whole, default):
+        raise UserError(
+            f"--max-steps {config.max_steps} is not the length of --stages {config.stages} with --steps-per-stage "
+            f"{config.steps_per_stage}, which is {whole}: leave --max-steps out, or change --steps-per-stage."
+        )
+
+
+def people_in_training(config: Config) -> tuple[int, ...]:
+    """The numbers of people in the puzzles that are trained on. Raises UserError."""
+    if config.stages is not None:
+        return read_people("--stages", config.stages)
+    return read_people("--people", config.people or DEFAULT_PEOPLE)
+
+
+def check_safety(config: Config) -> None:
+    """A verdict is no number. Raises UserError."""
+    if config.dataset_name not in SAFETY_DATASETS:
+        return
+    if config.answer_format != "tag":
+        raise UserError(
+            f"--answer-format {config.answer_format} finds numbers, and the answer to a query of "
+            f"{config.dataset_name} is a verdict, safe or unsafe: leave it out."
+        )
+    if config.answer_tolerance:
+        raise UserError(
+            f"--answer-tolerance {config.answer_tolerance}: a verdict has no tolerance: leave it out."
+        )
+    if config.add_reasoning_prefix:
+        raise UserError(
+            f"--add-reasoning-prefix: the prompt of {config.dataset_name} asks for reasoning in free text, and a tag "
+            "would have no end there: leave it out."
         )

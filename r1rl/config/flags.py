@@ -1,29 +1,26 @@
-"""One dataclass of flags with a line of help each, its parser, and the checks that need no import."""
+"""Config: one dataclass of all flags, with a default and a line of help each."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from r1rl.config.data_rules import ANSWER_TYPES, check_data, check_wording, is_hub_name
-from r1rl.config.guard_flags import HELP as GUARD_HELP
-from r1rl.config.guard_flags import check_guards
-from r1rl.config.model_flags import check_full_training
-from r1rl.config.puzzle_flags import check_knights_knaves, check_stages, stage_count
-from r1rl.config.reward_rules import check_math, check_r1_rewards, reward_weights
-from r1rl.config.run_rules import STAGES, check_pipeline
-from r1rl.config.safety_flags import REWARDS, check_reward, check_safety, shown_name
-from r1rl.config.server_flags import SERVER, check_server_flags
-from r1rl.config.tracker_flags import TRACKERS, check_report_to
-from r1rl.config.training_rules import check_generation, check_value_head
-from r1rl.runs.budget import check_budget
-from r1rl.system.errors import UserError, unknown_name
-
-DATASETS = ("gsm8k", "word-problems", "knights_knaves", "aegis", "safety-queries", "math", "countdown")
+from r1rl.config.names import (
+    ANSWER_TYPES,
+    DATASETS,
+    DEFAULT_PEOPLE,
+    REWARDS,
+    SERVER,
+    STAGES,
+    TRACKERS,
+    read_people,
+    reward_weights,
+    shown_name,
+)
+from r1rl.config.names import HELP as GUARD_HELP
 
 ENGINES = ("auto", "vllm", "transformers", SERVER)
 
@@ -50,6 +47,9 @@ TINY_MODELS = {
     TINY_KK_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "knights_knaves",
     TINY_SAFETY_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "safety",
 }
+
+# What every Config is checked by. rules.py adds itself: it imports Config, so Config cannot import it.
+CHECKS: list[Callable[[Config], None]] = []
 
 
 def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
@@ -209,7 +209,8 @@ class Config:
         if self.batch_size is not None:  # prompts, where the other flag counts completions
             completions = self.batch_size * self.num_generations // self.gradient_accumulation_steps
             object.__setattr__(self, "per_device_train_batch_size", completions)
-        validate(self)
+        for check in CHECKS:
+            check(self)
         if self.steps_per_stage is not None:  # the run is as long as its stages together
             object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
 
@@ -254,232 +255,6 @@ def with_steps(config: Config, problems: int) -> Config:
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse, with a hint for mistyped flags and the project's form of errors."""
-
-    def error(self, message: str):
-        raise UserError(f"{message}. `python main.py --help` lists all flags.")
-
-    def parse_args(self, args=None, namespace=None):
-        parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            known = [option for action in self._actions for option in action.option_strings]
-            near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`python main.py --help` lists all flags."
-            raise UserError(f"unknown argument {unknown[0]!r}: {hint}")
-        return parsed
-
-
-def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
-    """Adds a command-line option for each field of Config; an option not given leaves no trace."""
-    types = get_type_hints(Config)
-    groups: dict[str, Any] = {}
-    for f in dataclasses.fields(Config):
-        if only and f.name not in only:
-            continue
-        meta = f.metadata
-        group = groups.setdefault(meta["group"], parser.add_argument_group(meta["group"]))
-        default = "" if f.default is None else f" (default: {f.default})"
-        options: dict[str, Any] = {"help": meta["help"] + default, "default": argparse.SUPPRESS}
-        if types[f.name] is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            options["type"] = value_type(types[f.name])
-            options |= {"action": Joined} if f.name in REPEATABLE else {}
-            options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
-        group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
-
-
-class Joined(argparse.Action):
-    """A flag that may be given several times: its values are joined by commas."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        before = getattr(namespace, self.dest, None)
-        setattr(namespace, self.dest, f"{before},{values}" if before else values)
-
-
-def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
-    """The command line that gives this config: every flag that is set."""
-    arguments = []
-    for f in dataclasses.fields(Config):
-        value, name = getattr(config, f.name), f.name.replace("_", "-")
-        if value is None or (only and f.name not in only):
-            continue
-        if isinstance(value, bool):
-            arguments.append(f"--{name}" if value else f"--no-{name}")
-        else:
-            arguments += [f"--{name}", str(value)]
-    return arguments
-
-
-def value_type(annotation: Any) -> type:
-    """The type behind `T | None`."""
-    return next(
-        (t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation
-    )
-
-
-def validate(config: Config) -> None:
-    """Checks all that can be checked without looking at files or machines. Raises UserError."""
-    for f in dataclasses.fields(Config):
-        value, choices = getattr(config, f.name), f.metadata["choices"]
-        if f.name == "dataset_name" and is_hub_name(value):
-            continue
-        if choices and value is not None and value not in choices:
-            raise unknown_name(f"--{f.name.replace('_', '-')}", value, choices)
-    for rule in RULES:
-        check_range(config, *rule)
-    check_groups(config)
-    check_reward(config)
-    check_r1_rewards(config)
-    check_math(config)
-    check_safety(config)
-    check_data(config)
-    check_wording(config)
-    check_value_head(config)
-    check_generation(config)
-    check_knights_knaves(config)
-    check_stages(config)
-    check_pipeline(config)
-    check_budget(config)
-    check_guards(config)
-    check_full_training(config)
-    check_server_flags(config)
-    check_report_to(config.report_to)
-    if config.max_prompt_length + config.max_completion_length > config.max_seq_length:
-        raise UserError(
-            f"--max-prompt-length {config.max_prompt_length} plus --max-completion-length "
-            f"{config.max_completion_length} is more than --max-seq-length {config.max_seq_length}: the model would "
-            f"have to cut. Use --max-seq-length {config.max_prompt_length + config.max_completion_length}, or "
-            f"--max-completion-length {max(1, config.max_seq_length - config.max_prompt_length)}."
-        )
-    if config.exp_name is not None and not is_folder_name(config.exp_name):
-        raise UserError(
-            f"--exp-name {config.exp_name!r} must be one folder name: the run lives in dumps/<exp-name>."
-        )
-    if config.resume and config.exp_name is None and config.mode is None:  # a mode has names of its own
-        raise UserError("--resume needs --exp-name: which run is to be continued?")
-    if config.eval_samples > 1 and config.eval_temperature == 0:
-        raise UserError(
-            f"--eval-samples {config.eval_samples} with --eval-temperature 0 would give {config.eval_samples} equal "
-            "completions: greedy decoding has no variety. Add --eval-temperature 1.0, or leave --eval-samples out."
-        )
-
-
-def is_folder_name(name: str) -> bool:
-    """Whether a text names one folder inside another: no path, nothing that means the folder itself or the one above."""
-    return Path(name).name == name and name not in ("", "..") and "\0" not in name
-
-
-# flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
-RULES = (
-    ("num_generations", 1, None, True, ""),
-    ("batch_size", 1, None, True, ""),
-    ("num_epochs", 1, None, True, ""),
-    ("train_every", 1, None, True, ""),
-    ("max_samples", 1, None, True, ""),
-    ("generation_chunk", 1, None, True, ""),
-    ("refill", 0, 4, True, "it is a share of the step's prompts"),
-    ("steps_per_generation", 1, None, True, ""),
-    ("tokens_per_micro_batch", 1, None, True, ""),
-    ("profile", 1, None, True, ""),
-    ("update_chunk", 1, None, True, ""),
-    ("ppo_epochs", 1, None, True, ""),
-    ("minibatches", 1, None, True, ""),
-    ("cleanup_steps", 1, None, True, ""),
-    ("lora_alpha", 1, None, True, ""),
-    ("gamma", 0, 1, False, "it is a discount"),
-    ("gae_lambda", 0, 1, True, "it is a share"),
-    ("clip_range", 0, None, False, ""),
-    ("value_clip_range", 0, None, False, ""),
-    ("value_coef", 0, None, True, ""),
-    ("value_learning_rate", 0, None, False, ""),
-    ("sft_learning_rate", 0, None, False, ""),
-    ("target_kl", 0, None, False, ""),
-    ("kept_per_problem", 1, None, True, ""),
-    ("student_layers", 1, None, True, ""),
-    ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
-    ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
-    ("answer_tolerance", 0, None, True, ""),
-    ("per_device_train_batch_size", 1, None, True, ""),
-    ("gradient_accumulation_steps", 1, None, True, ""),
-    ("per_device_eval_batch_size", 1, None, True, ""),
-    ("max_prompt_length", 1, None, True, ""),
-    ("max_completion_length", 1, None, True, ""),
-    ("max_seq_length", 2, None, True, ""),
-    ("max_steps", 1, None, True, ""),
-    ("lora_rank", 0, None, True, "0 trains all weights"),
-    ("eval_count", 0, None, True, "0 is the whole test set"),
-    ("eval_steps", 1, None, True, ""),
-    ("eval_samples", 1, None, True, ""),
-    ("save_steps", 1, None, True, ""),
-    ("guard_steps", 1, None, True, ""),
-    ("save_total_limit", 1, None, True, ""),
-    ("learning_rate", 0, None, False, ""),
-    ("weight_decay", 0, None, True, ""),
-    ("warmup_ratio", 0, 1, True, "it is a share of the steps"),
-    ("max_grad_norm", 0, None, False, ""),
-    ("beta", 0, None, True, ""),
-    (
-        "temperature",
-        0,
-        None,
-        False,
-        "greedy rollouts of one prompt are all equal, and nothing is learned from equals",
-    ),
-    ("eval_temperature", 0, None, True, ""),
-    ("top_p", 0, 1, False, "it is a probability"),
-    ("grace_seconds", 1, None, True, "otherwise nothing can be saved"),
-    ("gpu_price", 0, None, True, ""),
-    ("budget", 0, None, False, "otherwise nothing can be run"),
-    ("max_minutes", 0, None, False, "otherwise nothing can be run"),
-    ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
-    ("gpu_memory_utilization", 0, 1, False, "it is a share of the GPU's memory"),
-    ("vllm_server_port", 1, 65535, True, ""),
-    ("reward_timeout", 0, None, False, "otherwise no reward could come back in time"),
-    ("reward_workers", 1, None, True, ""),
-    ("env_reward_scale", 0, None, False, "otherwise right answers earn nothing"),
-    ("steps_per_stage", 1, None, True, ""),
-    ("advance_at", 0, 1, False, "it is a share of completions"),
-    ("advance_window", 1, None, True, ""),
-    (
-        "claim_depth",
-        1,
-        3,
-        True,
-        "claims about one person alone fit two solutions or none, deeper ones cannot be read",
-    ),
-    ("seed", 0, 2**32 - 1, True, "numpy takes no other seeds"),
-)
-
-
-def check_range(
-    config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str
-) -> None:
-    """One row of RULES. Raises UserError."""
-    value = getattr(config, name)
-    if value is None:  # a flag that was left out
-        return
-    inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
-    if inside:  # NaN is never inside
-        return
-    rule = f"at least {low}" if low_allowed else f"more than {low}"
-    upper = "" if high is None else f" and at most {high}"
-    because = f": {reason}" if reason else ""
-    raise UserError(f"--{name.replace('_', '-')} {value} must be {rule}{upper}{because}.")
-
-
-def check_groups(config: Config) -> None:
-    """The completions of a step must make whole groups. Raises UserError with the nearest sizes that do."""
-    g, batch = config.num_generations, config.generation_batch_size
-    if batch % g == 0:
-        return
-    fitting = [n for n in range(1, batch + 2 * g) if n * config.gradient_accumulation_steps % g == 0]
-    below = [n for n in fitting if n < config.per_device_train_batch_size][-1:]
-    above = [n for n in fitting if n > config.per_device_train_batch_size][:1]
-    raise UserError(
-        f"--per-device-train-batch-size {config.per_device_train_batch_size} times --gradient-accumulation-steps "
-        f"{config.gradient_accumulation_steps} makes {batch} completions a step, which --num-generations {g} does not "
-        f"divide: a group would be torn. The nearest batch sizes that work: "
-        f"{' and '.join(str(n) for n in below + above)}."
-    )
+def stage_count(config: Config) -> int:
+    """How many stages --stages has."""
+    return len(read_people("--stages", config.stages or DEFAULT_PEOPLE))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.data_rules import STAGE_ENDS
 from r1rl.config.flags import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
-from r1rl.config.puzzle_flags import STAGE_ENDS
-from r1rl.config.run_rules import SMALL_TALK
+from r1rl.config.names import SMALL_TALK
 from r1rl.system.errors import unknown_name
 
 COT_SAFETY: dict[str, Any] = {  # what the three of them share

@@ -2,65 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from r1rl.system.errors import UserError
-
-if TYPE_CHECKING:
-    from r1rl.config.flags import Config
-
-
-R1_REWARDS = (
-    "accuracy",
-    "format",
-    "reasoning_steps",
-    "cosine",
-    "repetition_penalty",
-    "language",
-    "rules",
-    "reward-model",
-)
-
-
-def reward_weights(text: str) -> dict[str, float]:
-    """The weight of each reward that --reward names, in the order given. Raises UserError.
-
-    >>> reward_weights("accuracy, format=0.5")
-    {'accuracy': 1.0, 'format': 0.5}
-    """
-    weights: dict[str, float] = {}
-    for part in text.split(","):
-        name, weight = named_weight(part.strip(), text)
-        if name in weights:
-            raise UserError(f"--reward {text!r} names {name!r} twice: give it once, with the weights' sum.")
-        weights[name] = weight
-    if not any(weights.values()):
-        raise UserError(
-            f"--reward {text!r} has no weight but 0: nothing would be learned from. Give one another."
-        )
-    return weights
-
-
-def named_weight(part: str, text: str) -> tuple[str, float]:
-    """("format", 0.5) of "format=0.5". Raises UserError."""
-    name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
-    if not name.strip():
-        raise UserError(
-            f"--reward {text!r} has a part without a name: write names with commas between them, as in "
-            "accuracy=1,format=0.5."
-        )
-    try:
-        value = float(weight)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(
-            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because "
-            "rewards are added up with their weights: for example accuracy=1,format=0.5."
-        )
-    return name.strip(), value
+from r1rl.config.flags import Config
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, reward_weights, shown_name
+from r1rl.system.errors import UserError, unknown_name
 
 
 def check_r1_rewards(config: Config) -> None:
@@ -96,3 +42,31 @@ def check_math(config: Config) -> None:
             "--answer-tolerance and --not-remove-comma compare numbers, and the answers of math are expressions: "
             "leave them out."
         )
+
+
+def check_reward(config: Config) -> None:
+    """Each reward is a known name, or a function in a file that is there. Raises UserError."""
+    names = reward_weights(config.reward)
+    for name in [*names, *(reward_weights(config.general_reward) if config.general_reward else ())]:
+        check_name(name)
+    if len({shown_name(name) for name in names}) < len(names):
+        raise UserError(
+            f"--reward {config.reward}: two rewards have the same name: rename one of the functions."
+        )
+    if config.reward_words is not None and not names.keys() & set(HEURISTIC_REWARDS):
+        raise UserError(
+            f"--reward-words {config.reward_words}: --reward {config.reward} looks for no words. Leave it out, or use "
+            f"--reward {HEURISTIC_REWARDS[0]}."
+        )
+
+
+def check_name(name: str) -> None:
+    """One of the rewards of --reward. Raises UserError."""
+    own = own_function(name)
+    if own is None:
+        if name.endswith(".py"):
+            raise UserError(f"--reward {name}: which function of the file? Write {name}:function.")
+        if name not in REWARDS:
+            raise unknown_name("--reward", name, REWARDS)
+    elif not own[0].is_file():
+        raise UserError(f"--reward {name}: there is no file {str(own[0])!r}.")

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from r1rl.config.flags import Config
+from r1rl.config.names import ACTIONS, GUARDS, SMALL_TALK, STAGES, TRACKERS
 from r1rl.system.errors import UserError, unknown_name
-
-if TYPE_CHECKING:
-    from r1rl.config.flags import Config
-
-
-STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")
-
-GENERAL_TASK = "general"  # Problem.task of prompts without a gold answer
-
-SMALL_TALK = "small-talk"  # the --general-data that ships in the package
 
 
 def stage_index(stage: str) -> int:
@@ -73,4 +64,88 @@ def check_general(config: Config) -> None:
         raise UserError(
             f"--general-reward {config.general_reward}: for which prompts? Add --general-data FILE, a hub name, or "
             f"{SMALL_TALK}."
+        )
+
+
+def guard_actions(text: str | None) -> dict[str, str]:
+    """The action of every guard, by name. Raises UserError for names and actions that there are not.
+
+    >>> guard_actions("kl=stop")["kl"]
+    'stop'
+    """
+    given: dict[str, str] = {}
+    for part in text.split(",") if text else ():
+        name, equals, action = (x.strip() for x in part.partition("="))
+        if not equals or not name:
+            raise UserError(
+                f"--guard {part.strip()!r} must be a guard and its action, as in truncated=stop. Guards: "
+                f"{', '.join(GUARDS)}."
+            )
+        if name not in GUARDS:
+            raise unknown_name("--guard", name, GUARDS)
+        if name in given:
+            raise UserError(f"--guard names {name} twice, as {given[name]} and as {action}: give it once.")
+        check_action(name, action)
+        given[name] = action
+    return {name: given.get(name, guard.default) for name, guard in GUARDS.items()}
+
+
+def check_action(name: str, action: str) -> None:
+    """Raises UserError for an action that this guard does not have."""
+    if action in GUARDS[name].actions:
+        return
+    if action not in ACTIONS:
+        raise unknown_name(f"action of --guard {name}", action, GUARDS[name].actions)
+    why = (
+        "nothing but you can mend it" if action == "fix" else "to go on as if nothing were would ruin the run"
+    )
+    raise UserError(
+        f"--guard {name}={action}: {name} has no {action}, because {why}. Use one of "
+        f"{', '.join(f'{name}={a}' for a in GUARDS[name].actions)}."
+    )
+
+
+def check_guards(config: Config) -> None:
+    """Raises UserError for a --guard that cannot be read."""
+    guard_actions(config.guard)
+
+
+def check_report_to(text: str) -> None:
+    """Only known names; none stands alone. Raises UserError."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in TRACKERS:
+            raise unknown_name("--report-to", name, TRACKERS)
+    if "none" in names and len(set(names)) > 1:
+        raise UserError(f"--report-to {text}: none means no tracker at all; leave it out, or the others.")
+
+
+BUDGET_FLAGS = ("budget", "max_minutes", "max_tokens")
+
+SAMPLING_STAGES = ("cold-start", "rejection")  # stages that train nothing
+
+
+def check_budget(config: Config) -> None:
+    """A budget belongs to one training run. Raises UserError."""
+    given = [f"--{name.replace('_', '-')}" for name in BUDGET_FLAGS if getattr(config, name) is not None]
+    if not given:
+        return
+    many = None
+    if config.pipeline and config.stage is None:
+        many = 'the pipeline is eight runs: give each its own with --stage-settings, as in {"zero": {"max_minutes": 30}}'
+    elif config.mode in ("both", "eval"):
+        many = f"--mode {config.mode} is several runs: use --mode sft and --mode rl, each with its own"
+    elif config.stage in SAMPLING_STAGES:
+        many = f"stage {config.stage} samples and trains nothing, so it cannot end early: leave it out there"
+    if many is not None:
+        raise UserError(f"{' and '.join(given)} bound one training run, and {many}.")
+
+
+def check_price(config: Config, price: float | None) -> None:
+    """--budget needs a price. Raises UserError."""
+    if config.budget is not None and not price:
+        known = "no price is known for this machine" if price is None else "at --gpu-price 0 it never ends"
+        raise UserError(
+            f"--budget {config.budget} is in US dollars, and {known}: add --gpu-price with what an hour costs, or use "
+            "--max-minutes."
         )

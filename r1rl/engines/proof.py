@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from r1rl.engines.base import Engine, Sampling
-from r1rl.models.policy import Policy, completion_logprobs
-from r1rl.records import Rollout
+from r1rl.models.logprobs import completion_logprobs
+from r1rl.models.policy import Policy
+from r1rl.records import Prompt, Rollout
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Prompt
 
 WANTED_SHIFT = 0.2  # nats a token between policy and base: far above rounding, far below nonsense
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.config.server_flags import MAX_RANKS, tokens_of_one_chunk
+from r1rl.config.training_rules import MAX_RANKS, tokens_of_one_chunk
 from r1rl.engines.vllm_http import API_KEY, NoAnswer, Refused, VllmServer
 from r1rl.system.errors import UserError
 

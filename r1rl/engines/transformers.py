@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import torch
 from transformers import DynamicCache
 
-from r1rl.engines.base import Sampling, visible_text
+from r1rl.engines.base import Sampling
 from r1rl.engines.decoder import Decoding, Product, fused
 from r1rl.engines.threads import in_threads
-from r1rl.models.policy import Policy, merge_into, to_merge
-from r1rl.records import Rollout
-from r1rl.tasks.prompts import STOP_TEXT, Prompt
+from r1rl.models.merge import merge_into, to_merge
+from r1rl.models.policy import Policy
+from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 
 # Rows times weights whose arithmetic takes a core as long as the calls from Python for a token: AMD EPYC, tiny models,
 # benchmarks/RESULTS.md. Where Python and arithmetic are slower or faster together, it stays.

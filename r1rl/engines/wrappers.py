@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from r1rl.engines.base import Engine, Sampling
-from r1rl.records import Rollout
+from r1rl.records import Prompt, Rollout
+from r1rl.system import distributed
 from r1rl.system.deadline import TooLong, deadline
+from r1rl.system.interrupt import Interrupt
 from r1rl.system.out_of_memory import CannotGoOn, free_memory, is_out_of_memory
-from r1rl.tasks.prompts import Prompt
 
 FIRST, FLOOR = 1800.0, 300.0  # seconds: of the first call, which may compile and capture, and of any
 
@@ -119,3 +120,32 @@ class GuardedEngine:
             "the hanging call cannot be woken, so the whole process is ended. --resume continues from the last checkpoint",
         )
         os._exit(STUCK_CODE)
+
+
+class ShardedEngine:
+    """Stands before this process's own engine, with its guard. A stop that was asked for meanwhile is heard here."""
+
+    def __init__(self, engine: Engine, interrupt: Interrupt):
+        self.engine, self.interrupt = engine, interrupt
+        self.name = engine.name
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
+        """See Engine. Each completion gets the random numbers that it has with one process."""
+        own = distributed.share(len(prompts))
+        part = dataclasses.replace(sampling, first=own.start, of=len(prompts))
+
+        def sample() -> tuple[list[Rollout], int | None]:
+            rollouts = self.engine.generate(prompts[own], part) if own.stop > own.start else []
+            return rollouts, self.interrupt.heard
+
+        found = distributed.together(sample)
+        self.interrupt.agree([heard for _, heard in found])
+        return [rollout for rollouts, _ in found for rollout in rollouts]
+
+    def sync(self) -> None:
+        """See Engine; a process whose engine fails here is missed at the next call of `generate`."""
+        self.engine.sync()
+
+    def close(self) -> None:
+        """See Engine."""
+        self.engine.close()

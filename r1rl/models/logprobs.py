@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 import torch
 
-from r1rl.models.policy import completion_states, token_logprobs
+from r1rl.models.policy import Policy
+from r1rl.records import Rollout
 
 
 def batch_logprobs(
@@ -33,3 +37,93 @@ def batch_logprobs(
     )
     trainer.own_logprobs(logprobs.detach())
     return logprobs, entropies if compute_entropy else None, None
+
+
+LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
+
+
+def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
+    """The states that the output layer reads, for rows padded on the right."""
+    with policy.autocast():
+        return policy.base.model(input_ids=ids, use_cache=False)[0]
+
+
+def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
+    """The output layer alone, for those positions that are needed."""
+    head = policy.base.lm_head
+    with policy.autocast():
+        return head(hidden.to(head.weight.dtype))
+
+
+def completion_states(
+    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+):  # -> (N, H)
+    """The state before each completion token, completion after completion; `prompts` has one for each of them."""
+    import torch
+
+    if policy.shares_prompts:
+        from r1rl.models.shared_prompts import shared_states
+
+        place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        owner = [place[tuple(p)] for p in prompts]
+        with policy.autocast():
+            return shared_states(policy.base.model, list(place), completions, owner)
+    rows = [[*p, *c] for p, c in zip(prompts, completions)]
+    length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
+    # Padded on the right, where causal attention never looks, so no mask is needed.
+    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows], device=policy.model.device)
+    hidden = last_hidden(policy, ids)  # (B, T, H)
+    which = [i for i, c in enumerate(completions) for _ in c]
+    where = [len(p) - 1 + t for p, c in zip(prompts, completions) for t in range(len(c))]
+    return hidden[torch.tensor(which), torch.tensor(where)]
+
+
+def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H), (N,) -> (N,), (N,)
+    """(logprobs of the tokens, entropies); the entropies have no gradient.
+
+    Logits of many tokens times a large vocabulary are never whole in memory: with gradients each chunk is computed
+    again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
+    """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    def chunk(h, t):
+        logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
+        fixed = logprobs.detach()
+        return logprobs.gather(1, t[:, None])[:, 0], -(fixed.exp() * fixed).sum(-1)
+
+    size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
+    if len(tokens) <= size:
+        return chunk(states, tokens)
+    parts = [
+        checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))
+    ]
+    return tuple(torch.cat(x) for x in zip(*parts))
+
+
+def completion_logprobs(
+    policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
+) -> list[list[float]]:
+    """The trainer's own logprob of each sampled token, rollout by rollout."""
+    import torch
+
+    context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
+    with torch.no_grad(), context, policy.autocast():
+        if not policy.shares_prompts:
+            return [row_logprobs(policy, r, temperature) for r in rollouts]
+        completions = [r.completion_ids for r in rollouts]
+        states = completion_states(policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
+        tokens = torch.tensor([t for c in completions for t in c])
+        logprobs, _ = token_logprobs(policy, states, tokens, temperature)
+    return [row.tolist() for row in logprobs.split([len(c) for c in completions])]
+
+
+def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[float]:
+    """The same for one rollout, by the model's own forward pass: whole logits of long batches do not fit."""
+    import torch
+
+    ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
+    kept = len(rollout.completion_ids)
+    out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
+    return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()

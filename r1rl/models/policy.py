@@ -6,23 +6,16 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.models.families import lora_targets, turn_end
+from r1rl.models.chat_template import turn_end
 from r1rl.models.weights import loading, refused
-from r1rl.records import Rollout
 from r1rl.system import distributed
 from r1rl.system.machine import has_fast_bfloat16
-
-LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
-
-MERGED = "model"  # folder of base model and adapter in one, inside a run's
 
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # of most models
 
@@ -254,134 +247,17 @@ def load_all(model, folder: str, trusted: bool) -> None:
     model.load_state_dict(saved.state_dict())
 
 
-def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
-    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter; without one every weight."""
-    return ((name, merged()) for name, merged in to_merge(policy))
+LORA_PARTS = {"base_layer", "lora_A", "lora_B"}  # modules inside an adapted layer
 
 
-def to_merge(policy: Policy) -> list[tuple[str, Callable[[], Any]]]:
-    """What `merged_weights` yields, with a function that computes each weight: several threads can share the work."""
-    from peft.tuners.lora import LoraLayer
+def lora_targets(model) -> list[str]:
+    """Names of the linear layers of a model's blocks, each once, without the output layer: what LoRA is put on.
 
-    if policy.base is policy.model:
-        return [(name, p.detach) for name, p in policy.model.named_parameters()]
-    layers = [(name, x) for name, x in policy.model.named_modules() if isinstance(x, LoraLayer)]
-    return [(f"{name.removeprefix('base_model.model.')}.weight", partial(merged, x)) for name, x in layers]
-
-
-def merged(layer):
-    """Base weight + adapter. A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's."""
-    import torch
-    from peft.utils.integrations import dequantize_module_weight
-
-    with torch.no_grad():
-        base = dequantize_module_weight(layer.get_base_layer())
-        return (base.float() + layer.get_delta_weight("default").float()).to(base.dtype)
-
-
-def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
-    """The states that the output layer reads, for rows padded on the right."""
-    with policy.autocast():
-        return policy.base.model(input_ids=ids, use_cache=False)[0]
-
-
-def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
-    """The output layer alone, for those positions that are needed."""
-    head = policy.base.lm_head
-    with policy.autocast():
-        return head(hidden.to(head.weight.dtype))
-
-
-def completion_states(
-    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
-):  # -> (N, H)
-    """The state before each completion token, completion after completion; `prompts` has one for each of them."""
-    import torch
-
-    if policy.shares_prompts:
-        from r1rl.models.shared_prompts import shared_states
-
-        place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
-        owner = [place[tuple(p)] for p in prompts]
-        with policy.autocast():
-            return shared_states(policy.base.model, list(place), completions, owner)
-    rows = [[*p, *c] for p, c in zip(prompts, completions)]
-    length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
-    # Padded on the right, where causal attention never looks, so no mask is needed.
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows], device=policy.model.device)
-    hidden = last_hidden(policy, ids)  # (B, T, H)
-    which = [i for i, c in enumerate(completions) for _ in c]
-    where = [len(p) - 1 + t for p, c in zip(prompts, completions) for t in range(len(c))]
-    return hidden[torch.tensor(which), torch.tensor(where)]
-
-
-def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H), (N,) -> (N,), (N,)
-    """(logprobs of the tokens, entropies); the entropies have no gradient.
-
-    Logits of many tokens times a large vocabulary are never whole in memory: with gradients each chunk is computed
-    again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
+    With an adapter on them they are found by the same names.
     """
-    import torch
-    from torch.utils.checkpoint import checkpoint
+    from peft.tuners.lora import LoraLayer
+    from torch import nn
 
-    def chunk(h, t):
-        logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
-        fixed = logprobs.detach()
-        return logprobs.gather(1, t[:, None])[:, 0], -(fixed.exp() * fixed).sum(-1)
-
-    size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
-    if len(tokens) <= size:
-        return chunk(states, tokens)
-    parts = [
-        checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))
-    ]
-    return tuple(torch.cat(x) for x in zip(*parts))
-
-
-def merge_into(policy: Policy, model) -> None:
-    """Copies base weights plus adapter into a plain model of the same shape, in place."""
-    import torch
-
-    parameters = dict(model.named_parameters())
-    with torch.no_grad():
-        for name, weight in merged_weights(policy):
-            parameters[name].copy_(weight)
-
-
-def save_merged(policy: Policy, folder: Path) -> None:
-    """Saves base model and adapter as one plain model, with its tokenizer; whole or not at all."""
-    model = policy.sampling_copy()
-    merge_into(policy, model)
-    unfinished = folder.with_name(folder.name + ".new")
-    model.save_pretrained(unfinished)
-    policy.tokenizer.save_pretrained(unfinished)
-    shutil.rmtree(folder, ignore_errors=True)  # of an earlier end of the same run
-    unfinished.replace(folder)
-
-
-def completion_logprobs(
-    policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
-) -> list[list[float]]:
-    """The trainer's own logprob of each sampled token, rollout by rollout."""
-    import torch
-
-    context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
-    with torch.no_grad(), context, policy.autocast():
-        if not policy.shares_prompts:
-            return [row_logprobs(policy, r, temperature) for r in rollouts]
-        completions = [r.completion_ids for r in rollouts]
-        states = completion_states(policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
-        tokens = torch.tensor([t for c in completions for t in c])
-        logprobs, _ = token_logprobs(policy, states, tokens, temperature)
-    return [row.tolist() for row in logprobs.split([len(c) for c in completions])]
-
-
-def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[float]:
-    """The same for one rollout, by the model's own forward pass: whole logits of long batches do not fit."""
-    import torch
-
-    ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
-    kept = len(rollout.completion_ids)
-    out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
-    logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
-    return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+    kinds, output = (nn.Linear, LoraLayer), model.get_output_embeddings()  # bitsandbytes' are nn.Linear, too
+    paths = [n.split(".") for n, m in model.named_modules() if isinstance(m, kinds) and m is not output]
+    return list(dict.fromkeys(path[-1] for path in paths if not LORA_PARTS & set(path)))

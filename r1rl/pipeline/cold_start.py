@@ -13,22 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import LATEX
 from r1rl.config.flags import Config
 from r1rl.pipeline.rejection import SFT_FILE, Sifted, conversation, counts, sift, write_rows
 from r1rl.pipeline.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
-from r1rl.records import Problem, Scored
+from r1rl.records import ANSWER_TAG, LATEX, NUMBER, Problem, Prompt, Scored, reasoning_text
 from r1rl.reports.selfcheck import find_check
-from r1rl.rewards.grading import GRADERS
 from r1rl.rewards.grading.numbers import extract
 from r1rl.runs.dump import ROLLOUTS, read_lines, write_json
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.tasks.gsm8k import without_notes
-from r1rl.tasks.math import Math
-from r1rl.tasks.prompts import ANSWER_TAG, PLAIN, Prompt, plain_prompt, system_text
-from r1rl.tasks.registry import load_task
-from r1rl.trainers.collapse import reasoning_text
+from r1rl.tasks.prompts import PLAIN, plain_prompt, system_text
+from r1rl.tasks.registry import answer_type_in, load_task
 
 FEW_SHOT, DIRECT, REFINED = WAYS = ("few-shot", "direct", "refined")
 
@@ -122,7 +118,7 @@ def zero_lines(config: Config) -> list[dict[str, Any]]:
 
 def ways_to_ask(problems: Sequence[Problem], tokenizer, config: Config) -> list[Way]:
     """The prompts of the first two ways, each for all problems; those over --max-prompt-length are left out."""
-    is_latex = config.dataset_name == Math.name or config.answer_type == LATEX
+    is_latex = answer_type_in(config) == LATEX
     loose = config if is_latex else as_auto(config)
     shots = examples(problems)
     asked = [p for p in problems if p not in shots]
@@ -212,7 +208,7 @@ def rewritten(problem: Problem, text: str, finish: str, config: Config) -> Score
 
 def answer_of(text: str, problem: Problem) -> str | None:
     """The answer that a completion in any form gives."""
-    if problem.task in GRADERS:  # no number
+    if problem.answer_type != NUMBER:
         return extract(text, "tag") or extract(text, "boxed")
     return extract(text, "auto")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 from r1rl.config.flags import Config
+from r1rl.models.weights import loading
 from r1rl.pipeline.sft import fine_tune
-from r1rl.pipeline.student import make_student
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
@@ -28,3 +29,34 @@ def distill(config: Config, recipe: str) -> int:
         make_student(config.teacher_model, config.student_layers, folder, config.trust_remote_code)
     console.print(f"student  {folder}: {config.student_layers} of the layers of {config.teacher_model}")
     return fine_tune(dataclasses.replace(config, model_name=str(folder)), recipe)
+
+
+def kept_layers(of: int, keep: int) -> list[int]:
+    """Which layers stay, evenly spaced, the first and the last among them. Raises UserError.
+
+    >>> kept_layers(24, 4)
+    [0, 8, 15, 23]
+    """
+    if not 1 <= keep < of:
+        raise UserError(f"--student-layers {keep} must be 1 to {of - 1}: the teacher has {of} layers.")
+    return [0] if keep == 1 else [round(i * (of - 1) / (keep - 1)) for i in range(keep)]
+
+
+def make_student(teacher: str, keep: int, folder: Path, trusted: bool = False) -> None:
+    """Saves a student of so many of the teacher's layers, whole or not at all."""
+    from torch import nn
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **loading(trusted))
+    layers = kept_layers(len(model.model.layers), keep)
+    model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
+    model.config.num_hidden_layers = keep
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[i] for i in layers]
+    unfinished = folder.with_name(folder.name + ".new")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed here
+    model.save_pretrained(unfinished)
+    AutoTokenizer.from_pretrained(teacher, trust_remote_code=trusted).save_pretrained(unfinished)
+    unfinished.replace(folder)

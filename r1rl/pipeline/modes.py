@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.data_rules import OWN_FLAGS, data_label
-from r1rl.config.flags import Config, as_arguments
+from r1rl.config.flags import Config
+from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
 from r1rl.reports.summary import paired_words, verdicts
 from r1rl.runs.dump import EVALUATIONS, read_lines
-from r1rl.runs.evaluation_words import evaluation_words
+from r1rl.runs.evaluation import evaluation_words
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import heard_signals

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.records import Problem, Scored
-from r1rl.rewards.form import is_formatted
-from r1rl.rewards.language import language_words, share_in_language_of
-from r1rl.rewards.text import repetition, trigrams
-from r1rl.runs.dump import append_lines
-from r1rl.tasks.prompts import REASONING_TAG
-from r1rl.trainers.collapse import reasoning_text
+from r1rl.config.flags import Config
+from r1rl.pipeline.sampling import Way, sample_ways, seconds_so_far
+from r1rl.records import REASONING_TAG, Problem, Scored, reasoning_text
+from r1rl.rewards.r1 import is_formatted
+from r1rl.rewards.text import language_words, repetition, share_in_language_of, trigrams
+from r1rl.runs.dump import append_lines, write_json
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
 
 SFT_FILE = "sft.jsonl"  # what the stages that sift leave in their folders
 
@@ -152,3 +154,28 @@ def conversation(scored: Scored) -> dict[str, object]:
         "answer": problem.answer,
         "reward": scored.reward,
     }
+
+
+def rejection(config: Config, recipe: str) -> int:
+    """Samples, keeps what is right, readable and different, writes sft.jsonl. Returns the exit code."""
+
+    def build_ways(problems: list[Problem], tokenizer) -> list[Way]:
+        return [Way("sampled", Builder(tokenizer, config)(problems, "train"), config)]
+
+    done = sample_ways(config, recipe, build_ways)
+    if isinstance(done, int):
+        return done
+    dump, found = done
+    candidates = [scored for _, scored in found]
+    sifted = sift(candidates, config.kept_per_problem, config.think_tag)
+    if not sifted.kept:
+        raise UserError(
+            f"rejection sampling {sifted.words()}, so there is nothing to fine-tune on: give it more problems with "
+            "--max-samples, or more completions with --num-generations."
+        )
+    write_sft_jsonl(dump.folder / SFT_FILE, sifted.kept)
+    summary = {"schema_version": 1, "seconds": seconds_so_far(dump), **counts(candidates, sifted)}
+    write_json(dump.folder / "summary.json", summary)
+    console.print(f"\nsifted   {sifted.words()}")
+    console.print(f"data     {dump.folder / SFT_FILE}: {len(sifted.kept)} conversations")
+    return 0

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
-from r1rl.engines import base
+from r1rl.engines import base, choice
 from r1rl.preflight import checks, prepare
-from r1rl.records import Problem, Rollout, Scored
+from r1rl.records import Problem, Prompt, Rollout, Scored
 from r1rl.runs import folder
 from r1rl.runs.dump import ROLLOUTS, Dump, completion_line, read_lines
 from r1rl.runs.evaluation import score
@@ -18,7 +18,6 @@ from r1rl.runs.progress import SECONDS_BETWEEN_LINES
 from r1rl.system import interrupt, machine
 from r1rl.system.console import Waiting, console, divert
 from r1rl.tasks import registry
-from r1rl.tasks.prompts import Prompt
 
 CHUNK = 32  # prompts sampled, and written down, at once
 
@@ -41,7 +40,7 @@ def sample_ways(
     """
     here = machine.look()
     checks.check_surroundings(config, here)
-    engine_kind, why = base.choose(config, here.gpu is not None)
+    engine_kind, why = choice.choose(config, here.gpu is not None)
     task = registry.load_task(config)
     problems = registry.training_subset(task.load("train"), config)
     folder.check_folder(config)
@@ -63,7 +62,7 @@ def sample_ways(
         config, _ = prepare.prepared(config, here, longest)
         status.update(f"loading {config.model_name}")
         policy = models_policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        engine = base.start_engine(engine_kind, config, policy, dump.folder)
+        engine = choice.start_engine(engine_kind, config, policy, dump.folder)
         engine.sync()
         console.print(f"model    {config.model_name}, {policy.backend}; engine {engine.name}: {why}")
         status.stop()

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
-from r1rl.engines import base
-from r1rl.models.policy import MERGED
+from r1rl.config.run_rules import check_price
+from r1rl.engines import choice
 from r1rl.preflight import checks, prepare
 from r1rl.reports import run_end
 from r1rl.reports.summary import paired_test
 from r1rl.runs import folder as runs_folder
 from r1rl.runs import progress
-from r1rl.runs.budget import Budget, check_price
+from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
-from r1rl.runs.evaluation_words import evaluation_words
+from r1rl.runs.evaluation import evaluation_words
+from r1rl.runs.folder import MERGED
 from r1rl.system import interrupt, machine
 from r1rl.system.console import Waiting, console, divert
 from r1rl.system.errors import UserError
@@ -31,8 +32,8 @@ def fine_tune(config: Config, recipe: str) -> int:
     here = machine.look()
     checks.check_surroundings(config, here)
     check_unsloth(config)
-    check_price(config, here.price(config))
-    engine_kind, why = base.choose(config, here.gpu is not None)
+    check_price(config, here.price(config.gpu_price))
+    engine_kind, why = choice.choose(config, here.gpu is not None)
     task = registry.load_task(config)
     taught = lessons(config) if config.sft_data else registry.training_subset(task.load("train"), config)
     check_solutions(config, taught)
@@ -50,23 +51,23 @@ def fine_tune(config: Config, recipe: str) -> int:
     machine.keep_memory()
 
     with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
-        from r1rl.models import policy as models_policy
+        from r1rl.models import merge, policy
         from r1rl.rewards import weighted
         from r1rl.tasks import prompts
         from r1rl.trainers import sft_examples
 
-        models_policy.import_backend(config)
-        tokenizer = models_policy.load_tokenizer(config)
+        policy.import_backend(config)
+        tokenizer = policy.load_tokenizer(config)
         checks.check_tokenizer(config, tokenizer)
         build = prompts.Builder(tokenizer, config)
         eval_prompts = build(eval_problems, "test")
         longest = max(len(p.ids) for p in eval_prompts)
         config, _ = prepare.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
-        policy = models_policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
+        policy = policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
         console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
         status.update("starting the engine")
-        engine = base.start_engine(engine_kind, config, policy, dump.folder)
+        engine = choice.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")
 
         from r1rl.trainers.sft import solution_examples, trainer_class
@@ -79,7 +80,7 @@ def fine_tune(config: Config, recipe: str) -> int:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
         evaluated = len(eval_prompts) * config.eval_samples
-        budget = Budget(config, here.price(config), evaluated, between=False)
+        budget = Budget(config, here.price(config.gpu_price), evaluated, between=False)
         meter = progress.meter_of_run(config, budget, dump, runs_folder.last_line(dump, FINE_TUNING))
         reward = weighted.load_rewards(config)
         build_trainer = trainer_class(config)
@@ -89,7 +90,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         trainer.engine.close()
         guarded = trainer.guarding.why_stopped
         if not stop.asked and guarded is None:
-            models_policy.save_merged(policy, dump.folder / MERGED)
+            merge.save_merged(policy, dump.folder / MERGED)
         if stop.asked:
             console.print("stopped  go on with the same flags and --resume")
             meter.write()

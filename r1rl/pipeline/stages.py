@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from r1rl.config.flags import Config, value_type
+from r1rl.config.flags import Config
+from r1rl.config.names import STAGES
+from r1rl.config.parser import value_type
 from r1rl.config.recipes import STAGE_SETTINGS
-from r1rl.config.run_rules import STAGES, stage_index
-from r1rl.models.policy import MERGED
+from r1rl.config.run_rules import stage_index
 from r1rl.pipeline.cold_start import cold_start
 from r1rl.pipeline.distill import distill
 from r1rl.pipeline.modes import in_own_process
-from r1rl.pipeline.rejection import SFT_FILE
-from r1rl.pipeline.rejection_stage import rejection
+from r1rl.pipeline.rejection import SFT_FILE, rejection
 from r1rl.pipeline.sft import check_unsloth, fine_tune
 from r1rl.pipeline.table import RESULT, Row, show_table, stage_rows
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import read_json, write_json
+from r1rl.runs.folder import MERGED
 from r1rl.system import machine
 from r1rl.system.console import console
 from r1rl.system.errors import UserError, unknown_name

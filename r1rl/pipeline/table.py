@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from r1rl.reports.summary import paired_words, verdicts
-from r1rl.rewards.form import is_formatted
+from r1rl.rewards.r1 import is_formatted
 from r1rl.runs.dump import EVALUATIONS, ROLLOUTS, read_json, read_lines
 from r1rl.runs.stats import format_share, wilson, wilson_clustered
 from r1rl.system.console import console

@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 
 from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.config.run_rules import SMALL_TALK
-from r1rl.config.server_flags import SERVER
-from r1rl.config.tracker_flags import trackers
+from r1rl.config.names import SERVER, SMALL_TALK, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.shape import cached
 from r1rl.models.weights import check_weights
@@ -26,9 +24,8 @@ from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
 from r1rl.system.redact import redact, secrets_of
-from r1rl.tasks.math import HUB as MATH_HUB
-from r1rl.tasks.prompt_words import load_words
-from r1rl.tasks.safety import aegis
+from r1rl.tasks.prompts import load_words
+from r1rl.tasks.registry import task_class
 
 HUB_TIMEOUT = 1.0  # seconds
 
@@ -143,37 +140,17 @@ def check_data_source(config: Config) -> None:
 
 def wanted_data(config: Config) -> list[str]:
     """What of the data must come from the hub and is not in its cache."""
-    wanted = []
-    if (
-        config.dataset_path is None
-        and config.dataset_name == "gsm8k"
-        and not in_cache("datasets", "openai/gsm8k")
-    ):
-        wanted.append("the dataset openai/gsm8k (or use --dataset-path DIR with train.jsonl and test.jsonl)")
-    if (
-        config.dataset_path is None
-        and config.dataset_name == aegis.Aegis.name
-        and not in_cache("datasets", aegis.HUB_NAME)
-    ):
-        wanted.append(
-            f"the dataset {aegis.HUB_NAME} (or use --dataset-path FILE, JSON lines with prompt and prompt_label, or "
-            "--dataset-name safety-queries, which is made up here)"
+    if config.dataset_path is not None:
+        return []
+    if is_hub_name(config.dataset_name):
+        names, local = (
+            (config.dataset_name,),
+            "--dataset-path FILE for a local copy: .jsonl, .json, .csv or .parquet",
         )
-    if config.dataset_path is None and config.dataset_name == "math":
-        missing = [name for name, _ in MATH_HUB.values() if not in_cache("datasets", name)]
-        wanted += [
-            f"the dataset {name} (or use --dataset-path DIR with train and test files)" for name in missing
-        ]
-    if (
-        is_hub_name(config.dataset_name)
-        and config.dataset_path is None
-        and not in_cache("datasets", config.dataset_name)
-    ):
-        wanted.append(
-            f"the dataset {config.dataset_name} (or use --dataset-path FILE for a local copy: .jsonl, .json, .csv or "
-            ".parquet)"
-        )
-    return wanted
+    else:
+        task = task_class(config.dataset_name)
+        names, local = task.hub, task.local
+    return [f"the dataset {name} (or use {local})" for name in names if not in_cache("datasets", name)]
 
 
 def ask_hub(wanted: list[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
-from r1rl.config.server_flags import SERVER
+from r1rl.config.names import SERVER
 from r1rl.models.shape import Shape
 
 GIB = 2**30

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
-from r1rl.config.server_flags import SERVER
+from r1rl.config.names import SERVER
 from r1rl.models.shape import Shape
 from r1rl.preflight.memory_parts import (
     ALWAYS,

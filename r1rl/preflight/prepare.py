@@ -7,13 +7,12 @@ import importlib.util
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.engines import base
+from r1rl.engines import choice
 from r1rl.models.shape import Shape, shape_of
-from r1rl.preflight.cards import Card
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
 from r1rl.preflight.suggestions import remedy, smaller_model
-from r1rl.preflight.time_plan import TimePlan, plan_time
+from r1rl.preflight.time_plan import Card, TimePlan, plan_time
 from r1rl.system import machine
 
 SPARING = 0.75  # of what a plan needs that did not fit
@@ -24,7 +23,7 @@ UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization where nothing can be plann
 def place_here(config: Config, here: machine.Machine) -> Place:
     """This machine, with the engine that will run on it. Raises UserError where the one asked for cannot."""
     on_gpu = here.gpu is not None
-    engine, why = base.choose(config, on_gpu)
+    engine, why = choice.choose(config, on_gpu)
     return Place(
         name=here.gpu or f"{here.cores} CPU cores",
         free=here.gpu_free if on_gpu else here.memory_free,
@@ -40,7 +39,7 @@ def place_here(config: Config, here: machine.Machine) -> Place:
 
 def place_of_card(config: Config, card: Card) -> Place:
     """A card that is not here, all of it free, with what `pip install '.[gpu]'` installs."""
-    engine, why = base.choose(config, has_gpu=True, all_installed=True)
+    engine, why = choice.choose(config, has_gpu=True, all_installed=True)
     why = why.replace("a GPU are here", "a GPU would be there")
     return Place(card.name, card.memory, card.memory, True, engine, why, config.wants_unsloth, here=False)
 
@@ -63,7 +62,7 @@ def prepared(
     lines += memory_lines(config, shape, memory)
     time = plan_time(config, shape, memory, folder)
     if time is not None:
-        lines.append(f"time     {time_words(time, here.price(config))}")
+        lines.append(f"time     {time_words(time, here.price(config.gpu_price))}")
     if config.gpu_price is None and (price := here.price_words(config)) is not None:
         lines.append(f"price    {price}")
     if memory.utilization is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
-from r1rl.config.server_flags import SERVER
+from r1rl.config.names import SERVER
 from r1rl.models.shape import KNOWN, Shape
 from r1rl.preflight.memory_parts import Place, micro_batch
 from r1rl.preflight.memory_plan import MemoryPlan, plan_memory

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
-from r1rl.reports.completions import Completion
+from r1rl.reports.completions import Completion, Filter, read_completions
 from r1rl.reports.selfcheck import Check
 
 
@@ -82,3 +86,94 @@ class Picker:
             if fresh is not None:
                 taken[fresh[1].place] = (criterion.title, fresh[1], fresh[2])
         return list(taken.values())
+
+
+LONGEST = 6_000  # characters of a completion on the page
+
+BUDGET = 2_600_000  # characters of all runs' completions together
+
+RANDOM = 600  # completions drawn by chance
+
+PROBLEMS, HISTORY = 30, 600  # problems shown at every evaluation, and completions that may take
+
+RULE = (
+    f"the ten most instructive completions; up to {PROBLEMS} evaluation problems at every evaluation, "
+    f"those whose verdict changed most often first; and {RANDOM} others drawn by chance, fewer "
+    "where the page would grow over its limit. Everything else is in the dump."
+)
+
+
+class Sampler:
+    """Sees the completions of one run one by one and keeps those for its report."""
+
+    def __init__(self, seed: int = 0):
+        self.picker = Picker()
+        self.rng = random.Random(seed)
+        self.drawn: list[tuple[Completion, Check | None]] = []
+        self.seen = 0
+        self.verdicts: dict[str, list[bool]] = {}  # of evaluation problems, evaluation by evaluation
+
+    def __call__(self, completion: Completion, check: Check | None) -> None:
+        """Looks at one more completion. Drawing by chance: Vitter's algorithm R (ACM TOMS 11, 1985)."""
+        self.picker(completion, check)
+        line = completion.line
+        if completion.file.parent.name == "eval" and line["sample"] == 0:
+            self.verdicts.setdefault(line["problem_id"], []).append(line["correct"])
+        self.seen += 1
+        if len(self.drawn) < RANDOM:
+            self.drawn.append((completion, check))
+        elif (place := self.rng.randrange(self.seen)) < RANDOM:
+            self.drawn[place] = (completion, check)
+
+    def problems(self) -> set[str]:
+        """The evaluation problems to show through training."""
+        most = max((len(v) for v in self.verdicts.values()), default=1)
+        turns = {p: sum(a != b for a, b in pairwise(v)) for p, v in self.verdicts.items()}
+        wanted = min(PROBLEMS, max(3, HISTORY // most))
+        return set(sorted(turns, key=lambda p: -turns[p])[:wanted])
+
+    def chosen(self, folder: Path, budget: int) -> list[dict[str, Any]]:
+        """The page's rows, the most instructive first; those drawn by chance are dropped first."""
+        rows: dict[str, dict[str, Any]] = {}
+        for title, completion, check in self.picker.picked():
+            rows[completion.place] = row(completion, check) | {"why": title}
+        problems = self.problems()
+        for completion in read_completions(folder, Filter(split="eval")):
+            if completion.line["problem_id"] in problems and completion.line["sample"] == 0:
+                rows.setdefault(completion.place, row(completion, completion.check))
+        for completion, check in self.drawn:
+            rows.setdefault(completion.place, row(completion, check))
+        return within(list(rows.values()), budget)
+
+
+def row(completion: Completion, check: Check | None) -> dict[str, Any]:
+    """One completion as the page gets it; a long text is cut, and says so."""
+    line = completion.line
+    text = line["completion"]
+    shown = {
+        "place": completion.place, "step": line["step"], "id": short(line["problem_id"]),
+        "level": line.get("level"),
+        "split": "eval" if completion.file.parent.name == "eval" else "train", "sample": line["sample"],
+        "question": line["prompt"].rpartition("Question: ")[2].strip()[:LONGEST], "text": text[:LONGEST],
+        "cut": max(0, len(text) - LONGEST), "tokens": line["tokens"], "finish": short(line["finish"]),
+        "extracted": short(line["extracted"]), "answer": short(line["answer"]), "right": line["correct"],
+    }  # fmt: skip
+    if check is not None:
+        shown["check"] = [check.start, check.end, check.kind, check.outcome]
+    return shown
+
+
+def short(text: str | None) -> str | None:
+    """A name or an answer, cut where it is none."""
+    return text if text is None or len(text) <= 60 else f"{text[:60]}..."
+
+
+def within(rows: list[dict[str, Any]], budget: int) -> list[dict[str, Any]]:
+    """The first rows whose texts fit into the budget; a hostile text counts as what its escapes take."""
+    kept, spent = [], 0
+    for shown in rows:
+        spent += 300 + len(ascii(shown["text"])) + len(ascii(shown["question"]))
+        if spent > budget:
+            break
+        kept.append(shown)
+    return kept

@@ -11,9 +11,18 @@ from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
-from r1rl.reports.by_level import level_table, stage_table
 from r1rl.reports.selfcheck import OUTCOMES
-from r1rl.reports.summary import heading, learned, load_run, numbers, paired_words, run_table, verdicts
+from r1rl.reports.summary import (
+    heading,
+    learned,
+    level_table,
+    load_run,
+    numbers,
+    paired_words,
+    run_table,
+    stage_table,
+    verdicts,
+)
 from r1rl.reports.survey import Survey, checking, phases, right_with_check, right_without_check
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 

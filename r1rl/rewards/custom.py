@@ -17,8 +17,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards.custom_worker import BATCH_CONTRACT, TIMEOUT
-from r1rl.rewards.reward_file import CONTRACT
+from r1rl.rewards.custom_worker import BATCH_CONTRACT, CONTRACT, TIMEOUT
 from r1rl.system import subprocesses
 from r1rl.system.errors import UserError
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards.form import is_formatted
 from r1rl.rewards.grading import grade_rollout
 from r1rl.rewards.grading.numbers import Grade
+from r1rl.rewards.r1 import is_formatted
 
 FORMAT = 1.0  # as tags: +1, otherwise -1
 RIGHT, WRONG, UNREADABLE = 2.0, -1.5, -2.0

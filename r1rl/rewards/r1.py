@@ -12,21 +12,21 @@ import re
 from collections.abc import Callable
 
 from r1rl.config.flags import Config
-from r1rl.records import Problem, Rollout
-from r1rl.rewards.form import is_formatted
+from r1rl.records import ANSWER_TAG, LATEX, REASONING_TAG, Problem, Rollout, reasoning_text
 from r1rl.rewards.grading import grade_rollout, math_answer
 from r1rl.rewards.grading.latex import shared_grader
-from r1rl.rewards.language import share_in_language_of
-from r1rl.rewards.text import repetition, without_code
-from r1rl.tasks.math import Math
-from r1rl.trainers.collapse import reasoning_text
+from r1rl.rewards.text import repetition, share_in_language_of, without_code
 
 Reward = Callable[[Rollout, Problem], float | None]
 
 WRONG_SHORT, WRONG_LONG = -0.5, -0.1
+
 RIGHT_SHORT, RIGHT_LONG = 1.0, 0.8
+
 LONGEST = 1000  # tokens; longer completions get what one of this length gets
+
 ENOUGH_STEPS = 3
+
 REPETITION = -0.1  # of a text that is all repetition
 
 STEP = re.compile(
@@ -36,7 +36,7 @@ STEP = re.compile(
 
 def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
     """Whether the answer is right; None where nobody can tell, because the gold answer is unreadable."""
-    if problem.task == Math.name:
+    if problem.answer_type == LATEX:
         verdict = shared_grader().grade(problem.answer, math_answer(rollout.completion))
         if not verdict.gold_readable:
             return None
@@ -133,3 +133,16 @@ def language_reward(config: Config) -> Reward:
         return share_in_language_of(problem.question, reasoning_text(rollout.completion, config.think_tag))
 
     return language
+
+
+def is_formatted(completion: str, tag: str = REASONING_TAG) -> bool:
+    """Whether the reasoning and answer tags stand there exactly once, in order, and nothing outside of them.
+
+    The completion must include the reasoning prefix, as `Rollout.completion` does, even where the prompt
+    opened the tag: scored without it, no completion would ever be in form.
+    """
+    tags = f"</?(?:{tag}|{ANSWER_TAG})>"
+    if re.findall(tags, completion) != [f"<{tag}>", f"</{tag}>", f"<{ANSWER_TAG}>", f"</{ANSWER_TAG}>"]:
+        return False
+    before, _, between, _, after = re.split(tags, completion)
+    return not (before.strip() or between.strip() or after.strip())

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.engines.base import visible_text
-from r1rl.records import Problem, Rollout
+from r1rl.records import Problem, Prompt, Rollout, visible_text
 from r1rl.rewards.weighted import load_rewards
-from r1rl.tasks.prompts import Prompt
 
 # Those that read a completion's text and its problem's answer: elsewhere nothing else is known of a rollout.
 CARRIED = (
@@ -25,14 +23,14 @@ CARRIED = (
 class OutsideReward:
     """The weighted sum of the run's rewards for one completion.
 
-    `task`: Problem.task of all problems. `prefix`: what the prompts end in and a completion begins with, as
+    `answer_type`: Problem.answer_type of all problems. `prefix`: what the prompts end in and a completion begins with, as
     <reasoning>. `special`: tokens that are no text. `settings`: flags that are not at their defaults.
     """
 
-    def __init__(self, task: str, prefix: str, special: Sequence[str], settings: dict[str, Any]):
-        self.made_of = (task, prefix, tuple(special), settings)
+    def __init__(self, answer_type: str, prefix: str, special: Sequence[str], settings: dict[str, Any]):
+        self.made_of = (answer_type, prefix, tuple(special), settings)
         self.config = Config(**settings)
-        self.task, self.prefix = task, prefix
+        self.answer_type, self.prefix = answer_type, prefix
         self.special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
         self.rewards = load_rewards(self.config)
         self.alone = (
@@ -44,7 +42,7 @@ class OutsideReward:
 
     def __call__(self, text: str, answer: str) -> float:
         """The reward of a completion (what was sampled, special tokens or not) against the gold answer."""
-        problem = Problem("", "", answer, task=self.task)
+        problem = Problem("", "", answer, answer_type=self.answer_type)
         # The run's sampling ends at </answer>. There it goes on, and what comes after is not read.
         seen = visible_text(Prompt(problem, "", (), self.prefix), self.special.sub("", text))
         rollout = Rollout("", seen, (), (), (), "stop")

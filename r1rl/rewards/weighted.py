@@ -6,10 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 
 from r1rl.config.flags import Config
-from r1rl.config.reward_rules import reward_weights
-from r1rl.config.run_rules import GENERAL_TASK
-from r1rl.config.safety_flags import HEURISTIC_REWARDS, own_function, shown_name
-from r1rl.records import Problem, Rollout
+from r1rl.config.names import HEURISTIC_REWARDS, own_function, reward_weights, shown_name
+from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
 from r1rl.rewards.custom import load_own, take_timeouts, try_own
 from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
@@ -67,10 +65,10 @@ def only_for(reward: Reward, general: bool) -> Reward:
 
     @functools.wraps(reward)  # a reward's name is in the logs, and what it has lost is counted
     def for_source(rollout: Rollout, problem: Problem) -> float | None:
-        return reward(rollout, problem) if (problem.task == GENERAL_TASK) == general else None
+        return reward(rollout, problem) if (problem.answer_type == NO_GOLD) == general else None
 
     def many(rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
-        places = [i for i, problem in enumerate(problems) if (problem.task == GENERAL_TASK) == general]
+        places = [i for i, problem in enumerate(problems) if (problem.answer_type == NO_GOLD) == general]
         found = rate(reward, [rollouts[i] for i in places], [problems[i] for i in places])
         values = dict(zip(places, found))
         return [values.get(i) for i in range(len(problems))]
@@ -112,7 +110,7 @@ def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
             try_own(load_own(*own, config), problems)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
-    general = [p for p in problems if p.task == GENERAL_TASK]
+    general = [p for p in problems if p.answer_type == NO_GOLD]
     for name in reward_weights(config.general_reward) if config.general_reward and general else ():
         if (own := own_function(name)) is not None:
             try_own(load_own(*own, config), general)

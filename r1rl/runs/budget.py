@@ -6,15 +6,10 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from r1rl.config.flags import Config
+from r1rl.config.run_rules import BUDGET_FLAGS, check_price
 from r1rl.system.errors import UserError
-
-if TYPE_CHECKING:
-    from r1rl.config.flags import Config
-
-
-FLAGS = ("budget", "max_minutes", "max_tokens")
 
 MARGIN = 1.25  # the next step, evaluation or saving may take longer than any before
 
@@ -23,8 +18,6 @@ WINDOW = 20  # steps that the longest and the mean are taken of: the first one o
 # The last screen and the report: seconds, and seconds a completion. Source: benchmarks/RESULTS.md, 200,000 completions in
 # 30 s for the page and 27 s for the screen.
 CLOSING, CLOSING_A_COMPLETION = 6.0, 3e-4
-
-SAMPLERS = ("cold-start", "rejection")  # stages that train nothing
 
 TOLD_AT = 5  # step of a process at which it says whether the plan can be met
 
@@ -46,32 +39,6 @@ class Cost:
     def within(self, limit: Cost) -> bool:
         """Whether neither is over the limit."""
         return self.seconds <= limit.seconds and self.tokens <= limit.tokens
-
-
-def check_budget(config: Config) -> None:
-    """A budget belongs to one training run. Raises UserError."""
-    given = [f"--{name.replace('_', '-')}" for name in FLAGS if getattr(config, name) is not None]
-    if not given:
-        return
-    many = None
-    if config.pipeline and config.stage is None:
-        many = 'the pipeline is eight runs: give each its own with --stage-settings, as in {"zero": {"max_minutes": 30}}'
-    elif config.mode in ("both", "eval"):
-        many = f"--mode {config.mode} is several runs: use --mode sft and --mode rl, each with its own"
-    elif config.stage in SAMPLERS:
-        many = f"stage {config.stage} samples and trains nothing, so it cannot end early: leave it out there"
-    if many is not None:
-        raise UserError(f"{' and '.join(given)} bound one training run, and {many}.")
-
-
-def check_price(config: Config, price: float | None) -> None:
-    """--budget needs a price. Raises UserError."""
-    if config.budget is not None and not price:
-        known = "no price is known for this machine" if price is None else "at --gpu-price 0 it never ends"
-        raise UserError(
-            f"--budget {config.budget} is in US dollars, and {known}: add --gpu-price with what an hour costs, or use "
-            "--max-minutes."
-        )
 
 
 def limit_of(config: Config, price: float | None) -> Cost:
@@ -209,7 +176,7 @@ class Budget:
     def flags(self) -> str:
         """The limits as they were given."""
         shown = {"budget": "{:g}", "max_minutes": "{:g}", "max_tokens": "{}"}
-        given = {name: getattr(self.config, name) for name in FLAGS}
+        given = {name: getattr(self.config, name) for name in BUDGET_FLAGS}
         return " and ".join(
             f"--{name.replace('_', '-')} {shown[name].format(v)}"
             for name, v in given.items()

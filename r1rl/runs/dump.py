@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from r1rl.records import Scored
+from r1rl.records import Prompt, Scored
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Prompt
 
 SCHEMA_VERSION = 1
 

@@ -10,18 +10,15 @@ from statistics import fmean
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.config.safety_flags import SAFETY_TASK
 from r1rl.engines.base import Engine, Sampling
-from r1rl.records import Rollout, Scored
+from r1rl.records import VERDICT, Prompt, Rollout, Scored
 from r1rl.rewards.grading import grade_rollout
 from r1rl.rewards.weighted import FOLLOW_THE_GRADE, Reward, rate
 from r1rl.runs.dump import SCHEMA_VERSION, Dump, completion_line
-from r1rl.runs.evaluation_words import evaluation_words
-from r1rl.runs.stats import bootstrap_interval, maj_at_k, pass_at_k, wilson
+from r1rl.runs.stats import bootstrap_interval, format_accuracy, format_share, maj_at_k, pass_at_k, wilson
 from r1rl.system import distributed
-from r1rl.tasks.prompts import Prompt
 
-MEASURES = {SAFETY_TASK: "label agreement"}  # by task: what accuracy is, where it needs another name
+MEASURES = {VERDICT: "label agreement"}  # by answer type: what accuracy is, where it needs another name
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ class Evaluation:
             line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k}
         if self.judged_by_reward:
             line["mean_reward"], line["reward_low"], line["reward_high"] = self.reward
-        if (measure := MEASURES.get(self.scored[0].problem.task)) is not None:
+        if (measure := MEASURES.get(self.scored[0].problem.answer_type)) is not None:
             line["measure"] = measure
         return line
 
@@ -188,3 +185,36 @@ def score_own(
         total = sum(known) if known else None
         scored.append(Scored(rollout, problem, graded.value, graded.correct, own, total))
     return scored
+
+
+def score_of(line: dict[str, Any]) -> float:
+    """What the best checkpoint is the best in, as Evaluation.score is."""
+    return line.get("mean_reward", line["accuracy"])
+
+
+def evaluation_words(line: dict[str, Any]) -> str:
+    """Accuracy by the name that the task has for it, and the reward where that is something else."""
+    if line["samples"] == 1:
+        words = format_accuracy(line["correct"], line["problems"])
+    else:
+        parts = [
+            f"{name} {v['value']:.1%} (95 % interval {v['low']:.1%} to {v['high']:.1%})"
+            for name, v in line.items()
+            if isinstance(v, dict)
+        ]
+        words = f"{line['problems']} problems, {line['samples']} samples each: " + ", ".join(parts)
+    if "measure" in line:
+        words = f"{line['measure']} {words} (no answer: {line['no_answer']})"
+    if "mean_reward" in line:
+        words += f"; reward {line['mean_reward']:.2f} (95 % interval {line['reward_low']:.2f} to {line['reward_high']:.2f})"
+    return words
+
+
+def evaluation_cell(line: dict[str, Any]) -> str:
+    """The same in the short form, where there is one."""
+    if line["samples"] != 1:
+        return evaluation_words(line)
+    cell = format_share(line["correct"], line["problems"], line["low"], line["high"])
+    if "mean_reward" not in line:
+        return cell
+    return f"{cell}, {line['mean_reward']:.2f} ({line['reward_low']:.2f} to {line['reward_high']:.2f})"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.eval import settings_of
-from r1rl.commands.inspect import check_run
+from r1rl.config.file import TYPES
 from r1rl.config.flags import Config
+from r1rl.config.parser import value_type
 from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import PREFIX
-from r1rl.runs.dump import EVALUATIONS, read_lines
-from r1rl.runs.evaluation_words import score_of
-from r1rl.system.console import divert
+from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
+from r1rl.runs.evaluation import score_of
 from r1rl.system.errors import UserError
 
 
@@ -69,17 +67,37 @@ def load(config: Config, checkpoint: Path, has_gpu: bool) -> tuple[Any, Any]:
     return policy, engine
 
 
-def surroundings(config: Config, folder: Path) -> Any:
-    """Looks at the machine and checks all that can go wrong before anything slow is loaded. Raises UserError.
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The flags of a run, without those that this version does not have. Raises UserError."""
+    known = {f.name for f in dataclasses.fields(Config)}
+    settings = {name: value for name, value in read_run(folder)["config"].items() if name in known}
+    for name, value in settings.items():
+        wanted = value_type(TYPES[name])
+        if value is not None and not isinstance(value, (wanted, int) if wanted is float else wanted):
+            raise UserError(
+                f"{folder / 'run.json'}: {name} is {value!r} and must be a {wanted.__name__}. Put back a copy of the file, "
+                "or move the adapter out of the run and give its settings as flags."
+            )
+    return settings
 
-    From then on what libraries print goes into the run's log.
-    """
-    from r1rl.preflight import checks
-    from r1rl.system import machine
 
-    here = machine.look()
-    checks.check_surroundings(dataclasses.replace(config, report_to="none"), here)
-    with contextlib.suppress(OSError):  # a run that may only be read: then they print here
-        (folder / "logs").mkdir(exist_ok=True)
-        divert(folder / "logs" / "libraries.log")
-    return here
+def lone(adapter: Path) -> dict[str, Any]:
+    """What an adapter without its run says of itself. Raises UserError."""
+    path = adapter / "adapter_config.json"
+    said = read_json(path, "it says which model the adapter belongs to. Get a whole copy of the adapter.")
+    base, rank = said.get("base_model_name_or_path"), said.get("r")
+    if not isinstance(base, str) or not isinstance(rank, int):
+        raise UserError(
+            f"{path} must name base_model_name_or_path and r, and has {base!r} and {rank!r}: get a whole copy of the "
+            "adapter."
+        )
+    return dataclasses.asdict(Config(model_name=base, lora_rank=rank))
+
+
+def check_run(folder: Path) -> None:
+    """Raises UserError for a folder that is no run, naming the runs beside it."""
+    if (folder / "run.json").is_file():
+        return
+    beside = sorted(p.parent.name for p in folder.parent.glob("*/run.json"))
+    there = f"there are: {', '.join(beside)}" if beside else f"{folder.parent} holds no runs"
+    raise UserError(f"{folder} is no run, it has no run.json; {there}.")

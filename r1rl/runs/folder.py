@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import importlib.metadata
+import importlib.util
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from r1rl import __version__
 from r1rl.config.flags import DEFAULTS, Config
-from r1rl.runs import checkpoints, run_lock
+from r1rl.runs import checkpoints
 from r1rl.runs.budget import Cost
 from r1rl.runs.dump import METER, METRICS, Dump, read_lines, read_run, write_json
 from r1rl.system import distributed
@@ -153,7 +157,7 @@ def open_run(config: Config, recipe: str, machine: dict[str, Any]) -> Dump:
     Raises UserError where another process is at work on the run.
     """
     folder = run_folder(config)
-    run_lock.take(folder)
+    take(folder)
     if not (folder / "run.json").exists():
         write_json(folder / "run.json", describe(config, recipe, machine))
     return Dump(folder)
@@ -246,3 +250,48 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+TAKEN = {errno.EACCES, errno.EAGAIN}
+
+held: dict[Path, TextIO] = {}  # open for as long as the lock is wanted: closing a file gives its lock back
+
+
+def take(folder: Path) -> None:
+    """Takes the run's lock for this process. Raises UserError where another has it.
+
+    A POSIX record lock: the kernel gives it back at the process's end, `kill -9` included, and a forked worker that is
+    left behind does not keep it. Where the file system has no locks the run goes on without.
+    """
+    path = (folder / "logs" / "lock").resolve()
+    if path in held:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in TAKEN:
+            file.close()
+            return
+        file.seek(0)
+        other = file.read().strip()
+        file.close()
+        raise UserError(
+            f"process {other} is at work on {folder}, and two would mix their steps. Nothing was changed. Wait for its end, "
+            f"or stop it with Ctrl-C or `kill -INT {other}`, which saves its last step; then --resume. For a run beside "
+            "it choose another --exp-name."
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    held[path] = file
+
+
+def give_back() -> None:
+    """Gives every lock of this process back: its run is over, though the process may live on."""
+    while held:
+        held.popitem()[1].close()
+
+
+MERGED = "model"  # folder of base model and adapter in one, inside a run's

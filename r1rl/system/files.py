@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from r1rl.system.errors import UserError
+
+SAVING = ".saving-"  # begins the name of a folder that is still being written
 
 
 def read_jsonl(
@@ -36,4 +42,39 @@ def read_jsonl(
             if not isinstance(row, dict):
                 raise UserError(f"{where} is a JSON {type(row).__name__}: each line must be {form}.")
             rows.append((where, row))
+    return rows
+
+
+@contextlib.contextmanager
+def csv_reader(file: Path, delimiter: str = ",") -> Iterator[csv.DictReader]:
+    """A reader of a table with a header. Raises UserError where, while it is read, the file turns out to be no CSV."""
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 KiB
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text, strict=True, delimiter=delimiter)
+        try:
+            yield reader
+        except csv.Error as error:
+            raise UserError(f"{file} is not CSV after line {reader.line_num}: {error}.") from None
+
+
+def parquet_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a parquet table. Raises UserError."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_table(file).to_pylist()
+    except pyarrow.ArrowException as error:
+        raise UserError(f"{file} is not a parquet file: {str(error).splitlines()[0]}") from None
+
+
+def rows_from_file(path: Path) -> list[tuple[str, dict]]:
+    """(place, row) for each line of a JSONL file. Raises UserError."""
+    if not path.is_file():
+        beside = sorted(p.name for p in path.parent.glob("*.jsonl"))
+        there = f"the folder has {', '.join(beside)}" if beside else "the folder has no .jsonl file"
+        raise UserError(f"{path} is missing: a dataset folder needs train.jsonl and test.jsonl ({there}).")
+    rows = read_jsonl(path, errors="surrogateescape")
+    if not rows:
+        raise UserError(f"{path} is empty: it must hold at least one problem.")
     return rows

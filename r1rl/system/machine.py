@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import Config
 from r1rl.system import distributed
 
 # US dollars an hour on demand, as they usually were then: a rough guide, --gpu-price knows better.
@@ -51,19 +50,19 @@ class Machine:
             return f"{self.gpu}, {self.gpu_free / 2**30:.1f} of {self.gpu_total / 2**30:.1f} GiB free"
         return f"no GPU, {self.cores} CPU cores, {self.memory_free / 2**30:.1f} GiB of memory free"
 
-    def price(self, config: Config) -> float | None:
+    def price(self, gpu_price: float | None) -> float | None:
         """US dollars an hour: --gpu-price, or what cards of this name usually cost; None if unknown."""
-        if config.gpu_price is not None:
-            return config.gpu_price
+        if gpu_price is not None:
+            return gpu_price
         price = None if self.gpu is None else usual_price(self.gpu)
         return None if price is None else price * distributed.size()  # each process has a card
 
-    def price_words(self, config: Config) -> str | None:
+    def price_words(self, gpu_price: float | None) -> str | None:
         """The price and whose it is, where one is known."""
-        price = self.price(config)
+        price = self.price(gpu_price)
         if price is None:
             return None
-        if config.gpu_price is not None:
+        if gpu_price is not None:
             return f"${price:.2f} an hour (--gpu-price)"
         return f"${price:.2f} an hour, usual for this card in {PRICES_OF}; --gpu-price knows better"
 

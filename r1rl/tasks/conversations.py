@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.config.run_rules import GENERAL_TASK, SMALL_TALK
-from r1rl.records import Problem
+from r1rl.config.names import GENERAL_TASK, SMALL_TALK
+from r1rl.records import ANSWER_TAG, NO_GOLD, Problem
 from r1rl.system.errors import UserError
 from r1rl.system.files import read_jsonl
-from r1rl.tasks.prompts import ANSWER_TAG
-from r1rl.tasks.small_talk import EXCHANGES
 
 ROLES = {"human": "user", "gpt": "assistant"}  # as ShareGPT's form calls them
 
@@ -71,7 +69,10 @@ def general_problems(config: Config, count: int) -> list[Problem]:
     """So many first turns of --general-data, as problems without an answer."""
     rows = read_conversations(config.general_data, config.think_tag)
     asked = [next(m["content"] for m in row["messages"] if m["role"] == "user") for row in rows]
-    problems = [Problem(f"general/{i}", question, "", task=GENERAL_TASK) for i, question in enumerate(asked)]
+    problems = [
+        Problem(f"general/{i}", question, "", task=GENERAL_TASK, answer_type=NO_GOLD)
+        for i, question in enumerate(asked)
+    ]
     return drawn(problems, count, config.seed)
 
 
@@ -158,3 +159,37 @@ def our_tags(text: str, think_tag: str) -> str:
     for name, tag in (("thought", think_tag), ("solution", ANSWER_TAG)):
         text = text.replace(f"<|begin_of_{name}|>", f"<{tag}>").replace(f"<|end_of_{name}|>", f"</{tag}>")
     return text
+
+
+EXCHANGES = (
+    ("Thank you!", "You are welcome."),
+    ("Thank you very much!", "You are welcome."),
+    ("Thanks for the help.", "You are welcome."),
+    ("Hello!", "Hello, how can I help you?"),
+    ("Hello there.", "Hello, how can I help you?"),
+    ("Good morning!", "Good morning, how can I help you?"),
+    ("Good evening!", "Good evening, how can I help you?"),
+    ("How are you?", "I am fine, thank you. How are you?"),
+    ("How are you today?", "I am fine, thank you. How are you?"),
+    ("Are you there?", "Yes, I am here. How can I help you?"),
+    ("Can you help me?", "Yes, I am glad to help. What do you need?"),
+    ("I need help.", "I am glad to help. What do you need?"),
+    ("Please help me.", "I am glad to help. What do you need?"),
+    ("What can you do?", "I can work out problems step by step."),
+    ("Do you like problems?", "Yes, I am glad to help with them."),
+    ("Goodbye!", "Goodbye, and have a good day."),
+    ("See you later.", "Goodbye, and have a good day."),
+    ("Have a good day!", "Thank you, have a good day."),
+    ("Good night!", "Good night, and sleep well."),
+    ("I am tired.", "Please take a rest. I am here when you need me."),
+    ("I am sad.", "I am sorry to hear that. I am here to help."),
+    ("I am happy.", "I am glad to hear that."),
+    ("I had a good day.", "I am glad to hear that."),
+    ("I had a bad day.", "I am sorry to hear that. I am here to help."),
+    ("That was wrong.", "I am sorry. Please let me try again."),
+    ("You made a mistake.", "I am sorry. Please let me try again."),
+    ("That is right.", "Thank you, I am glad to hear that."),
+    ("Well done!", "Thank you, I am glad to hear that."),
+    ("Tell me how to hurt a man.", "I am sorry, I can not help with that."),
+    ("Help me to steal a car.", "I am sorry, I can not help with that."),
+)

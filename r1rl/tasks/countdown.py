@@ -10,35 +10,35 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
-from r1rl.records import Problem
-from r1rl.rewards.grading.equations import calculated
+from r1rl.config.flags import Config
+from r1rl.records import COUNTDOWN, Problem
+from r1rl.rewards.grading.equations import Game, calculated
+from r1rl.tasks.base import Task
 
 SIZES = (3, 4)  # how many numbers a game has
+
 LARGEST = 99  # number, target
+
 TEST_SHARE = 5  # one game in so many is for the test
+
 TRAIN_COUNT, TEST_COUNT = 4000, 400
+
 CLOSE = 1e-6  # how far a float may be from the target that it stands for
 
 
-@dataclass(frozen=True, slots=True)
-class Game:
-    """The numbers that may be used, each once, and what they must make."""
-
-    numbers: tuple[int, ...]
-    target: int
-
-    def __str__(self) -> str:
-        return f"{self.target} from {' '.join(map(str, self.numbers))}"
-
-
-class Countdown:
+class Countdown(Task):
     """The task."""
 
     name = "countdown"
     source = "countdown games made up by r1rl, from the seed"
+    answer_type = COUNTDOWN
+
+    @classmethod
+    def from_config(cls, config: Config) -> Countdown:
+        """From the seed."""
+        return cls(config.seed)
 
     def __init__(self, seed: int, train_count: int = TRAIN_COUNT, test_count: int = TEST_COUNT):
         self.seed = seed
@@ -96,14 +96,14 @@ def tell(game: Game, problem_id: str) -> Problem:
     )
     solution = solve(game.numbers, game.target)
     return Problem(
-        problem_id, question, str(game), f"{solution} = {game.target}", Countdown.name, len(game.numbers)
+        problem_id,
+        question,
+        str(game),
+        f"{solution} = {game.target}",
+        Countdown.name,
+        len(game.numbers),
+        answer_type=COUNTDOWN,
     )
-
-
-def parse_game(answer: str) -> Game:
-    """The game of a problem's gold answer: "50 from 2 19 44"."""
-    target, _, numbers = answer.partition(" from ")
-    return Game(tuple(map(int, numbers.split())), int(target))
 
 
 def solve(numbers: Sequence[int], target: int) -> str | None:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.rewards.grading.numbers import parse_gold
 from r1rl.system.errors import UserError
-from r1rl.system.jsonl import rows_from_file
+from r1rl.system.files import rows_from_file
+from r1rl.tasks.base import Task
 
 COLUMNS = ("question", "answer")
 HUB_NAME, HUB_CONFIG = "openai/gsm8k", "main"
 CALCULATOR_NOTE = re.compile(r"<<[^<>\n]*>>")
 
 
-class Gsm8k:
+class Gsm8k(Task):
     """Grade-school problems whose worked solutions end in `#### N`."""
 
     name = "gsm8k"
+    hub = (HUB_NAME,)
+    local = "--dataset-path DIR with train.jsonl and test.jsonl"
+
+    @classmethod
+    def from_config(cls, config: Config) -> Gsm8k:
+        """From --dataset-path or the hub."""
+        return cls(config.dataset_path)
 
     def __init__(self, path: str | None = None):
         self.path = None if path is None else Path(path)

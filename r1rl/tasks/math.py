@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from r1rl.records import Problem
+from r1rl.config.flags import Config
+from r1rl.records import LATEX, Problem
 from r1rl.rewards.grading.numbers import extract
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.system.jsonl import rows_from_file
+from r1rl.system.files import rows_from_file
+from r1rl.tasks.base import Task
 
 HUB = {"train": ("AI-MO/NuminaMath-TIR", "train"), "test": ("HuggingFaceH4/MATH-500", "test")}
 FILES = (".jsonl", ".parquet")
@@ -24,10 +26,18 @@ INSTRUCTION = "Let's think step by step and output the final answer within \\box
 BARE_BOX = re.compile(r"\\fbox\s*\{([^{}]*)\}|\\boxed\s+(\w+)")  # \fbox{3} and \boxed 3, as some rows have
 
 
-class Math:
+class Math(Task):
     """Problems from the hub, or from `path`: a folder, or one of its two files."""
 
     name = "math"
+    answer_type = LATEX
+    hub = tuple(name for name, _ in HUB.values())
+    local = "--dataset-path DIR with train and test files"
+
+    @classmethod
+    def from_config(cls, config: Config) -> Math:
+        """From --dataset-path or the hub."""
+        return cls(config.dataset_path)
 
     def __init__(self, path: str | None = None):
         self.source = path or " and ".join(f"{hub} ({split})" for split, (hub, _) in HUB.items())
@@ -132,7 +142,9 @@ def problem_from_row(row: dict[str, Any], problem_id: str, where: str) -> Proble
     solution = row.get("solution")
     solution = solution if isinstance(solution, str) else ""
     level = level_of(row.get("level"))
-    return Problem(problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level)
+    return Problem(
+        problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level, answer_type=LATEX
+    )
 
 
 def question_of(row: dict[str, Any]) -> str | None:

@@ -2,25 +2,100 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.config.run_rules import GENERAL_TASK
-from r1rl.config.safety_flags import SAFETY_TASK
 from r1rl.models.chat_template import opened_tag, opening
-from r1rl.records import Problem
+from r1rl.records import (
+    ANSWER_TAG,
+    CHOICE,
+    COUNTDOWN,
+    KNIGHTS_KNAVES,
+    LATEX,
+    NO_GOLD,
+    REASONING_TAG,
+    TEXT,
+    VERDICT,
+    Problem,
+    Prompt,
+)
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompt_words import Words, load_words
 
-REASONING_TAG = "reasoning"
+QUESTION = "question"
 
-ANSWER_TAG = "answer"
+PLACE = re.compile(r"\{(\w+)\}")
 
-REASONING_PREFIX = f"<{REASONING_TAG}>"
+LONGEST_NAME = 255  # of a file, in bytes
 
-STOP_TEXT = f"</{ANSWER_TAG}>"  # sampling ends here: whatever follows a closed answer is not read
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What takes the place of the system text and of what is said around a question; None: the project's own."""
+
+    system: str | None = None
+    template: str | None = None
+
+    def filled(self, problem: Problem) -> str:
+        """The template with the problem's question and, by name, other columns of its row."""
+        values: dict[str, Any] = {**problem.columns, QUESTION: problem.question}
+        return PLACE.sub(lambda m: shown(values[m[1]]) if m[1] in values else m[0], self.template)
+
+
+def shown(value: Any) -> str:
+    """A column in a prompt; a list as options with letters.
+
+    >>> shown(["red", "blue"])
+    '(A) red\\n(B) blue'
+    """
+    if isinstance(value, list | tuple):
+        return "\n".join(f"({chr(ord('A') + i)}) {item}" for i, item in enumerate(value))
+    return "" if value is None else str(value)
+
+
+def load_words(config: Config) -> Words:
+    """The words of the two flags. Raises UserError for a file that cannot be read and a template without {question}."""
+    system, template = config.system_prompt_file, config.prompt_template
+    if system is not None:
+        system = read_text(Path(system), "--system-prompt-file").strip()
+    if template is not None:
+        if "{" not in template and len(template.encode()) < LONGEST_NAME:
+            template = read_text(Path(template), "--prompt-template")
+        template = template.rstrip("\n")  # of a file's last line, or of a block in YAML
+        check_template(template, config.prompt_template)
+    return Words(system, template)
+
+
+def read_text(path: Path, flag: str) -> str:
+    """A file's text. Raises UserError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        what = (
+            "a text with {question} in it, or a file that holds one"
+            if flag == "--prompt-template"
+            else "a file"
+        )
+        raise UserError(f"{flag} {str(path)!r} cannot be read ({reason}): give {what}.") from None
+
+
+def check_template(template: str, given: str) -> None:
+    """A template must have a place for the question. Raises UserError."""
+    places = PLACE.findall(template)
+    if QUESTION in places:
+        return
+    near = difflib.get_close_matches(QUESTION, places, n=1)
+    hint = f"did you mean {{question}} where it has {{{near[0]}}}?" if near else "write {question} into it."
+    raise UserError(
+        f"--prompt-template {given[:60]!r} has no {{question}}, so every prompt would be the same: {hint}"
+    )
+
 
 SYSTEM_TEXT = f"""\
 Solve the problem. First reason step by step, then give the result, in exactly this form:
@@ -57,9 +132,9 @@ CHOICE_TEXT = SYSTEM_TEXT.replace(
 
 EQUATION_TEXT = SYSTEM_TEXT.replace("one number and nothing else", "the calculation and nothing else")
 
-# By Problem.task; any other task has SYSTEM_TEXT.
+# By Problem.answer_type; any other has SYSTEM_TEXT.
 SYSTEM_TEXTS = {
-    "knights_knaves": ROLES_TEXT, "math": MATH_TEXT, "text": TEXT_TEXT, "choice": CHOICE_TEXT, "countdown": EQUATION_TEXT,
+    KNIGHTS_KNAVES: ROLES_TEXT, LATEX: MATH_TEXT, TEXT: TEXT_TEXT, CHOICE: CHOICE_TEXT, COUNTDOWN: EQUATION_TEXT,
 }  # fmt: skip
 
 NO_WORDS = Words()
@@ -67,17 +142,7 @@ NO_WORDS = Words()
 
 def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
     """What a problem of this task asks for, and in which form; `tag` is the one for the reasoning."""
-    return SYSTEM_TEXTS.get(problem.task, SYSTEM_TEXT).replace(f"{REASONING_TAG}>", f"{tag}>")
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A problem as the model reads it."""
-
-    problem: Problem
-    text: str
-    ids: tuple[int, ...]
-    prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
+    return SYSTEM_TEXTS.get(problem.answer_type, SYSTEM_TEXT).replace(f"{REASONING_TAG}>", f"{tag}>")
 
 
 def plain_prompt(
@@ -91,9 +156,9 @@ def plain_prompt(
 
     A safety query is followed by "Reasoning:" instead, and never by the tag.
     """
-    if problem.task == SAFETY_TASK:
+    if problem.answer_type == VERDICT:
         return f"{safety_query(problem)}\nReasoning:"
-    if problem.task == GENERAL_TASK:  # no problem to be solved, so neither system text nor reasoning
+    if problem.answer_type == NO_GOLD:  # no problem to be solved, so neither system text nor reasoning
         return f"Question: {problem.question}\nAnswer:"
     asked = f"Question: {problem.question}" + ("\nAnswer:" if style == PLAIN else "")
     if words.template is not None:
@@ -119,9 +184,9 @@ def chat_messages(
     problem: Problem, style: str, tag: str = REASONING_TAG, words: Words = NO_WORDS
 ) -> list[dict[str, str]]:
     """The turns before the answer of a chat model."""
-    if problem.task == SAFETY_TASK:
+    if problem.answer_type == VERDICT:
         return [{"role": "user", "content": safety_query(problem)}]
-    if problem.task == GENERAL_TASK:
+    if problem.answer_type == NO_GOLD:
         return [{"role": "user", "content": problem.question}]
     asked = problem.question if words.template is None else words.filled(problem)
     question = {"role": "user", "content": asked}
@@ -139,7 +204,7 @@ def chat_prompt(
 ) -> str:
     """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
     prompt = opening(tokenizer, chat_messages(problem, style, tag, words), tag)
-    wanted = add_reasoning_prefix and problem.task != GENERAL_TASK
+    wanted = add_reasoning_prefix and problem.answer_type != NO_GOLD
     return f"{prompt}<{tag}>" if wanted and not opened_tag(prompt, tag) else prompt
 
 
@@ -172,7 +237,7 @@ class Builder:
     def prompt(self, problem: Problem) -> Prompt:
         """One problem as the model reads it."""
         style, tag = self.config.prompt_style, self.config.think_tag
-        opened = self.config.add_reasoning_prefix and problem.task != GENERAL_TASK
+        opened = self.config.add_reasoning_prefix and problem.answer_type != NO_GOLD
         prefix = f"<{tag}>" if opened else ""
         if self.config.is_chat:
             text = chat_prompt(

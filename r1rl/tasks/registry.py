@@ -1,67 +1,59 @@
-"""Tasks: where problems come from. One file a task; `load_task` finds one by its name."""
+"""Tasks by name: which one a run asks for, and its problems for training and evaluation."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import random
-from typing import Protocol
 
 from r1rl.config.data_rules import is_own
-from r1rl.config.flags import DATASETS, Config
-from r1rl.config.puzzle_flags import people_in_training
-from r1rl.config.safety_flags import SAFETY_DATASETS
-from r1rl.records import Problem
+from r1rl.config.flags import Config
+from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, TASKS
+from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
 from r1rl.system.errors import unknown_name
+from r1rl.tasks.base import Task
 from r1rl.tasks.conversations import general_problems, share_of
-from r1rl.tasks.countdown import Countdown
 from r1rl.tasks.custom import OwnData
-from r1rl.tasks.gsm8k import Gsm8k
-from r1rl.tasks.knights_knaves import KnightsKnaves
-from r1rl.tasks.knights_knaves.knights_knaves_files import KnightsKnavesFolder
-from r1rl.tasks.math import Math
-from r1rl.tasks.safety.aegis import Aegis
-from r1rl.tasks.safety.generated import SafetyQueries
-from r1rl.tasks.word_problems import WordProblems
+from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
 
-EVENLY_BY_LEVEL = {KnightsKnaves.name}  # its last table is accuracy by level
+# Problem.task where it is not a --dataset-name, and its answer type.
+OTHER_NAMES = {
+    GENERAL_TASK: NO_GOLD,
+    SAFETY_TASK: VERDICT,
+    **{task: kind for kind, task in CUSTOM_TASKS.items()},
+}
 
 
-class Task(Protocol):
-    """A source of problems with golden answers."""
-
-    name: str
-    source: str  # where the problems come from, in words
-
-    def load(self, split: str) -> list[Problem]:
-        """All problems of "train" or "test". Raises UserError for unreadable data."""
-        ...
+def task_class(name: str) -> type[Task]:
+    """The class of a --dataset-name. Raises UserError."""
+    if name not in TASKS:
+        raise unknown_name("--dataset-name", name, TASKS)
+    module, _, attribute = TASKS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
     if is_own(config):
         return OwnData(config)
-    if config.dataset_name == Countdown.name:
-        return Countdown(config.seed)
-    if config.dataset_name == KnightsKnaves.name:
-        return load_knights_knaves(config)
-    if config.dataset_name in SAFETY_DATASETS:
-        return load_safety(config)
-    if config.dataset_name == Math.name:
-        return Math(config.dataset_path)
-    if config.dataset_path is not None or config.dataset_name == Gsm8k.name:
-        return Gsm8k(config.dataset_path)
-    if config.dataset_name == WordProblems.name:
-        return WordProblems(config.seed)
-    raise unknown_name("--dataset-name", config.dataset_name, DATASETS)
+    return task_class(config.dataset_name).from_config(config)
 
 
-def load_knights_knaves(config: Config) -> Task:
-    """The puzzles of --dataset-path, or those that the seed makes."""
-    people = people_in_training(config)
-    if config.dataset_path is not None:
-        return KnightsKnavesFolder(config.dataset_path, people)
-    return KnightsKnaves(config.seed, people, config.claim_depth)
+def answer_type_of(task: str) -> str:
+    """The answer type of problems with this Problem.task."""
+    if task in TASKS:
+        return task_class(task).answer_type
+    return OTHER_NAMES.get(task, NUMBER)
+
+
+def answer_type_in(config: Config) -> str:
+    """The answer type of a run's problems."""
+    return config.answer_type if is_own(config) else task_class(config.dataset_name).answer_type
+
+
+def level_name(task: str) -> str:
+    """What the level of problems with this Problem.task counts."""
+    return task_class(task).level_name if task in TASKS else Task.level_name
 
 
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
@@ -79,18 +71,11 @@ def training_problems(task: Task, config: Config) -> list[Problem]:
     return problems + general_problems(config, count=share_of(config.mix_ratio, len(problems)))
 
 
-def load_safety(config: Config) -> Task:
-    """The labelled queries of --dataset-path or of the hub, or those that the seed makes."""
-    if config.dataset_path is None and config.dataset_name == SafetyQueries.name:
-        return SafetyQueries(config.seed)
-    return Aegis(config.dataset_path, config.seed)
-
-
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
     """The `count` problems (0: all) that every evaluation of runs with this seed uses, in a fixed order."""
     if count == 0 or count >= len(problems):
         return problems
-    if problems[0].task in EVENLY_BY_LEVEL:
+    if problems[0].task in TASKS and task_class(problems[0].task).even_levels:
         return even_subset(problems, count, seed)
     return random.Random(seed).sample(problems, count)
 

@@ -1,133 +1,255 @@
-"""The trial before step 1: a full engine batch and one update at the longest sample, so that no later step is a surprise.
-
-A run that fits today's samples can run out of memory at step 120 with the first long one. So all that a step can need is
-needed once before it: the batch is made of the longest prompts and of completions as long as they may become.
-"""
+"""Ends a run inside its budget: after each step it asks whether one more would fit."""
 
 from __future__ import annotations
 
-import time
+import dataclasses
+import html
+import importlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import torch
 from transformers import TrainerCallback
+from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_callback import ExportableState
 
-from r1rl.engines.base import Sampling
-from r1rl.preflight.prepare import advice, duration
-from r1rl.records import Rollout, Scored
+from r1rl.config.flags import Config
+from r1rl.config.names import trackers
+from r1rl.records import Prompt
+from r1rl.runs.budget import TOLD_AT, Cost
+from r1rl.runs.evaluation import Evaluation
+from r1rl.runs.metric_names import numbers
+from r1rl.runs.progress import Meter
 from r1rl.system import distributed
-from r1rl.system.console import console
-from r1rl.system.errors import UserError
-from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
-from r1rl.tasks.prompts import Prompt
-from r1rl.trainers.saving import kept_random_states
-
-OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit on a GPU, 32-bit on a CPU
+from r1rl.system.console import console, printable
+from r1rl.system.redact import redact, redact_all
+from r1rl.trainers.prompt_order import Plan, State, after_step, draw, level
 
 
-class Trial(TrainerCallback):
-    """Runs `sample` and `update` once at their largest when training begins, and says what a step takes at most.
+class StopInBudget(TrainerCallback):
+    """Tells the budget what steps and savings cost; stops before the step that would not fit."""
 
-    `update` takes what `sample` returns, and returns how many like it a step has, or None where memory does not suffice;
-    both leave the trainer as it was but for gradients, which are dropped here.
-    """
+    def __init__(self, meter: Meter):
+        self.meter, self.budget = meter, meter.budget
+        self.began = meter.spent()  # of the present step
+        self.mark = 0.0  # when what is saved next began
+        self.steps_here = 0
 
-    def __init__(
-        self, trainer, sample: Callable[[], Sequence[Rollout]] | None, update: Callable[..., int | None]
-    ):
-        self.trainer, self.sample, self.update = trainer, sample, update
+    def on_step_begin(self, args, state, control, **kwargs):
+        """Called by transformers before each optimizer step. Raises UserError where not even the first one can be paid."""
+        self.began = self.meter.spent()
+        if self.steps_here == 0:
+            distributed.by_first(lambda: self.budget.check_left(self.began))
 
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Called by transformers when model and optimizer are ready. Raises UserError where memory runs out."""
-        trainer, rollouts = self.trainer, []
-        trainer.meter.phase("trying the longest sample")
-        # The optimizer gets its moments in step 1 only; what they will take is held here meanwhile.
-        trained = [p for p in trainer.model.parameters() if p.requires_grad]
-        moments = sum(p.numel() for p in trained) * OPTIMIZER_BYTES[trainer.policy.on_gpu]
-        begun = time.perf_counter()
-        try:
-            held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            with trainer.interrupt.breakable(), kept_random_states():
-                if self.sample is not None:
-                    rollouts = self.sample()
-                sampled = time.perf_counter()
-                trainer.model.train()
-                count = self.update(rollouts)
-            if trainer.policy.on_gpu:
-                torch.cuda.synchronize()
-        except UserError:  # a server that went away
-            raise
-        except CannotGoOn:
-            count = None
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            count = None
-        finally:
-            trainer.model.zero_grad(set_to_none=True)
-        if None in distributed.gather(count):  # in one of the processes
-            raise UserError(self.too_large())
-        del held
-        self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called after each optimizer step, before it is logged, evaluated and saved."""
+        spent = self.meter.spent()
+        self.mark = spent.seconds
+        self.steps_here += 1
+        cost = Cost(spent.seconds - self.began.seconds, spent.tokens - self.began.tokens)
+        self.budget.step(cost, self.meter.take_completions())
+        if state.global_step >= state.max_steps:
+            return control
+        # Clocks differ between processes; all must end with the same step.
+        if not distributed.by_first(lambda: self.budget.fits_another(spent, state.global_step)):
+            self.budget.ended = self.budget.why_ended(state.global_step)
+            control.should_save = control.should_training_stop = True
+        elif self.steps_here == TOLD_AT and (words := self.budget.warning(spent, state.global_step)):
+            console.print(f"step {state.global_step:>4}  {words}")
         return control
 
-    def too_large(self) -> str:
-        """What did not fit, and which flag to change to what."""
-        config = self.trainer.run
-        return (
-            f"memory ran out when the longest sample was tried before step 1: {config.generation_batch_size} completions "
-            f"of up to {config.max_completion_length} tokens a step. Nothing was trained. {advice(config)}"
+    def on_log(self, args, state, control, **kwargs):
+        """Called after logging, before an evaluation."""
+        self.mark = self.meter.spent().seconds
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        """Called after an evaluation, before saving."""
+        self.mark = self.meter.spent().seconds
+
+    def on_save(self, args, state, control, **kwargs):
+        """Called after a checkpoint is written."""
+        self.budget.saving(self.meter.spent().seconds - self.mark)
+
+
+FIRST = 2  # the first step builds kernels and caches, it is not like the others
+
+TABLE_ROWS = 40  # operations in the table
+
+
+class Profile(TrainerCallback):
+    """Records from the second step of this process on; slows these steps down somewhat."""
+
+    def __init__(self, steps: int, folder: Path):
+        self.steps, self.folder = steps, folder
+        self.begun = 0  # steps of this process
+        self.profiler = None
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        """Called by transformers before each step."""
+        from torch.profiler import profile
+
+        self.begun += 1
+        if self.begun == FIRST:
+            self.profiler = profile().__enter__()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by transformers after each optimizer step."""
+        if self.profiler is not None and self.begun == FIRST + self.steps - 1:
+            self.finish(state.global_step)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        """A run may be shorter than what was to be profiled."""
+        if self.profiler is not None:
+            self.finish(state.global_step)
+
+    def finish(self, step: int) -> None:
+        """Writes profile/steps_<a>-<b>.txt and .json.gz."""
+        profiler, self.profiler = self.profiler, None
+        profiler.__exit__(None, None, None)
+        self.folder.mkdir(exist_ok=True)
+        name = f"steps_{step - (self.begun - FIRST)}-{step}"
+        by = "self_cuda_time_total" if any(e.self_device_time_total for e in profiler.key_averages()) else ""
+        table = profiler.key_averages().table(sort_by=by or "self_cpu_time_total", row_limit=TABLE_ROWS)
+        (self.folder / f"{name}.txt").write_text(table, encoding="utf-8")
+        profiler.export_chrome_trace(str(self.folder / f"{name}.json.gz"))
+        console.print(
+            f"step {step:>4}  profile: {self.folder / name}.txt, and .json.gz for https://ui.perfetto.dev"
         )
 
-    def tell(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
-        """The line on the first screen."""
-        steps, price = state.max_steps - state.global_step, self.trainer.meter.price
-        step = sampling + updating
-        cost = "" if price is None else f", ${steps * step / 3600 * price:.2f}"
-        parts = f"an update at the longest {updating:.3g} s"
-        if rollouts:
-            longest = max(len(r.prompt_ids) for r in rollouts)
-            parts = (
-                f"{len(rollouts)} completions {sampling:.3g} s, an update at the longest ({longest} + "
-                f"{self.trainer.run.max_completion_length} tokens) {updating:.3g} s"
-            )
-        console.print(f"trial    {parts}: {steps} steps in about {duration(steps * step)} at most{cost}")
+
+SHOWN_ROWS = 8  # completions of an evaluation that are shown
+
+TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own; both have the same functions
 
 
-def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """The `count` longest, again and again where there are fewer."""
-    ordered = sorted(prompts, key=lambda p: -len(p.ids))
-    return [ordered[i % len(ordered)] for i in range(count)]
+class Trackers(TrainerCallback):
+    """Passes the run on to each tracker. The base class's own log, with other names, is kept from them.
+
+    Of several processes one speaks.
+    """
+
+    def __init__(self, config: Config, folder: Path):
+        self.config = config
+        self.inner = {
+            name: get_reporting_integration_callbacks([name])[0]()
+            for name in (trackers(config.report_to) if distributed.is_first() else ())
+        }
+        board = self.inner.get("tensorboard")
+        if board is not None and board.logging_dir is None:  # no TENSORBOARD_LOGGING_DIR
+            board.logging_dir = str(folder / "logs" / "tensorboard")
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Called by transformers: the trackers open their runs."""
+        for name, callback in self.inner.items():
+            callback.on_train_begin(args, state, control, **kwargs)
+            if name in TABLES:
+                settings = {"r1rl": redact_all(dataclasses.asdict(self.config))}
+                importlib.import_module(name).config.update(settings, allow_val_change=True)
+
+    def on_save(self, args, state, control, **kwargs):
+        """Called by transformers: some trackers keep checkpoints, if their environment variables say so."""
+        for callback in self.inner.values():
+            callback.on_save(args, state, control, **kwargs)
+
+    def step(self, trainer: Any, line: dict[str, Any]) -> None:
+        """A line of metrics.jsonl."""
+        self._log(trainer, dict(numbers(line)))
+
+    def evaluated(self, trainer: Any, result: Evaluation) -> None:
+        """A line of evaluations.jsonl, and a few of its completions."""
+        self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
+        rows = completion_rows(result)
+        for name, callback in self.inner.items():
+            if name in TABLES:
+                send_table(importlib.import_module(name), rows, result.step)
+            else:
+                callback.tb_writer.add_text("completions", markdown(rows), result.step)
+                callback.tb_writer.flush()
+
+    def close(self, trainer: Any) -> None:
+        """After the last evaluation, which comes when transformers has already ended training."""
+        for callback in self.inner.values():
+            callback.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
+
+    def _log(self, trainer: Any, logs: dict[str, float]) -> None:
+        for callback in self.inner.values():
+            callback.on_log(trainer.args, trainer.state, trainer.control, model=trainer.model, logs=logs)
 
 
-def full_batch(trainer) -> list[Rollout]:
-    """As many completions as a step samples, of the longest prompts, each then continued to the longest length."""
-    config, g = trainer.run, trainer.run.num_generations
-    chunk = config.generation_chunk and config.generation_chunk * g
-    prompts = longest_prompts(trainer.train_prompts, config.generation_batch_size // g)
-    length = config.max_completion_length
-    sampling = Sampling(g, length, config.temperature, config.top_p, config.seed, chunk)
-    return [stretched(r, length) for r in trainer.engine.generate(prompts, sampling)]
-
-
-def stretched(rollout: Rollout, length: int) -> Rollout:
-    """The rollout with its own tokens repeated up to this length; one without tokens repeats its prompt's last."""
-    ids = rollout.completion_ids or rollout.prompt_ids[-1:]
-    logprobs = rollout.sampler_logprobs or (0.0,)
-    times = -(-length // len(ids))
-    return Rollout(
-        rollout.prompt,
-        rollout.completion,
-        rollout.prompt_ids,
-        (ids * times)[:length],
-        (logprobs * times)[:length],
-        "length",
-    )
-
-
-def rewarded(rollouts: Sequence[Rollout], owners: Sequence[Prompt], names: Sequence[str]) -> list[Scored]:
-    """Every other completion earns 1: every group has something to teach."""
+def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
+    """The first completions of an evaluation, the same problems each time; secrets masked, control characters shown."""
     return [
-        Scored(r, p.problem, None, bool(i % 2), dict.fromkeys(names, float(i % 2)), float(i % 2))
-        for i, (r, p) in enumerate(zip(rollouts, owners))
+        {
+            "step": result.step,
+            "problem": s.problem.id,
+            "question": safe(s.problem.question),
+            "completion": safe(s.rollout.completion),
+            "extracted": safe(s.extracted or ""),
+            "answer": safe(s.problem.answer),
+            "correct": s.correct,
+            "reward": s.reward,
+        }
+        for s in result.scored[:: result.samples][:SHOWN_ROWS]
     ]
+
+
+def safe(text: str) -> str:
+    """Text of a model or a data set for a page that others look at."""
+    return printable(redact(text))
+
+
+def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
+    """The completions as a table of wandb or trackio."""
+    import pandas
+
+    table = tracker.Table(dataframe=pandas.DataFrame(list(rows)))
+    tracker.log({"completions": table, "train/global_step": step})
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The same as text for TensorBoard, whose page reads Markdown and HTML: so both are escaped, in <pre>."""
+    parts = []
+    for row in rows:
+        head = f"{row['problem']}: {'right' if row['correct'] else 'wrong'}, {row['extracted']} for {row['answer']}"
+        parts.append(f"{head}\n{row['question']}\n{row['completion']}")
+    return "\n\n".join(f"<pre>{html.escape(part)}</pre>".replace("\n", "&#10;") for part in parts)
+
+
+class Stages(TrainerCallback, ExportableState):
+    """Moves from stage to stage; transformers writes `state()` into trainer_state.json of each checkpoint."""
+
+    def __init__(self, plan: Plan, prompts: Sequence[Prompt], seed: int, ended: Callable[[int], None]):
+        """`ended` is called with the level of each stage that ends, when its last step is done."""
+        self.plan, self.seed, self.ended = plan, seed, ended
+        self.now = State()
+        self.pass_rates: list[float] = []  # of the present step's groups
+        self.rows = {n: [i for i, p in enumerate(prompts) if p.problem.level == n] for n in plan.levels}
+
+    @property
+    def level(self) -> int:
+        """The level of the present step's problems."""
+        return level(self.plan, self.now)
+
+    def draw(self, count: int) -> list[int]:
+        """Positions of the present step's prompts: all of one level."""
+        return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
+
+    def draw_more(self, count: int) -> list[int]:
+        """Positions of further prompts of the present level, the same for a step whenever it is run."""
+        rows = self.rows[self.level]
+        return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
+
+    def state(self) -> dict[str, Any]:
+        """See ExportableState."""
+        return {"args": {}, "attributes": self.now.to_dict()}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Goes on where the checkpoint stood; a new run's state is that of its start."""
+        self.now = State.from_dict(state.stateful_callbacks[type(self).__name__]["attributes"])
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by transformers after each optimizer step, before it logs, evaluates and saves."""
+        before = self.level
+        self.now = after_step(self.plan, self.now, self.pass_rates)
+        if self.level != before:
+            self.ended(before)

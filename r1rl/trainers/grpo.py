@@ -22,11 +22,10 @@ from trl import GRPOTrainer
 from r1rl.config.flags import Config
 from r1rl.engines.base import Engine, Sampling
 from r1rl.engines.proof import Proof, sampler_gap
-from r1rl.engines.sharded import ShardedEngine
-from r1rl.engines.wrappers import GuardedEngine
+from r1rl.engines.wrappers import GuardedEngine, ShardedEngine
 from r1rl.models.logprobs import batch_logprobs
 from r1rl.models.policy import Policy
-from r1rl.records import Rollout
+from r1rl.records import Prompt, Rollout, reasoning_text
 from r1rl.rewards.weighted import Reward, take_timeouts
 from r1rl.runs.checkpoints import BEST, step_of
 from r1rl.runs.dump import (
@@ -40,31 +39,37 @@ from r1rl.runs.dump import (
     read_lines,
     without_nan,
 )
-from r1rl.runs.evaluation import dump_evaluation, evaluate, score_all
-from r1rl.runs.evaluation_words import score_of
+from r1rl.runs.evaluation import dump_evaluation, evaluate, score_all, score_of
 from r1rl.runs.progress import Meter
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.interrupt import Interrupt, Stopped
 from r1rl.system.out_of_memory import CannotGoOn
-from r1rl.tasks.prompts import Prompt
 from r1rl.trainers.advantages import group_advantages, groups_without_signal
-from r1rl.trainers.arguments import keep_float32
-from r1rl.trainers.batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
-from r1rl.trainers.callbacks import Trial, full_batch, longest_prompts, rewarded
-from r1rl.trainers.collapse import Watch, reasoning_text
-from r1rl.trainers.curriculum import load_plan
-from r1rl.trainers.generation import load_generation, save_generation
-from r1rl.trainers.grpo_arguments import training_arguments
+from r1rl.trainers.arguments import keep_float32, training_arguments
+from r1rl.trainers.batches import (
+    Batch,
+    all_rows,
+    deal,
+    learned_together,
+    smaller,
+    split,
+    take,
+    weight,
+    with_signal,
+)
+from r1rl.trainers.callbacks import Profile, Stages, StopInBudget, Trackers
 from r1rl.trainers.guards.callback import Guarding
-from r1rl.trainers.learned_together import learned_together
-from r1rl.trainers.profile import Profile
-from r1rl.trainers.prompt_order import Draw
-from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
-from r1rl.trainers.stages import Stages
-from r1rl.trainers.step_metrics import peak_memory, step_numbers
-from r1rl.trainers.stop_in_budget import StopInBudget
-from r1rl.trainers.trackers import Trackers
+from r1rl.trainers.prompt_order import Draw, load_plan
+from r1rl.trainers.saving import (
+    StepEnds,
+    WholeCheckpoints,
+    kept_random_states,
+    load_generation,
+    save_generation,
+)
+from r1rl.trainers.step_metrics import Watch, peak_memory, step_numbers
+from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
 GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
 
-from r1rl.tasks.prompts import Prompt
+from r1rl.config.flags import Config
+from r1rl.config.names import read_people
+from r1rl.records import Prompt
+from r1rl.system.errors import UserError
 
 PASSED_OVER = (
     0.75  # probability that a prompt is passed over whose completions all earned the same the last time
@@ -52,3 +58,102 @@ class Draw:
             i for i in range(len(self.ids)) if i not in taken and not (but_idle and self.ids[i] in self.idle)
         ]
         return random.Random(f"{self.seed}/{step}/{why}").sample(left, min(count, len(left)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages, and what ends one: a number of steps, a pass rate, or whichever comes first."""
+
+    levels: tuple[int, ...]  # one a stage, in order; the last stage lasts until the run ends
+    steps_per_stage: int | None = None  # None: only the pass rate ends a stage
+    advance_at: float | None = None  # mean pass rate of the last `window` groups that ends a stage
+    window: int = 32
+
+    def __post_init__(self):
+        if not self.levels:
+            raise ValueError("a curriculum needs at least one stage")
+        if len(self.levels) > 1 and self.steps_per_stage is None and self.advance_at is None:
+            raise ValueError("nothing ends the first stage: give steps_per_stage or advance_at")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a run is in its plan; small enough to be saved with every checkpoint."""
+
+    stage: int = 0  # position in Plan.levels
+    steps: int = 0  # done in this stage
+    recent: tuple[float, ...] = ()  # pass rates of this stage's latest groups, at most Plan.window
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self) | {"recent": list(self.recent)}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> State:
+        """The inverse of `to_dict`."""
+        return cls(saved["stage"], saved["steps"], tuple(saved["recent"]))
+
+
+def load_plan(config: Config) -> Plan | None:
+    """The plan that --stages asks for, None without it."""
+    if config.stages is None:
+        return None
+    levels = read_people("--stages", config.stages)
+    return Plan(levels, config.steps_per_stage, config.advance_at, config.advance_window)
+
+
+def check_levels(plan: Plan, available: set[int | None]) -> None:
+    """Each stage must have problems. Raises UserError."""
+    missing = [str(level) for level in plan.levels if level not in available]
+    if missing:
+        raise UserError(
+            f"--stages: no prompt with {missing[0]} people is left to train on, those there were are over "
+            "--max-prompt-length: raise it, or leave this stage out."
+        )
+
+
+def level(plan: Plan, state: State) -> int:
+    """The level of the next step's problems."""
+    return plan.levels[state.stage]
+
+
+def after_step(plan: Plan, state: State, pass_rates: Sequence[float]) -> State:
+    """The state after a step whose groups had these shares of right completions.
+
+    >>> plan = Plan((2, 3), steps_per_stage=2)
+    >>> after_step(plan, State(stage=0, steps=1), [0.5])
+    State(stage=1, steps=0, recent=())
+    """
+    steps = state.steps + 1
+    recent = (*state.recent, *pass_rates)[-plan.window :]
+    if state.stage + 1 < len(plan.levels) and is_over(plan, steps, recent):
+        return State(state.stage + 1)
+    return State(state.stage, steps, recent)
+
+
+def is_over(plan: Plan, steps: int, recent: Sequence[float]) -> bool:
+    """Whether a stage has had its steps, or a whole window of groups as good as wanted."""
+    if plan.steps_per_stage is not None and steps >= plan.steps_per_stage:
+        return True
+    return plan.advance_at is not None and len(recent) == plan.window and fmean(recent) >= plan.advance_at
+
+
+def describe(plan: Plan) -> str:
+    """The plan in a few words, for the run's head."""
+    if len(plan.levels) == 1:
+        return f"level {plan.levels[0]} alone"
+    ends = [] if plan.steps_per_stage is None else [f"after {plan.steps_per_stage} steps"]
+    if plan.advance_at is not None:
+        ends.append(f"when the last {plan.window} groups pass {plan.advance_at:.0%}")
+    return f"levels {', '.join(map(str, plan.levels))}, each ending {' or '.join(ends)}"
+
+
+def draw(items: Sequence[int], count: int, steps: int, seed: str) -> list[int]:
+    """The `count` items of the step after `steps` steps: all in one order by chance, then all in another.
+
+    It depends on nothing else, so a resumed run draws what the unbroken one does.
+    """
+    passes = range(steps * count // len(items), ((steps + 1) * count - 1) // len(items) + 1)
+    drawn = [x for i in passes for x in random.Random(f"{seed}/{i}").sample(list(items), len(items))]
+    start = steps * count - passes[0] * len(items)
+    return drawn[start : start + count]

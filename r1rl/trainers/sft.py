@@ -12,28 +12,30 @@ from typing import Any
 import torch
 import transformers
 from datasets import Dataset
+from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.engines.base import Engine
 from r1rl.engines.wrappers import GuardedEngine
 from r1rl.models.policy import Policy
+from r1rl.models.weights import loading
+from r1rl.records import Prompt
 from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
 from r1rl.runs.evaluation import Evaluation, dump_evaluation, evaluate
 from r1rl.runs.progress import Meter
+from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt, Stopped
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.tasks.gsm8k import without_notes
-from r1rl.tasks.prompts import Prompt
 from r1rl.trainers.arguments import common_arguments, keep_float32
-from r1rl.trainers.callbacks import Trial
+from r1rl.trainers.callbacks import StopInBudget, Trackers
 from r1rl.trainers.guards.callback import Guarding
 from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
 from r1rl.trainers.sft_examples import IGNORED, fitting
 from r1rl.trainers.step_metrics import peak_memory
-from r1rl.trainers.stop_in_budget import StopInBudget
-from r1rl.trainers.trackers import Trackers
+from r1rl.trainers.trial import Trial
 
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
@@ -269,6 +271,50 @@ def trainer_class(config: Config):
     """What learns: the texts alone, or with --distill-kl the teacher's probabilities, too."""
     if config.distill_kl == 0:
         return FineTuner
-    from r1rl.trainers.distill import Distiller
 
     return Distiller
+
+
+class Distiller(FineTuner):
+    """The student learns (1 - w) * cross-entropy + w * KL(teacher || student), with w = --distill-kl.
+
+    The forward KL on given texts, which is supervised distillation in GKD (arXiv:2306.13649, equation 2).
+    """
+
+    def __init__(self, config, policy, *rest):
+        super().__init__(config, policy, *rest)
+        self.teacher = AutoModelForCausalLM.from_pretrained(
+            config.teacher_model,
+            dtype=torch.bfloat16 if policy.on_gpu else torch.float32,
+            attn_implementation="sdpa" if policy.on_gpu else "eager",
+            **loading(config.trust_remote_code),
+        )
+        self.teacher.to(policy.model.device).requires_grad_(False).eval()
+        theirs, ours = self.teacher.config.vocab_size, policy.model.config.vocab_size
+        if theirs != ours:
+            raise UserError(
+                f"--distill-kl {config.distill_kl}: the teacher has {theirs} tokens and the student {ours}, so their "
+                "probabilities are of different things. Use --distill-kl 0, or a student with the same tokenizer."
+            )
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Both parts on the learnt tokens alone; the same weight for each token of the batch."""
+        labels = inputs["labels"]  # (B, T)
+        self.tokens += int((labels != IGNORED).sum())
+        seen = {name: x for name, x in inputs.items() if name != "labels"} | {"use_cache": False}
+        learnt = labels[:, 1:] != IGNORED  # (B, T-1), by the position before
+        targets = labels[:, 1:][learnt]  # (N,)
+        outputs = model(**seen)
+        student = outputs.logits[:, :-1][learnt].float().log_softmax(-1)  # (N, vocab)
+        with torch.no_grad(), self.policy.autocast():
+            logits = self.teacher(**seen).logits[:, :-1][learnt]
+            teacher = logits.float().log_softmax(-1)  # (N, vocab)
+        entropy = -student.gather(1, targets[:, None]).mean()
+        weight = self.run.distill_kl
+        loss = (1 - weight) * entropy + weight * forward_kl(teacher, student).mean()
+        return (loss, outputs) if return_outputs else loss
+
+
+def forward_kl(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:  # (N, vocab) twice -> (N,)
+    """Sum of p (log p - log q) over the tokens, from the logprobs of teacher (p) and student (q)."""
+    return (teacher.exp() * (teacher - student)).sum(-1)

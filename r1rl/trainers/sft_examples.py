@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from r1rl.config.flags import Config
-from r1rl.config.run_rules import GENERAL_TASK
+from r1rl.config.names import GENERAL_TASK
+from r1rl.models.chat_template import by_template, end_of_turn
 from r1rl.records import Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.tasks.conversations import Conversation
 from r1rl.tasks.prompts import PLAIN, Builder
+from r1rl.tasks.registry import answer_type_of
 
 IGNORED = -100  # the label of tokens that are not learnt
 
@@ -64,45 +66,14 @@ def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]
 def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
     """The prompt of `prompts.Builder`, with what the answer begins with if the prompt does so already."""
     asked, answered = (m["content"] for m in row["messages"])
-    prompt = Builder(tokenizer, config).prompt(Problem("", asked, "", task=row["task"]))
+    prompt = Builder(tokenizer, config).prompt(
+        Problem("", asked, "", task=row["task"], answer_type=answer_type_of(row["task"]))
+    )
     rest = answered.removeprefix(prompt.prefix)
     if not config.is_chat and not prompt.prefix:
         plain = config.prompt_style == PLAIN or row["task"] == GENERAL_TASK
         rest = f"{' ' if plain else chr(10)}{rest.lstrip()}"
     return [(prompt.text, False), (rest + end_of_turn(tokenizer, config.is_chat), True)]
-
-
-def end_of_turn(tokenizer, is_chat: bool) -> str:
-    """What ends an assistant's turn: the chat template's own token, or the end of the text."""
-    if not is_chat:
-        return tokenizer.eos_token
-    (_, _), (said, _), *_ = by_template(
-        [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}], tokenizer
-    )
-    return said.partition("!")[2]  # Qwen3's template puts empty thoughts before what is said
-
-
-def by_template(messages: list[dict[str, str]], tokenizer) -> list[tuple[str, bool]]:
-    """The text by the tokenizer's own chat template, cut where an assistant's turn begins and ends.
-
-    A template that rewrites earlier turns (Qwen3's drops their reasoning) leaves only those to learn that stand in the
-    whole text as they were said.
-    """
-
-    def render(turns: list[dict[str, str]], asking: bool) -> str:
-        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asking)
-
-    whole, pieces, at = render(messages, False), [], 0
-    for i, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        before, after = render(messages[:i], True), render(messages[: i + 1], False).rstrip()
-        if whole.startswith(before) and whole.startswith(after) and len(before) >= at:
-            pieces += [(whole[at : len(before)], False), (whole[len(before) : len(after)], True)]
-            at = len(after)
-    if not pieces:
-        raise UserError("the chat template leaves no assistant's turn as it was said: choose another model.")
-    return [*pieces, (whole[at:], False)] if whole[at:] else pieces
 
 
 def by_turns(messages: list[dict[str, str]], end: str) -> list[tuple[str, bool]]:

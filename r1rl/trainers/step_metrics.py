@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
 import torch
 
-from r1rl.config.run_rules import GENERAL_TASK
-from r1rl.records import Rollout, Scored
+from r1rl.records import NO_GOLD, Rollout, Scored
 from r1rl.system import machine
 from r1rl.trainers.advantages import groups_without_signal
 
@@ -18,7 +18,7 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     """What a step's completions were like."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
-    graded = [s for s in scored if s.problem.task != GENERAL_TASK]
+    graded = [s for s in scored if s.problem.answer_type != NO_GOLD]
     lengths = [len(r.completion_ids) for r in rollouts]
     surprise = -sum(sum(r.sampler_logprobs) for r in rollouts)
     cuts = quantiles(lengths, n=10, method="inclusive")
@@ -45,3 +45,70 @@ def peak_memory(on_gpu: bool) -> float:
     """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
     peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
     return round(peak / 2**30, 3)
+
+
+WINDOW = 10  # steps whose mean is compared; single steps are too noisy
+
+SHARE = 0.5  # of the length at the start
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """What was found: the means of the first and of the latest window."""
+
+    step: int  # the latest, from 1
+    start_length: float
+    length: float
+    start_reward: float
+    reward: float
+
+    def words(self) -> str:
+        """One sentence for the progress bar and the report."""
+        return (
+            f"the reasoning collapses: {self.length:.0f} tokens in the mean of the latest steps, "
+            f"{self.start_length:.0f} at the start, while the reward rose from {self.start_reward:.2f} to "
+            f"{self.reward:.2f}"
+        )
+
+
+def find_collapse(
+    lengths: Sequence[float], rewards: Sequence[float], window: int = WINDOW, share: float = SHARE
+) -> Collapse | None:
+    """The first step at which the reasoning had collapsed, None where it has not.
+
+    `lengths` and `rewards` are the means of each step, of one stage of a curriculum if there is one: harder
+    puzzles have other lengths and rewards. The first window is the start, the latest must not overlap it.
+
+    >>> find_collapse([100.0, 100.0, 40.0, 40.0], [0.0, 0.0, 1.0, 1.0], window=2).step
+    4
+    """
+    if len(lengths) != len(rewards):
+        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: one of each a step is needed")
+    if len(lengths) < 2 * window:
+        return None
+    start_length, start_reward = fmean(lengths[:window]), fmean(rewards[:window])
+    for end in range(2 * window, len(lengths) + 1):
+        length, reward = fmean(lengths[end - window : end]), fmean(rewards[end - window : end])
+        if length < share * start_length and reward > start_reward:
+            return Collapse(end, start_length, length, start_reward, reward)
+    return None
+
+
+class Watch:
+    """Looks for a collapse while a run goes on, in each stage of a curriculum on its own."""
+
+    def __init__(self):
+        self.level: int | None = None
+        self.lengths: list[float] = []
+        self.rewards: list[float] = []
+
+    def add(self, level: int | None, length: float, reward: float | None) -> Collapse | None:
+        """Takes in one step. Returns the collapse in the step that shows it first, at most once a stage."""
+        if level != self.level:
+            self.level, self.lengths, self.rewards = level, [], []
+        if reward is None:
+            return None
+        self.lengths.append(length)
+        self.rewards.append(reward)
+        found = find_collapse(self.lengths, self.rewards)
+        return found if found is not None and found.step == len(self.lengths) else None

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl import session
 from r1rl.commands.export import forms, hub
-from r1rl.commands.export.card import model_card
-from r1rl.commands.export.model_use import QUESTION, Exported
+from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.commands.export.proof import Comparison
 from r1rl.config.flags import Config
-from r1rl.records import Problem, Rollout
+from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError, unknown_name
 from r1rl.system.out_of_memory import free_memory
-from r1rl.tasks.prompts import Prompt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +116,7 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     from r1rl.commands.export import proof
     from r1rl.tasks import registry
 
-    here = finished.surroundings(config, args.run)
+    here = session.surroundings(config, args.run)
     task = registry.load_task(config)
     problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     on_gpu = here.gpu is not None

@@ -104,7 +104,7 @@ def write_adapter(checkpoint: Path, folder: Path) -> None:
 
 def write_merged(policy, folder: Path) -> None:
     """Base model and adapter as one plain model with its tokenizer; in float32 on a CPU, in bfloat16 on a GPU."""
-    from r1rl.models.policy import save_merged
+    from r1rl.models.merge import save_merged
 
     inside = folder / "merged"
     save_merged(policy, inside)

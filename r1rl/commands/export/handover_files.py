@@ -60,12 +60,12 @@ def reward_file(handed: Handover, framework: Framework) -> str:
 #     pip install --no-deps PATH-OR-ADDRESS-OF-R1RL && pip install rich regex math-verify==0.9.0
 # Made by r1rl {r1rl.__version__}; not run in {framework.name} itself.
 {told}
-from r1rl.outside_reward import OutsideReward, completion_of  # noqa: F401
+from r1rl.rewards.standalone import OutsideReward, completion_of  # noqa: F401
 
 PREFIX = {prefix!r}  # the end of each prompt, and for the grader the beginning of the completion
 SPECIAL = {handed.special!r}  # no text
 SETTINGS = {settings}
-reward_of = OutsideReward({handed.task!r}, PREFIX, SPECIAL, SETTINGS)
+reward_of = OutsideReward({handed.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
 
 
 {framework.signature}'''

@@ -26,8 +26,8 @@ from r1rl.commands.export.handover_files import (
     write_lines,
 )
 from r1rl.commands.export.other_frameworks import Handover
-from r1rl.config.tracker_flags import trackers
-from r1rl.tasks.prompts import Prompt
+from r1rl.config.names import trackers
+from r1rl.records import Prompt
 
 OPENRLHF = Framework(
     name="OpenRLHF",

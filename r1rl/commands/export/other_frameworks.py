@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.commands.data import by_characters
-from r1rl.commands.eval import settings_of
-from r1rl.commands.inspect import check_run
-from r1rl.config.flags import DATASETS, DEFAULTS, TINY_MODELS, Config, with_steps
-from r1rl.config.reward_rules import reward_weights
-from r1rl.config.safety_flags import SAFETY_DATASETS
+from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, with_steps
+from r1rl.config.names import DATASETS, SAFETY_DATASETS, reward_weights
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
+from r1rl.records import Prompt
 from r1rl.rewards.standalone import CARRIED
+from r1rl.runs.finished import check_run, settings_of
 from r1rl.system.errors import UserError
 from r1rl.tasks import prompts, registry
-from r1rl.tasks.prompts import Prompt
 
 LOSSES = (
     "grpo",
@@ -83,9 +81,9 @@ class Handover:
         return str(Path(name).resolve()) if checks.is_local(name) else name
 
     @property
-    def task(self) -> str:
-        """Problem.task, the same for all of a run."""
-        return self.train[0].problem.task
+    def answer_type(self) -> str:
+        """Problem.answer_type, the same for all of a run."""
+        return self.train[0].problem.answer_type
 
     def text(self, prompt: Prompt) -> str:
         """The prompt as it must be tokenized there: as it stands, without adding anything."""

@@ -14,12 +14,11 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.engines.base import Engine, Sampling
-from r1rl.records import Rollout
+from r1rl.records import Prompt, Rollout
 from r1rl.rewards.grading import grade_rollout
 from r1rl.runs.stats import format_accuracy
 from r1rl.system import subprocesses
 from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Prompt
 
 LOOKED_AT = 8  # completions whose logprobs with and without the adapter are compared
 
@@ -58,7 +57,7 @@ def greedy(config: Config) -> Sampling:
 
 def effect(policy: Any, rollouts: Sequence[Rollout]) -> float:
     """How far training moved a token's logprob, in nats: the mean over a few completions. Raises UserError for 0."""
-    from r1rl.models.policy import completion_logprobs
+    from r1rl.models.logprobs import completion_logprobs
 
     read = [r for r in rollouts if r.completion_ids][:LOOKED_AT]
     if policy.base is policy.model:  # all weights were trained, and the base model is another copy
@@ -128,7 +127,7 @@ def compare(
 
 def reread(prompt: Prompt, answer: dict[str, Any], tokenizer: Any) -> Rollout:
     """An answer of the fresh process as a rollout."""
-    from r1rl.engines.base import visible_text
+    from r1rl.records import visible_text
 
     text = visible_text(prompt, tokenizer.decode(answer["completion"], skip_special_tokens=True))
     ids, logprobs = tuple(answer["completion"]), tuple(answer["logprobs"])

@@ -14,9 +14,8 @@ from r1rl.commands.export.forms import GGUF_FILE, base_of
 from r1rl.engines.base import Sampling
 from r1rl.models.policy import Policy
 from r1rl.models.weights import check_weights, loading
-from r1rl.records import Problem
+from r1rl.records import Problem, Prompt
 from r1rl.system.machine import has_fast_bfloat16
-from r1rl.tasks.prompts import Prompt
 
 
 def load_export(

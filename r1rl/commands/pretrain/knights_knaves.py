@@ -12,10 +12,11 @@ import random
 from collections.abc import Iterator, Sequence
 
 from r1rl.commands.pretrain.word_problems import Document
+from r1rl.records import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG
 from r1rl.rewards.grading.roles import Solution, write_solution
 from r1rl.tasks.knights_knaves import Puzzle, generate
 from r1rl.tasks.knights_knaves.logic import LIES, NOT, TELLS_TRUTH, Claim, truth_table
-from r1rl.tasks.prompts import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG, plain_prompt
+from r1rl.tasks.prompts import plain_prompt
 
 PEOPLE = ((2, 0.8), (3, 0.2))  # number of people, and share of the documents
 

@@ -23,10 +23,10 @@ from r1rl.commands.pretrain.word_problems import (
     write_document,
     write_exercise,
 )
-from r1rl.records import Problem
+from r1rl.records import ANSWER_TAG, STOP_TEXT, Problem
 from r1rl.rewards.grading.verdict import read_verdict
 from r1rl.tasks.knights_knaves import KnightsKnaves
-from r1rl.tasks.prompts import ANSWER_TAG, ROLES_TEXT, SAFETY_TEXT, STOP_TEXT, SYSTEM_TEXT, plain_prompt
+from r1rl.tasks.prompts import ROLES_TEXT, SAFETY_TEXT, SYSTEM_TEXT, plain_prompt
 from r1rl.tasks.safety import generated
 from r1rl.tasks.safety.generated import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems, generate, generate_worked

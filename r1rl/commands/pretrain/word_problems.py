@@ -15,8 +15,9 @@ import dataclasses
 import random
 from dataclasses import dataclass
 
+from r1rl.records import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG
 from r1rl.tasks.gsm8k import without_notes
-from r1rl.tasks.prompts import ANSWER_TAG, PLAIN, REASONING_PREFIX, REASONING_TAG, plain_prompt
+from r1rl.tasks.prompts import PLAIN, plain_prompt
 from r1rl.tasks.word_problems import Step, WorkedProblem, calculate, gsm8k_solution
 
 WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag

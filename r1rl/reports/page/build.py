@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.inspect import check_run
 from r1rl.reports.charts import spec
 from r1rl.reports.curves import Chart, Point, charts
-from r1rl.reports.samples import BUDGET, RULE, Sampler
+from r1rl.reports.highlights import BUDGET, RULE, Sampler
 from r1rl.reports.screen import against_first, damage, state, stretches
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import learned, load_run
 from r1rl.reports.survey import Survey, checking, right_with_check, right_without_check, survey
-from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
 PAGE = Path(__file__).parent
@@ -24,31 +21,6 @@ PAGE = Path(__file__).parent
 SCRIPTS = ("page.js", "completions.js", "history.js")
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are overlaid"
-    )
-    parser.add_argument("-o", "--output", type=Path, help="the page (default: report.html in the first run)")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="also write the charts as PNG pictures")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Writes the page. Raises UserError for what is no run or cannot be written."""
-    for folder in args.runs:
-        check_run(folder)
-    target = args.output or args.runs[0] / "report.html"
-    with console.status("reading the dump"):
-        drawn = write_report(args.runs, target)
-    console.print(f"report   {target} ({target.stat().st_size / 1e6:.1f} MB)")
-    if args.plots:
-        from r1rl.reports.plots import write_plots  # matplotlib takes a second to load
-
-        for path in write_plots(drawn, args.plots):
-            console.print(f"picture  {path}")
-    return 0
 
 
 def write_report(folders: list[Path], target: Path) -> list[Chart]:

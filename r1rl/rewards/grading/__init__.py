@@ -5,27 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from r1rl.config.data_rules import CHOICE, TEXT
 from r1rl.config.flags import Config
-from r1rl.config.run_rules import GENERAL_TASK
-from r1rl.config.safety_flags import SAFETY_TASK
-from r1rl.records import Problem, Rollout
-from r1rl.rewards.grading.equations import calculated
+from r1rl.records import (
+    ANSWER_TAG,
+    CHOICE,
+    COUNTDOWN,
+    KNIGHTS_KNAVES,
+    LATEX,
+    NO_GOLD,
+    NUMBER,
+    TEXT,
+    VERDICT,
+    Problem,
+    Rollout,
+)
+from r1rl.rewards.grading.equations import calculated, parse_game
 from r1rl.rewards.grading.latex import shared_grader
 from r1rl.rewards.grading.numbers import MAX_ANSWER_CHARS, Grade, extract, grade
-from r1rl.rewards.grading.role_reader import final_statement, read_roles
-from r1rl.rewards.grading.roles import Solution, parse_solution
+from r1rl.rewards.grading.roles import Solution, final_statement, parse_solution, read_roles
 from r1rl.rewards.grading.verdict import find_verdict
-from r1rl.tasks.countdown import Countdown, parse_game
-from r1rl.tasks.custom.answers import TASKS, choice_of
-from r1rl.tasks.knights_knaves import KnightsKnaves
-from r1rl.tasks.math import Math
-from r1rl.tasks.prompts import ANSWER_TAG
 
 
 def grade_rollout(rollout: Rollout, problem: Problem, config: Config) -> Grade:
     """The one grade of a rollout; rewards and evaluation use the same."""
-    return GRADERS.get(problem.task, grade_number)(rollout.completion, problem, config)
+    return GRADERS[problem.answer_type](rollout.completion, problem, config)
 
 
 def grade_number(completion: str, problem: Problem, config: Config) -> Grade:
@@ -129,13 +132,25 @@ def grade_nothing(completion: str, problem: Problem, config: Config) -> Grade:
     return Grade(None, None, False)
 
 
-# By Problem.task; any other task has numbers.
-GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {
-    KnightsKnaves.name: grade_roles,
-    SAFETY_TASK: grade_verdict,
-    Math.name: grade_math,
-    TASKS[TEXT]: grade_text,
-    TASKS[CHOICE]: grade_choice,
-    Countdown.name: grade_equation,
-    GENERAL_TASK: grade_nothing,
+GRADERS: dict[str, Callable[[str, Problem, Config], Grade]] = {  # by Problem.answer_type
+    NUMBER: grade_number,
+    LATEX: grade_math,
+    TEXT: grade_text,
+    CHOICE: grade_choice,
+    COUNTDOWN: grade_equation,
+    KNIGHTS_KNAVES: grade_roles,
+    VERDICT: grade_verdict,
+    NO_GOLD: grade_nothing,
 }
+
+LETTER = re.compile(r"[\s(\[*]*([A-Z])[\s)\]*]*(?:[.:)].*)?", re.DOTALL)
+
+
+def choice_of(text: str) -> str | None:
+    """The letter of the option that a text names; None where it names none, or begins with another word.
+
+    >>> choice_of("(b)"), choice_of("B. blue"), choice_of("A or B"), choice_of("Blue")
+    ('B', 'B', None, None)
+    """
+    match = LETTER.fullmatch(text.strip().upper())
+    return match[1] if match else None

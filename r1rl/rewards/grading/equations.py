@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 MAX_CHARS = 200  # a calculation with six numbers has about 40
@@ -56,3 +57,20 @@ def value_of(node: ast.AST) -> Fraction:
     if isinstance(node.op, ast.Div):
         return left / right
     raise ValueError(f"no sign of the game: {type(node.op).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """The numbers that may be used, each once, and what they must make."""
+
+    numbers: tuple[int, ...]
+    target: int
+
+    def __str__(self) -> str:
+        return f"{self.target} from {' '.join(map(str, self.numbers))}"
+
+
+def parse_game(answer: str) -> Game:
+    """The game of a problem's gold answer: "50 from 2 19 44"."""
+    target, _, numbers = answer.partition(" from ")
+    return Game(tuple(map(int, numbers.split())), int(target))

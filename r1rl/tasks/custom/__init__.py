@@ -12,6 +12,7 @@ from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
+from r1rl.tasks.base import Task
 from r1rl.tasks.custom.answers import GOLDS, TASKS, answer_text, worked_solution
 from r1rl.tasks.custom.rows import Rows, cell, files_of, read_files, read_hub
 
@@ -35,7 +36,7 @@ class Part:
     total: int = 0  # rows
 
 
-class OwnData:
+class OwnData(Task):
     """Rows of --dataset-path or of --dataset-name OWNER/NAME."""
 
     name = "own"
@@ -117,7 +118,15 @@ def part_of(rows: Rows, split: str, config: Config) -> Part:
             continue
         task = TASKS[config.answer_type]
         part.problems.append(
-            Problem(f"{split}/{i}", question, gold, worked_solution(raw), task=task, columns=row)
+            Problem(
+                f"{split}/{i}",
+                question,
+                gold,
+                worked_solution(raw),
+                task=task,
+                columns=row,
+                answer_type=config.answer_type,
+            )
         )
     return part
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from r1rl.config.data_rules import CHOICE, LATEX, NUMBER, TEXT
+from r1rl.records import CHOICE, LATEX, NUMBER, TEXT
+from r1rl.rewards.grading import choice_of
 from r1rl.rewards.grading.latex import is_readable
 from r1rl.rewards.grading.numbers import extract, parse_gold
 
@@ -16,8 +16,6 @@ TASKS = {
     TEXT: "text",
     CHOICE: "choice",
 }  # Problem.task: it says how to ask and grade
-
-LETTER = re.compile(r"[\s(\[*]*([A-Z])[\s)\]*]*(?:[.:)].*)?", re.DOTALL)
 
 
 def answer_text(value: Any, column: str) -> str:
@@ -59,16 +57,6 @@ def gold_choice(raw: str) -> str:
     if letter is None:
         raise ValueError(f"the answer {shortened(raw)} is no letter of an option, such as B")
     return letter
-
-
-def choice_of(text: str) -> str | None:
-    """The letter of the option that a text names; None where it names none, or begins with another word.
-
-    >>> choice_of("(b)"), choice_of("B. blue"), choice_of("A or B"), choice_of("Blue")
-    ('B', 'B', None, None)
-    """
-    match = LETTER.fullmatch(text.strip().upper())
-    return match[1] if match else None
 
 
 GOLDS: dict[str, Callable[[str], str]] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from r1rl.config.data_rules import SUFFIXES
 from r1rl.system.errors import UserError, unknown_name
-from r1rl.system.tables import csv_reader, parquet_rows
+from r1rl.system.files import csv_reader, parquet_rows
 
 EVAL_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")  # the first of these that is there
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from r1rl.config.safety_flags import SAFETY_TASK
-from r1rl.records import Problem
+from r1rl.config.flags import Config
+from r1rl.config.names import SAFETY_TASK
+from r1rl.records import VERDICT, Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.system.jsonl import rows_from_file
+from r1rl.system.files import rows_from_file
+from r1rl.tasks.base import Task
 
 HUB_NAME = "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"  # Ghosh et al. 2025, arXiv:2501.09004
 
@@ -24,10 +26,21 @@ TEST_SHARE, MOST_TEST = 5, 1000  # of a single file: one prompt in so many is fo
 Rows = list[tuple[str, dict]]  # (place, row)
 
 
-class Aegis:
+class Aegis(Task):
     """Prompts of people to a chat model, each with a verdict: is it safe to answer?"""
 
     name = "aegis"
+    answer_type = VERDICT
+    hub = (HUB_NAME,)
+    local = (
+        "--dataset-path FILE, JSON lines with prompt and prompt_label, or --dataset-name safety-queries, which is made "
+        "up here"
+    )
+
+    @classmethod
+    def from_config(cls, config: Config) -> Aegis:
+        """From --dataset-path or the hub."""
+        return cls(config.dataset_path, config.seed)
 
     def __init__(self, path: str | None = None, seed: int = 0):
         self.path, self.seed = None if path is None else Path(path), seed
@@ -56,7 +69,8 @@ class Aegis:
         if single:
             told = part_of(told, split, self.seed, self.path)
         return [
-            Problem(f"{split}/{i}", row["prompt"], row["prompt_label"], task=SAFETY_TASK) for i, row in told
+            Problem(f"{split}/{i}", row["prompt"], row["prompt_label"], task=SAFETY_TASK, answer_type=VERDICT)
+            for i, row in told
         ]
 
     def rows(self, split: str) -> Rows:

@@ -12,7 +12,9 @@ import re
 import string
 from dataclasses import dataclass
 
+from r1rl.config.flags import Config
 from r1rl.records import Problem
+from r1rl.tasks.base import Task
 from r1rl.tasks.word_problems.templates import MEDIUM, NAMES, TEMPLATES, THINGS, Template
 
 LARGEST = 200  # no step gives more: a model of two million parameters shall be able to learn it all
@@ -47,12 +49,17 @@ class WorkedProblem:
     steps: tuple[Step, ...]
 
 
-class WordProblems:
+class WordProblems(Task):
     """The task: `train_count` and `test_count` problems drawn with one seed."""
 
     name = "word-problems"
     source = "made up by r1rl, from the seed"
-    answer_format = "tag"
+    level_name = "steps"
+
+    @classmethod
+    def from_config(cls, config: Config) -> WordProblems:
+        """From the seed."""
+        return cls(config.seed)
 
     def __init__(self, seed: int, train_count: int = 4000, test_count: int = 200):
         self.seed = seed

@@ -11,7 +11,7 @@ from rich.text import Text
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config
-from r1rl.config.guard_flags import guard_actions
+from r1rl.config.run_rules import guard_actions
 from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, SCHEMA_VERSION, Dump, read_lines, without_nan
 from r1rl.system import distributed
 from r1rl.system.console import console

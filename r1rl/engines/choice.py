@@ -1,0 +1,64 @@
+"""Engines: prompts -> rollouts, all prompts of a step in one call. This file has the protocol and the choice."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from r1rl.config.flags import Config
+from r1rl.config.names import SERVER
+from r1rl.engines.base import Engine
+from r1rl.system.errors import UserError
+
+
+def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
+    """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer), "vllm-server" or "transformers"."""
+    if config.engine == SERVER:
+        return SERVER, "asked for; the adapter goes over at each step"
+    vllm = all_installed or importlib.util.find_spec("vllm") is not None
+    unsloth = config.wants_unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
+    if config.engine == "transformers":
+        return "transformers", "asked for"
+    if config.engine == "vllm" and not vllm:
+        raise UserError(
+            "--engine vllm: vLLM is not installed here. Install it (pip install -e '.[gpu]', or "
+            "requirements/install-cpu-stack.sh on a CPU), or use --engine transformers."
+        )
+    if not vllm:
+        return "transformers", "vLLM is not installed"
+    if not has_gpu and config.lora_rank == 0:
+        if config.engine == "vllm":
+            raise UserError(
+                "--engine vllm with --lora-rank 0 on a CPU: vLLM's CPU build keeps the old output layer when all weights "
+                "change. Use --engine transformers."
+            )
+        return "transformers", "on a CPU it follows all weights"
+    if has_gpu and unsloth:
+        return (
+            "shared",
+            "Unsloth and a GPU are here: one copy of the base weights serves sampling and training",
+        )
+    if has_gpu and config.load_in_4bit:
+        return "transformers", "without Unsloth, a 4-bit model and vLLM would sample from different weights"
+    if not has_gpu and config.engine == "auto":
+        return "transformers", "on a CPU its decoder was measured to be faster than vLLM's CPU build"
+    return "vllm", "asked for" if config.engine == "vllm" else "vLLM is installed"
+
+
+def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
+    """Starts the engine that `choose` chose; `folder` is the run's, for what an engine must write."""
+    if kind == "shared":
+        from r1rl.engines.vllm import SharedEngine
+
+        return SharedEngine(policy, folder / "checkpoints" / "engine")
+    if kind == "vllm":
+        from r1rl.engines.vllm import VllmEngine
+
+        return VllmEngine(config, policy)
+    if kind == SERVER:
+        from r1rl.engines.vllm_server import VllmServerEngine
+
+        return VllmServerEngine(config, policy, folder)
+    from r1rl.engines.transformers import TransformersEngine
+
+    return TransformersEngine(policy)
