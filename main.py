@@ -7,6 +7,7 @@ one optimizer step for each batch of rollouts.
 
 import os
 import sys
+from typing import Any
 
 from r1rl.commands.dispatch import command_line
 from r1rl.config.flags import Config, with_steps
@@ -19,6 +20,19 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 # What this machine is and runs is nobody's business: vLLM, Unsloth and the hub's client would tell their makers.
 for silent in ("VLLM_NO_USAGE_STATS", "UNSLOTH_DISABLE_STATISTICS", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(silent, "1")
+
+
+def run(config: Config, recipe: str, given: dict[str, Any]) -> int:
+    """A pipeline, a mode of several parts, or one training run. Returns the exit code."""
+    if config.pipeline:
+        from r1rl.pipeline.stages import run_pipeline
+
+        return run_pipeline(config, recipe, given, train)
+    if config.mode is not None:
+        from r1rl.pipeline.modes import run_mode
+
+        return run_mode(config, recipe, train)
+    return train(config, recipe)
 
 
 def train(config: Config, recipe: str) -> int:
@@ -124,4 +138,4 @@ def train(config: Config, recipe: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(train))
+    sys.exit(command_line(run))

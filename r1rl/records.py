@@ -10,15 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REASONING_TAG = "reasoning"
+
 ANSWER_TAG = "answer"
+
 REASONING_PREFIX = f"<{REASONING_TAG}>"
+
 STOP_TEXT = f"</{ANSWER_TAG}>"  # sampling ends here: whatever follows a closed answer is not read
 
 # Answer types: what an answer is, how a prompt asks for one, how one is graded.
-NUMBER, LATEX, TEXT, CHOICE = "number", "latex", "text", "choice"
+NUMBER, LATEX, TEXT, CHOICE = ANSWER_TYPES = "number", "latex", "text", "choice"  # --answer-type
+
 COUNTDOWN = "countdown"  # a calculation that uses the given numbers
+
 KNIGHTS_KNAVES = "knights_knaves"  # everybody's role
+
 VERDICT = "verdict"  # safe or unsafe
+
 NO_GOLD = "none"  # a general prompt: nothing counts as right
 
 

@@ -11,7 +11,8 @@ from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, STAGES
 from r1rl.config.recipes import resolve
 from r1rl.config.run_rules import stage_index
-from r1rl.pipeline.stages import STORY, check_start, is_done, prepare, read_settings, stage_config
+from r1rl.pipeline.stage_configs import STORY, is_done, read_settings, stage_config
+from r1rl.pipeline.stages import check_start, prepare
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.dump import ROLLOUTS, read_lines

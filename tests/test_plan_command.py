@@ -17,8 +17,8 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import RECIPES, resolve
 from r1rl.models.shape import KNOWN, shape_of
 from r1rl.preflight.memory_parts import GIB
-from r1rl.preflight.memory_plan import plan_memory
-from r1rl.preflight.prepare import place_here, prepared
+from r1rl.preflight.memory_plan import place_here, plan_memory
+from r1rl.preflight.prepare import prepared
 from r1rl.preflight.time_plan import evaluations_of, plan_time
 from r1rl.system import machine
 from r1rl.system.machine import Machine, held_by_others, usual_price

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.config.flags import Config
-from r1rl.config.names import reward_weights
+from r1rl.config.flags import Config, reward_weights
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.rewards.no_gold import HARMLESS, classify, read_rules
 from r1rl.rewards.r1 import cosine_scale

@@ -19,13 +19,15 @@ from r1rl.config.file import add_recipe, resolve_given, save_config
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.config.parser import Parser, add_flags
-from r1rl.pipeline.modes import folder_of, run_mode
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.checkpoints import full, is_full
+from r1rl.runs.folder import folder_of
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
 from r1rl.system.redact import redact
+
+Run = Callable[[Config, str, dict[str, Any]], int]  # config, recipe, the flags that were given: main.run
 
 COMMANDS = {
     "plan": "what a run would need and cost, also on a card that is not here",
@@ -43,12 +45,12 @@ COMMANDS = {
 }
 
 
-def command_line(train: Callable[[Config, str], int]) -> int:
+def command_line(run: Run) -> int:
     """Runs what sys.argv asks for. Returns the exit code."""
     try:
         with Interrupt():  # SIGTERM, too, is told and leaves nothing half written
             distributed.start()
-            return dispatch(sys.argv[1:], train)
+            return dispatch(sys.argv[1:], run)
     except UserError as error:
         tell(f"error: {error}")
         return error.exit_code
@@ -80,11 +82,11 @@ def terminal():
     return console.console.file if console and console.diverted() else sys.stderr
 
 
-def dispatch(arguments: Sequence[str], train: Callable[[Config, str], int]) -> int:
+def dispatch(arguments: Sequence[str], run: Run) -> int:
     """Finds the command; without one, trains."""
     command = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if command is None:
-        return train_command(arguments, train)
+        return train_command(arguments, run)
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
     if distributed.size() > 1:
@@ -113,7 +115,7 @@ def load_command(name: str):
     return importlib.import_module(f"r1rl.commands.{name.partition('-')[0]}")
 
 
-def train_command(arguments: Sequence[str], train: Callable[[Config, str], int]) -> int:
+def train_command(arguments: Sequence[str], run: Run) -> int:
     """Resolves recipe and flags, then trains."""
     parser = train_parser()
     given = vars(parser.parse_args(arguments))
@@ -130,11 +132,7 @@ def train_command(arguments: Sequence[str], train: Callable[[Config, str], int])
         config = dataclasses.replace(config, exp_name=name)
     check_processes(config)
     try:
-        if config.pipeline:
-            from r1rl.pipeline.stages import run_pipeline
-
-            return run_pipeline(config, recipe, given, train)
-        return run_mode(config, recipe, train) if config.mode else train(config, recipe)
+        return run(config, recipe, given)
     except (UserError, KeyboardInterrupt):
         raise
     except pickle.UnpicklingError as error:
@@ -179,7 +177,7 @@ def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     whole = {"recipe": recipe, **dataclasses.asdict(config)}
     if not config.pipeline or config.stage is not None:
         return whole
-    from r1rl.pipeline.stages import differences
+    from r1rl.pipeline.stage_configs import differences
 
     return whole | {"pipeline_stages": differences(config, recipe, given)}
 

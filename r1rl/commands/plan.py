@@ -13,8 +13,8 @@ from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
-from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
-from r1rl.preflight.prepare import memory_lines, place_here, place_of_card, time_words
+from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
+from r1rl.preflight.prepare import memory_lines, place_of_card, time_words
 from r1rl.preflight.suggestions import remedy
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from r1rl.config.flags import Config, stage_count
-from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, SAFETY_DATASETS, read_people
+from r1rl.config.flags import Config, read_people, stage_count
+from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, SAFETY_DATASETS
 from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from r1rl.config.flags import DEFAULTS, Config
-from r1rl.config.names import own_function, reward_weights
+from r1rl.config.flags import DEFAULTS, Config, reward_weights
+from r1rl.config.names import own_function
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
 from r1rl.system.errors import UserError, unknown_name

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.names import (
-    ANSWER_TYPES,
     DATASETS,
     DEFAULT_PEOPLE,
+    FEWEST_PEOPLE,
+    MOST_PEOPLE,
     REWARDS,
     SERVER,
     STAGES,
     TRACKERS,
-    read_people,
-    reward_weights,
     shown_name,
 )
 from r1rl.config.names import HELP as GUARD_HELP
+from r1rl.records import ANSWER_TYPES
+from r1rl.system.errors import UserError
 
 ENGINES = ("auto", "vllm", "transformers", SERVER)
 
@@ -258,3 +260,55 @@ DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 def stage_count(config: Config) -> int:
     """How many stages --stages has."""
     return len(read_people("--stages", config.stages or DEFAULT_PEOPLE))
+
+
+def read_people(option: str, text: str) -> tuple[int, ...]:
+    """The numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
+    parts = [part.strip() for part in text.split(",")]
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
+    fits = len(numbers) == len(parts) == len(set(numbers))
+    if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
+        raise UserError(
+            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE} with commas between "
+            "them, because there are puzzles for so many people: for example 3 or 2,3,4."
+        )
+    return tuple(numbers)
+
+
+def reward_weights(text: str) -> dict[str, float]:
+    """The weight of each reward that --reward names, in the order given. Raises UserError.
+
+    >>> reward_weights("accuracy, format=0.5")
+    {'accuracy': 1.0, 'format': 0.5}
+    """
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, weight = named_weight(part.strip(), text)
+        if name in weights:
+            raise UserError(f"--reward {text!r} names {name!r} twice: give it once, with the weights' sum.")
+        weights[name] = weight
+    if not any(weights.values()):
+        raise UserError(
+            f"--reward {text!r} has no weight but 0: nothing would be learned from. Give one another."
+        )
+    return weights
+
+
+def named_weight(part: str, text: str) -> tuple[str, float]:
+    """("format", 0.5) of "format=0.5". Raises UserError."""
+    name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
+    if not name.strip():
+        raise UserError(
+            f"--reward {text!r} has a part without a name: write names with commas between them, as in "
+            "accuracy=1,format=0.5."
+        )
+    try:
+        value = float(weight)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(
+            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because "
+            "rewards are added up with their weights: for example accuracy=1,format=0.5."
+        )
+    return name.strip(), value

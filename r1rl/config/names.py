@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-
-from r1rl.records import CHOICE, LATEX, NUMBER, TEXT
-from r1rl.system.errors import UserError
 
 # --dataset-name: module and class of each task. A new task is one line here and one file in r1rl/tasks.
 TASKS = {
@@ -21,8 +17,6 @@ TASKS = {
 }
 
 DATASETS = tuple(TASKS)
-
-ANSWER_TYPES = (NUMBER, LATEX, TEXT, CHOICE)
 
 SERVER = "vllm-server"
 
@@ -53,19 +47,6 @@ FEWEST_PEOPLE, MOST_PEOPLE = 2, 8
 DEFAULT_PEOPLE = "3"
 
 
-def read_people(option: str, text: str) -> tuple[int, ...]:
-    """The numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
-    parts = [part.strip() for part in text.split(",")]
-    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
-    fits = len(numbers) == len(parts) == len(set(numbers))
-    if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
-        raise UserError(
-            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE} with commas between "
-            "them, because there are puzzles for so many people: for example 3 or 2,3,4."
-        )
-    return tuple(numbers)
-
-
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
 
 SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe or unsafe
@@ -85,57 +66,23 @@ def shown_name(reward: str) -> str:
     return reward if own is None else own[1]
 
 
-R1_REWARDS = (
-    "accuracy",
-    "format",
-    "reasoning_steps",
-    "cosine",
-    "repetition_penalty",
-    "language",
-    "rules",
-    "reward-model",
-)
-
-REWARDS = ("correctness", *ROLE_REWARDS, *HEURISTIC_REWARDS, *R1_REWARDS)
-
-
-def reward_weights(text: str) -> dict[str, float]:
-    """The weight of each reward that --reward names, in the order given. Raises UserError.
-
-    >>> reward_weights("accuracy, format=0.5")
-    {'accuracy': 1.0, 'format': 0.5}
-    """
-    weights: dict[str, float] = {}
-    for part in text.split(","):
-        name, weight = named_weight(part.strip(), text)
-        if name in weights:
-            raise UserError(f"--reward {text!r} names {name!r} twice: give it once, with the weights' sum.")
-        weights[name] = weight
-    if not any(weights.values()):
-        raise UserError(
-            f"--reward {text!r} has no weight but 0: nothing would be learned from. Give one another."
-        )
-    return weights
-
-
-def named_weight(part: str, text: str) -> tuple[str, float]:
-    """("format", 0.5) of "format=0.5". Raises UserError."""
-    name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
-    if not name.strip():
-        raise UserError(
-            f"--reward {text!r} has a part without a name: write names with commas between them, as in "
-            "accuracy=1,format=0.5."
-        )
-    try:
-        value = float(weight)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(
-            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because "
-            "rewards are added up with their weights: for example accuracy=1,format=0.5."
-        )
-    return name.strip(), value
+# --reward: module and function of each shipped reward. A new one is one line here and one function in r1rl/rewards.
+REWARDS = {
+    "correctness": "r1rl.rewards.correctness:correctness_reward",
+    "logic-rl": "r1rl.rewards.knights_knaves:logic_rl_reward",
+    "strict": "r1rl.rewards.knights_knaves:strict_reward",
+    "answer-only": "r1rl.rewards.knights_knaves:answer_only_reward",
+    "cot-heuristics": "r1rl.rewards.cot:cot_heuristics_reward",
+    "cot-concise": "r1rl.rewards.cot:cot_concise_reward",
+    "accuracy": "r1rl.rewards.r1:accuracy_reward",
+    "format": "r1rl.rewards.r1:format_reward",
+    "reasoning_steps": "r1rl.rewards.r1:reasoning_steps_reward",
+    "cosine": "r1rl.rewards.r1:cosine_reward",
+    "repetition_penalty": "r1rl.rewards.r1:repetition_penalty_reward",
+    "language": "r1rl.rewards.r1:language_reward",
+    "rules": "r1rl.rewards.no_gold:rules_reward",
+    "reward-model": "r1rl.rewards.no_gold:reward_model_reward",
+}
 
 
 ACTIONS = ("fix", "warn", "stop", "off")
@@ -172,3 +119,6 @@ GUARDS = {
 HELP = "what a guard does, as in truncated=stop; repeatable, or with commas. " + ", ".join(
     f"{g.name}={'|'.join(g.actions)}" for g in GUARDS.values()
 )
+
+# Accuracy says all that these say.
+FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}

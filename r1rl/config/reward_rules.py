@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from r1rl.config.flags import Config
-from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, reward_weights, shown_name
+from r1rl.config.flags import Config, reward_weights
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, shown_name
 from r1rl.system.errors import UserError, unknown_name
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from transformers import DynamicCache
 
+from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
 from r1rl.engines.decoder import Decoding, Product, fused
 from r1rl.engines.threads import in_threads
@@ -25,6 +27,11 @@ class TransformersEngine:
     """Samples from a copy of the base model with the adapter merged in: no LoRA arithmetic for each token."""
 
     name = "transformers"
+
+    @classmethod
+    def start(cls, config: Config, policy: Policy, folder: Path) -> TransformersEngine:
+        """Starts it; it samples from the policy and nothing else."""
+        return cls(policy)
 
     def __init__(self, policy: Policy):
         self.policy = policy

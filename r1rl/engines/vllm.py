@@ -19,6 +19,11 @@ from r1rl.system.out_of_memory import free_memory
 class VllmEngine:
     """Used on a CPU, and on a GPU without Unsloth for weights that are not quantized."""
 
+    @classmethod
+    def start(cls, config: Config, policy: Policy, folder: Path) -> VllmEngine:
+        """Starts it; nothing is written to the run's folder."""
+        return cls(config, policy)
+
     def __init__(self, config: Config, policy: Policy):
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are handed over in memory
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
@@ -129,6 +134,11 @@ class SharedEngine:
     """The base weights exist once in GPU memory; the adapter goes over in memory at each step."""
 
     name = "vllm (weights shared by Unsloth)"
+
+    @classmethod
+    def start(cls, config: Config, policy: Policy, folder: Path) -> SharedEngine:
+        """Starts it with a folder of its own beside the run's checkpoints."""
+        return cls(policy, folder / "checkpoints" / "engine")
 
     def __init__(self, policy: Policy, folder: Path):
         self.policy = policy

@@ -42,6 +42,11 @@ class ServerGone(CannotGoOn, UserError):
 class VllmServerEngine:
     """Samples from the adapter that was handed over last."""
 
+    @classmethod
+    def start(cls, config: Config, policy: Policy, folder: Path) -> VllmServerEngine:
+        """Connects to the server; the adapter goes over through the run's folder."""
+        return cls(config, policy, folder)
+
     def __init__(self, config: Config, policy: Policy, folder: Path):
         """`folder`: the run's, which the server must see under the same path; what an earlier process left is removed."""
         self.server = server_of(config)

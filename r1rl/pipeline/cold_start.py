@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.pipeline.rejection import SFT_FILE, Sifted, conversation, counts, sift, write_rows
+from r1rl.pipeline.rejection import Sifted, conversation, counts, sift, write_rows
 from r1rl.pipeline.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
+from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import ANSWER_TAG, LATEX, NUMBER, Problem, Prompt, Scored, reasoning_text
 from r1rl.reports.selfcheck import find_check
 from r1rl.rewards.grading.numbers import extract

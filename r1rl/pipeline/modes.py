@@ -18,7 +18,8 @@ from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
 from r1rl.reports.summary import paired_words, verdicts
 from r1rl.runs.dump import EVALUATIONS, read_lines
-from r1rl.runs.evaluation import evaluation_words
+from r1rl.runs.folder import rl_folder, sft_folder
+from r1rl.runs.scores import evaluation_words
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import heard_signals
@@ -42,23 +43,6 @@ def run_mode(config: Config, recipe: str, train: Train) -> int:
     if config.mode == "sft":
         return fine_tune(placed(config, sft_folder(config)), recipe)
     return train(reinforcement(config, recipe), recipe)
-
-
-def sft_folder(config: Config) -> Path:
-    """Where the fine-tuning's run is: --sft-output, or beside the dumps."""
-    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-sft")
-
-
-def rl_folder(config: Config) -> Path:
-    """Where the reinforcement learning's run is: --rl-output, or beside the dumps."""
-    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-rl")
-
-
-def folder_of(config: Config) -> Path:
-    """Where the run of this config is, with or without a mode."""
-    if config.mode is None:
-        return Path(config.dumps) / config.exp_name
-    return sft_folder(config) if config.mode == "sft" else rl_folder(config)
 
 
 def placed(config: Config, folder: Path) -> Config:

@@ -14,6 +14,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.pipeline.sampling import Way, sample_ways, seconds_so_far
+from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import REASONING_TAG, Problem, Scored, reasoning_text
 from r1rl.rewards.r1 import is_formatted
 from r1rl.rewards.text import language_words, repetition, share_in_language_of, trigrams
@@ -21,8 +22,6 @@ from r1rl.runs.dump import append_lines, write_json
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
-
-SFT_FILE = "sft.jsonl"  # what the stages that sift leave in their folders
 
 LEAST_SHARE = 0.9  # of the reasoning's words in the language of the question
 

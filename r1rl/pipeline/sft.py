@@ -18,8 +18,8 @@ from r1rl.runs import folder as runs_folder
 from r1rl.runs import progress
 from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
-from r1rl.runs.evaluation import evaluation_words
 from r1rl.runs.folder import MERGED
+from r1rl.runs.scores import evaluation_words
 from r1rl.system import interrupt, machine
 from r1rl.system.console import Waiting, console, divert
 from r1rl.system.errors import UserError

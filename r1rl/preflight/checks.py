@@ -24,8 +24,8 @@ from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
 from r1rl.system.redact import redact, secrets_of
+from r1rl.tasks.base import task_class
 from r1rl.tasks.prompts import load_words
-from r1rl.tasks.registry import task_class
 
 HUB_TIMEOUT = 1.0  # seconds
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
+from r1rl.engines import choice
 from r1rl.models.shape import Shape
 from r1rl.preflight.memory_parts import (
     ALWAYS,
@@ -23,6 +25,7 @@ from r1rl.preflight.memory_parts import (
     standing,
     update,
 )
+from r1rl.system import machine
 
 VLLM_CPU_CACHE = GIB  # VLLM_CPU_KVCACHE_SPACE, see engines/vllm.py
 
@@ -148,3 +151,20 @@ def most_sequences(cache: int, place: Place) -> int:
     if place.engine != "shared":
         return MOST_SEQUENCES
     return next((n for gib, n in SEQUENCES_BY_CACHE if cache <= gib * GIB), MOST_SEQUENCES)
+
+
+def place_here(config: Config, here: machine.Machine) -> Place:
+    """This machine, with the engine that will run on it. Raises UserError where the one asked for cannot."""
+    on_gpu = here.gpu is not None
+    engine, why = choice.choose(config, on_gpu)
+    return Place(
+        name=here.gpu or f"{here.cores} CPU cores",
+        free=here.gpu_free if on_gpu else here.memory_free,
+        total=here.gpu_total if on_gpu else here.memory_free,
+        on_gpu=on_gpu,
+        engine=engine,
+        why=why,
+        unsloth=config.wants_unsloth and importlib.util.find_spec("unsloth") is not None,
+        mixed=machine.has_fast_bfloat16(),
+        cores=here.cores,
+    )

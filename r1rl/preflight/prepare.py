@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from pathlib import Path
 
 from r1rl.config.flags import Config
 from r1rl.engines import choice
 from r1rl.models.shape import Shape, shape_of
 from r1rl.preflight.memory_parts import GIB, Place
-from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
+from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.preflight.suggestions import remedy, smaller_model
 from r1rl.preflight.time_plan import Card, TimePlan, plan_time
 from r1rl.system import machine
-
-SPARING = 0.75  # of what a plan needs that did not fit
+from r1rl.system.console import duration
 
 UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization where nothing can be planned: R1RL's default
-
-
-def place_here(config: Config, here: machine.Machine) -> Place:
-    """This machine, with the engine that will run on it. Raises UserError where the one asked for cannot."""
-    on_gpu = here.gpu is not None
-    engine, why = choice.choose(config, on_gpu)
-    return Place(
-        name=here.gpu or f"{here.cores} CPU cores",
-        free=here.gpu_free if on_gpu else here.memory_free,
-        total=here.gpu_total if on_gpu else here.memory_free,
-        on_gpu=on_gpu,
-        engine=engine,
-        why=why,
-        unsloth=config.wants_unsloth and importlib.util.find_spec("unsloth") is not None,
-        mixed=machine.has_fast_bfloat16(),
-        cores=here.cores,
-    )
 
 
 def place_of_card(config: Config, card: Card) -> Place:
@@ -94,32 +75,7 @@ def remedy_words(config: Config, shape: Shape, memory: MemoryPlan) -> str:
     return "too much, and no flag helps" + (f"; {model} would fit" if model else "")
 
 
-def advice(config: Config) -> str:
-    """The flags to change where memory ran out though the plan fits: what needs three quarters of it by plan."""
-    shape, place = shape_of(config.model_name), place_here(config, machine.look())
-    memory = None if shape is None else plan_memory(config, shape, place)
-    if memory is None:
-        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
-    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
-    found = remedy(config, shape, tight)
-    if found is None:
-        return "By plan no flag saves a quarter of it: use a smaller model."
-    return f"Use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB by plan instead of {memory.needed / GIB:.1f}."
-
-
 def time_words(time: TimePlan, price: float | None) -> str:
     """Seconds a step, the whole run's time and money, and where that comes from."""
     cost = "" if price is None else f", ${time.seconds / 3600 * price:.2f} at ${price:.2f} an hour"
     return f"about {time.step:.3g} s a step, {duration(time.seconds)} in all{cost} ({time.source})"
-
-
-def duration(seconds: float) -> str:
-    """Hours and minutes, or minutes and seconds.
-
-    >>> duration(95), duration(7260)
-    ('1 min 35 s', '2 h 01 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.models.shape import KNOWN, Shape
-from r1rl.preflight.memory_parts import Place, micro_batch
-from r1rl.preflight.memory_plan import MemoryPlan, plan_memory
+from r1rl.models.shape import KNOWN, Shape, shape_of
+from r1rl.preflight.memory_parts import GIB, Place, micro_batch
+from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
+from r1rl.system import machine
 from r1rl.system.errors import UserError
 
 Change = tuple[str, str, Config]  # flags, what they mean, the config with them
@@ -148,3 +149,19 @@ def smaller_model(config: Config, place: Place) -> str | None:
     """The largest model in KNOWN that fits with these flags, for where no flag helps."""
     fitting = [n for n, shape in KNOWN.items() if plan_memory(config, shape, place).fits]
     return fitting[-1] if fitting else None
+
+
+def advice(config: Config) -> str:
+    """The flags to change where memory ran out though the plan fits: what needs three quarters of it by plan."""
+    shape, place = shape_of(config.model_name), place_here(config, machine.look())
+    memory = None if shape is None else plan_memory(config, shape, place)
+    if memory is None:
+        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
+    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
+    found = remedy(config, shape, tight)
+    if found is None:
+        return "By plan no flag saves a quarter of it: use a smaller model."
+    return f"Use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB by plan instead of {memory.needed / GIB:.1f}."
+
+
+SPARING = 0.75  # of what a plan needs that did not fit

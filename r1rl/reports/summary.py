@@ -12,7 +12,7 @@ from rich.table import Table
 
 from r1rl.reports.survey import Survey, right
 from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, read_lines, read_run
-from r1rl.runs.evaluation import evaluation_cell, evaluation_words
+from r1rl.runs.scores import evaluation_cell, evaluation_words
 from r1rl.runs.stats import (
     bootstrap_interval,
     learning_slope,
@@ -23,7 +23,7 @@ from r1rl.runs.stats import (
 )
 from r1rl.system.console import console
 from r1rl.system.redact import redact_all
-from r1rl.tasks.registry import level_name
+from r1rl.tasks.base import level_name
 from r1rl.trainers.step_metrics import WINDOW
 
 LEAST_CHANGES = 6  # verdicts: five, all for the better, have p = 2 / 2^5 = 0.06

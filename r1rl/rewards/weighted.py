@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 
-from r1rl.config.flags import Config
-from r1rl.config.names import HEURISTIC_REWARDS, own_function, reward_weights, shown_name
+from r1rl.config.flags import Config, reward_weights
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, shown_name
 from r1rl.records import NO_GOLD, Problem, Rollout
-from r1rl.rewards.cot import cot_concise_reward, cot_heuristics_reward, load_words
+from r1rl.rewards.cot import load_words
 from r1rl.rewards.custom import load_own, take_timeouts, try_own
-from r1rl.rewards.knights_knaves import answer_only_reward, logic_rl_reward, strict_reward
-from r1rl.rewards.no_gold import reward_model_reward, rules_reward
-from r1rl.rewards.r1 import (
-    accuracy_reward,
-    cosine_reward,
-    format_reward,
-    language_reward,
-    reasoning_steps_reward,
-    repetition_penalty_reward,
-)
 from r1rl.system.errors import unknown_name
-
-# Accuracy says all that these say.
-FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}
 
 __all__ = ["Reward", "check_rewards", "load_rewards", "rate", "take_timeouts"]
 
@@ -79,27 +67,10 @@ def only_for(reward: Reward, general: bool) -> Reward:
 
 def load_reward(name: str, config: Config) -> Reward:
     """A shipped reward by its name."""
-    from r1rl.rewards.correctness import correctness_reward  # here: the module can also be run by itself
-
-    known = {
-        "correctness": correctness_reward,
-        "logic-rl": logic_rl_reward,
-        "strict": strict_reward,
-        "answer-only": answer_only_reward,
-        "cot-heuristics": cot_heuristics_reward,
-        "cot-concise": cot_concise_reward,
-        "accuracy": accuracy_reward,
-        "format": format_reward,
-        "reasoning_steps": reasoning_steps_reward,
-        "cosine": cosine_reward,
-        "repetition_penalty": repetition_penalty_reward,
-        "language": language_reward,
-        "rules": rules_reward,
-        "reward-model": reward_model_reward,
-    }
-    if name not in known:
-        raise unknown_name("--reward", name, known)
-    return known[name](config)
+    if name not in REWARDS:
+        raise unknown_name("--reward", name, REWARDS)
+    module, _, function = REWARDS[name].partition(":")
+    return getattr(importlib.import_module(module), function)(config)
 
 
 def check_rewards(config: Config, problems: Sequence[Problem]) -> None:

@@ -13,7 +13,7 @@ from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import PREFIX
 from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
-from r1rl.runs.evaluation import score_of
+from r1rl.runs.scores import score_of
 from r1rl.system.errors import UserError
 
 

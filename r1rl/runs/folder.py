@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from r1rl import __version__
+from r1rl.config.data_rules import data_label
 from r1rl.config.flags import DEFAULTS, Config
 from r1rl.runs import checkpoints
 from r1rl.runs.budget import Cost
@@ -295,3 +296,20 @@ def give_back() -> None:
 
 
 MERGED = "model"  # folder of base model and adapter in one, inside a run's
+
+
+def sft_folder(config: Config) -> Path:
+    """Where the fine-tuning's run is: --sft-output, or beside the dumps."""
+    return Path(config.sft_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-sft")
+
+
+def rl_folder(config: Config) -> Path:
+    """Where the reinforcement learning's run is: --rl-output, or beside the dumps."""
+    return Path(config.rl_output or Path(config.dumps) / f"{config.exp_name or data_label(config)}-rl")
+
+
+def folder_of(config: Config) -> Path:
+    """Where the run of this config is, with or without a mode."""
+    if config.mode is None:
+        return Path(config.dumps) / config.exp_name
+    return sft_folder(config) if config.mode == "sft" else rl_folder(config)

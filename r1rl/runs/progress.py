@@ -17,7 +17,7 @@ from r1rl.records import Rollout
 from r1rl.runs import folder
 from r1rl.runs.budget import Budget, Cost
 from r1rl.runs.dump import EVALUATIONS, METER, Dump, read_lines, write_json
-from r1rl.runs.evaluation import Evaluation
+from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
 from r1rl.system.console import console
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import ClassVar
 
 from r1rl.config.flags import Config
+from r1rl.config.names import TASKS
 from r1rl.records import NUMBER, Problem
+from r1rl.system.errors import unknown_name
 
 
 class Task:
@@ -28,3 +31,16 @@ class Task:
     def load(self, split: str) -> list[Problem]:
         """All problems of "train" or "test". Raises UserError for unreadable data."""
         raise NotImplementedError
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a --dataset-name. Raises UserError."""
+    if name not in TASKS:
+        raise unknown_name("--dataset-name", name, TASKS)
+    module, _, attribute = TASKS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def level_name(task: str) -> str:
+    """What the level of problems with this Problem.task counts."""
+    return task_class(task).level_name if task in TASKS else Task.level_name

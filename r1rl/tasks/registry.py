@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import random
 
@@ -10,8 +9,7 @@ from r1rl.config.data_rules import is_own
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, TASKS
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
-from r1rl.system.errors import unknown_name
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import Task, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import OwnData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
@@ -22,14 +20,6 @@ OTHER_NAMES = {
     SAFETY_TASK: VERDICT,
     **{task: kind for kind, task in CUSTOM_TASKS.items()},
 }
-
-
-def task_class(name: str) -> type[Task]:
-    """The class of a --dataset-name. Raises UserError."""
-    if name not in TASKS:
-        raise unknown_name("--dataset-name", name, TASKS)
-    module, _, attribute = TASKS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def load_task(config: Config) -> Task:
@@ -49,11 +39,6 @@ def answer_type_of(task: str) -> str:
 def answer_type_in(config: Config) -> str:
     """The answer type of a run's problems."""
     return config.answer_type if is_own(config) else task_class(config.dataset_name).answer_type
-
-
-def level_name(task: str) -> str:
-    """What the level of problems with this Problem.task counts."""
-    return task_class(task).level_name if task in TASKS else Task.level_name
 
 
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:

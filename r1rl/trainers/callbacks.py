@@ -17,9 +17,9 @@ from r1rl.config.flags import Config
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
 from r1rl.runs.budget import TOLD_AT, Cost
-from r1rl.runs.evaluation import Evaluation
 from r1rl.runs.metric_names import numbers
 from r1rl.runs.progress import Meter
+from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
 from r1rl.system.console import console, printable
 from r1rl.system.redact import redact, redact_all

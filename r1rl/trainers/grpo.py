@@ -39,8 +39,9 @@ from r1rl.runs.dump import (
     read_lines,
     without_nan,
 )
-from r1rl.runs.evaluation import dump_evaluation, evaluate, score_all, score_of
+from r1rl.runs.evaluation import dump_evaluation, evaluate, score_all
 from r1rl.runs.progress import Meter
+from r1rl.runs.scores import score_of
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.interrupt import Interrupt, Stopped

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from r1rl.config.flags import Config
-from r1rl.config.names import read_people
+from r1rl.config.flags import Config, read_people
 from r1rl.records import Prompt
 from r1rl.system.errors import UserError
 

@@ -23,8 +23,9 @@ from r1rl.models.weights import loading
 from r1rl.records import Prompt
 from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
-from r1rl.runs.evaluation import Evaluation, dump_evaluation, evaluate
+from r1rl.runs.evaluation import dump_evaluation, evaluate
 from r1rl.runs.progress import Meter
+from r1rl.runs.scores import Evaluation
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt, Stopped
 from r1rl.system.out_of_memory import CannotGoOn

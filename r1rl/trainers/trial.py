@@ -13,10 +13,10 @@ import torch
 from transformers import TrainerCallback
 
 from r1rl.engines.base import Sampling
-from r1rl.preflight.prepare import advice, duration
+from r1rl.preflight.suggestions import advice
 from r1rl.records import Prompt, Rollout, Scored
 from r1rl.system import distributed
-from r1rl.system.console import console
+from r1rl.system.console import console, duration
 from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
 from r1rl.trainers.saving import kept_random_states

@@ -12,7 +12,7 @@ from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
 from r1rl.reports.summary import load_run
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
-from r1rl.runs.evaluation import evaluation_words
+from r1rl.runs.scores import evaluation_words
 from r1rl.runs.stats import format_accuracy
 from r1rl.system.redact import redact
 

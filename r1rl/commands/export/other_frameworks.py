@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.commands.data import by_characters
-from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, with_steps
-from r1rl.config.names import DATASETS, SAFETY_DATASETS, reward_weights
+from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, reward_weights, with_steps
+from r1rl.config.names import DATASETS, SAFETY_DATASETS
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
 from r1rl.records import Prompt

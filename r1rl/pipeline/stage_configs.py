@@ -1,0 +1,150 @@
+"""The eight stages of DeepSeek-R1's training (arXiv:2501.12948, section 2) as configs: what each does, from what, into what."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from r1rl.config.flags import Config
+from r1rl.config.names import STAGES
+from r1rl.config.parser import value_type
+from r1rl.config.recipes import STAGE_SETTINGS
+from r1rl.runs.folder import MERGED
+from r1rl.system.errors import UserError, unknown_name
+
+SFT_FILE = "sft.jsonl"  # what the stages that sift leave in their folders
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: what it does in words, what it leaves for later ones, and the flags that make it what it is."""
+
+    does: str
+    leaves: str  # file or folder, inside the stage's own
+    flags: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+MERGED_CONFIG = f"{MERGED}/config.json"  # is there once the whole model is
+
+STORY = {
+    "zero": Stage("GRPO on the base model", MERGED_CONFIG, {"save_merged": True}),
+    "cold-start": Stage(
+        "few-shot and direct prompts to the base model, stage zero's completions refined: data", SFT_FILE
+    ),
+    "sft-1": Stage("fine-tunes the base model on the cold start's data", MERGED_CONFIG),
+    "rl-reasoning": Stage(
+        "GRPO with accuracy and language consistency",
+        MERGED_CONFIG,
+        {"save_merged": True, "reward": "accuracy=1,language=0.2"},
+    ),
+    "rejection": Stage("samples, keeps what is right, readable and different: data", SFT_FILE),
+    "sft-2": Stage("fine-tunes the base model on that data, mixed with conversations", MERGED_CONFIG),
+    "rl-final": Stage(
+        "GRPO over problems and general prompts", MERGED_CONFIG, {"save_merged": True, "reward": "accuracy=1"}
+    ),
+    "distill": Stage("a smaller student learns what the teacher's training kept", MERGED_CONFIG),
+}
+
+# Flags of the pipeline as a whole, which a stage has only where `links` says so.
+NOT_A_STAGES = {
+    "from_stage": None, "earlier_run": None, "stage_settings": None, "sft_data": None, "general_data": None,
+    "general_reward": None, "reward_rules": None, "reward_model": None, "student_model": None, "student_layers": None,
+    "distill_kl": 0.0, "packing": False, "num_epochs": None, "batch_size": None,
+}  # fmt: skip
+
+
+def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The flags of each stage that differ from the pipeline's own, for --print-config."""
+    folder = Path(config.dumps) / (config.exp_name or "RUN")
+    places = {name: folder / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
+    found = {}
+    for name in STAGES:
+        stage = dataclasses.asdict(stage_config(config, recipe, name, given, places))
+        found[name] = {k: v for k, v in stage.items() if v != getattr(config, k)}
+    return found
+
+
+def is_done(folder: Path, name: str) -> bool:
+    """Whether a stage came to its end: its summary is there, and what it leaves for later ones."""
+    return (folder / "summary.json").is_file() and (folder / STORY[name].leaves).is_file()
+
+
+def stage_config(
+    config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]
+) -> Config:
+    """The config of one stage: the recipe's sizes, flags given, what makes the stage, --stage-settings over all."""
+    sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
+    own = {k: v for k, v in given.items() if k in sizes}  # a flag that is given beats the recipe
+    settings = NOT_A_STAGES | sizes | own | STORY[name].flags | links(config, name, places)
+    settings |= read_settings(config).get(name, {})
+    folder = places[name]
+    settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
+    settings["resume"] = (folder / "run.json").is_file()
+    return dataclasses.replace(config, **settings)
+
+
+def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
+    """What a stage takes from the ones before it, and of the pipeline's own flags."""
+
+    def model(stage: str) -> str:
+        return str(places[stage] / MERGED)
+
+    kept = str(places["rejection"] / SFT_FILE)
+    rules = {"reward_rules": config.reward_rules, "reward_model": config.reward_model}
+    return {
+        "zero": {},
+        "cold-start": {"refine_run": str(places["zero"]), "sft_data": config.sft_data, "reward": "accuracy"},
+        "sft-1": {
+            "sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE),
+            "packing": config.packing,
+        },
+        "rl-reasoning": {"model_name": model("sft-1")},
+        "rejection": {"model_name": model("rl-reasoning"), "reward": "accuracy"},
+        "sft-2": {"sft_data": kept, "general_data": config.general_data, "packing": config.packing},
+        "rl-final": {
+            "model_name": model("sft-2"),
+            "general_data": config.general_data,
+            "general_reward": config.general_reward,
+            **rules,
+        },
+        "distill": {
+            "model_name": model("rl-final"),
+            "teacher_model": model("rl-final"),
+            "sft_data": kept,
+            "student_model": config.student_model,
+            "student_layers": config.student_layers,
+            "distill_kl": config.distill_kl,
+            "packing": config.packing,
+        },
+    }[name]
+
+
+def read_settings(config: Config) -> dict[str, dict[str, Any]]:
+    """--stage-settings: flags by stage. Raises UserError for what is no stage and no flag."""
+    if config.stage_settings is None:
+        return {}
+    path = Path(config.stage_settings)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"--stage-settings {path} is no JSON: {error}.") from None
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise UserError(
+            f'--stage-settings {path} must be flags by stage, as in {{"zero": {{"max_steps": 100}}}}.'
+        )
+    types = get_type_hints(Config)
+    for stage, flags in content.items():
+        if stage not in STAGES:
+            raise unknown_name(f"stage in --stage-settings {path}:", stage, STAGES)
+        for name, value in flags.items():
+            if name not in types:
+                raise unknown_name(f"flag of {stage} in --stage-settings {path}:", name, types)
+            wanted = value_type(types[name])
+            if isinstance(value, bool) != (wanted is bool) or not isinstance(value, (wanted, int)):
+                raise UserError(
+                    f"--stage-settings {path}: {name} of {stage} is {value!r} and must be a {wanted.__name__}."
+                )
+    return content

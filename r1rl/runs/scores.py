@@ -1,0 +1,152 @@
+"""The scores of one evaluation: accuracy, pass@k and maj@k with intervals; and the lines that report them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from r1rl.config.names import FOLLOW_THE_GRADE
+from r1rl.records import VERDICT, Scored
+from r1rl.runs.dump import SCHEMA_VERSION
+from r1rl.runs.stats import bootstrap_interval, format_accuracy, format_share, maj_at_k, pass_at_k, wilson
+
+MEASURES = {VERDICT: "label agreement"}  # by answer type: what accuracy is, where it needs another name
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation: `scored` holds `samples` completions a problem, problem by problem.
+
+    What takes a bootstrap is computed once: bar, checkpoint and dump all ask for it.
+    """
+
+    step: int
+    samples: int
+    scored: list[Scored]
+    seconds: float
+
+    @property
+    def problems(self) -> int:
+        """How many problems were asked."""
+        return len(self.scored) // self.samples
+
+    @property
+    def correct(self) -> list[bool]:
+        """One verdict a completion."""
+        return [s.correct for s in self.scored]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right completions: with one sample a problem, the accuracy; else the mean of pass@1."""
+        return fmean(self.correct)
+
+    def by_problem(self) -> list[list[Scored]]:
+        """The completions of each problem."""
+        return [self.scored[i : i + self.samples] for i in range(0, len(self.scored), self.samples)]
+
+    def tokens(self) -> float:
+        """Mean completion length in tokens."""
+        return fmean(len(s.rollout.completion_ids) for s in self.scored)
+
+    @property
+    def judged_by_reward(self) -> bool:
+        """Whether the reward is something else than the grade, so that both are to be told."""
+        return not set(self.scored[0].rewards) <= FOLLOW_THE_GRADE
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is the best in: the mean reward where it is no function of the grade."""
+        return self.reward[0] if self.judged_by_reward else self.accuracy
+
+    @cached_property
+    def reward(self) -> tuple[float, float, float]:
+        """(mean, low, high) of the rewards that applied; a bootstrap interval over problems."""
+        means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
+        return (fmean(means), *bootstrap_interval(means, seed=0)) if means else (0.0, 0.0, 0.0)
+
+    def words(self) -> str:
+        """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
+        return evaluation_words(self.summary)
+
+    def interval(self) -> tuple[float, float, float]:
+        """(accuracy, low, high) of one sample a problem: a 95 % Wilson interval."""
+        return self.accuracy, *wilson(sum(self.correct), len(self.correct))
+
+    @cached_property
+    def at_k(self) -> list[tuple[str, float, float, float]]:
+        """(name, value, low, high) of pass@1, pass@k and maj@k for k = samples; bootstrap over problems."""
+        k, groups = self.samples, self.by_problem()
+        right = [sum(s.correct for s in g) for g in groups]
+        votes = [maj_at_k([s.extracted for s in g], [s.correct for s in g], k) for g in groups]
+        measures = {
+            "pass@1": [pass_at_k(k, c, 1) for c in right],
+            f"pass@{k}": [pass_at_k(k, c, k) for c in right],
+            f"maj@{k}": votes,
+        }
+        return [(name, fmean(v), *bootstrap_interval(v, seed=0)) for name, v in measures.items()]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The line of evaluations.jsonl."""
+        line: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "step": self.step,
+            "problems": self.problems,
+            "samples": self.samples,
+            "correct": sum(self.correct),
+            "accuracy": self.accuracy,
+            "mean_tokens": self.tokens(),
+            "truncated": fmean(s.rollout.finish == "length" for s in self.scored),
+            "no_answer": sum(s.extracted is None for s in self.scored),
+            "evaluation_seconds": round(self.seconds, 3),
+        }
+        if self.samples == 1:
+            _, line["low"], line["high"] = self.interval()
+        else:
+            line |= {name: {"value": v, "low": lo, "high": hi} for name, v, lo, hi in self.at_k}
+        if self.judged_by_reward:
+            line["mean_reward"], line["reward_low"], line["reward_high"] = self.reward
+        if (measure := MEASURES.get(self.scored[0].problem.answer_type)) is not None:
+            line["measure"] = measure
+        return line
+
+
+def known_rewards(scored: Sequence[Scored]) -> list[float]:
+    """The rewards that applied."""
+    return [s.reward for s in scored if s.reward is not None]
+
+
+def score_of(line: dict[str, Any]) -> float:
+    """What the best checkpoint is the best in, as Evaluation.score is."""
+    return line.get("mean_reward", line["accuracy"])
+
+
+def evaluation_words(line: dict[str, Any]) -> str:
+    """Accuracy by the name that the task has for it, and the reward where that is something else."""
+    if line["samples"] == 1:
+        words = format_accuracy(line["correct"], line["problems"])
+    else:
+        parts = [
+            f"{name} {v['value']:.1%} (95 % interval {v['low']:.1%} to {v['high']:.1%})"
+            for name, v in line.items()
+            if isinstance(v, dict)
+        ]
+        words = f"{line['problems']} problems, {line['samples']} samples each: " + ", ".join(parts)
+    if "measure" in line:
+        words = f"{line['measure']} {words} (no answer: {line['no_answer']})"
+    if "mean_reward" in line:
+        words += f"; reward {line['mean_reward']:.2f} (95 % interval {line['reward_low']:.2f} to {line['reward_high']:.2f})"
+    return words
+
+
+def evaluation_cell(line: dict[str, Any]) -> str:
+    """The same in the short form, where there is one."""
+    if line["samples"] != 1:
+        return evaluation_words(line)
+    cell = format_share(line["correct"], line["problems"], line["low"], line["high"])
+    if "mean_reward" not in line:
+        return cell
+    return f"{cell}, {line['mean_reward']:.2f} ({line['reward_low']:.2f} to {line['reward_high']:.2f})"
