@@ -57,17 +57,17 @@ def train(config: Config, recipe: str) -> int:
     engine_kind, why = choice.choose(config, here.gpu is not None)
     task = registry.load_task(config)  # 1. task: problems with golden answers
     train_problems = registry.training_problems(task, config)
-    distributed.by_first(lambda: check_rewards(config, train_problems))
+    distributed.on_first(lambda: check_rewards(config, train_problems))
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_steps(config, len(train_problems))
     budget = Budget(config, here.price(config.gpu_price), len(eval_problems) * config.eval_samples)
-    distributed.by_first(lambda: folder.check_folder(config))
-    dump = distributed.by_first(lambda: folder.open_run(config, recipe, here.describe()))
-    checkpoint = distributed.by_first(lambda: folder.continue_from(dump)) if config.resume else None
-    distributed.by_first(lambda: budget.check_left(folder.spent(dump)))
+    distributed.on_first(lambda: folder.check_folder(config))
+    dump = distributed.on_first(lambda: folder.open_run(config, recipe, here.to_dict()))
+    checkpoint = distributed.on_first(lambda: folder.continue_from(dump)) if config.resume else None
+    distributed.on_first(lambda: budget.check_left(folder.spent(dump)))
 
     console.print(
-        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.words()}{distributed.words()}"
+        f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {here.describe()}{distributed.describe()}"
     )
     console.print(
         f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
@@ -75,7 +75,7 @@ def train(config: Config, recipe: str) -> int:
     plan = prompt_order.load_plan(config)
     if plan is not None:
         console.print(f"stages   {prompt_order.describe(plan)}")
-    divert(dump.folder / "logs" / f"libraries{distributed.mark()}.log")
+    divert(dump.folder / "logs" / f"libraries{distributed.rank_suffix()}.log")
     machine.keep_memory()
 
     with (
@@ -128,11 +128,11 @@ def train(config: Config, recipe: str) -> int:
         trainer.engine.close()
         why = trainer.guarding.why_stopped
         if config.save_merged and not stop.asked and why is None:
-            distributed.by_first(lambda: merge.save_merged(policy, dump.folder / runs_folder.MERGED))
+            distributed.on_first(lambda: merge.save_merged(policy, dump.folder / runs_folder.MERGED))
 
         # 8. report: what was learned
         left = budget.closing.seconds
-        code = distributed.by_first(lambda: run_end.finish(dump, config, stop, budget.ended, why, left))
+        code = distributed.on_first(lambda: run_end.finish(dump, config, stop, budget.ended, why, left))
         meter.write()  # the report was paid for, too
     return code
 

@@ -224,7 +224,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
 
     kind, why = choice.choose(config, setup.gpu)
     runs_folder.check_folder(config)
-    dump = runs_folder.open_run(config, "benchmark", machine.look().describe())
+    dump = runs_folder.open_run(config, "benchmark", machine.look().to_dict())
     policy = models_policy.load_policy(config, setup.gpu, kind == "shared")
     checks.check_tokenizer(config, policy.tokenizer)
     forced = timed.Forced()

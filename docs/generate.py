@@ -16,7 +16,13 @@ from r1rl.config.flags import Config
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "r1rl"
-TELLING = ("console.print", ".tell", ".tell_of", "Finding", "CannotGoOn")  # calls that take a text for people
+TELLING = (
+    "console.print",
+    ".tell",
+    ".report_engine",
+    "Finding",
+    "CannotGoOn",
+)  # calls that take a text for people
 
 
 def main() -> None:

@@ -116,11 +116,11 @@ def test_what_it_says_at_step_5():
     ],
 )
 def test_words_of_the_bar(price, flags, parts):
-    assert budget(price, **flags).words(Cost(50, 20_000), 12) == parts
+    assert budget(price, **flags).describe(Cost(50, 20_000), 12) == parts
 
 
 def test_before_the_first_step_there_is_no_projection():
-    assert Budget(Config(budget=2.0), 1.0).words(Cost(36), 0) == ["$0.01 of 2.00"]
+    assert Budget(Config(budget=2.0), 1.0).describe(Cost(36), 0) == ["$0.01 of 2.00"]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     dump = folder.open_run(config, "test", {"gpu": None})
     found = [(way, judged(said, problem=problem)) for way in (FEW_SHOT, DIRECT) for said in (guess, worked)]
     found[2:] = [(DIRECT, refined(line, problem, config)) for line in lines]  # in form, as that way asks for
-    monkeypatch.setattr("r1rl.pipeline.cold_start.sample_ways", lambda *_: (dump, found))
+    monkeypatch.setattr("r1rl.pipeline.cold_start.sample_with", lambda *_: (dump, found))
     assert cold_start(config, "test") == 0
     rows = [line["messages"][1]["content"] for line in read_lines(dump.folder / SFT_FILE)]
     assert len(rows) == 3 and all("1+1=2" in text for text in rows)

@@ -121,7 +121,7 @@ def test_shorter_and_better_paid_is_a_collapse():
     found = find_collapse(noisy(200, 40, 100, 20), noisy(-1, 2, 100, 0.5, 1))
     assert found is not None and 60 < found.step < 90
     assert found.length < found.start_length / 2 and found.reward > found.start_reward
-    assert "collapses" in found.words() and f"{found.length:.0f} tokens" in found.words()
+    assert "collapses" in found.describe() and f"{found.length:.0f} tokens" in found.describe()
 
 
 def test_shorter_and_worse_paid_is_another_failure():

@@ -19,7 +19,7 @@ from conftest import ROOT
 from r1rl.commands import export as commands_export
 from r1rl.commands.export import openrlhf as export_openrlhf
 from r1rl.commands.export import verl as export_verl
-from r1rl.commands.export.other_frameworks import hand_over
+from r1rl.commands.export.other_frameworks import read_run_export
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.parser import Parser
 from r1rl.config.recipes import overrides
@@ -124,7 +124,7 @@ def test_a_begin_token_of_the_tokenizer_is_written_out(tmp_path):
         "special_tokens": {begin["id"]: {"id": begin["id"], "ids": [number], "tokens": [begin["id"]]}},
     }  # fmt: skip
     (folder / "tokenizer.json").write_text(json.dumps(described))
-    handed = hand_over(make_run(tmp_path / "run", model_name=str(folder), max_samples=5))
+    handed = read_run_export(make_run(tmp_path / "run", model_name=str(folder), max_samples=5))
     encode = encoder(folder / "tokenizer.json")
     for prompt in handed.train:
         assert prompt.ids[0] == number
@@ -141,7 +141,7 @@ def test_a_chat_models_template_is_in_the_text_once(tmp_path):
     run = make_run(
         tmp_path / "run", model_name=str(folder), is_chat=True, add_reasoning_prefix=True, max_samples=3
     )
-    handed = hand_over(run)
+    handed = read_run_export(run)
     encode = encoder(folder / "tokenizer.json")
     for prompt in handed.train:
         text = handed.text(prompt)
@@ -153,7 +153,7 @@ def test_a_chat_models_template_is_in_the_text_once(tmp_path):
     assert handed.begin == "" and not handed.told
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(UserError, match="chat template"):
-        hand_over(run)
+        read_run_export(run)
 
 
 COMPLETIONS = (  # after the prefix, gold, whether right
@@ -246,7 +246,7 @@ def test_openrlhf_gets_the_runs_numbers(exported):
         assert part in text
     assert "--data.apply_chat_template" not in text and "lora" not in text
     assert "LoRA of rank 64" in (exported.openrlhf / "README.md").read_text()
-    handed = hand_over(exported.run)
+    handed = read_run_export(exported.run)
     episodes, prompts = export_openrlhf.length(handed)
     assert episodes * prompts // 8 == 30 and prompts <= len(handed.train)
 

@@ -51,7 +51,7 @@ def test_a_signal_is_remembered_until_a_section_that_can_be_left():
         stop.deferred = True
         send()
         done.append("step")
-        with pytest.raises(Stopped), stop.breakable():
+        with pytest.raises(Stopped), stop.interruptible():
             done.append("never")
     assert done == ["step"]
 
@@ -60,15 +60,15 @@ def test_a_section_is_left_at_once_but_for_what_is_held_in_it():
     done = []
     with Interrupt() as stop:
         stop.deferred = True
-        with pytest.raises(Stopped), stop.breakable():
-            with stop.held():
+        with pytest.raises(Stopped), stop.interruptible():
+            with stop.uninterruptible():
                 send()
                 done.append("dump")
             done.append("never")
         assert done == ["dump"]
     with Interrupt() as stop:
         stop.deferred = True
-        with pytest.raises(Stopped), stop.breakable():
+        with pytest.raises(Stopped), stop.interruptible():
             send()
             done.append("never")
     assert done == ["dump"]
@@ -77,7 +77,7 @@ def test_a_section_is_left_at_once_but_for_what_is_held_in_it():
 def test_a_stop_that_a_library_swallowed_is_raised_again():
     with Interrupt() as stop:
         stop.deferred = True
-        with pytest.raises(Stopped), stop.breakable(), contextlib.suppress(BaseException):
+        with pytest.raises(Stopped), stop.interruptible(), contextlib.suppress(BaseException):
             send()
 
 

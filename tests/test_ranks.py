@@ -206,11 +206,11 @@ def test_what_a_launcher_cannot_have_is_refused(words, monkeypatch):
 
 def test_each_process_sees_one_card(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    distributed.take_card(1)
+    distributed.select_gpu(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    distributed.take_card(1)
+    distributed.select_gpu(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
     with pytest.raises(UserError, match="names 2"):
-        distributed.take_card(2)
+        distributed.select_gpu(2)

@@ -48,7 +48,7 @@ def test_near_duplicates_and_too_many():
     sifted = sift([first, same, other, third], per_problem=2)
     assert sifted.kept == [first, other]
     assert sifted.fallen == {"near-duplicate": 1, "one too many": 1}
-    assert sifted.words() == "kept 2 of 4 completions (1 near-duplicate, 1 one too many)"
+    assert sifted.describe() == "kept 2 of 4 completions (1 near-duplicate, 1 one too many)"
 
 
 def test_problems_do_not_compete():

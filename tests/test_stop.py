@@ -168,7 +168,7 @@ def test_no_thread_goes_on_sampling(whole, tmp_path, monkeypatch):
 
     monkeypatch.setattr(engine, "_is_finished", look)
     before = threading.enumerate()
-    with trainer.interrupt, pytest.raises(Stopped), trainer.interrupt.breakable():
+    with trainer.interrupt, pytest.raises(Stopped), trainer.interrupt.interruptible():
         engine.generate(trainer.train_prompts[:4], Sampling(n=2, max_tokens=400))
     count = len(looked)
     time.sleep(0.2)

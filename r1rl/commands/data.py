@@ -19,7 +19,7 @@ from r1rl.records import Problem, Prompt
 from r1rl.rewards.grading.numbers import normalise
 from r1rl.system.console import console
 from r1rl.tasks import registry
-from r1rl.tasks.custom import MOST_BAD, OwnData, check_share, key_of, named
+from r1rl.tasks.custom import MOST_BAD, CustomData, check_share, key_of, named
 from r1rl.tasks.prompts import Builder
 
 SHOWN = 5  # prompts
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def problems_of(task: Any, config: Config, faults: list[str]) -> tuple[list[Problem], list[Problem]]:
     """The problems of both splits; of one's own data also where more rows are bad than a run would take."""
-    if not isinstance(task, OwnData):
+    if not isinstance(task, CustomData):
         return task.load("train"), list(task.load("test"))
     parts = task.parts()
     for split, part in parts.items():

@@ -72,7 +72,7 @@ def command_line(run: Run) -> int:
 
 def tell(words: str) -> None:
     """Says why the program ends; of several processes one does."""
-    if distributed.may_speak():
+    if distributed.reports_errors():
         print(words, file=terminal(), flush=True)
 
 
@@ -128,7 +128,7 @@ def train_command(arguments: Sequence[str], run: Run) -> int:
         return 0
     if config.exp_name is None and config.mode is None:
         # R1RL's form: dataset and time.
-        name = distributed.by_first(lambda: f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}")
+        name = distributed.on_first(lambda: f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}")
         config = dataclasses.replace(config, exp_name=name)
     check_processes(config)
     try:

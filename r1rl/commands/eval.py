@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import OWN_FLAGS
+from r1rl.config.data_rules import DATA_FLAGS
 from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
@@ -17,7 +17,7 @@ from r1rl.runs.finished import lone, settings_of
 from r1rl.system.errors import UserError
 
 FLAGS = (
-    "model_name", "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
+    "model_name", "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
     "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
     "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     task = registry.load_task(config)
     problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     run_folder.check_folder(config)
-    dump = run_folder.open_run(config, "eval", here.describe())
+    dump = run_folder.open_run(config, "eval", here.to_dict())
     divert(dump.folder / "logs" / "libraries.log")
     with Waiting("loading the model"):
         from r1rl.models import policy as models_policy
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     what = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
     console.print(
-        f"{what}, {task.source}, {decoding}: {result.words()}, {result.tokens():.0f} tokens a completion"
+        f"{what}, {task.source}, {decoding}: {result.describe()}, {result.tokens():.0f} tokens a completion"
     )
     print_levels(dump.folder)
     console.print(f"completions in {dump.folder / 'eval'}")

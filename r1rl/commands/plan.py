@@ -86,7 +86,7 @@ def show(
         )
     )
     if place.here:
-        console.print(f"machine  {here.words()}")
+        console.print(f"machine  {here.describe()}")
         if others := machine.held_by_others(here):
             console.print(f"others   {others}")
     else:

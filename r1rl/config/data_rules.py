@@ -13,7 +13,7 @@ from r1rl.system.errors import UserError
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 # Flags that say how rows become problems, with their defaults.
-OWN_FLAGS = {
+DATA_FLAGS = {
     "dataset_config": None, "train_split": None, "eval_split": None, "question_column": None, "answer_column": None,
     "answer_type": NUMBER,
 }  # fmt: skip
@@ -26,7 +26,7 @@ def is_hub_name(dataset_name: str) -> bool:
     return "/" in dataset_name
 
 
-def is_own(config: Config) -> bool:
+def is_custom(config: Config) -> bool:
     """Whether the problems are rows of the user's own data; a folder in GSM8K's format needs nothing of it."""
     if is_hub_name(config.dataset_name):
         return True
@@ -41,12 +41,12 @@ def is_own(config: Config) -> bool:
 
 def given_flags(config: Config) -> list[str]:
     """Which flags of one's own data are set."""
-    return [name for name, default in OWN_FLAGS.items() if getattr(config, name) != default]
+    return [name for name, default in DATA_FLAGS.items() if getattr(config, name) != default]
 
 
 def data_label(config: Config) -> str:
     """What the data is called in the name of a run."""
-    if is_own(config) and config.dataset_path is not None:
+    if is_custom(config) and config.dataset_path is not None:
         return Path(config.dataset_path).stem or "data"
     return config.dataset_name.rpartition("/")[2]
 
@@ -58,7 +58,7 @@ def check_data(config: Config) -> None:
             f"--dataset-name {config.dataset_name!r} is no name of the hub: those look like openai/gsm8k."
         )
     given = given_flags(config)
-    if given and not is_own(config):
+    if given and not is_custom(config):
         flag = f"--{given[0].replace('_', '-')} {getattr(config, given[0])}"
         raise UserError(
             f"{flag} is for data of your own, and --dataset-name {config.dataset_name} has its own form: add "

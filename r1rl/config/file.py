@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.config.flags import DEFAULTS, Config, reward_weights
-from r1rl.config.names import own_function
+from r1rl.config.names import custom_function
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
 from r1rl.system.errors import UserError, unknown_name
@@ -136,7 +136,7 @@ def check_reward_code(settings: dict[str, Any], described: Path | None) -> None:
     """A reward that lies beside a run's description came with it, and is a program. Raises UserError."""
     for text in (settings.get("reward"), settings.get("general_reward")):
         for name in reward_weights(text) if text else ():
-            own = own_function(name)
+            own = custom_function(name)
             if own is not None and own[0].resolve().is_relative_to(described.resolve().parent):
                 raise UserError(
                     f"{described} names the reward {name}, a program that came with the run: it is not run unless asked "

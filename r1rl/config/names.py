@@ -54,7 +54,7 @@ SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe
 SAFETY_TASK = "cot-safety"  # Problem.task of both: they share prompt and grader
 
 
-def own_function(reward: str) -> tuple[Path, str] | None:
+def custom_function(reward: str) -> tuple[Path, str] | None:
     """(file, function) of a reward given as path/to/file.py:function; None for a shipped one."""
     file, colon, function = reward.rpartition(":")
     return (Path(file), function) if colon and file.endswith(".py") else None
@@ -62,7 +62,7 @@ def own_function(reward: str) -> tuple[Path, str] | None:
 
 def shown_name(reward: str) -> str:
     """What a reward is called in dumps and logs: a function of the user's own by its own name."""
-    own = own_function(reward)
+    own = custom_function(reward)
     return reward if own is None else own[1]
 
 

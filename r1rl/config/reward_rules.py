@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from r1rl.config.flags import Config, reward_weights
-from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, shown_name
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, shown_name
 from r1rl.system.errors import UserError, unknown_name
 
 
@@ -62,7 +62,7 @@ def check_reward(config: Config) -> None:
 
 def check_name(name: str) -> None:
     """One of the rewards of --reward. Raises UserError."""
-    own = own_function(name)
+    own = custom_function(name)
     if own is None:
         if name.endswith(".py"):
             raise UserError(f"--reward {name}: which function of the file? Write {name}:function.")

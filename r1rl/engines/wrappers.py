@@ -138,8 +138,8 @@ class ShardedEngine:
             rollouts = self.engine.generate(prompts[own], part) if own.stop > own.start else []
             return rollouts, self.interrupt.heard
 
-        found = distributed.together(sample)
-        self.interrupt.agree([heard for _, heard in found])
+        found = distributed.run_on_all(sample)
+        self.interrupt.sync_signal([heard for _, heard in found])
         return [rollout for rollouts, _ in found for rollout in rollouts]
 
     def sync(self) -> None:

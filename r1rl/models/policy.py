@@ -91,7 +91,7 @@ def import_backend(config: Config) -> None:
     if use_unsloth(config):
         # What Unsloth compiles goes stale when a version changes, and does not belong into the user's folder.
         parts = "-".join(importlib.metadata.version(p) for p in ("unsloth", "trl", "transformers", "torch"))
-        cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}{distributed.mark()}"
+        cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}{distributed.rank_suffix()}"
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache))
         import unsloth  # noqa: F401
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.pipeline.rejection import Sifted, conversation, counts, sift, write_rows
-from r1rl.pipeline.sampling import Way, regraded, sample_ways, seconds_so_far, tagged
+from r1rl.pipeline.rejection import Filtered, conversation, counts, sift, write_rows
+from r1rl.pipeline.sampling import Way, regraded, sample_with, seconds_so_far, tagged
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import ANSWER_TAG, LATEX, NUMBER, Problem, Prompt, Scored, reasoning_text
 from r1rl.reports.selfcheck import find_check
@@ -53,7 +53,7 @@ def cold_start(config: Config, recipe: str) -> int:
     def build_ways(problems: list[Problem], tokenizer) -> list[Way]:
         return ways_to_ask(problems, tokenizer, config)
 
-    done = sample_ways(config, recipe, build_ways)
+    done = sample_with(config, recipe, build_ways)
     if isinstance(done, int):
         return done
     dump, found = done
@@ -76,17 +76,17 @@ def cold_start(config: Config, recipe: str) -> int:
         checked = sum(
             bool(find_check(s.rollout.completion, s.extracted, s.correct)) for s in sifted[way].kept
         )
-        console.print(f"{way:<9}{sifted[way].words()}; {checked} of them check themselves")
+        console.print(f"{way:<9}{sifted[way].describe()}; {checked} of them check themselves")
     console.print(f"data     {dump.folder / SFT_FILE}: {len(rows)} conversations")
     return 0
 
 
-def sift_worked(candidates: Sequence[Scored], config: Config) -> Sifted:
+def sift_worked(candidates: Sequence[Scored], config: Config) -> Filtered:
     """What rejection sampling keeps, and of that only what shows its work: a lucky guess is no example of reasoning."""
     worked_out = [s for s in candidates if not s.correct or shows_work(s, config.think_tag)]
     sifted = sift(worked_out, config.kept_per_problem, config.think_tag)
     guesses = len(candidates) - len(worked_out)
-    return Sifted(sifted.kept, sifted.fallen + Counter({GUESS: guesses}))
+    return Filtered(sifted.kept, sifted.fallen + Counter({GUESS: guesses}))
 
 
 def shows_work(scored: Scored, think_tag: str) -> bool:
@@ -95,9 +95,9 @@ def shows_work(scored: Scored, think_tag: str) -> bool:
     return "=" in text or len(text.strip().splitlines()) >= 3
 
 
-def nothing_kept(sifted: dict[str, Sifted]) -> str:
+def nothing_kept(sifted: dict[str, Filtered]) -> str:
     """The error for a model that solves nothing."""
-    said = "; ".join(f"{way}: {each.words()}" for way, each in sifted.items())
+    said = "; ".join(f"{way}: {each.describe()}" for way, each in sifted.items())
     return (
         f"the cold start kept nothing ({said}), so there is nothing to fine-tune on. Give it more problems with "
         "--max-samples or a stronger model, or name other data with --sft-data."

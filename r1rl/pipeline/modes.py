@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import OWN_FLAGS, data_label
+from r1rl.config.data_rules import DATA_FLAGS, data_label
 from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
@@ -22,12 +22,12 @@ from r1rl.runs.folder import rl_folder, sft_folder
 from r1rl.runs.scores import evaluation_words
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.system.interrupt import heard_signals
+from r1rl.system.interrupt import handled_signals
 
 Train = Callable[[Config, str], int]
 
 EVAL_FLAGS = (
-    "dataset_name", "dataset_path", *OWN_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
+    "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
     "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
     "unsloth", "engine", "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
     "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
@@ -88,7 +88,7 @@ def in_own_process(config: Config, recipe: str) -> int:
 def run_command(command: list[str]) -> int:
     """Runs a program on this terminal; what asks for a stop is its to handle."""
     process = subprocess.Popen(command)
-    before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in heard_signals()}
+    before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in handled_signals()}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child, too
     try:
         return process.wait()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.pipeline.sampling import Way, sample_ways, seconds_so_far
+from r1rl.pipeline.sampling import Way, sample_with, seconds_so_far
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import REASONING_TAG, Problem, Scored, reasoning_text
 from r1rl.rewards.r1 import is_formatted
@@ -43,20 +43,22 @@ REASONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class Filtered:
     """What was kept, in the order given, and why the others fell: kept plus fallen is all that was given."""
 
     kept: list[Scored]
     fallen: Counter[str]  # by one of REASONS, the first that holds
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """One line for the terminal."""
         why = ", ".join(f"{count} {reason}" for reason, count in self.fallen.items() if count)
         total = len(self.kept) + self.fallen.total()
         return f"kept {len(self.kept)} of {total} completions" + (f" ({why})" if why else "")
 
 
-def sift(scored: Sequence[Scored], per_problem: int, tag: str = REASONING_TAG, near: float = NEAR) -> Sifted:
+def sift(
+    scored: Sequence[Scored], per_problem: int, tag: str = REASONING_TAG, near: float = NEAR
+) -> Filtered:
     """At most `per_problem` completions of each problem; `tag` is the one that the reasoning stands in.
 
     Greedy: a completion is compared with those of its problem that were kept before it.
@@ -80,7 +82,7 @@ def sift(scored: Sequence[Scored], per_problem: int, tag: str = REASONING_TAG, n
             continue
         before.append(own)
         kept.append(candidate)
-    return Sifted(kept, fallen)
+    return Filtered(kept, fallen)
 
 
 def fault(scored: Scored, tag: str) -> str | None:
@@ -112,7 +114,7 @@ def jaccard(a: set, b: set) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
-def counts(candidates: Sequence[Scored], sifted: Sifted) -> dict[str, Any]:
+def counts(candidates: Sequence[Scored], sifted: Filtered) -> dict[str, Any]:
     """What summary.json says of a sifting: kept and fallen are all that were given."""
     return {
         "given": len(candidates),
@@ -161,7 +163,7 @@ def rejection(config: Config, recipe: str) -> int:
     def build_ways(problems: list[Problem], tokenizer) -> list[Way]:
         return [Way("sampled", Builder(tokenizer, config)(problems, "train"), config)]
 
-    done = sample_ways(config, recipe, build_ways)
+    done = sample_with(config, recipe, build_ways)
     if isinstance(done, int):
         return done
     dump, found = done
@@ -169,12 +171,12 @@ def rejection(config: Config, recipe: str) -> int:
     sifted = sift(candidates, config.kept_per_problem, config.think_tag)
     if not sifted.kept:
         raise UserError(
-            f"rejection sampling {sifted.words()}, so there is nothing to fine-tune on: give it more problems with "
+            f"rejection sampling {sifted.describe()}, so there is nothing to fine-tune on: give it more problems with "
             "--max-samples, or more completions with --num-generations."
         )
     write_sft_jsonl(dump.folder / SFT_FILE, sifted.kept)
     summary = {"schema_version": 1, "seconds": seconds_so_far(dump), **counts(candidates, sifted)}
     write_json(dump.folder / "summary.json", summary)
-    console.print(f"\nsifted   {sifted.words()}")
+    console.print(f"\nsifted   {sifted.describe()}")
     console.print(f"data     {dump.folder / SFT_FILE}: {len(sifted.kept)} conversations")
     return 0

@@ -31,7 +31,7 @@ class Way:
     config: Config
 
 
-def sample_ways(
+def sample_with(
     config: Config, recipe: str, build_ways: Callable[[list[Problem], object], list[Way]]
 ) -> tuple[Dump, list[tuple[str, Scored]]] | int:
     """Samples --num-generations completions for each prompt of each way. After Ctrl-C the exit code.
@@ -44,10 +44,10 @@ def sample_ways(
     task = registry.load_task(config)
     problems = registry.training_subset(task.load("train"), config)
     folder.check_folder(config)
-    dump = folder.open_run(config, recipe, here.describe())
+    dump = folder.open_run(config, recipe, here.to_dict())
     console.print(
         f"[bold]r1rl {config.exp_name}[/bold]: {config.num_generations} completions of {len(problems)} problems on "
-        f"{here.words()}"
+        f"{here.describe()}"
     )
     divert(dump.folder / "logs" / "libraries.log")
     machine.keep_memory()
@@ -107,7 +107,7 @@ def sample_chunks(
             batch_size=config.generation_chunk and config.generation_chunk * g,
         )
         owners = [p for p in prompts for _ in range(g)]
-        with stop.breakable():
+        with stop.interruptible():
             rollouts = engine.generate(prompts, sampling)
             graded = [score(r, p, {}, way.config) for r, p in zip(rollouts, owners)]
         seconds = before + time.perf_counter() - started

@@ -40,10 +40,10 @@ def fine_tune(config: Config, recipe: str) -> int:
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_epochs(config, len(taught))
     runs_folder.check_folder(config)
-    dump = runs_folder.open_run(config, recipe, here.describe())
+    dump = runs_folder.open_run(config, recipe, here.to_dict())
     checkpoint = runs_folder.continue_from(dump) if config.resume else None
     console.print(
-        f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {here.words()}"
+        f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {here.describe()}"
     )
     what = f"conversations of {config.sft_data}" if config.sft_data else "worked solutions"
     console.print(f"task     {task.source}: {len(taught)} {what}")

@@ -77,8 +77,8 @@ def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config,
     here = machine.look()
     check_data(config, stages, here)
     runs_folder.check_folder(config)
-    runs_folder.open_run(config, recipe, here.describe())
-    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, eight stages on {here.words()}")
+    runs_folder.open_run(config, recipe, here.to_dict())
+    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, eight stages on {here.describe()}")
     for i, name in enumerate(STAGES):
         state = "done" if is_done(places[name], name) else "to do"
         console.print(f"{i + 1} {name:<13}{state:<6} {STORY[name].does}")

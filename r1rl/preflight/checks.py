@@ -100,7 +100,7 @@ def check_model_name(name: str) -> None:
 
 def check_hardware(config: Config, machine: Machine) -> None:
     """The default model needs a GPU, and each of several processes one of its own; a local one must fit into memory."""
-    with_gpu = distributed.gather(machine.gpu is not None)
+    with_gpu = distributed.all_gather(machine.gpu is not None)
     if any(with_gpu) and not all(with_gpu):
         raise UserError(
             f"{len(with_gpu)} processes were started, and only {sum(with_gpu)} of them found a GPU of their own: start as "
@@ -110,7 +110,7 @@ def check_hardware(config: Config, machine: Machine) -> None:
         return
     if not is_local(config.model_name):
         raise UserError(
-            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.words()}). To see a whole run here, "
+            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.describe()}). To see a whole run here, "
             "add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
             "local folder also runs here: --model-name DIR."
         )

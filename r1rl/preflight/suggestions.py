@@ -18,7 +18,7 @@ Change = tuple[str, str, Config]  # flags, what they mean, the config with them
 
 
 @dataclass(frozen=True, slots=True)
-class Remedy:
+class Suggestion:
     """The flags to change so that the plan fits, and the plan with them."""
 
     flags: str
@@ -27,15 +27,15 @@ class Remedy:
     plan: MemoryPlan
 
 
-def remedy(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> Remedy | None:
+def remedy(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> Suggestion | None:
     """The first change that makes the plan fit, in order of least harm; None if none does.
 
     Each change alone comes first, with the largest value that fits; then the changes heaped up in the same order.
     """
 
-    def tried(flags: str, meaning: str, changed: Config) -> Remedy | None:
+    def tried(flags: str, meaning: str, changed: Config) -> Suggestion | None:
         plan = plan_memory(changed, shape, place, prompt)
-        return Remedy(flags, meaning, changed, plan) if plan.fits else None
+        return Suggestion(flags, meaning, changed, plan) if plan.fits else None
 
     for kind in CHANGES:
         for flags, meaning, changed in kind(config, place):

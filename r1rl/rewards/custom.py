@@ -43,7 +43,7 @@ class Worker:
     until: float = 0.0
 
 
-class OwnReward:
+class CustomReward:
     """`file`'s function `name` as a reward; `many` rates a whole step, in several processes if there are.
 
     `lost["timeouts"]` counts calls that did not come back in time: their value is None.
@@ -194,12 +194,12 @@ def end(worker: Worker) -> None:
     worker.connection.close()
 
 
-def load_own(file: Path, name: str, config: Config) -> OwnReward:
+def load_custom(file: Path, name: str, config: Config) -> CustomReward:
     """The function of the file, with every result checked; its process starts with the first call."""
-    return OwnReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
+    return CustomReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
 
 
-def try_own(reward: OwnReward, problems: Sequence[Problem]) -> None:
+def try_custom(reward: CustomReward, problems: Sequence[Problem]) -> None:
     """Calls the function on five made-up rollouts: worked solutions, or questions where there are none.
 
     Raises UserError, so that a mistake in the function is told before a model is loaded.

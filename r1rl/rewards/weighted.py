@@ -7,10 +7,10 @@ import importlib
 from collections.abc import Callable, Sequence
 
 from r1rl.config.flags import Config, reward_weights
-from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, own_function, shown_name
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, shown_name
 from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import load_words
-from r1rl.rewards.custom import load_own, take_timeouts, try_own
+from r1rl.rewards.custom import load_custom, take_timeouts, try_custom
 from r1rl.system.errors import unknown_name
 
 __all__ = ["Reward", "check_rewards", "load_rewards", "rate", "take_timeouts"]
@@ -36,8 +36,8 @@ def load_named(text: str, config: Config) -> dict[str, Reward]:
     """The rewards of a flag, by name."""
     rewards = {}
     for name in reward_weights(text):
-        own = own_function(name)
-        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_own(*own, config)
+        own = custom_function(name)
+        rewards[shown_name(name)] = load_reward(name, config) if own is None else load_custom(*own, config)
     return rewards
 
 
@@ -76,12 +76,12 @@ def load_reward(name: str, config: Config) -> Reward:
 def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
     """Tries functions of the user's own, and reads word lists, before anything slow. Raises UserError."""
     for name in reward_weights(config.reward):
-        own = own_function(name)
+        own = custom_function(name)
         if own is not None:
-            try_own(load_own(*own, config), problems)
+            try_custom(load_custom(*own, config), problems)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
     general = [p for p in problems if p.answer_type == NO_GOLD]
     for name in reward_weights(config.general_reward) if config.general_reward and general else ():
-        if (own := own_function(name)) is not None:
-            try_own(load_own(*own, config), general)
+        if (own := custom_function(name)) is not None:
+            try_custom(load_custom(*own, config), general)

@@ -202,7 +202,7 @@ class Budget:
             f"an end by plan use --max-steps {fitting}, or for all of them {' and '.join(needed)}"
         )
 
-    def words(self, spent: Cost, step: int) -> list[str]:
+    def describe(self, spent: Cost, step: int) -> list[str]:
         """Spent, of how much, at which rate, and the projection; nothing where neither a price nor a limit is there."""
         last = self.config.max_steps
         whole = self.at_end(spent, step, last)

@@ -56,7 +56,7 @@ def score_all(
     group: int = 1,
 ) -> list[Scored]:
     """Grades rollouts and gives them their rewards. Several processes share the work; `group` of them stay together."""
-    return distributed.shared(
+    return distributed.map_sharded(
         lambda own: score_own(rollouts[own], prompts[own], rewards, config), len(rollouts), group
     )
 

@@ -131,7 +131,9 @@ class Meter:
         self.step_began = time.perf_counter()
         self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens))
         self.write()
-        console.print(f"step {result.step:>4}  {result.words()}, {result.tokens():.0f} tokens a completion")
+        console.print(
+            f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens a completion"
+        )
 
     def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
         """Closes the books of one step. Returns what metrics.jsonl says of its time."""
@@ -142,7 +144,7 @@ class Meter:
         parts["other"] = round(max(0.0, whole - sum(parts.values())), 4)
         self.parts.clear()
         speed = line["tokens"] / whole
-        self.last = describe(line, speed, self.last_eval, self.budget.words(self.spent(), line["step"]))
+        self.last = describe(line, speed, self.last_eval, self.budget.describe(self.spent(), line["step"]))
         self.bar.update(self.task, completed=line["step"], description=self.last)
         if not console.is_terminal and now - self.printed >= SECONDS_BETWEEN_LINES:
             self.printed = now

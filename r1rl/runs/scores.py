@@ -67,7 +67,7 @@ class Evaluation:
         means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
         return (fmean(means), *bootstrap_interval(means, seed=0)) if means else (0.0, 0.0, 0.0)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
         return evaluation_words(self.summary)
 

@@ -77,12 +77,12 @@ def is_first() -> bool:
     return _here.rank == 0
 
 
-def mark() -> str:
+def rank_suffix() -> str:
     """For names of what each process has of its own: nothing for the first one, then "-1" and so on."""
     return "" if is_first() else f"-{rank()}"
 
 
-def words() -> str:
+def describe() -> str:
     """For the first screen: nothing, or how many processes there are."""
     return "" if size() == 1 else f", {size()} processes"
 
@@ -98,10 +98,10 @@ def start() -> None:
     _here.rank, _here.size = int(os.environ["RANK"]), int(os.environ.get("WORLD_SIZE", "1"))
     if size() > 1:
         join()
-        take_card(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
+        select_gpu(int(os.environ.get("LOCAL_RANK", rank())))  # torch looks for cards later
     if not is_first():
         # vLLM keeps there what it compiles, and knows nothing of another process that does the same.
-        os.environ.setdefault("VLLM_CACHE_ROOT", str(Path.home() / ".cache" / f"vllm{mark()}"))
+        os.environ.setdefault("VLLM_CACHE_ROOT", str(Path.home() / ".cache" / f"vllm{rank_suffix()}"))
     for name in list(os.environ):
         if name in OF_LAUNCHERS or name.startswith(("TORCHELASTIC_", "ACCELERATE_")):
             del os.environ[name]
@@ -125,7 +125,7 @@ def check_launcher() -> None:
         )
 
 
-def take_card(local: int) -> None:
+def select_gpu(local: int) -> None:
     """Makes one card the only one that this process sees, so that it is card 0 for every library."""
     seen = [c for c in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if c]
     if seen and local >= len(seen):
@@ -153,7 +153,7 @@ def join() -> None:
         ) from error
 
 
-def may_speak() -> bool:
+def reports_errors() -> bool:
     """Whether an error may be told: what ends all processes is told by the one that knows it first."""
     if _here.store is None:
         return is_first()
@@ -189,7 +189,7 @@ def share(count: int, unit: int = 1) -> slice:
     return slice(start, stop)
 
 
-def together(act: Callable[[], T]) -> list[T]:
+def run_on_all(act: Callable[[], T]) -> list[T]:
     """What each process's call gives, in their order. Where one of them raises, all do."""
     if size() == 1:
         return [act()]
@@ -198,9 +198,9 @@ def together(act: Callable[[], T]) -> list[T]:
     except (UserError, CannotGoOn) as error:
         told = (None, error)
     except Exception as error:
-        gather((None, broken(error)))
+        all_gather((None, broken(error)))
         raise
-    found = gather(told)
+    found = all_gather(told)
     for _, error in found:
         if error is not None:
             raise error
@@ -213,18 +213,18 @@ def broken(error: Exception) -> RunFailed:
     return RunFailed(f"process {rank()} broke off with {type(error).__name__}: {''.join(first)[:300]}")
 
 
-def by_first(act: Callable[[], T]) -> T:
+def on_first(act: Callable[[], T]) -> T:
     """What the call gives in the first process, in all of them; the others do not make it."""
-    return together(act if is_first() else lambda: None)[0]  # type: ignore[return-value]
+    return run_on_all(act if is_first() else lambda: None)[0]  # type: ignore[return-value]
 
 
-def shared(act: Callable[[slice], list[T]], count: int, unit: int = 1) -> list[T]:
+def map_sharded(act: Callable[[slice], list[T]], count: int, unit: int = 1) -> list[T]:
     """What `act` gives for all of `count` things: each process calls it for its share."""
     own = share(count, unit)
-    return [x for part in together(lambda: act(own) if own.stop > own.start else []) for x in part]
+    return [x for part in run_on_all(lambda: act(own) if own.stop > own.start else []) for x in part]
 
 
-def gather(thing: T) -> list[T]:
+def all_gather(thing: T) -> list[T]:
     """What each process has, in their order."""
     if size() == 1:
         return [thing]
@@ -261,7 +261,7 @@ def wait(begin: Callable[[], Any]) -> None:
 # ---- tensors
 
 
-def take_over(tensors: Iterable) -> None:
+def broadcast(tensors: Iterable) -> None:
     """Gives each tensor the values that it has in the first process."""
     if size() == 1:
         return
@@ -271,7 +271,7 @@ def take_over(tensors: Iterable) -> None:
         tensor.data.copy_(values)
 
 
-def sum_gradients(parameters: Sequence) -> None:
+def all_reduce_gradients(parameters: Sequence) -> None:
     """Adds up the gradients of all processes. One that no process has stays away: an optimizer leaves its weight alone."""
     if size() == 1:
         return
@@ -285,13 +285,13 @@ def sum_gradients(parameters: Sequence) -> None:
             parameter.grad = torch.zeros_like(parameter)
         bucket.append(parameter.grad)
         if sum(g.numel() for g in bucket) >= BUCKET:
-            add_up(bucket)
+            all_reduce(bucket)
             bucket = []
     if bucket:
-        add_up(bucket)
+        all_reduce(bucket)
 
 
-def add_up(tensors: Sequence) -> None:
+def all_reduce(tensors: Sequence) -> None:
     """Adds up these tensors, in place; in float32 on the CPU, wherever they are."""
     import torch
 

@@ -33,9 +33,9 @@ class Stopped(KeyboardInterrupt):
 
 
 class Interrupt:
-    """While entered, SIGINT, SIGTERM and SIGHUP raise Stopped; once `deferred` is set, only inside `breakable()`.
+    """While entered, SIGINT, SIGTERM and SIGHUP raise Stopped; once `deferred` is set, only inside `interruptible()`.
 
-    Outside, the stop is remembered until the next `breakable()` is entered or left: an optimizer step, a line of the
+    Outside, the stop is remembered until the next `interruptible()` is entered or left: an optimizer step, a line of the
     dump and a checkpoint come to their end. A second signal stops at once, wherever that is.
 
     Of several processes none may stop alone while others wait for it: what one has heard counts once all know of it.
@@ -53,7 +53,7 @@ class Interrupt:
         self._last_resort: threading.Timer | None = None
 
     def __enter__(self) -> Interrupt:
-        self._before = {s: signal.signal(s, self._on_signal) for s in heard_signals()}
+        self._before = {s: signal.signal(s, self._on_signal) for s in handled_signals()}
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -68,7 +68,7 @@ class Interrupt:
         return 128 + self.signal
 
     @contextlib.contextmanager
-    def breakable(self) -> Iterator[None]:
+    def interruptible(self) -> Iterator[None]:
         """What may be left at any moment, as it will be done anew. Raises Stopped, also for a stop asked for before."""
         before, self._open = self._open, True
         try:
@@ -79,8 +79,8 @@ class Interrupt:
         self.check()
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Inside `breakable()`: what must come to its end all the same. Raises Stopped afterwards."""
+    def uninterruptible(self) -> Iterator[None]:
+        """Inside `interruptible()`: what must come to its end all the same. Raises Stopped afterwards."""
         before, self._open = self._open, False
         try:
             yield
@@ -94,8 +94,8 @@ class Interrupt:
         if self.asked:
             raise Stopped(self.exit_code)
 
-    def agree(self, heard: Iterable[int | None]) -> None:
-        """Told what each process has heard, all at the same place. Raises Stopped inside `breakable()`."""
+    def sync_signal(self, heard: Iterable[int | None]) -> None:
+        """Told what each process has heard, all at the same place. Raises Stopped inside `interruptible()`."""
         first = next((number for number in heard if number is not None), None)
         if first is None or self.asked:
             return
@@ -131,7 +131,7 @@ class Interrupt:
             raise Stopped(self.exit_code)
 
 
-def heard_signals() -> list[signal.Signals]:
+def handled_signals() -> list[signal.Signals]:
     """Those that ask for a stop. SIGHUP comes with a dropped connection, unless `nohup` has it ignored."""
     hangs_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])]

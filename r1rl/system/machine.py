@@ -40,11 +40,11 @@ class Machine:
     cores: int
     processor: str
 
-    def describe(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For run.json."""
         return asdict(self)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """For the first screen."""
         if self.gpu:
             return f"{self.gpu}, {self.gpu_free / 2**30:.1f} of {self.gpu_total / 2**30:.1f} GiB free"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 
-from r1rl.config.data_rules import is_own
+from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, TASKS
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
 from r1rl.tasks.base import Task, task_class
 from r1rl.tasks.conversations import general_problems, share_of
-from r1rl.tasks.custom import OwnData
+from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
 
 # Problem.task where it is not a --dataset-name, and its answer type.
@@ -24,8 +24,8 @@ OTHER_NAMES = {
 
 def load_task(config: Config) -> Task:
     """The task that `--dataset-path` or else `--dataset-name` asks for."""
-    if is_own(config):
-        return OwnData(config)
+    if is_custom(config):
+        return CustomData(config)
     return task_class(config.dataset_name).from_config(config)
 
 
@@ -38,7 +38,7 @@ def answer_type_of(task: str) -> str:
 
 def answer_type_in(config: Config) -> str:
     """The answer type of a run's problems."""
-    return config.answer_type if is_own(config) else task_class(config.dataset_name).answer_type
+    return config.answer_type if is_custom(config) else task_class(config.dataset_name).answer_type
 
 
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:

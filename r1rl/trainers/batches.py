@@ -129,7 +129,7 @@ class Learned:
     heard: int | None = None  # a signal
 
 
-def learned_together(
+def reduce_step(
     trainer: Any, loss: torch.Tensor | None, batch: Batch, seen: dict[str, int]
 ) -> torch.Tensor | None:
     """The step's loss over all processes, None where memory was out in one of them; gradients are added up.
@@ -139,19 +139,19 @@ def learned_together(
     """
     metrics, guarding = trainer._metrics["train"], trainer.guarding
     new = {name: values[seen.get(name, 0) :] for name, values in metrics.items()}
-    parts = distributed.gather(
+    parts = distributed.all_gather(
         Learned(
             None if loss is None else loss.item(),
             int(batch["completion_mask"][trainer._own_rows(batch)].sum()),
             {name: fmean(values) for name, values in new.items() if values},
             torch.cat(trainer._gaps).cpu() if trainer._gaps else None,
             guarding.why_stopped,
-            guarding.take_untold(),
+            guarding.pop_unreported(),
             trainer.interrupt.heard,
         )
     )
     guarding.hear(parts)
-    trainer.interrupt.agree([part.heard for part in parts])
+    trainer.interrupt.sync_signal([part.heard for part in parts])
     if any(part.loss is None for part in parts):
         guarding.skipped = "memory"
         return None
@@ -159,7 +159,7 @@ def learned_together(
         del metrics[name][seen.get(name, 0) :]
         metrics[name].append(mean_by_tokens(parts, name))
     trainer._gaps = [part.gaps for part in parts if part.gaps is not None]
-    distributed.sum_gradients([p for p in trainer.model.parameters() if p.requires_grad])
+    distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
     return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
 
 

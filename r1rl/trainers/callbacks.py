@@ -39,7 +39,7 @@ class StopInBudget(TrainerCallback):
         """Called by transformers before each optimizer step. Raises UserError where not even the first one can be paid."""
         self.began = self.meter.spent()
         if self.steps_here == 0:
-            distributed.by_first(lambda: self.budget.check_left(self.began))
+            distributed.on_first(lambda: self.budget.check_left(self.began))
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called after each optimizer step, before it is logged, evaluated and saved."""
@@ -51,7 +51,7 @@ class StopInBudget(TrainerCallback):
         if state.global_step >= state.max_steps:
             return control
         # Clocks differ between processes; all must end with the same step.
-        if not distributed.by_first(lambda: self.budget.fits_another(spent, state.global_step)):
+        if not distributed.on_first(lambda: self.budget.fits_another(spent, state.global_step)):
             self.budget.ended = self.budget.why_ended(state.global_step)
             control.should_save = control.should_training_stop = True
         elif self.steps_here == TOLD_AT and (words := self.budget.warning(spent, state.global_step)):

@@ -52,7 +52,7 @@ from r1rl.trainers.batches import (
     Batch,
     all_rows,
     deal,
-    learned_together,
+    reduce_step,
     smaller,
     split,
     take,
@@ -94,7 +94,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
     ):
         self.run, self.policy, self.rewards = config, policy, rewards
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
-        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
         if distributed.size() > 1:
             self.engine = ShardedEngine(self.engine, interrupt)
         self.train_prompts, self.eval_prompts = train_prompts, eval_prompts
@@ -141,7 +141,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
-        distributed.take_over(p for p in self.model.parameters() if p.requires_grad)
+        distributed.broadcast(p for p in self.model.parameters() if p.requires_grad)
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         self.go_on(checkpoint)
         self.interrupt.deferred = True
@@ -204,7 +204,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         out, advantages = self._scored_batch(
             [self._rows[i] for i in self._drawn for _ in range(self.num_generations)]
         )
-        with self.interrupt.held():
+        with self.interrupt.uninterruptible():
             self._record(advantages)
         return out
 
@@ -297,7 +297,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
         """All of a step but the optimizer's part. Raises Stopped: until then nothing has changed that is saved."""
-        with self.interrupt.breakable():
+        with self.interrupt.interruptible():
             return self.learn(model, inputs)
 
     def learn(self, model, inputs) -> torch.Tensor:
@@ -315,13 +315,13 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
             batch["num_items_in_batch"] = tokens
             seen = {name: len(values) for name, values in self._metrics["train"].items()}
-            learned = self.guarding.within_memory(
+            learned = self.guarding.retry_on_oom(
                 lambda divisor: self._learn(model, batch, divisor),
                 lambda: self._forget(model, seen),
                 lambda divisor: self._smaller(batch, divisor)[1],
             )
             if distributed.size() > 1:
-                learned = learned_together(self, learned, batch, seen)
+                learned = reduce_step(self, learned, batch, seen)
             loss = loss if learned is None else self.guarding.loss(learned)
         if self.guarding.skipped != "memory":
             self._note_gap()
@@ -386,7 +386,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             batch["num_items_in_batch"] = batch["completion_mask"].sum()
             self._gaps = []
             self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
-            learned = self.guarding.within_memory(
+            learned = self.guarding.retry_on_oom(
                 lambda divisor: self._learn_part(self.model_wrapped, batch, self._parts(batch, divisor)[0]),
                 lambda: self._forget(self.model_wrapped, {}),
                 lambda divisor: self._smaller(batch, divisor)[1],
@@ -446,7 +446,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         step = self.state.global_step
         self.meter.phase("evaluating")
         try:
-            with self.interrupt.breakable(), kept_random_states():
+            with self.interrupt.interruptible(), kept_random_states():
                 self.sync_engine()
                 result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         except CannotGoOn as trouble:
@@ -456,7 +456,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.best_score = result.score
             self.save_adapter(BEST)
         # Its line comes last: an evaluation that is in the dump is not made again.
-        distributed.by_first(
+        distributed.on_first(
             lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
         )  # the guards of all processes read it
         self.evaluated_step = step
@@ -518,7 +518,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.numbers |= self._stage_numbers()
             self._numbers_of.append(self.numbers)
         self.numbers = self._numbers_of[0]
-        for lost in distributed.gather(take_timeouts(self.rewards)):
+        for lost in distributed.all_gather(take_timeouts(self.rewards)):
             self.numbers |= {name: self.numbers.get(name, 0) + count for name, count in lost.items()}
 
     def _reasoning_tokens(self, rows: Sequence[int]) -> float:
@@ -535,7 +535,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             right = [s.correct for s in self._scored]
             self.stages.pass_rates = [fmean(right[i : i + g]) for i in range(0, len(right), g)]
         found = self.watch.add(level, self.numbers["reasoning_tokens"], self.numbers["reward"])
-        return {"level": level, "collapse": None if found is None else found.words()}
+        return {"level": level, "collapse": None if found is None else found.describe()}
 
     def stage_ended(self, level: int) -> None:
         """Called after the last step of each stage but the last one."""
@@ -553,7 +553,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.numbers |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         self.numbers = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in self.numbers.items()}
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.numbers}
-        line = distributed.by_first(
+        line = distributed.on_first(
             lambda: line
         )  # what times and memory differ in must not part the processes
         line |= self.guarding.step(line, self.control)

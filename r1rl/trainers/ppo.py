@@ -136,7 +136,7 @@ class ValueTrainer(Trainer):
         Raises CannotGoOn where not even one fits into memory.
         """
         size = self.run.update_chunk or len(rollouts)
-        found = self.guarding.within_memory(
+        found = self.guarding.retry_on_oom(
             lambda divisor: self._in_parts(rollouts, max(1, size // divisor)),
             lambda: None,
             lambda divisor: divisor >= size,
@@ -175,8 +175,8 @@ class ValueTrainer(Trainer):
         parts = self._minibatches()
         for number, rows in enumerate(parts, start=1):
             loss = self._learned(model, rows)
-            if number < len(parts) and self.guarding.sound_so_far(model):
-                with self.interrupt.held():
+            if number < len(parts) and self.guarding.is_finite(model):
+                with self.interrupt.uninterruptible():
                     self._inner_step(model)
             if self.guarding.skipped is not None:  # the passes that are left would fare no better
                 break
@@ -196,7 +196,7 @@ class ValueTrainer(Trainer):
             self.sums = sums.copy()
 
         size = self.run.update_chunk or len(rows)
-        loss = self.guarding.within_memory(
+        loss = self.guarding.retry_on_oom(
             lambda divisor: self._backward(rows, divisor), undo, lambda divisor: divisor >= size
         )
         return self.guarding.loss(torch.tensor(loss or 0.0, device=device))

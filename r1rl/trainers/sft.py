@@ -58,7 +58,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
     ):
         self.run, self.policy, self.rewards = config, policy, rewards
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
-        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.tell_of)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
         self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
         self.trackers = Trackers(config, dump.folder)
         self.tokens = 0  # read since the last line of the dump
@@ -99,7 +99,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
 
     def training_step(self, *args, **kwargs) -> torch.Tensor:
         """Forward and backward. Raises Stopped: until then nothing has changed that is saved."""
-        with self.interrupt.breakable():  # a loss that is not finite is not added up
+        with self.interrupt.interruptible():  # a loss that is not finite is not added up
             return self.guarding.loss(super().training_step(*args, **kwargs))
 
     def measure(self) -> Evaluation | None:
@@ -109,7 +109,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         self.meter.phase("evaluating")
         step = self.state.global_step
         try:
-            with self.interrupt.breakable(), kept_random_states():
+            with self.interrupt.interruptible(), kept_random_states():
                 self.engine.sync()
                 result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         except CannotGoOn as trouble:

@@ -62,7 +62,7 @@ class Collapse:
     start_reward: float
     reward: float
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """One sentence for the progress bar and the report."""
         return (
             f"the reasoning collapses: {self.length:.0f} tokens in the mean of the latest steps, "

@@ -46,7 +46,7 @@ class Trial(TrainerCallback):
         begun = time.perf_counter()
         try:
             held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            with trainer.interrupt.breakable(), kept_random_states():
+            with trainer.interrupt.interruptible(), kept_random_states():
                 if self.sample is not None:
                     rollouts = self.sample()
                 sampled = time.perf_counter()
@@ -64,7 +64,7 @@ class Trial(TrainerCallback):
             count = None
         finally:
             trainer.model.zero_grad(set_to_none=True)
-        if None in distributed.gather(count):  # in one of the processes
+        if None in distributed.all_gather(count):  # in one of the processes
             raise UserError(self.too_large())
         del held
         self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)

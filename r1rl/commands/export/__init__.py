@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         check_base_is_public(config)
     with forms.unfinished(args.output) as new:
         comparison = make(args, config, checkpoint, new)
-    for line in comparison.words():
+    for line in comparison.describe():
         console.print(line)
     console.print(
         f"export   {args.output}: {sum(size for _, size in hub.files_of(args.output)) / 1e6:,.1f} MB, card included",
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def run_elsewhere(args: argparse.Namespace) -> int:
     """Writes the run in another framework's format; loads no model. Raises UserError, and then nothing is left behind."""
     from r1rl.commands.export import openrlhf, verl
-    from r1rl.commands.export.other_frameworks import hand_over
+    from r1rl.commands.export.other_frameworks import read_run_export
 
     given = {"--checkpoint": args.checkpoint, "--push-to-hub": args.push_to_hub, "--private": args.private or None,
              "--dry-run": args.dry_run or None}  # fmt: skip
@@ -89,7 +89,7 @@ def run_elsewhere(args: argparse.Namespace) -> int:
     module = {"verl": verl, "openrlhf": openrlhf}[args.to]
     changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
     with forms.unfinished(args.output) as new:
-        handed = hand_over(args.run, args.trust_remote_code, **changes)
+        handed = read_run_export(args.run, args.trust_remote_code, **changes)
         module.write(handed, new)
     console.print(f"data     {len(handed.train)} problems to train on, {len(handed.test)} to evaluate", markup=False)  # fmt: skip
     for line in handed.told:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import r1rl
-from r1rl.commands.export.other_frameworks import Handover
+from r1rl.commands.export.other_frameworks import RunExport
 
 REWARD = "reward.py"
 
@@ -48,7 +48,7 @@ def word(value: Any) -> str:
     return shlex.quote(str(value))
 
 
-def reward_file(handed: Handover, framework: Framework) -> str:
+def reward_file(handed: RunExport, framework: Framework) -> str:
     """The reward function in the framework's documented signature."""
     told = "".join(f"#\n# NOT IN HERE: {line}\n" for line in handed.told if line.startswith("The reward"))
     prefix = handed.train[0].prefix
@@ -71,7 +71,7 @@ reward_of = OutsideReward({handed.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
 {framework.signature}'''
 
 
-def script(handed: Handover, framework: Framework, start: str, lines: Iterable[str]) -> str:
+def script(handed: RunExport, framework: Framework, start: str, lines: Iterable[str]) -> str:
     """launch.sh: `start` is the program, `lines` its arguments."""
     completions = handed.prompts_a_step * handed.config.num_generations
     arguments = " \\\n    ".join([start, *lines, '"$@"'])
@@ -93,7 +93,7 @@ exec {arguments}
 """
 
 
-def page(handed: Handover, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
+def page(handed: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
     """README.md: what was mapped and what was not."""
     rows = "\n".join(
         f"| {cell(s.ours) or 'none'} | `{cell(s.theirs)}` | {f'`{cell(s.value)}`' if s.value else 'set'} | {cell(s.note)} |"
@@ -150,7 +150,7 @@ MISSING = (
 )
 
 
-def more_missing(handed: Handover) -> list[str]:
+def more_missing(handed: RunExport) -> list[str]:
     """Of this run's flags, those without a counterpart."""
     config = handed.config
     found = {

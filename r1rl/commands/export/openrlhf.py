@@ -25,7 +25,7 @@ from r1rl.commands.export.handover_files import (
     write_files,
     write_lines,
 )
-from r1rl.commands.export.other_frameworks import Handover
+from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
 
@@ -50,7 +50,7 @@ SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": 
 NEAR = "near: it evens out over tokens what the run evens out over completions"
 
 
-def write(handed: Handover, folder: Path) -> None:
+def write(handed: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is there and empty."""
     for split, prompts in (("train", handed.train), ("test", handed.test)):
         write_lines(folder / f"{split}.jsonl", (row(handed, prompt) for prompt in prompts))
@@ -66,12 +66,12 @@ def write(handed: Handover, folder: Path) -> None:
     )
 
 
-def row(handed: Handover, prompt: Prompt) -> dict[str, Any]:
+def row(handed: RunExport, prompt: Prompt) -> dict[str, Any]:
     """One problem by OpenRLHF's keys. Without --data.apply_chat_template the input is tokenized as it stands."""
     return {"input": handed.text(prompt), "label": prompt.problem.answer, "datasource": handed.source}
 
 
-def length(handed: Handover) -> tuple[int, int]:
+def length(handed: RunExport) -> tuple[int, int]:
     """(episodes, prompts of each) that come nearest to the run's steps: it has no flag for steps."""
     batch = handed.prompts_a_rollout
     most = max(1, len(handed.train) // batch)  # batches of an episode
@@ -79,12 +79,12 @@ def length(handed: Handover) -> tuple[int, int]:
     return episodes, math.ceil(handed.steps / episodes) * batch
 
 
-def settings(handed: Handover) -> list[Setting]:
+def settings(handed: RunExport) -> list[Setting]:
     """The run's settings by OpenRLHF's flags."""
     return [*data(handed), *rollout(handed), *training(handed), *machines(handed), *logs(handed)]
 
 
-def data(handed: Handover) -> list[Setting]:
+def data(handed: RunExport) -> list[Setting]:
     """Files, lengths, and how much of it is taken."""
     config = handed.config
     episodes, prompts = length(handed)
@@ -104,13 +104,13 @@ def data(handed: Handover) -> list[Setting]:
     ]  # fmt: skip
 
 
-def reach(handed: Handover) -> float:
+def reach(handed: RunExport) -> float:
     """No reward of the run is further from 0: none of those that go over earns more than 3, or the scale of correctness."""
     config = handed.config
     return 10.0 * max(1.0, config.env_reward_scale) * max(1.0, sum(map(abs, config.reward_weights.values())))
 
 
-def rollout(handed: Handover) -> list[Setting]:
+def rollout(handed: RunExport) -> list[Setting]:
     """Sampling in training and in evaluations."""
     config = handed.config
     return [
@@ -126,7 +126,7 @@ def rollout(handed: Handover) -> list[Setting]:
     ]  # fmt: skip
 
 
-def training(handed: Handover) -> list[Setting]:
+def training(handed: RunExport) -> list[Setting]:
     """Advantages, loss and optimizer."""
     config = handed.config
     token_mean = config.loss_type == "dapo"
@@ -165,7 +165,7 @@ def learning_rate_note(lora_rank: int) -> str:
     return "the run's, for an adapter: all weights usually want a tenth of it or less" if lora_rank else ""
 
 
-def machines(handed: Handover) -> list[Setting]:
+def machines(handed: RunExport) -> list[Setting]:
     """Model, GPUs and engines: everything on the same GPUs, as in a run here."""
     found = [
         Setting("--model-name", "--actor.model_name_or_path", '"$MODEL"'),
@@ -186,7 +186,7 @@ def machines(handed: Handover) -> list[Setting]:
     return found
 
 
-def logs(handed: Handover) -> Iterable[Setting]:
+def logs(handed: RunExport) -> Iterable[Setting]:
     """Checkpoints and trackers."""
     config = handed.config
     yield Setting("", "--ckpt.output_dir", '"$HERE/model"')
@@ -201,7 +201,7 @@ def logs(handed: Handover) -> Iterable[Setting]:
         yield Setting("--exp-name", "--logger.wandb.run_name", word(handed.run.name))
 
 
-def missing(handed: Handover) -> list[str]:
+def missing(handed: RunExport) -> list[str]:
     """What OpenRLHF has no counterpart for."""
     config, found = handed.config, []
     if config.lora_rank:

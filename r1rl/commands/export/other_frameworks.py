@@ -37,7 +37,7 @@ REWARD_FLAGS = ("dataset_name", "answer_format", "answer_tolerance", "not_remove
 
 
 @dataclass(frozen=True)
-class Handover:
+class RunExport:
     """A run, ready to be written in another framework's format."""
 
     run: Path
@@ -99,7 +99,7 @@ class Handover:
         return {name: value for name, value in found.items() if value != DEFAULTS[name]}
 
 
-def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> Handover:
+def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: Any) -> RunExport:
     """Reads the run and builds its prompts. Raises UserError for what is no run or has no counterpart elsewhere."""
     check_run(folder)
     settings = settings_of(folder)
@@ -125,7 +125,7 @@ def hand_over(folder: Path, trust_remote_code: bool = False, **changes: Any) -> 
     built, begin, more = build(config, problems, file)
     config = with_steps(config, len(built["train"]))
     special = () if file is None else special_tokens(file)
-    return Handover(folder, config, task.name, built["train"], built["test"], begin, special, (*told, *more))
+    return RunExport(folder, config, task.name, built["train"], built["test"], begin, special, (*told, *more))
 
 
 def check_counterpart(settings: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ class Comparison:
         """Whether nothing that was sampled differs."""
         return not self.other_prompts and not self.other_completions
 
-    def words(self) -> list[str]:
+    def describe(self) -> list[str]:
         """Both results and the difference, for the screen."""
         n, difference = len(self.live), sum(self.export) - sum(self.live)
         return [

@@ -24,7 +24,7 @@ from r1rl.commands.export.handover_files import (
     word,
     write_files,
 )
-from r1rl.commands.export.other_frameworks import Handover
+from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.flags import Config
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
@@ -47,7 +47,7 @@ LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "seq-mean-token-sum-norm
 NEAR = "near: it also evens out over tokens what the run evens out over completions"
 
 
-def write(handed: Handover, folder: Path) -> None:
+def write(handed: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is there and empty."""
     import pandas as pd
 
@@ -67,7 +67,7 @@ def write(handed: Handover, folder: Path) -> None:
     )
 
 
-def row(handed: Handover, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
+def row(handed: RunExport, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
     """One problem by verl's columns; the whole prompt stands in one message."""
     problem = prompt.problem
     return {
@@ -79,12 +79,12 @@ def row(handed: Handover, prompt: Prompt, split: str, index: int) -> dict[str, A
     }
 
 
-def settings(handed: Handover) -> list[Setting]:
+def settings(handed: RunExport) -> list[Setting]:
     """The run's settings by verl's keys."""
     return [*data(handed), *model(handed.config), *actor(handed), *rollout(handed.config), *trainer(handed)]
 
 
-def data(handed: Handover) -> list[Setting]:
+def data(handed: RunExport) -> list[Setting]:
     """Files, lengths and batch."""
     config = handed.config
     return [
@@ -117,7 +117,7 @@ def model(config: Config) -> list[Setting]:
     ]  # fmt: skip
 
 
-def actor(handed: Handover) -> list[Setting]:
+def actor(handed: RunExport) -> list[Setting]:
     """Advantages, loss and optimizer."""
     config, key = handed.config, "actor_rollout_ref.actor"
     batchwise = config.scale_rewards == "batch"
@@ -174,7 +174,7 @@ def rollout(config: Config) -> list[Setting]:
     return found
 
 
-def trainer(handed: Handover) -> list[Setting]:
+def trainer(handed: RunExport) -> list[Setting]:
     """Length of the training, evaluations, checkpoints and logs."""
     config = handed.config
     epochs = math.ceil(handed.steps / max(1, len(handed.train) // handed.prompts_a_rollout))
@@ -194,6 +194,6 @@ def trainer(handed: Handover) -> list[Setting]:
     ]  # fmt: skip
 
 
-def missing(handed: Handover) -> list[str]:
+def missing(handed: RunExport) -> list[str]:
     """What verl has no counterpart for."""
     return [*MISSING, *more_missing(handed)]

@@ -36,7 +36,7 @@ class Part:
     total: int = 0  # rows
 
 
-class OwnData(Task):
+class CustomData(Task):
     """Rows of --dataset-path or of --dataset-name OWNER/NAME."""
 
     name = "own"

@@ -65,7 +65,7 @@ class Guarding(TrainerCallback):
 
     def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
         """Called when gradients are clipped: those that are not finite are dropped, so that the optimizer does nothing."""
-        if self.sound_so_far(model):
+        if self.is_finite(model):
             return
         if not (self.scaled and self.skipped == "gradient"):  # else the scaler must see it
             drop_gradients(model)
@@ -86,7 +86,7 @@ class Guarding(TrainerCallback):
         self.skipped = "loss"
         return torch.zeros_like(loss)
 
-    def sound_so_far(self, model: torch.nn.Module) -> bool:
+    def is_finite(self, model: torch.nn.Module) -> bool:
         """Whether an optimizer step in the middle of a step may be made: loss and gradients are finite, memory sufficed."""
         if self.actions["non-finite"] == "off":
             return self.skipped is None
@@ -146,7 +146,7 @@ class Guarding(TrainerCallback):
             self.why_stopped = f"at step {step} by guard {found.guard}: {found.words}"
         return stop
 
-    def within_memory(
+    def retry_on_oom(
         self, learn: Callable[[int], T], undo: Callable[[], None], smallest: Callable[[int], bool]
     ) -> T | None:
         """`learn(divisor)`; without enough memory `undo()` and once more with twice the divisor.
@@ -170,7 +170,7 @@ class Guarding(TrainerCallback):
                     f"not enough memory to learn from this step, {failed}. Use a smaller --max-completion-length, "
                     "--tokens-per-micro-batch or --lora-rank"
                 )
-                self.tell_own(Finding("memory", words, final=True))
+                self.report_local(Finding("memory", words, final=True))
                 self.skipped = "memory"
                 return None
             self.divisor *= 2
@@ -178,13 +178,13 @@ class Guarding(TrainerCallback):
                 f"out of memory in the update: the step is learned again, with 1/{self.divisor} of the tokens in each "
                 f"pass (the batch stays as it is). For good: a smaller --tokens-per-micro-batch ({failed})"
             )
-            self.tell_own(Finding("memory", words))
+            self.report_local(Finding("memory", words))
 
-    def tell_of(self, guard: str, words: str) -> None:
+    def report_engine(self, guard: str, words: str) -> None:
         """What the engine's guards have to say."""
-        self.tell_own(Finding(guard, words))
+        self.report_local(Finding(guard, words))
 
-    def tell_own(self, found: Finding) -> bool:
+    def report_local(self, found: Finding) -> bool:
         """The same for what this process alone has found: the first one will tell it."""
         if not distributed.is_first():
             self.untold.append((found, self.step_number))
@@ -211,7 +211,7 @@ class Guarding(TrainerCallback):
 
     # ---- several processes
 
-    def take_untold(self) -> list[tuple[Finding, int]]:
+    def pop_unreported(self) -> list[tuple[Finding, int]]:
         """What this process alone has found since this was last asked."""
         untold, self.untold = self.untold, []
         return untold
