@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas
 import pytest
+from conftest import ROOT
 
 from r1rl.commands.grade import add_arguments, run
 from r1rl.system.errors import UserError
 
-DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
 ROWS = [
     {"text": "8 * 9 = 72\n<answer>$72.0</answer>", "gold": "72", "ok": True},
     {"text": "I like turtles", "gold": "72", "ok": False},

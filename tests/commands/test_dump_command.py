@@ -6,10 +6,10 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas
 import pytest
+from conftest import ROOT
 from made_run import make_run
 
 from r1rl.commands import dump, inspect
@@ -18,7 +18,6 @@ from r1rl.reports.completions import read_completions
 from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
 from r1rl.system.errors import UserError
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")
 
 

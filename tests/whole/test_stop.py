@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_run import SMALL, AskToStop, make_trainer, without_times
-from test_fine_tuning import make_fine_tuner
+from test_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from r1rl.commands.pretrain.knights_knaves import read_documents
 from r1rl.config.flags import Config
@@ -28,7 +29,7 @@ from r1rl.tasks.knights_knaves import KnightsKnaves, KnightsKnavesFolder, genera
 from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve, truth_table
 from r1rl.tasks.registry import evaluation_subset, load_task
 
-DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "kk"
+DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data")) / "kk"
 CONFIG = Config(dataset_name="knights_knaves", reward="answer-only")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public puzzles are not in {DATA}")
 

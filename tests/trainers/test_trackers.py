@@ -11,7 +11,7 @@ import sys
 import pytest
 from conftest import ROOT
 from small_run import make_trainer
-from test_fine_tuning import make_fine_tuner
+from test_sft import make_fine_tuner
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config

@@ -231,7 +231,7 @@ def test_a_run_without_a_budget_is_not_stopped(tmp_path):
 
 
 def test_fine_tuning_ends_in_its_budget(tmp_path, monkeypatch):
-    from test_fine_tuning import make_fine_tuner
+    from test_sft import make_fine_tuner
 
     tuner = make_fine_tuner(tmp_path, num_epochs=4, max_minutes=1.1)  # 20 steps
     # A clock that goes ten seconds a step: after step 4 the next one fits into 66 seconds, after step 5 it does not.

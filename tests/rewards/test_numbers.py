@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from r1rl.rewards.grading.numbers import (
     parse_number,
 )
 
-DATA = Path(os.environ.get("R1RL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 # fmt: off
 RIGHT_ANSWERS = {  # gold -> ways to write it
