@@ -195,7 +195,7 @@ def test_prices_go_by_whole_names():
     assert usual_price("NVIDIA A100-SXM4-80GB") == 1.5
     assert usual_price("NVIDIA L40S") is usual_price("NVIDIA GH200 480GB") is None
     assert "usual for this card in" in A10.price_words(None)
-    assert A10.price_words(Config(gpu_price=1.01)) == "$1.01 an hour (--gpu-price)"
+    assert A10.price_words(1.01) == "$1.01 an hour (--gpu-price)"
     assert CPU.price_words(None) is None
 
 
