@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from r1rl import session
-from r1rl.records import ANSWER_TAG, Problem, Rollout
+from r1rl.records import ANSWER_TAG, Rollout
 from r1rl.runs import finished
 from r1rl.system.console import Waiting, console, printable
 from r1rl.system.errors import UserError
-from r1rl.tasks.registry import answer_type_in
+from r1rl.tasks.registry import asked_problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
     asked = iter(range(2**31))
 
     def answer(question: str) -> Rollout:
-        prompt = build.prompt(Problem("", question, "", answer_type=answer_type_in(config)))
+        prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
             raise UserError(
                 f"the question takes {len(prompt.ids)} tokens with its prompt, and at most {longest} fit."

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Sequence
 
 from r1rl.config.flags import Config, reward_weights
-from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, shown_name
+from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, load_entry, shown_name
 from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import load_words
 from r1rl.rewards.custom import load_custom, take_timeouts, try_custom
@@ -69,8 +68,7 @@ def load_reward(name: str, config: Config) -> Reward:
     """A shipped reward by its name."""
     if name not in REWARDS:
         raise unknown_name("--reward", name, REWARDS)
-    module, _, function = REWARDS[name].partition(":")
-    return getattr(importlib.import_module(module), function)(config)
+    return load_entry(REWARDS[name])(config)
 
 
 def check_rewards(config: Config, problems: Sequence[Problem]) -> None:

@@ -306,7 +306,7 @@ def test_the_total_is_weighted_and_the_parts_are_not():
         ({"reward_rules": "x.json"}, "does not use it"),
         ({"reward": "rules", "reward_rules": "x.json"}, "there is no such file"),
         ({"dataset_name": "math", "answer_format": "hash"}, "leave it out"),
-        ({"dataset_name": "math", "answer_tolerance": 0.1}, "answers of math are expressions"),
+        ({"dataset_name": "math", "answer_tolerance": 0.1}, "compare numbers, which --dataset-name math is not about"),
         ({"think_tag": "thinking"}, "unknown --think-tag 'thinking'"),
     ],
 )

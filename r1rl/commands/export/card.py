@@ -15,10 +15,10 @@ from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.runs.scores import evaluation_words
 from r1rl.runs.stats import format_accuracy
 from r1rl.system.redact import redact
+from r1rl.tasks.base import owner
 
 CURVE_ROWS = 20  # of the learning curve, at most
 
-HUB_DATA = {"gsm8k": "openai/gsm8k", "aegis": "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"}
 
 SHOWN = ("seed", "reward", "algorithm", "loss_type", "beta", "lora_rank", "learning_rate", "lr_scheduler", "max_steps",
          "num_generations", "per_device_train_batch_size", "gradient_accumulation_steps", "temperature",
@@ -62,8 +62,8 @@ def front_matter(config: Config, exported: Exported) -> str:
                               "pipeline_tag": "text-generation", "tags": ["r1rl", "reinforcement-learning", config.algorithm]}  # fmt: skip
     if not is_local(exported.base):
         fields["base_model"] = exported.base
-    if config.dataset_path is None and config.dataset_name in HUB_DATA:
-        fields["datasets"] = [HUB_DATA[config.dataset_name]]
+    if config.dataset_path is None and (hub := owner(config.dataset_name).hub):
+        fields["datasets"] = list(hub)
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---\n"])
 
 
