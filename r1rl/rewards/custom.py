@@ -1,4 +1,4 @@
-"""A reward function of the user's own: runs in processes with a deadline, and is tried before anything slow is loaded."""
+"""Custom rewards: a user's function runs in worker processes with a deadline, and is tried before a model is loaded."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from r1rl.system.errors import UserError
 from r1rl.system.subprocesses import Worker, WorkerLost
 
 TRIED = 5  # made-up rollouts
-
-START_SECONDS = 600.0  # for the user's file to be imported: it may load a model
-
-GRACE = 2.0  # seconds more, in which an async reward tells of its timeouts itself
-
-MOST_IN_A_ROW = 16  # calls without an answer; then a run would only wait
+START_SECONDS = 600.0  # for importing the user's file, which may load a model
+GRACE = 2.0  # seconds more, in which an async reward reports its timeouts itself
+MOST_IN_A_ROW = 16  # calls without an answer; a run would only wait after that
 
 Pairs = list[tuple[Rollout, Problem]]
 
 
 class CustomReward:
-    """`file`'s function `name` as a reward; `many` rates a whole step, in several processes if there are.
+    """The function `name` of `file` as a reward; `many` rates a whole step, in up to `workers` processes.
 
-    `lost["timeouts"]` counts calls that did not come back in time: their value is None.
+    `lost["timeouts"]` counts the calls that timed out; their value is None.
     """
 
     def __init__(self, file: Path, name: str, timeout: float, workers: int, messages: bool):
@@ -46,11 +43,11 @@ class CustomReward:
         atexit.register(self.close)
 
     def __call__(self, rollout: Rollout, problem: Problem) -> float | None:
-        """The reward of one completion."""
+        """Returns the reward of one completion."""
         return self.many([rollout], [problem])[0]
 
     def many(self, rollouts: Sequence[Rollout], problems: Sequence[Problem]) -> list[float | None]:
-        """A reward for each completion, None where it does not apply or took too long. Raises UserError."""
+        """Returns a reward for each completion, None if it does not apply or timed out. Raises UserError."""
         pairs = list(zip(rollouts, problems))
         if not pairs:
             return []
@@ -111,16 +108,16 @@ class CustomReward:
         self._in_a_row = self._in_a_row + 1 if set(values) == {TIMEOUT} else 0
         if self._in_a_row >= MOST_IN_A_ROW:
             raise UserError(
-                f"{self.flag} did not come back within --reward-timeout {self.timeout:g} seconds {self._in_a_row} times "
-                "in a row, and nothing can be learned without rewards: make it faster, or give it more time."
+                f"{self.flag} did not return within --reward-timeout {self.timeout:g} seconds {self._in_a_row} times in "
+                "a row, and nothing can be learned without rewards: make it faster, or increase --reward-timeout."
             )
         return values
 
     def _crashed(self, lost: WorkerLost) -> UserError:
         """Returns the error for a process that ended by itself."""
         return UserError(
-            f"{self.flag}: its process ended with exit code {lost.exit_code} instead of giving a value. "
-            "Does it leave Python, or need more memory than there is?"
+            f"{self.flag}: its process ended with exit code {lost.exit_code} instead of returning a value. "
+            "Does it exit Python, or need more memory than is available?"
         )
 
     def _start(self) -> Worker:
@@ -152,30 +149,29 @@ class CustomReward:
 
 
 def load_custom(file: Path, name: str, config: Config) -> CustomReward:
-    """The function of the file, with every result checked; its process starts with the first call."""
+    """Returns the file's function as a reward; its process starts with the first call."""
     return CustomReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
 
 
 def try_custom(reward: CustomReward, problems: Sequence[Problem]) -> None:
     """Calls the function on five made-up rollouts: worked solutions, or questions where there are none.
 
-    Raises UserError, so that a mistake in the function is told before a model is loaded.
+    Raises UserError, so that a mistake in the function is reported before a model is loaded.
     """
-    tried = list(itertools.islice(itertools.cycle(problems), TRIED))
-    rollouts = [Rollout(p.question, p.solution or p.question, (), (), (), "stop") for p in tried]
+    examples = list(itertools.islice(itertools.cycle(problems), TRIED))
+    rollouts = [Rollout(p.question, p.solution or p.question, (), (), (), "stop") for p in examples]
     try:
-        reward.many(rollouts, tried)
+        reward.many(rollouts, examples)
     finally:
         reward.close()
     if reward.lost["timeouts"]:
         raise UserError(
-            f"{reward.flag} did not come back within --reward-timeout {reward.timeout:g} seconds on "
-            f"{reward.lost['timeouts']} of {TRIED} examples: make it faster, or give it more time."
+            f"{reward.flag} did not return within --reward-timeout {reward.timeout:g} seconds on "
+            f"{reward.lost['timeouts']} of {TRIED} examples: make it faster, or increase --reward-timeout."
         )
 
 
 def take_timeouts(rewards: dict[str, Any]) -> dict[str, int]:
-    """{"reward_timeouts": calls without an answer since this was last asked}; empty without a reward of one's own."""
-    own = [reward.lost for reward in rewards.values() if hasattr(reward, "lost")]
-    counts = [lost.pop("timeouts", 0) for lost in own]
-    return {"reward_timeouts": sum(counts)} if own else {}
+    """Returns {"reward_timeouts": calls that timed out since the last call}; empty without a custom reward."""
+    counts = [reward.lost.pop("timeouts", 0) for reward in rewards.values() if hasattr(reward, "lost")]
+    return {"reward_timeouts": sum(counts)} if counts else {}
