@@ -40,10 +40,11 @@ def run(args: argparse.Namespace) -> int:
     config = resolve(args.adapter, args.recipe, given)
     from r1rl.engines import choice as engines_base
     from r1rl.preflight import checks, prepare
-    from r1rl.reports.summary import print_levels
+    from r1rl.reports.tables import print_levels
     from r1rl.rewards.weighted import load_rewards
     from r1rl.runs import folder as run_folder
     from r1rl.runs.evaluation import dump_evaluation, evaluate
+    from r1rl.runs.run_data import RunData
     from r1rl.system import machine
     from r1rl.system.console import Waiting, console, divert
     from r1rl.tasks import prompts, registry
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(
         f"{what}, {task.source}, {decoding}: {result.describe()}, {result.tokens():.0f} tokens a completion"
     )
-    print_levels(dump.folder)
+    print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0

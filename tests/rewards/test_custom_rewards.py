@@ -285,4 +285,4 @@ def test_timeouts_are_told_at_the_end(tmp_path, capsys):
     stop.asked = True
     finish(Dump(run), Config(exp_name="run"), stop)
     told = " ".join(capsys.readouterr().out.split())
-    assert "12 calls did not come back within --reward-timeout 60 seconds" in told
+    assert "12 calls did not return within --reward-timeout 60 seconds" in told
