@@ -204,7 +204,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
         ({"question_column": "q"}, "--question-column q is for data of your own"),
         ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for data"),
         ({"dataset_name": "a/b", "answer_type": "letter"}, "unknown --answer-type 'letter'"),
-        ({"dataset_name": "a/"}, "is no name of the hub"),
+        ({"dataset_name": "a/"}, "is not a hub name"),
         ({"dataset_name": "gsm9k"}, "did you mean 'gsm8k'"),
         ({"dataset_name": "a/b", "train_split": "x", "eval_split": "x"}, "are both 'x'"),
         ({"dataset_name": "a/b", "answer_type": "text", "answer_format": "hash"}, "--answer-format hash finds numbers"),
