@@ -99,7 +99,7 @@ def check_answers(config: Config, kind: str, latex: bool) -> None:
         )
     if config.answer_format == "hash":
         raise UserError(
-            f"--answer-format hash finds only numbers, and {kind} has other answers: use tag, boxed or auto."
+            f"--answer-format hash finds numbers, and {kind} has other answers: use tag, boxed or auto."
         )
 
 
