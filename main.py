@@ -101,7 +101,7 @@ def train(config: Config, recipe: str) -> int:
 
         status.update(f"loading {config.model_name}")
         policy = policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_part}")
 
         status.update("starting the engine")
         # 3. rollout: prompts -> completions, all of a step in one call

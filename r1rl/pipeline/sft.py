@@ -66,7 +66,7 @@ def fine_tune(config: Config, recipe: str) -> int:
         config, _ = prepare.prepared(config, here, longest)  # its plan is that of reinforcement learning
         status.update(f"loading {config.model_name}")
         policy = policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
+        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_part}")
         status.update("starting the engine")
         engine = choice.start_engine(engine_kind, config, policy, dump.folder)
         console.print(f"engine   {engine.name}: {why}")

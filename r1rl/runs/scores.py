@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from r1rl.config.names import FOLLOW_THE_GRADE
+from r1rl.config.names import SAME_AS_ACCURACY
 from r1rl.records import VERDICT, Scored
 from r1rl.runs.dump import SCHEMA_VERSION
 from r1rl.runs.stats import bootstrap_interval, format_accuracy, format_share, maj_at_k, pass_at_k, wilson
@@ -54,7 +54,7 @@ class Evaluation:
     @property
     def judged_by_reward(self) -> bool:
         """Whether the reward is something else than the grade, so that both are to be told."""
-        return not set(self.scored[0].rewards) <= FOLLOW_THE_GRADE
+        return not set(self.scored[0].rewards) <= SAME_AS_ACCURACY
 
     @property
     def score(self) -> float:

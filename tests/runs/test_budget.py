@@ -134,7 +134,7 @@ def test_before_the_first_step_there_is_no_projection():
         (
             {"mode": "both", "max_minutes": 5.0},
             None,
-            "--max-minutes bound one training run, and --mode both is",
+            "--max-minutes limit one training run, and --mode both is",
         ),
         ({"pipeline": True, "max_tokens": 5}, None, "the pipeline is eight runs"),
         ({"pipeline": True, "stage": "rejection", "budget": 1.0}, 1.0, "stage rejection samples"),

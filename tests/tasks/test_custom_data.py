@@ -201,16 +201,16 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"question_column": "q"}, "--question-column q is for data of your own"),
-        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for data"),
+        ({"question_column": "q"}, "--question-column q is for custom data"),
+        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for custom data"),
         ({"dataset_name": "a/b", "answer_type": "letter"}, "unknown --answer-type 'letter'"),
-        ({"dataset_name": "a/"}, "is no name of the hub"),
+        ({"dataset_name": "a/"}, "is not a hub name"),
         ({"dataset_name": "gsm9k"}, "did you mean 'gsm8k'"),
         ({"dataset_name": "a/b", "train_split": "x", "eval_split": "x"}, "are both 'x'"),
         ({"dataset_name": "a/b", "answer_type": "text", "answer_format": "hash"}, "--answer-format hash finds numbers"),
         ({"dataset_name": "a/b", "answer_type": "latex", "answer_format": "auto"}, "looks in the answer tag"),
         ({"dataset_name": "a/b", "answer_type": "choice", "answer_tolerance": 0.5}, "compare numbers"),
-        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown needs others"),
+        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown has other answers"),
     ],
 )  # fmt: skip
 def test_flags_that_do_not_fit(flags, message):

@@ -321,7 +321,7 @@ def test_several_steps_learn_from_one_generation(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"steps_per_generation": 3, "max_steps": 4}, "--max-steps 4 is no multiple"),
+        ({"steps_per_generation": 3, "max_steps": 4}, "--max-steps 4 is not a multiple"),
         ({"steps_per_generation": 2, "max_steps": 4, "eval_steps": 2, "save_steps": 5}, "--save-steps 5"),
         ({"algorithm": "ppo", "refill": 0.5}, "--refill looks for groups"),
         ({"algorithm": "ppo", "steps_per_generation": 2}, "does not go with --algorithm ppo"),

@@ -161,7 +161,7 @@ def test_wandb_is_not_left_to_ask_for_a_key(tmp_path):
 
 def test_missing_trackers_are_named_together():
     code = "import sys; sys.modules['wandb'] = sys.modules['trackio'] = None; "
-    code += "from r1rl.preflight.prepare.checks import check_tracker; from r1rl.config.flags import Config; check_tracker(Config(report_to='wandb,trackio'))"
+    code += "from r1rl.preflight.checks import check_tracker; from r1rl.config.flags import Config; check_tracker(Config(report_to='wandb,trackio'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "wandb and trackio are not installed. Run `pip install wandb trackio`" in done.stderr, done.stderr
 

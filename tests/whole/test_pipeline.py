@@ -186,7 +186,7 @@ def test_general_prompts_do_not_count_as_wrong():
     [
         (["--from-stage", "rejections"], "did you mean 'rejection'"),
         (["--from-stage", "sft-2"], "zero, cold-start, sft-1, rl-reasoning, rejection in"),
-        (["--earlier-run", "nowhere"], "Add --from-stage"),
+        (["--earlier-run", "nowhere"], "add --from-stage"),
         (["--mode", "both"], "--pipeline"),
         (["--reward", "acuracy=1"], "did you mean 'accuracy'"),
         (["--general-reward", "helpful"], "unknown --reward 'helpful'"),
