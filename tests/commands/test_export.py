@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from hub_stand_in import hub
+from fake_hub import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 

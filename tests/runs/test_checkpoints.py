@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from made_checkpoint import whole_checkpoint, written_checkpoint
+from fake_checkpoint import whole_checkpoint, written_checkpoint
 
 from r1rl.commands.dispatch import train_command
 from r1rl.runs import checkpoints

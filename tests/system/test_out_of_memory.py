@@ -18,7 +18,7 @@ KINDS = {"grpo": {"loss_type": "dr_grpo"}, "ppo": {"algorithm": "ppo", "ppo_epoc
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, tmp_path_factory):
-    """What short_of_memory.py has seen."""
+    """What low_memory.py has seen."""
     settings = KINDS[request.param] | {"max_completion_length": 64, "per_device_train_batch_size": 64}
     folder = tmp_path_factory.mktemp("short")
     # And oneDNN keeps nothing that it has compiled for other shapes: main.py bounds that store, too.
@@ -28,7 +28,7 @@ def found(request, tmp_path_factory):
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
     }
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "short_of_memory.py", folder, json.dumps(settings)],
+        [sys.executable, ROOT / "tests" / "low_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
         capture_output=True,
         text=True,

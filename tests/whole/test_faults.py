@@ -9,8 +9,8 @@ import time
 
 import pytest
 from conftest import ROOT
-from made_checkpoint import whole_checkpoint
-from made_run import LINES, make_run
+from fake_checkpoint import whole_checkpoint
+from fake_run import LINES, make_run
 
 from r1rl.commands import eval
 from r1rl.commands.dispatch import dispatch
