@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from r1rl.config.flags import TINY_MODELS
+
 ROOT = Path(__file__).parents[1]
 
 # Before torch is imported: beside another busy process spinning threads make everything up to ten times slower.
@@ -36,3 +38,11 @@ def program():
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """The tokenizer of the embedded model for word problems."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(TINY_MODELS["tiny"], padding_side="left")

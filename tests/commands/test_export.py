@@ -288,7 +288,7 @@ def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkey
     pytest.importorskip("gguf")
     llama_cpp = tmp_path / "llama.cpp"
     llama_cpp.mkdir()
-    shutil.copy(ROOT / "tests" / "gguf_writer.py", llama_cpp / forms.CONVERTER)
+    shutil.copy(ROOT / "tests" / "helpers" / "gguf_writer.py", llama_cpp / forms.CONVERTER)
     monkeypatch.setenv("LLAMA_CPP", str(llama_cpp))
     assert export.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
     assert "0 of 8 completions" in capsys.readouterr().out

@@ -28,7 +28,7 @@ def found(request, tmp_path_factory):
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
     }
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "low_memory.py", folder, json.dumps(settings)],
+        [sys.executable, ROOT / "tests" / "helpers" / "low_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
         capture_output=True,
         text=True,

@@ -8,8 +8,8 @@ import json
 
 import pytest
 import torch
+from random_model import small_model
 from small_run import SMALL, inputs_of, make_trainer, without_times
-from test_decoder import small_model
 
 from r1rl.config.flags import Config
 from r1rl.models import policy

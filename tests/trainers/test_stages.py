@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("trl")
 
 from safetensors.torch import load_file
-from test_grpo import AskToStop, without_times
+from small_run import AskToStop, without_times
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides

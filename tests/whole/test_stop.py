@@ -11,8 +11,9 @@ import time
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_disk import small_disk_at
 from small_run import SMALL, AskToStop, make_trainer, without_times
-from test_sft import make_fine_tuner
+from small_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
@@ -178,8 +179,6 @@ def test_no_thread_goes_on_sampling(whole, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_saved(whole, tmp_path, monkeypatch):
-    from test_checkpoints import small_disk_at
-
     with small_disk_at(tmp_path / "small", "256m") as folder:
         settings = {**RUN, "save_steps": 1}
         trainer = make_trainer(folder, "parts", **settings)
