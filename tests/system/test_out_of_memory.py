@@ -38,11 +38,13 @@ def found(request, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_with_too_little_memory_the_same_is_sampled(found):
     assert found["at_most"] in (32, 16, 8) and found["same_completions"], found
     assert any("while sampling" in words for guard, words in found["guards"] if guard == "memory")
 
 
+@pytest.mark.slow
 def test_with_too_little_memory_the_same_is_learned(found):
     assert found["divisor"] > 1 and found["skipped"] is None, found
     assert any("out of memory in the update" in words for _, words in found["guards"])

@@ -199,6 +199,7 @@ def score(rollout, problem):
 """
 
 
+@pytest.mark.slow
 def test_planted_secrets_are_nowhere_in_the_folder_of_a_real_run(tmp_path, program):
     (tmp_path / "mine.py").write_text(TALKATIVE)
     secrets = {"HF_TOKEN": SHAPED["Hugging Face"], "WANDB_API_KEY": HEXADECIMAL, "MY_PASSWORD": "no-shape-7"}

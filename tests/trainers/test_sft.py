@@ -83,6 +83,7 @@ def test_solutions_that_are_too_long_are_left_out_whole(fine_tuner):
         solution_examples(prompts, tokenizer, Config(**{**SMALL, **none}))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs GSM8K's files")
 def test_real_gsm8k_can_be_learnt(program, tmp_path):
     done = program(
@@ -182,6 +183,7 @@ def test_rl_needs_a_fine_tuning_that_came_to_its_end(tmp_path):
         reinforcement(config, RECIPE)
 
 
+@pytest.mark.slow
 def test_all_four_modes_from_the_command_line(program, tmp_path):
     """sft, rl and eval one by one, as a user types them; both with --resume finds the first two done."""
     flags = ("--recipe", RECIPE, "--dumps", tmp_path, "--exp-name", "x", "--no-unsloth", "--engine", "transformers",
@@ -208,6 +210,7 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
     assert "exact McNemar" in done.stdout
 
 
+@pytest.mark.slow
 def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     done = program(
         "--recipe", RECIPE, "--mode", "sft", "--no-unsloth", "--engine", "transformers", "--eval-count", 100,
@@ -224,6 +227,7 @@ def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     assert "significant" in done.stdout and "nats a token" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_step_that_is_not_finite_is_left_out_and_counted(tmp_path):
     tuner = make_fine_tuner(tmp_path, eval_on_start=False)
     weight = next(p for n, p in tuner.model.named_parameters() if "lora_B" in n)

@@ -82,6 +82,7 @@ def test_a_tracker_gets_the_dumps_names_and_numbers(tmp_path, recorder):
     assert seen.logging_dir == str(folder / "logs" / "tensorboard")
 
 
+@pytest.mark.slow
 def test_every_key_of_a_run_has_its_meaning(tmp_path, recorder):
     for changes in ({"skip_solved": True}, {"algorithm": "ppo", "beta": 0.05, "num_generations": 2}):
         trainer = make_trainer(tmp_path, f"run{len(changes)}", max_steps=1, **changes)
