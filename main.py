@@ -137,5 +137,10 @@ def train(config: Config, recipe: str) -> int:
     return code
 
 
+def main() -> int:
+    """The command line, also as the installed command `r1rl`. Returns the exit code."""
+    return command_line(run)
+
+
 if __name__ == "__main__":
-    sys.exit(command_line(run))
+    sys.exit(main())

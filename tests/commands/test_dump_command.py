@@ -10,7 +10,7 @@ import sys
 import pandas
 import pytest
 from conftest import ROOT
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import dump, inspect
 from r1rl.config.parser import Parser

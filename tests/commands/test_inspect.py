@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import inspect as commands_inspect
 from r1rl.config.parser import Parser

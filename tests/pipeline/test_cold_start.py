@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_conversations import tokenizer  # noqa: F401 - a fixture
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -120,7 +119,7 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     assert [way["fallen"] for way in ways.values()] == [{GUESS: 1}] * 3
 
 
-def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811
+def test_the_prompts_of_the_first_two_ways(tokenizer):
     problems = WordProblems(1).load("train")[:70]
     few_shot, direct = ways_to_ask(problems, tokenizer, Config(**TINY))
     assert (few_shot.name, direct.name) == (FEW_SHOT, DIRECT)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import open_browser, open_page
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import report
 from r1rl.config.parser import Parser

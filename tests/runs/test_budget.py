@@ -6,6 +6,7 @@ import math
 
 import pytest
 from small_run import make_trainer
+from small_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.runs import folder
@@ -231,8 +232,6 @@ def test_a_run_without_a_budget_is_not_stopped(tmp_path):
 
 
 def test_fine_tuning_ends_in_its_budget(tmp_path, monkeypatch):
-    from test_sft import make_fine_tuner
-
     tuner = make_fine_tuner(tmp_path, num_epochs=4, max_minutes=1.1)  # 20 steps
     # A clock that goes ten seconds a step: after step 4 the next one fits into 66 seconds, after step 5 it does not.
     monkeypatch.setattr(Meter, "seconds", lambda self: 10.0 * tuner.state.global_step)

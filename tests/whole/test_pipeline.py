@@ -218,6 +218,7 @@ def test_print_config_shows_what_is_different_in_each_stage(program):
     assert shown["pipeline_stages"]["rl-reasoning"]["reward"].startswith("accuracy=1,language=")
 
 
+@pytest.mark.slow
 def test_all_eight_stages_from_one_command(program, tmp_path):
     """A run of the smallest sizes; then the last stage goes on as after a kill."""
     settings = tmp_path / "settings.json"
