@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.handover_files import (
+from r1rl.commands.export.framework_files import (
     LAUNCH,
     MISSING,
     PAGE,
