@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.pipeline.rejection import Filtered, conversation, counts, sift, write_rows
+from r1rl.pipeline.filtering import Filtered, conversation, counts, sift, write_rows
 from r1rl.pipeline.sampling import Way, regraded, sample_with, seconds_so_far, tagged
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import ANSWER_TAG, LATEX, NUMBER, Problem, Prompt, Scored, reasoning_text

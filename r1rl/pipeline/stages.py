@@ -14,7 +14,7 @@ from r1rl.config.run_rules import stage_index
 from r1rl.pipeline.cold_start import cold_start
 from r1rl.pipeline.distill import distill
 from r1rl.pipeline.modes import in_own_process
-from r1rl.pipeline.rejection import rejection
+from r1rl.pipeline.filtering import rejection
 from r1rl.pipeline.sft import check_unsloth, fine_tune
 from r1rl.pipeline.stage_configs import STORY, is_done, stage_config
 from r1rl.pipeline.table import RESULT, Row, show_table, stage_rows

@@ -23,7 +23,7 @@ from r1rl.pipeline.cold_start import (
     sift_worked,
     ways_to_ask,
 )
-from r1rl.pipeline.rejection import counts
+from r1rl.pipeline.filtering import counts
 from r1rl.pipeline.sampling import Way, regraded, sample_chunks, sampled
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import Problem, Prompt
