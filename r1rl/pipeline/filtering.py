@@ -1,7 +1,7 @@
-"""Rejection sampling: of many completions of each problem, the right, readable and different ones, to fine-tune on.
+"""Filters completions for fine-tuning: the correct, readable and different ones of each problem.
 
-After DeepSeek-R1 (arXiv:2501.12948, section 2.3.3): several completions a problem, only the right ones kept, and those
-left out that mix languages or cannot be read. That a problem's completions differ is ours.
+After DeepSeek-R1 (arXiv:2501.12948, section 2.3.3): several completions of a problem, of which the correct ones are
+kept; completions that mix languages or are unreadable are rejected. The rule that they must differ is our addition.
 """
 
 from __future__ import annotations
@@ -12,25 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import Config
-from r1rl.pipeline.sampling import Way, sample_with, seconds_so_far
-from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import REASONING_TAG, Problem, Scored, reasoning_text
 from r1rl.rewards.r1 import is_formatted
 from r1rl.rewards.text import language_words, repetition, share_in_language_of, trigrams
-from r1rl.runs.dump import append_lines, write_json
-from r1rl.system.console import console
-from r1rl.system.errors import UserError
-from r1rl.tasks.prompts import Builder
+from r1rl.runs.dump import append_lines
 
 LEAST_SHARE = 0.9  # of the reasoning's words in the language of the question
-
-MOST_REPETITION = (
-    0.5  # share of 3-grams that occurred before; MATH's solutions: 0.05 in the mean, 99 % below 0.31
-)
-
-NEAR = 0.7  # Jaccard similarity of 3-gram sets from which two completions count as the same
-
+MOST_REPETITION = 0.5  # share of repeated 3-grams; MATH's solutions: 0.05 on average, 99 % below 0.31
+NEAR = 0.7  # Jaccard similarity of 3-gram sets above which two completions count as the same
 REASONS = (
     "wrong",
     "cut short",
@@ -44,49 +33,49 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """What was kept, in the order given, and why the others fell: kept plus fallen is all that was given."""
+    """The kept completions, in the given order, and the number of rejected ones: together all that were given."""
 
     kept: list[Scored]
-    fallen: Counter[str]  # by one of REASONS, the first that holds
+    rejected: Counter[str]  # by the first of REASONS that applies
 
     def describe(self) -> str:
-        """One line for the terminal."""
-        why = ", ".join(f"{count} {reason}" for reason, count in self.fallen.items() if count)
-        total = len(self.kept) + self.fallen.total()
+        """Returns one line for the terminal."""
+        why = ", ".join(f"{count} {reason}" for reason, count in self.rejected.items() if count)
+        total = len(self.kept) + self.rejected.total()
         return f"kept {len(self.kept)} of {total} completions" + (f" ({why})" if why else "")
 
 
-def sift(
+def filter_completions(
     scored: Sequence[Scored], per_problem: int, tag: str = REASONING_TAG, near: float = NEAR
 ) -> Filtered:
-    """At most `per_problem` completions of each problem; `tag` is the one that the reasoning stands in.
+    """Keeps at most `per_problem` completions of each problem; `tag` is the tag around the reasoning.
 
     Greedy: a completion is compared with those of its problem that were kept before it.
-    Raises ValueError for less than one a problem.
+    Raises ValueError for less than one per problem.
     """
     if per_problem < 1:
         raise ValueError(f"{per_problem} completions a problem: at least 1 must be kept")
     kept: list[Scored] = []
-    grams: dict[tuple[str, str], list[set]] = {}  # of what was kept, by task and problem
-    fallen: Counter[str] = Counter()
+    grams: dict[tuple[str, str], list[set]] = {}  # of the kept completions, by task and problem
+    rejected: Counter[str] = Counter()
     for candidate in scored:
         before = grams.setdefault((candidate.problem.task, candidate.problem.id), [])
-        own = set(trigrams(candidate.rollout.completion))
-        reason = fault(candidate, tag)
-        if reason is None and any(jaccard(own, other) > near for other in before):
+        candidate_grams = set(trigrams(candidate.rollout.completion))
+        reason = reject_reason(candidate, tag)
+        if reason is None and any(jaccard(candidate_grams, other) > near for other in before):
             reason = "near-duplicate"
         if reason is None and len(before) == per_problem:
             reason = "one too many"
         if reason is not None:
-            fallen[reason] += 1
+            rejected[reason] += 1
             continue
-        before.append(own)
+        before.append(candidate_grams)
         kept.append(candidate)
-    return Filtered(kept, fallen)
+    return Filtered(kept, rejected)
 
 
-def fault(scored: Scored, tag: str) -> str | None:
-    """Why a completion alone is not worth learning from, the first of REASONS; None where it is."""
+def reject_reason(scored: Scored, tag: str) -> str | None:
+    """Returns the first of REASONS to reject a completion by itself; None if it is worth learning from."""
     rollout = scored.rollout
     if not scored.correct:
         return "wrong"
@@ -100,13 +89,13 @@ def fault(scored: Scored, tag: str) -> str | None:
 
 
 def mixes_languages(problem: Problem, reasoning: str) -> bool:
-    """Whether the reasoning leaves the language of the question. One without words, all formulas, does not."""
+    """Returns whether the reasoning leaves the language of the question. Reasoning without words does not."""
     share = share_in_language_of(problem.question, reasoning)
     return share is not None and share < LEAST_SHARE and bool(language_words(reasoning))
 
 
 def jaccard(a: set, b: set) -> float:
-    """Size of the intersection over size of the union; 1 for two empty sets, which are the same.
+    """Returns the size of the intersection over the size of the union; 1 for two empty sets.
 
     >>> jaccard({1, 2, 3}, {2, 3, 4})
     0.5
@@ -114,27 +103,27 @@ def jaccard(a: set, b: set) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
-def counts(candidates: Sequence[Scored], sifted: Filtered) -> dict[str, Any]:
-    """What summary.json says of a sifting: kept and fallen are all that were given."""
+def counts(candidates: Sequence[Scored], filtered: Filtered) -> dict[str, Any]:
+    """Returns the counts for summary.json: kept and fallen (rejected) completions are all that were given."""
     return {
         "given": len(candidates),
         "right": sum(s.correct for s in candidates),
-        "kept": len(sifted.kept),
-        "fallen": dict(sifted.fallen),
+        "kept": len(filtered.kept),
+        "fallen": dict(filtered.rejected),
     }
 
 
 def write_sft_jsonl(path: Path, kept: Sequence[Scored]) -> None:
-    """Writes completions as conversations, one JSON object a line, whole or not at all.
+    """Writes completions as conversations, one JSON object per line, all or nothing.
 
     TRL's conversational format: {"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}, with problem_id,
-    task, level, answer and reward beside it.
+    task, level, answer and reward in addition.
     """
     write_rows(path, [conversation(scored) for scored in kept])
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> None:
-    """Writes JSON objects, one a line, whole or not at all."""
+    """Writes JSON objects, one per line, all or nothing."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     append_lines(new, rows)
@@ -142,7 +131,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> None:
 
 
 def conversation(scored: Scored) -> dict[str, object]:
-    """One kept completion as a line of the file."""
+    """Returns a kept completion as a line of the file."""
     problem = scored.problem
     return {
         "messages": [
@@ -155,28 +144,3 @@ def conversation(scored: Scored) -> dict[str, object]:
         "answer": problem.answer,
         "reward": scored.reward,
     }
-
-
-def rejection(config: Config, recipe: str) -> int:
-    """Samples, keeps what is right, readable and different, writes sft.jsonl. Returns the exit code."""
-
-    def build_ways(problems: list[Problem], tokenizer) -> list[Way]:
-        return [Way("sampled", Builder(tokenizer, config)(problems, "train"), config)]
-
-    done = sample_with(config, recipe, build_ways)
-    if isinstance(done, int):
-        return done
-    dump, found = done
-    candidates = [scored for _, scored in found]
-    sifted = sift(candidates, config.kept_per_problem, config.think_tag)
-    if not sifted.kept:
-        raise UserError(
-            f"rejection sampling {sifted.describe()}, so there is nothing to fine-tune on: give it more problems with "
-            "--max-samples, or more completions with --num-generations."
-        )
-    write_sft_jsonl(dump.folder / SFT_FILE, sifted.kept)
-    summary = {"schema_version": 1, "seconds": seconds_so_far(dump), **counts(candidates, sifted)}
-    write_json(dump.folder / "summary.json", summary)
-    console.print(f"\nsifted   {sifted.describe()}")
-    console.print(f"data     {dump.folder / SFT_FILE}: {len(sifted.kept)} conversations")
-    return 0

@@ -1,4 +1,4 @@
-"""A finished run's model: its settings, its checkpoints, and the policy with an engine, ready to answer."""
+"""A finished run's settings and checkpoints."""
 
 from __future__ import annotations
 
@@ -55,16 +55,6 @@ def step_of(checkpoint: Path, folder: Path) -> int | None:
     lines = list(read_lines(folder / EVALUATIONS))
     scores = [score_of(line) for line in lines]
     return lines[scores.index(max(scores))]["step"] if lines and checkpoint.name == "best" else None
-
-
-def load(config: Config, checkpoint: Path, has_gpu: bool) -> tuple[Any, Any]:
-    """(policy, engine) of a checkpoint, as it was trained; the engine is transformers', which runs everywhere."""
-    from r1rl.engines.transformers import TransformersEngine
-    from r1rl.models import policy as models_policy
-
-    policy = models_policy.load_policy(config, has_gpu, shared_engine=False, adapter=str(checkpoint))
-    engine = TransformersEngine(policy)
-    return policy, engine
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
