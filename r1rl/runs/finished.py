@@ -9,7 +9,7 @@ from typing import Any
 from r1rl.config.file import TYPES
 from r1rl.config.flags import Config
 from r1rl.config.parser import value_type
-from r1rl.models.weights import check_weights, is_checkpoint
+from r1rl.models.weights import check_weights, current_base, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import PREFIX
 from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
@@ -81,7 +81,7 @@ def lone(adapter: Path) -> dict[str, Any]:
             f"{path} must name base_model_name_or_path and r, and has {base!r} and {rank!r}: get a whole copy of the "
             "adapter."
         )
-    return dataclasses.asdict(Config(model_name=base, lora_rank=rank))
+    return dataclasses.asdict(Config(model_name=current_base(base), lora_rank=rank))
 
 
 def check_run(folder: Path) -> None:

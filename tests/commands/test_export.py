@@ -231,7 +231,11 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     assert ask.run(parser.parse_args([str(run), question])) == 0
     reasoning, answer, _ = ask.split_answer(line["completion"], "reasoning")
     shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
-    assert shown[0].startswith("proof") and shown[1] == "reasoning" and shown[shown.index("answer") + 1] == answer
+    assert (
+        shown[0].startswith("proof")
+        and shown[1] == "reasoning"
+        and shown[shown.index("answer") + 1] == answer
+    )
     assert reasoning.splitlines()[0].strip() in shown
 
 
