@@ -162,6 +162,7 @@ def dumps() -> Callable[[bytes], None]:
     from r1rl.reports.completions import Filter, read_completions
     from r1rl.reports.survey import survey
     from r1rl.runs.dump import ROLLOUTS, keep_lines, numbered_lines, read_lines, repair
+    from r1rl.runs.run_data import RunData
 
     folder = Path(tempfile.mkdtemp())
     path = folder / ROLLOUTS
@@ -171,7 +172,7 @@ def dumps() -> Callable[[bytes], None]:
         damaged: list[str] = []
         list(numbered_lines(path, damaged))
         list(read_completions(folder, Filter(), damaged))
-        survey(folder)
+        survey(RunData(folder))
         repair(path)
         keep_lines(path, 1, damaged)
         assert all(line["step"] <= 1 for line in read_lines(path))

@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from r1rl.engines.base import Sampling
-from r1rl.records import ANSWER_TAG, Problem, Rollout
+from r1rl.records import ANSWER_TAG, Rollout
 from r1rl.runs import finished
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console, printable
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
-from r1rl.tasks.registry import answer_type_in
+from r1rl.tasks.registry import asked_problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,16 +59,15 @@ def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
         raise UserError(f"--temperature {args.temperature} must be at least 0; 0 decodes greedily.")
     checkpoint = finished.checkpoint_of(args.run, args.checkpoint or finished.default_checkpoint(args.run))
     session = Session.of_run(config, args.run, checkpoint)
-    answer_type = answer_type_in(config)
     with Waiting("loading the libraries") as status:
         build = Builder(session.load_tokenizer(), config)
-        example = build.prompt(Problem("", "What is 1 plus 1?", "", answer_type=answer_type))
+        example = build.prompt(asked_problem("What is 1 plus 1?", config))
         session.start([example], status)
         session.prove([example], status, quick=True)
     numbers = itertools.count()
 
     def answer(question: str) -> Rollout:
-        prompt = build.prompt(Problem("", question, "", answer_type=answer_type))
+        prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
             raise UserError(
                 f"the question takes {len(prompt.ids)} tokens with its prompt, and at most {longest} fit."

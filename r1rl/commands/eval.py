@@ -13,10 +13,11 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
 from r1rl.config.recipes import RECIPES, overrides
 from r1rl.models.weights import check_weights, is_checkpoint
-from r1rl.reports.summary import print_levels
+from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import dump_evaluation, evaluate
 from r1rl.runs.finished import lone, settings_of
+from r1rl.runs.run_data import RunData
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(
         f"{model}, {task.source}, {decoding}: {result.describe()}, {result.tokens():.0f} tokens a completion"
     )
-    print_levels(dump.folder)
+    print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0

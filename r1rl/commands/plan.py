@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if card is None and here.gpu is None and not is_local(config.model_name):
         card = DEFAULT_CARD  # this model needs a GPU, and there is none
     place = place_here(config, here) if card is None else place_of_card(config, card_named(card))
-    price = here.price(config) if card is None else config.gpu_price or card_named(card).price
+    price = here.price(config.gpu_price) if card is None else config.gpu_price or card_named(card).price
     show(config, recipe, shape, place, price, here)
     return 0
 

@@ -11,7 +11,7 @@ from r1rl.system.console import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Adds the command's arguments."""
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are overlaid"
     )
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the page. Raises UserError for what is no run or cannot be written."""
+    """Writes the page; returns the exit code. Raises UserError for a folder that is no run or cannot be written."""
     for folder in args.runs:
         check_run(folder)
     target = args.output or args.runs[0] / "report.html"
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         drawn = write_report(args.runs, target)
     console.print(f"report   {target} ({target.stat().st_size / 1e6:.1f} MB)")
     if args.plots:
-        from r1rl.reports.charts import write_plots  # matplotlib takes a second to load
+        from r1rl.reports.charts import write_plots
 
         for path in write_plots(drawn, args.plots):
             console.print(f"picture  {path}")

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from r1rl.config.flags import Config, read_people, stage_count
-from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, SAFETY_DATASETS
+from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, TASKS, load_entry
 from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
 
@@ -18,8 +18,6 @@ DATA_FLAGS = {
     "answer_type": NUMBER,
 }  # fmt: skip
 
-MAPPED = ("gsm8k", "word-problems")  # the tasks that --dataset-path takes the place of
-
 
 def is_hub_name(dataset_name: str) -> bool:
     """Whether a --dataset-name is one of the hub's: openai/gsm8k."""
@@ -30,7 +28,7 @@ def is_custom(config: Config) -> bool:
     """Whether the problems are rows of the user's own data; a folder in GSM8K's format needs nothing of it."""
     if is_hub_name(config.dataset_name):
         return True
-    if config.dataset_path is None or config.dataset_name not in MAPPED:
+    if config.dataset_path is None or not load_entry(TASKS[config.dataset_name]).replaceable:
         return False
     path = Path(config.dataset_path)
     if given_flags(config) or path.is_file() or path.suffix.lower() in SUFFIXES:
@@ -66,8 +64,6 @@ def check_data(config: Config) -> None:
         )
     if config.answer_type != NUMBER:
         check_answers(config, f"--answer-type {config.answer_type}", config.answer_type == LATEX)
-    if config.dataset_name == "countdown":
-        check_answers(config, "--dataset-name countdown", latex=False)
     for name in ("train_split", "eval_split"):
         value = getattr(config, name)
         if value is not None and (not value or Path(value).name != value):
@@ -99,34 +95,13 @@ def check_answers(config: Config, kind: str, latex: bool) -> None:
         )
 
 
-def check_wording(config: Config) -> None:
-    """The user's own system text and template. Raises UserError."""
-    if config.system_prompt_file is None and config.prompt_template is None:
-        return
-    if config.dataset_name in SAFETY_DATASETS:
-        raise UserError(
-            f"--system-prompt-file and --prompt-template: queries of {config.dataset_name} have a prompt of their own. "
-            "Leave them out."
-        )
-
-
+PUZZLES = "knights_knaves"  # the task of --people, --stages and the rewards for roles
 STAGE_ENDS = ("steps_per_stage", "advance_at")
 
 
-def check_knights_knaves(config: Config) -> None:
-    """Its flags and rewards go with its puzzles, and others do not. Raises UserError."""
-    if config.dataset_name == "knights_knaves":
-        if config.answer_format not in ("tag", "auto"):
-            raise UserError(
-                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
-                "is everybody's role: leave it out."
-            )
-        if config.prompt_style != "tags":
-            raise UserError(
-                f"--prompt-style {config.prompt_style} leaves out the text that says what a puzzle's answer looks like: "
-                "leave it out with knights_knaves."
-            )
-        people_in_training(config)
+def check_puzzle_flags(config: Config) -> None:
+    """The flags and rewards of puzzles need puzzles. Raises UserError."""
+    if config.dataset_name == PUZZLES:
         return
     role_reward = next((name for name in ROLE_REWARDS if name in config.reward_weights), None)
     if role_reward is not None:
@@ -184,23 +159,3 @@ def people_in_training(config: Config) -> tuple[int, ...]:
     if config.stages is not None:
         return read_people("--stages", config.stages)
     return read_people("--people", config.people or DEFAULT_PEOPLE)
-
-
-def check_safety(config: Config) -> None:
-    """A verdict is no number. Raises UserError."""
-    if config.dataset_name not in SAFETY_DATASETS:
-        return
-    if config.answer_format != "tag":
-        raise UserError(
-            f"--answer-format {config.answer_format} finds numbers, and the answer to a query of "
-            f"{config.dataset_name} is a verdict, safe or unsafe: leave it out."
-        )
-    if config.answer_tolerance:
-        raise UserError(
-            f"--answer-tolerance {config.answer_tolerance}: a verdict has no tolerance: leave it out."
-        )
-    if config.add_reasoning_prefix:
-        raise UserError(
-            f"--add-reasoning-prefix: the prompt of {config.dataset_name} asks for reasoning in free text, and a tag "
-            "would have no end there: leave it out."
-        )

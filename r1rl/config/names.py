@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # --dataset-name: module and class of each task. A new task is one line here and one file in r1rl/tasks.
 TASKS = {
@@ -17,6 +19,13 @@ TASKS = {
 }
 
 DATASETS = tuple(TASKS)
+
+
+def load_entry(entry: str) -> Any:
+    """Returns what a table names as "module:attribute"."""
+    module, _, attribute = entry.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
 
 SERVER = "vllm-server"
 
@@ -49,9 +58,7 @@ DEFAULT_PEOPLE = "3"
 
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
 
-SAFETY_DATASETS = ("aegis", "safety-queries")  # their answer is a verdict, safe or unsafe
-
-SAFETY_TASK = "cot-safety"  # Problem.task of both: they share prompt and grader
+SAFETY_TASK = "cot-safety"  # Problem.task of aegis and safety-queries: they share prompt and grader
 
 
 def custom_function(reward: str) -> tuple[Path, str] | None:

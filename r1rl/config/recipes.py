@@ -7,7 +7,7 @@ from typing import Any
 
 from r1rl.config.data_rules import STAGE_ENDS
 from r1rl.config.flags import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
-from r1rl.config.names import SMALL_TALK
+from r1rl.config.names import SMALL_TALK, TASKS, load_entry
 from r1rl.system.errors import unknown_name
 
 COT_SAFETY: dict[str, Any] = {  # what the three of them share
@@ -277,6 +277,9 @@ def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = N
     settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
     for layer in layers:
         settings = put_over(settings, layer)
+    task = settings.get("dataset_name", Config.dataset_name)
+    if task in TASKS:
+        settings = {"reward": load_entry(TASKS[task]).reward} | settings
     return Config(**settings)
 
 

@@ -28,22 +28,6 @@ def check_r1_rewards(config: Config) -> None:
         raise UserError(f"--reward-rules {config.reward_rules!r}: there is no such file.")
 
 
-def check_math(config: Config) -> None:
-    """LaTeX has one place and no tolerance. Raises UserError."""
-    if config.dataset_name != "math":
-        return
-    if config.answer_format != "tag":
-        raise UserError(
-            f"--answer-format {config.answer_format}: math looks in the answer tag, and in \\boxed{{}} in or without "
-            "it: leave it out."
-        )
-    if config.answer_tolerance or config.not_remove_comma:
-        raise UserError(
-            "--answer-tolerance and --not-remove-comma compare numbers, and the answers of math are expressions: "
-            "leave them out."
-        )
-
-
 def check_reward(config: Config) -> None:
     """Each reward is a known name, or a function in a file that is there. Raises UserError."""
     names = reward_weights(config.reward)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from r1rl.config.data_rules import (
     check_data,
-    check_knights_knaves,
-    check_safety,
+    check_puzzle_flags,
     check_stages,
-    check_wording,
     is_hub_name,
 )
 from r1rl.config.flags import CHECKS, Config
-from r1rl.config.reward_rules import check_math, check_r1_rewards, check_reward
+from r1rl.config.names import TASKS, load_entry
+from r1rl.config.reward_rules import check_r1_rewards, check_reward
 from r1rl.config.run_rules import check_budget, check_guards, check_pipeline, check_report_to
 from r1rl.config.training_rules import (
     check_full_training,
@@ -38,13 +37,12 @@ def validate(config: Config) -> None:
     check_groups(config)
     check_reward(config)
     check_r1_rewards(config)
-    check_math(config)
-    check_safety(config)
+    if config.dataset_name in TASKS:
+        load_entry(TASKS[config.dataset_name]).check_flags(config)
     check_data(config)
-    check_wording(config)
     check_value_head(config)
     check_generation(config)
-    check_knights_knaves(config)
+    check_puzzle_flags(config)
     check_stages(config)
     check_pipeline(config)
     check_budget(config)

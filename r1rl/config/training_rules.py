@@ -6,8 +6,6 @@ from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.system.errors import UserError
 
-SOLVED_DATASETS = ("gsm8k", "word-problems")  # their problems come with worked solutions
-
 
 def check_value_head(config: Config) -> None:
     """What the three algorithms need, and what fine-tuning learns from. Raises UserError."""
@@ -22,13 +20,6 @@ def check_value_head(config: Config) -> None:
     if config.target_kl is not None and config.beta == 0:
         raise UserError(
             f"--target-kl {config.target_kl} adapts --beta, which is 0: give it a start, for example --beta 0.05."
-        )
-    if config.mode in ("sft", "both") and not (
-        config.dataset_name in SOLVED_DATASETS or "/" in config.dataset_name
-    ):
-        raise UserError(
-            f"--mode {config.mode} learns from worked solutions, and --dataset-name {config.dataset_name} has none: "
-            f"use {' or '.join(SOLVED_DATASETS)}, or leave --mode out."
         )
     if config.mode is None and (config.sft_output or config.rl_output):
         raise UserError(

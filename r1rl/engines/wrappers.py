@@ -136,7 +136,7 @@ class ShardedEngine:
 
         def sample() -> tuple[list[Rollout], int | None]:
             rollouts = self.engine.generate(prompts[own], part) if own.stop > own.start else []
-            return rollouts, self.interrupt.heard
+            return rollouts, self.interrupt.signal_received
 
         found = distributed.run_on_all(sample)
         self.interrupt.sync_signal([heard for _, heard in found])

@@ -16,9 +16,9 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
-from r1rl.reports.summary import paired_words, verdicts
-from r1rl.runs.dump import EVALUATIONS, read_lines
+from r1rl.reports.summary import describe_difference
 from r1rl.runs.folder import rl_folder, sft_folder
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -128,9 +128,10 @@ def compare(results: dict[str, Path]) -> None:
     console.print()
     before: dict[str, Any] | None = None
     for what, folder in results.items():
-        line = next(read_lines(folder / EVALUATIONS))
+        data = RunData(folder)
+        line = data.evaluations[0]
         console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens a completion")
-        right = verdicts(folder, 0)
+        right = data.verdicts(0)
         if before is not None:
-            console.print(f"{'':<10} {paired_words(before, right, line['samples'] == 1)}")
+            console.print(f"{'':<10} {describe_difference(before, right, line['samples'] == 1)}")
         before = right

@@ -17,6 +17,7 @@ from r1rl.runs import progress
 from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
 from r1rl.runs.folder import MERGED
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
@@ -147,7 +148,7 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     for name, evaluation in (shown | {"after": evaluations[-1]}).items():
         console.print(f"{name:<8} {evaluation_words(evaluation)} (step {evaluation['step']})")
     if len(evaluations) > 1:
-        console.print(f"         {paired_test(folder, evaluations[0], evaluations[-1])}")
+        console.print(f"         {paired_test(RunData(folder), evaluations[0], evaluations[-1])}")
     console.print(
         f"loss     {first:.3f} -> {last:.3f} nats a token (first and last tenth of {len(lines)} steps)"
     )

@@ -10,9 +10,10 @@ from typing import Any
 
 from rich.table import Table
 
-from r1rl.reports.summary import paired_words, verdicts
+from r1rl.reports.summary import describe_difference
 from r1rl.rewards.r1 import is_formatted
 from r1rl.runs.dump import EVALUATIONS, ROLLOUTS, read_json, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import format_share, wilson, wilson_clustered
 from r1rl.system.console import console
 
@@ -62,7 +63,8 @@ def evaluation_row(
     note, against = "", None
     if before is not None:
         against, old, old_step = before
-        note = paired_words(verdicts(old, old_step), verdicts(folder, step), line["samples"] == 1)
+        verdicts = RunData(old).verdicts(old_step), RunData(folder).verdicts(step)
+        note = describe_difference(*verdicts, line["samples"] == 1)
     n = line["problems"] * line["samples"]
     low, high = (
         wilson(line["correct"], n)

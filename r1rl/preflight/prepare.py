@@ -44,7 +44,7 @@ def prepared(
     time = plan_time(config, shape, memory, folder)
     if time is not None:
         lines.append(f"time     {time_words(time, here.price(config.gpu_price))}")
-    if config.gpu_price is None and (price := here.price_words(config.gpu_price)) is not None:
+    if config.gpu_price is None and (price := here.describe_price(config.gpu_price)) is not None:
         lines.append(f"price    {price}")
     if memory.utilization is not None:
         config = dataclasses.replace(config, gpu_memory_utilization=memory.utilization)

@@ -1,7 +1,4 @@
-"""The one reward of R1-Zero-like training: is the final answer right?
-
-`python -m r1rl.rewards.correctness` shows it on a dozen completions.
-"""
+"""The default reward: is the final answer right? `python -m r1rl.rewards.correctness` shows it on twelve completions."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from r1rl.rewards.grading import grade_rollout
 
 
 def correctness_reward(config: Config) -> Callable[[Rollout, Problem], float]:
-    """`env_reward_scale` for a right answer, 0 for a wrong or missing one.
+    """Returns a reward of --env-reward-scale for a right answer and 0 for a wrong or missing one.
 
     Source: dhh1995/R1RL @ 36c196c, gsm8k.py; after Open-Reasoner-Zero (arXiv:2503.24290), which found that a reward
     for the format is not needed.
@@ -42,20 +39,15 @@ EXAMPLES = (  # completion, gold answer
 
 
 def show_examples(tolerances: tuple[float, ...] = (0.0, 0.5)) -> None:
-    """Prints the reward of each example, exact and with a tolerance."""
+    """Prints the reward of each example for each tolerance."""
     from rich.console import Console
     from rich.table import Table
 
+    rewards = [correctness_reward(Config(answer_format="hash", answer_tolerance=t)) for t in tolerances]
     table = Table("completion", "gold", *(f"reward, tolerance {t:g}" for t in tolerances), box=None)
     for completion, gold in EXAMPLES:
-        rollout = Rollout("", completion, (), (), (), "stop")
-        rewards = (
-            correctness_reward(Config(answer_format="hash", answer_tolerance=t))(
-                rollout, Problem("", "", gold)
-            )
-            for t in tolerances
-        )
-        table.add_row(repr(completion), gold, *map(str, rewards))
+        rollout, problem = Rollout("", completion, (), (), (), "stop"), Problem("", "", gold)
+        table.add_row(repr(completion), gold, *(str(reward(rollout, problem)) for reward in rewards))
     Console(width=110).print(table)
 
 

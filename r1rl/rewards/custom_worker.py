@@ -1,7 +1,7 @@
-"""The process that runs a reward function of the user's own; `rewards/own.py` starts it, feeds it, and ends it.
+"""The process that runs a user's reward function; custom.py starts it, sends it work and stops it.
 
-In a process of its own a reward can be ended when it hangs, may use signals and random numbers as it likes, and cannot
-disturb the run. It gets lists of (rollout, problem) and gives back a number, or None, for each.
+In its own process a reward can be killed when it hangs, may use signals and random numbers, and cannot disturb the
+run. It receives lists of (rollout, problem) and returns a number or None for each.
 """
 
 from __future__ import annotations
@@ -12,47 +12,44 @@ import inspect
 import math
 import numbers
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from r1rl.records import Problem, Rollout
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.system.subprocesses import open_connection, requests
 
+CONTRACT = "a reward takes (rollout, problem) and returns a finite number, or None where it does not apply"
 BATCH_CONTRACT = (
     "a reward with a parameter `completions` takes lists by name (prompts, completions and columns; texts, and with "
-    "--is-chat lists of messages) and gives a list with a finite number or None for each completion"
+    "--is-chat lists of messages) and returns a list with a finite number or None for each completion"
 )
-
 TIMEOUT = "no answer in time"  # in place of a value
-
-SECONDS_BETWEEN_LOOKS = 5  # for a parent that is gone
+PARENT_CHECK_SECONDS = 5
+MODULE = "own_reward"  # the name that the user's file is imported under
 
 Pairs = Sequence[tuple[Rollout, Problem]]
 
 
 class Failed(Exception):
-    """What went wrong, in words, and at which of the pairs; None: at no single one."""
+    """A result that violates the contract: the message, and the index of the pair, None for all of them."""
 
-    def __init__(self, words: str, index: int | None):
-        super().__init__(words, index)
-        self.words, self.index = words, index
+    def __init__(self, message: str, index: int | None):
+        super().__init__(message, index)
+        self.message, self.index = message, index
 
 
-def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool) -> None:
-    """Answers lists of pairs until the connection is closed. `messages`: lists are in TRL's form of conversations."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
-        signal.signal(number, signal.SIG_IGN)
+def main(descriptor: int, memory: int, file: Path, name: str, timeout: float, messages: bool) -> None:
+    """Answers lists of pairs until the connection is closed. `messages`: texts are lists of messages, as in TRL."""
+    connection = open_connection(descriptor, memory)
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
-    connection = Connection(descriptor)
-    sys.path.append(str(file.resolve().parent))  # its own neighbours can be imported
+    sys.path.append(str(file.resolve().parent))  # the file's neighbours can be imported
     try:
         function = find_function(file, name)
     except UserError as error:
@@ -61,37 +58,31 @@ def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool)
     batch, is_async = kind_of(function)
     connection.send(("ready", batch or is_async))  # whether it takes all pairs at once
     loop = asyncio.new_event_loop()
-    while True:
-        try:
-            pairs = connection.recv()
-        except EOFError:
-            return
+    for pairs in requests(connection, pickled=True):
         try:
             columns = columns_for(function, pairs, messages) if batch else None
             connection.send(("done", values_of(function, pairs, columns, is_async, loop, timeout)))
         except Failed as error:
-            connection.send(("failed", error.words, error.index))
+            connection.send(("failed", error.message, error.index))
         except (Exception, SystemExit) as error:
-            connection.send(("raised", words_of(error, file), 0 if len(pairs) == 1 else None))
+            connection.send(("raised", describe_error(error, file), 0 if len(pairs) == 1 else None))
 
 
 def end_with_parent(parent: int) -> None:
-    """Ends this process, hung or not, when the run that it works for is gone."""
+    """Ends this process, even while it hangs, when the run has ended."""
     while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(PARENT_CHECK_SECONDS)
     os._exit(0)
 
 
 def kind_of(function: Callable[..., Any]) -> tuple[bool, bool]:
-    """(takes lists as TRL's rewards do, is async), both told by its signature."""
+    """Returns (takes lists as TRL's rewards do, is async) from the function's signature."""
     called = function if inspect.isfunction(function) else getattr(function, "__call__", function)  # noqa: B004
     try:
         names = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # of C
+    except (TypeError, ValueError):  # written in C
         names = {}
-    return "completions" in names, inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        called
-    )
+    return "completions" in names, any(inspect.iscoroutinefunction(f) for f in (function, called))
 
 
 def values_of(
@@ -102,51 +93,50 @@ def values_of(
     loop: asyncio.AbstractEventLoop,
     timeout: float,
 ) -> list[float | str | None]:
-    """A value for each pair; `columns` are the arguments of a function that takes lists, None for any other.
+    """Returns a value for each pair. `columns`: the arguments of a function that takes lists, None for any other.
 
-    Raises Failed for what is no value, and whatever the function raises.
+    Raises Failed for a wrong result, and whatever the function raises.
     """
     if columns is not None:
-        found = function(**columns)
+        values = function(**columns)
         if is_async:
-            found = loop.run_until_complete(in_time(found, timeout))
-            found = [TIMEOUT] * len(pairs) if found is TIMEOUT else found
-        if not isinstance(found, Sequence) or isinstance(found, str):
-            found = getattr(found, "tolist", lambda: found)()  # an array
-        if not isinstance(found, list | tuple) or len(found) != len(pairs):
-            count = f"{len(found)} values" if isinstance(found, list | tuple) else f"a {type(found).__name__}"
-            raise Failed(f"gave {count} for {len(pairs)} completions: {BATCH_CONTRACT}", None)
+            values = loop.run_until_complete(in_time(values, timeout))
+            values = [TIMEOUT] * len(pairs) if values is TIMEOUT else values
+        if not isinstance(values, Sequence) or isinstance(values, str):
+            values = getattr(values, "tolist", lambda: values)()  # an array
+        if not isinstance(values, list | tuple) or len(values) != len(pairs):
+            count = (
+                f"{len(values)} values" if isinstance(values, list | tuple) else f"a {type(values).__name__}"
+            )
+            raise Failed(f"returned {count} for {len(pairs)} completions: {BATCH_CONTRACT}", None)
     elif is_async:
-        found = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
+        values = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
     else:
-        found = [function(*pair) for pair in pairs]
+        values = [function(*pair) for pair in pairs]
     contract = CONTRACT if columns is None else BATCH_CONTRACT
-    return [checked(value, i, contract) for i, value in enumerate(found)]
+    return [checked(value, i, contract) for i, value in enumerate(values)]
 
 
 def columns_for(function: Callable[..., Any], pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
-    """The arguments of a function in TRL's manner: lists by name, as many of them as it takes. Raises Failed."""
-    every = all_columns(pairs, messages)
+    """Returns the arguments of a function that takes lists by name, those that it has parameters for. Raises Failed."""
+    columns = all_columns(pairs, messages)
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return every
-    wanted = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    missing = [
-        p.name for p in parameters if p.name in wanted and p.default is p.empty and p.name not in every
-    ]
+        return columns
+    wanted = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    missing = [p.name for p in wanted if p.default is p.empty and p.name not in columns]
     if missing:
         raise Failed(
-            f"wants {', '.join(missing)}, and there are {', '.join(every)}: {BATCH_CONTRACT}",
-            None,
+            f"needs {', '.join(missing)}; the columns are {', '.join(columns)}: {BATCH_CONTRACT}", None
         )
-    return {name: every[name] for name in wanted if name in every}
+    return {p.name: columns[p.name] for p in wanted if p.name in columns}
 
 
 def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
-    """Prompts, completions, the problems' fields, and over those the columns that the user's data has."""
+    """Returns prompts, completions, the problems' fields, and the columns of custom data, which replace fields."""
     rollouts, problems = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     fields = ("question", "answer", "solution", "task", "level")
-    own = dict.fromkeys(name for p in problems for name in p.columns)
+    custom = dict.fromkeys(name for p in problems for name in p.columns)
     prompts, completions = [r.prompt for r in rollouts], [r.completion for r in rollouts]
     if messages:
         prompts = [[{"role": "user", "content": p.question}] for p in problems]
@@ -154,7 +144,7 @@ def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
     return {
         **{name: [getattr(p, name) for p in problems] for name in fields},
         "problem_id": [p.id for p in problems],
-        **{name: [p.columns.get(name) for p in problems] for name in own},
+        **{name: [p.columns.get(name) for p in problems] for name in custom},
         "prompts": prompts,
         "completions": completions,
         "completion_ids": [list(r.completion_ids) for r in rollouts],
@@ -162,12 +152,12 @@ def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
 
 
 async def all_in_time(calls: Sequence[Any], timeout: float) -> list[Any]:
-    """All of them at once, each with the deadline."""
+    """Returns the results of concurrent calls, each with the deadline."""
     return await asyncio.gather(*(in_time(call, timeout) for call in calls))
 
 
 async def in_time(call: Any, timeout: float) -> Any:
-    """The result of one call, or TIMEOUT."""
+    """Returns the result of one call, or TIMEOUT."""
     try:
         return await asyncio.wait_for(call, timeout)
     except TimeoutError:
@@ -175,24 +165,16 @@ async def in_time(call: Any, timeout: float) -> Any:
 
 
 def checked(result: object, index: int, contract: str) -> float | str | None:
-    """A result as a float, None or TIMEOUT. Raises Failed for anything else."""
+    """Returns a result as a float, None or TIMEOUT. Raises Failed for anything else."""
     if result is None or result is TIMEOUT:
         return result
     if not isinstance(result, numbers.Real) or not math.isfinite(result):
-        raise Failed(f"gave {result!r} ({type(result).__name__}): {contract}", index)
+        raise Failed(f"returned {result!r} ({type(result).__name__}): {contract}", index)
     return float(result)
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5] == "messages")
-
-MODULE = "own_reward"  # the name that the user's file is imported under
-
-CONTRACT = "a reward takes (rollout, problem) and gives a finite number, or None where it does not apply"
-
-
 def find_function(file: Path, name: str) -> Callable[..., Any]:
-    """The function of the file. Raises UserError."""
+    """Returns the function of the file. Raises UserError."""
     module = import_file(file)
     function = getattr(module, name, None)
     if not callable(function):
@@ -204,29 +186,31 @@ def find_function(file: Path, name: str) -> Callable[..., Any]:
 
 
 def import_file(file: Path) -> ModuleType:
-    """The user's file as a module. Raises UserError with the line that failed."""
+    """Imports the user's file. Raises UserError with the line that failed."""
     spec = importlib.util.spec_from_file_location(MODULE, file)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE] = module  # dataclasses look their module up there
+    sys.modules[MODULE] = module  # dataclasses look up their module there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise UserError(f"--reward {file} cannot be imported: {words_of(error, file)}.") from error
+        raise UserError(f"--reward {file} cannot be imported: {describe_error(error, file)}.") from error
     return module
 
 
-def words_of(error: BaseException, file: Path) -> str:
-    """ "line 3 of reward.py raised NameError: name 'x' is not defined"."""
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if is_same(frame.filename, file)
-    ]
-    if isinstance(error, SyntaxError) and error.filename and is_same(error.filename, file):
+def describe_error(error: BaseException, file: Path) -> str:
+    """Returns "line 3 of reward.py raised NameError: name 'x' is not defined"."""
+
+    def is_file(name: str | None) -> bool:
+        return name is not None and Path(name).resolve() == file.resolve()
+
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if is_file(frame.filename)]
+    if isinstance(error, SyntaxError) and is_file(error.filename):
         lines = [error.lineno]
     where = f"line {lines[-1]} of {file} raised " if lines else ""
     message = " ".join(str(error).split())
     return f"{where}{type(error).__name__}: {message}" if message else f"{where}{type(error).__name__}"
 
 
-def is_same(filename: str, file: Path) -> bool:
-    """Whether a traceback's file is the user's."""
-    return Path(filename).resolve() == file.resolve()
+if __name__ == "__main__":
+    fd, memory, file, name, timeout, form = sys.argv[1:]
+    main(int(fd), int(memory), Path(file), name, float(timeout), form == "messages")

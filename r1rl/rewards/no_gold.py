@@ -1,4 +1,4 @@
-"""Rewards for what has no gold answer: a file of patterns, or a sequence classifier."""
+"""Rewards that need no gold answer: a file of patterns, or a sequence classifier."""
 
 from __future__ import annotations
 
@@ -21,17 +21,14 @@ from r1rl.system.errors import UserError
 Reward = Callable[[Rollout, Problem], float | None]
 
 HARMLESS = Path(__file__).parent / "harmless.json"
-
-LONGEST = 20_000  # characters of a completion that patterns look at
-
+LONGEST = 20_000  # characters of a completion that patterns search
 PATIENCE = 0.2  # seconds for one pattern on one text: (a+)+$ would take longer than the run
-
 OUT_OF_LENGTH = -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern, what a text earns that has it, and the reason."""
+    """A pattern, the score of a text that contains it, and the reason."""
 
     pattern: regex.Pattern
     score: float
@@ -40,42 +37,40 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A rule file."""
+    """The content of a rule file."""
 
     rules: tuple[Rule, ...]
     min_words: int = 0
     max_words: float = math.inf
 
     def score(self, text: str) -> float:
-        """The sum of the scores of all rules whose pattern is in the text, from -1 to 1; -1 out of the word limits."""
+        """Returns the summed scores of all matching rules, clipped to -1 to 1; -1 outside the word limits."""
         if not self.min_words <= len(text.split()) <= self.max_words:
             return OUT_OF_LENGTH
-        return max(
-            -1.0, min(1.0, sum((rule.score for rule in self.rules if found(rule, text[:LONGEST])), 0.0))
-        )
+        total = sum((rule.score for rule in self.rules if matches(rule, text[:LONGEST])), 0.0)
+        return max(-1.0, min(1.0, total))
 
 
-def found(rule: Rule, text: str) -> bool:
-    """Whether the pattern is in the text. One that takes too long is not, and is named on the terminal, once."""
+def matches(rule: Rule, text: str) -> bool:
+    """Returns whether the pattern is in the text. A pattern that times out counts as absent and is reported."""
     try:
         return rule.pattern.search(text, timeout=PATIENCE) is not None
     except TimeoutError:
-        tell_slow(rule.pattern.pattern)
+        report_slow(rule.pattern.pattern)
         return False
 
 
-@functools.cache
-def tell_slow(pattern: str) -> None:
-    """One line for each pattern that takes too long."""
-    console.print(
-        f"the pattern {pattern!r} took more than {PATIENCE} s on a completion and counts as not found"
-    )
+@functools.cache  # once for each pattern
+def report_slow(pattern: str) -> None:
+    """Prints that a pattern timed out."""
+    console.print(f"the pattern {pattern!r} took more than {PATIENCE} s on a completion and counts as absent")
 
 
 def rules_reward(config: Config) -> Reward:
-    """The score of --reward-rules, from -1 to 1, for the whole completion.
+    """Returns the score of --reward-rules, from -1 to 1.
 
-    The whole of it, reasoning included, as DeepSeek-R1 judges harmlessness (arXiv:2501.12948, section 2.3.4).
+    It reads the whole completion, reasoning included, as DeepSeek-R1 judges harmlessness (arXiv:2501.12948,
+    section 2.3.4).
     """
     rules = read_rules(Path(config.reward_rules) if config.reward_rules else HARMLESS)
 
@@ -86,7 +81,7 @@ def rules_reward(config: Config) -> Reward:
 
 
 def read_rules(path: Path) -> Rules:
-    """Reads {"rules": [{"pattern", "score", "why"}], "min_words", "max_words"}. Raises UserError."""
+    """Returns the rules of {"rules": [{"pattern", "score", "why"}], "min_words", "max_words"}. Raises UserError."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -98,41 +93,39 @@ def read_rules(path: Path) -> Rules:
     limits = {name: content[name] for name in ("min_words", "max_words") if content.get(name) is not None}
     for name, limit in limits.items():
         if not is_number(limit) or limit < 0:
-            raise UserError(f"--reward-rules {path}: {name} is {limit!r} and must be a number of words.")
+            raise UserError(f"--reward-rules {path}: {name} is {limit!r}; it must be a number of words.")
     rules = [read_rule(rule, f"{path}, rule {i}") for i, rule in enumerate(content["rules"], 1)]
     return Rules(tuple(rules), **limits)
 
 
 def read_rule(rule: object, where: str) -> Rule:
-    """One rule of the file. Raises UserError."""
-    if (
-        not isinstance(rule, dict)
-        or not isinstance(rule.get("pattern"), str)
-        or not is_number(rule.get("score"))
-    ):
+    """Returns one rule of the file. Raises UserError."""
+    fields = rule if isinstance(rule, dict) else {}
+    if not isinstance(fields.get("pattern"), str) or not is_number(fields.get("score")):
         raise UserError(
             f'--reward-rules {where} must have a text "pattern" and a number "score", as in '
             '{"pattern": "(?i)as an ai", "score": -0.5, "why": "a phrase"}.'
         )
     try:
-        pattern = regex.compile(rule["pattern"])
+        pattern = regex.compile(fields["pattern"])
     except regex.error as error:
         raise UserError(
-            f"--reward-rules {where}: {rule['pattern']!r} is no regular expression: {error}."
+            f"--reward-rules {where}: {fields['pattern']!r} is not a regular expression: {error}."
         ) from None
-    return Rule(pattern, float(rule["score"]), str(rule.get("why", "")))
+    return Rule(pattern, float(fields["score"]), str(fields.get("why", "")))
 
 
 def is_number(value: object) -> bool:
-    """Whether a JSON value is a finite number; true is none."""
+    """Returns whether a JSON value is a finite number; true is not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def reward_model_reward(config: Config) -> Reward:
-    """What --reward-model thinks of question and answer, from 0 to 1.
+    """Returns the score that --reward-model gives to question and answer, from 0 to 1.
 
-    The final answer alone, where there is a tag, as DeepSeek-R1 judges helpfulness (arXiv:2501.12948, section 2.3.4):
-    the reasoning shall be free. One label: the sigmoid of its logit; several: the probability of the last one.
+    If there is an answer tag, only its content is scored, as DeepSeek-R1 judges helpfulness (arXiv:2501.12948,
+    section 2.3.4): the reasoning remains free. The score is the sigmoid of the logit for a model with one label, and
+    the probability of the last label otherwise.
     """
 
     def score(rollout: Rollout, problem: Problem) -> float:
@@ -145,22 +138,22 @@ def reward_model_reward(config: Config) -> Reward:
 
 @functools.cache
 def load_classifier(name: str, trusted: bool = False) -> tuple:
-    """(tokenizer, model) of a sequence classifier, on the CPU, loaded once. Raises UserError."""
+    """Returns (tokenizer, model) of a sequence classifier on the CPU, loaded once. Raises UserError."""
     import transformers
 
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=trusted)
         model = transformers.AutoModelForSequenceClassification.from_pretrained(name, **loading(trusted))
     except (OSError, ValueError) as error:
-        if (told := refused(error, "--reward-model", name)) is not None:
-            raise told from None
+        if (refusal := refused(error, "--reward-model", name)) is not None:
+            raise refusal from None
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"--reward-model {name!r} is no sequence classifier: {reason}") from None
+        raise UserError(f"--reward-model {name!r} is not a sequence classifier: {reason}") from None
     return tokenizer, model.eval()
 
 
 def classify(tokenizer, model, question: str, answer: str) -> float:
-    """The score of one pair of texts; what does not fit into the model is cut at the end of the question."""
+    """Returns the score of one pair of texts; the longer one is cut where both do not fit into the model."""
     import torch
 
     fits = getattr(model.config, "max_position_embeddings", 512)

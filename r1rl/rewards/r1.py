@@ -1,8 +1,8 @@
-"""Rewards of the staged R1 pipeline: accuracy, format, reasoning steps, cosine of the length, repetition, language.
+"""Rewards of the staged R1 pipeline: accuracy, format, reasoning steps, length (cosine), repetition, language.
 
 Sources of the formulas: FareedKhan-dev/train-deepseek-r1 @ 67487bd74ddd59e13831bbd318b511dfd5825b65, README.md, which
-has them from huggingface/open-r1 @ 0056faa6b77d73663b353d5422a4828bc9d83218, src/open_r1/rewards.py; the language reward
-is that of DeepSeek-R1 (arXiv:2501.12948, section 2.3.2).
+took them from huggingface/open-r1 @ 0056faa6b77d73663b353d5422a4828bc9d83218, src/open_r1/rewards.py; the language
+reward is that of DeepSeek-R1 (arXiv:2501.12948, section 2.3.2).
 """
 
 from __future__ import annotations
@@ -20,22 +20,17 @@ from r1rl.rewards.text import repetition, share_in_language_of, without_code
 Reward = Callable[[Rollout, Problem], float | None]
 
 WRONG_SHORT, WRONG_LONG = -0.5, -0.1
-
 RIGHT_SHORT, RIGHT_LONG = 1.0, 0.8
-
-LONGEST = 1000  # tokens; longer completions get what one of this length gets
-
+LONGEST = 1000  # tokens; longer completions score like one of this length
 ENOUGH_STEPS = 3
-
-REPETITION = -0.1  # of a text that is all repetition
-
+REPETITION = -0.1  # for a text that only repeats itself
 STEP = re.compile(
     r"\bStep \d+:|^[ \t]*(?:\d{1,3}[.)]|[-*•])(?=\s)|\b(?:First|Second|Next|Finally),", re.MULTILINE
 )
 
 
 def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
-    """Whether the answer is right; None where nobody can tell, because the gold answer is unreadable."""
+    """Returns whether the answer is right; None if the gold answer is unreadable."""
     if problem.answer_type == LATEX:
         verdict = shared_grader().grade(problem.answer, math_answer(rollout.completion))
         if not verdict.gold_readable:
@@ -44,9 +39,9 @@ def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
 
 
 def accuracy_reward(config: Config) -> Reward:
-    """1 for a right answer, 0 for a wrong one; None where the gold is unreadable.
+    """Returns a reward of 1 for a right answer and 0 for a wrong one; None if the gold answer is unreadable.
 
-    Different from the source, which gives 1 for an unreadable gold, and so rewards whatever was said.
+    Unlike here, the source gives 1 for an unreadable gold answer and so rewards any completion.
     """
 
     def accuracy(rollout: Rollout, problem: Problem) -> float | None:
@@ -57,10 +52,10 @@ def accuracy_reward(config: Config) -> Reward:
 
 
 def format_reward(config: Config) -> Reward:
-    """1 for reasoning and answer tags, each once, in order, with white space outside of them; else 0.
+    """Returns a reward of 1 for reasoning and answer tags, once each, in order, only white space outside; else 0.
 
-    The name of the reasoning tag is --think-tag's. Different from the source, whose pattern also takes a second pair
-    of tags for the inside of the first.
+    --think-tag names the reasoning tag. Unlike here, the source's pattern also accepts a second pair of tags inside
+    the first.
     """
 
     def format_(rollout: Rollout, problem: Problem) -> float:
@@ -70,10 +65,10 @@ def format_reward(config: Config) -> Reward:
 
 
 def reasoning_steps_reward(config: Config) -> Reward:
-    r"""min(1, n / 3) for n marks of a step: "Step 2:", a numbered line, a bullet, "First,", "Second,", "Next,", "Finally,".
+    r"""Returns min(1, n / 3) for n marks: "Step 2:", a numbered line, a bullet, "First,", "Second,", "Next,", "Finally,".
 
-    Different from the source: a mark is followed by a space, so that a line that begins with 3.5 or **bold** is none,
-    a bullet may stand in the first line, and code is left out, because the lines of a diff are no steps.
+    Different from the source: a mark is followed by a space, so a line that begins with 3.5 or **bold** has none;
+    the first line may begin with a bullet; and code is ignored, because the lines of a diff are not steps.
     """
 
     def reasoning_steps(rollout: Rollout, problem: Problem) -> float:
@@ -83,11 +78,11 @@ def reasoning_steps_reward(config: Config) -> Reward:
 
 
 def cosine_reward(config: Config) -> Reward:
-    """Right: from 1 for a short completion down to 0.8; wrong: from -0.5 for a short one up to -0.1.
+    """Returns a reward by length: from 1 down to 0.8 for right answers, from -0.5 up to -0.1 for wrong ones.
 
-    With t tokens of T = 1000: b + (a - b) / 2 * (1 + cos(pi * min(t / T, 1))), a for length 0 and b for length T.
-    Different from the source: tokens where it counts characters, and the length is clamped, because beyond T its
-    cosine rises again. None where the gold answer is unreadable.
+    For t tokens and T = 1000: b + (a - b) / 2 * (1 + cos(pi * min(t / T, 1))), with a for length 0 and b for length T.
+    Different from the source: the length is counted in tokens, not characters, and clamped, because the cosine rises
+    again beyond T. None if the gold answer is unreadable.
     """
 
     def cosine(rollout: Rollout, problem: Problem) -> float | None:
@@ -98,7 +93,7 @@ def cosine_reward(config: Config) -> Reward:
 
 
 def cosine_scale(right: bool, tokens: int) -> float:
-    """The formula of `cosine_reward`.
+    """Computes the formula of `cosine_reward`.
 
     >>> cosine_scale(True, 0), round(cosine_scale(True, 500), 3), round(cosine_scale(False, 2000), 3)
     (1.0, 0.9, -0.1)
@@ -109,24 +104,24 @@ def cosine_scale(right: bool, tokens: int) -> float:
 
 
 def repetition_penalty_reward(config: Config) -> Reward:
-    """(1 - different / all) * -0.1 for the 3-grams of words; 0 for fewer than 3 words.
+    """Returns -0.1 * (1 - distinct / all) over the 3-grams of words; 0 for fewer than 3 words.
 
     After arXiv:2502.03373, appendix C.2. Different from the source: each Chinese or Japanese character is a word,
-    because a text without spaces would be one word, and free to repeat itself.
+    because a text without spaces would be one word and could repeat itself freely.
     """
 
     def repetition_penalty(rollout: Rollout, problem: Problem) -> float:
         return (
             repetition(rollout.completion) * REPETITION + 0.0
-        )  # not -0.0, which a reader takes for a penalty
+        )  # turns -0.0, which looks like a penalty, into 0.0
 
     return repetition_penalty
 
 
 def language_reward(config: Config) -> Reward:
-    """The share of the reasoning's words in the language of the question, from 0 to 1; see `share_in_language_of`.
+    """Returns the share of the reasoning's words in the question's language, 0 to 1; see `share_in_language_of`.
 
-    None where the question has no words, as in "2 + 2 = ?".
+    None if the question has no words, as in "2 + 2 = ?".
     """
 
     def language(rollout: Rollout, problem: Problem) -> float | None:
@@ -136,10 +131,10 @@ def language_reward(config: Config) -> Reward:
 
 
 def is_formatted(completion: str, tag: str = REASONING_TAG) -> bool:
-    """Whether the reasoning and answer tags stand there exactly once, in order, and nothing outside of them.
+    """Returns whether the reasoning and answer tags occur exactly once, in order, with nothing outside them.
 
-    The completion must include the reasoning prefix, as `Rollout.completion` does, even where the prompt
-    opened the tag: scored without it, no completion would ever be in form.
+    The completion must include the reasoning prefix, as `Rollout.completion` does, even if the prompt opened the
+    tag: without it, no completion would be formatted.
     """
     tags = f"</?(?:{tag}|{ANSWER_TAG})>"
     if re.findall(tags, completion) != [f"<{tag}>", f"</{tag}>", f"<{ANSWER_TAG}>", f"</{ANSWER_TAG}>"]:

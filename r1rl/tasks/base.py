@@ -1,46 +1,109 @@
-"""What a task is: a source of problems that owns all that is particular to it."""
+"""Task: a source of problems that owns everything particular to it, and what the generated tasks share."""
 
 from __future__ import annotations
 
-import importlib
+import hashlib
 from typing import ClassVar
 
+from r1rl.config.data_rules import check_answers
 from r1rl.config.flags import Config
-from r1rl.config.names import TASKS
-from r1rl.records import NUMBER, Problem
-from r1rl.system.errors import unknown_name
+from r1rl.config.names import TASKS, load_entry
+from r1rl.records import LATEX, NUMBER, Problem
+from r1rl.system.errors import UserError, unknown_name
 
 
 class Task:
-    """A source of problems with gold answers. Subclasses load them; the class attributes say what differs."""
+    """A source of problems with gold answers. A subclass loads them and sets the attributes in which it differs."""
 
     name: ClassVar[str]  # --dataset-name
     answer_type: ClassVar[str] = NUMBER  # how a prompt asks for an answer and how one is graded
+    system_text: ClassVar[str | None] = None  # the prompt's; None: that of the answer type (see prompts.py)
+    reward: ClassVar[str] = "correctness"  # --reward, unless a recipe, config file or flag sets it
     level_name: ClassVar[str] = "level"  # what Problem.level counts
     even_levels: ClassVar[bool] = False  # whether an evaluation has equally many problems of each level
+    has_solutions: ClassVar[bool] = (
+        False  # whether problems have worked solutions, which --mode sft trains on
+    )
+    replaceable: ClassVar[bool] = False  # whether --dataset-path may name custom data instead
     hub: ClassVar[tuple[str, ...]] = ()  # datasets of the hub that it reads without --dataset-path
     local: ClassVar[str] = ""  # how to do without the hub
 
     source: str  # where the problems come from, for people
 
     @classmethod
+    def check_flags(cls, config: Config) -> None:
+        """Checks the flags that depend on the task; every Config of the task is checked by it. Raises UserError."""
+        if cls.answer_type != NUMBER:
+            check_answers(config, f"--dataset-name {cls.name}", cls.answer_type == LATEX)
+        check_solutions(cls, config)
+
+    @classmethod
     def from_config(cls, config: Config) -> Task:
-        """The task with the settings of a run. Raises UserError for data that is not there."""
+        """Returns the task with the settings of a run. Raises UserError for data that is missing."""
         raise NotImplementedError
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of "train" or "test". Raises UserError for unreadable data."""
+        """Returns all problems of "train" or "test". Raises UserError for unreadable data."""
         raise NotImplementedError
 
 
+class GeneratedTask(Task):
+    """`train_count` and `test_count` problems generated from a seed; the same seed gives the same problems."""
+
+    source = "made up by r1rl, from the seed"
+    train_count: ClassVar[int]
+    test_count: ClassVar[int]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Task:
+        """Returns the task with the run's seed."""
+        return cls(config.seed)
+
+    def __init__(self, seed: int, train_count: int | None = None, test_count: int | None = None):
+        self.seed = seed
+        self.counts = {
+            "train": self.train_count if train_count is None else train_count,
+            "test": self.test_count if test_count is None else test_count,
+        }
+
+
+def check_solutions(task: type[Task], config: Config) -> None:
+    """Checks that there are solutions if a mode trains on them. Raises UserError."""
+    if config.mode in ("sft", "both") and not task.has_solutions:
+        solved = [name for name in TASKS if task_class(name).has_solutions]
+        raise UserError(
+            f"--mode {config.mode} learns from worked solutions, and --dataset-name {task.name} has none: "
+            f"use {' or '.join(solved)}, or leave --mode out."
+        )
+
+
+def split_of(key: str, test_share: int) -> str:
+    """Returns the split of a generated problem, "test" for one in `test_share`, from a hash of its content.
+
+    No train problem of any seed is then a test problem of another.
+    """
+    digest = hashlib.sha256(key.encode()).digest()
+    return "test" if int.from_bytes(digest[:4], "big") % test_share == 0 else "train"
+
+
+def check_split(split: str, task: str) -> None:
+    """Raises ValueError unless the split is "train" or "test"."""
+    if split not in ("train", "test"):
+        raise ValueError(f"split is {split!r}; {task} has 'train' and 'test'")
+
+
 def task_class(name: str) -> type[Task]:
-    """The class of a --dataset-name. Raises UserError."""
+    """Returns the class of a --dataset-name. Raises UserError."""
     if name not in TASKS:
         raise unknown_name("--dataset-name", name, TASKS)
-    module, _, attribute = TASKS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return load_entry(TASKS[name])
 
 
-def level_name(task: str) -> str:
-    """What the level of problems with this Problem.task counts."""
-    return task_class(task).level_name if task in TASKS else Task.level_name
+def owner(problem_task: str) -> type[Task]:
+    """Returns the class of a Problem.task; Task itself where that is not a --dataset-name, as in custom data."""
+    return task_class(problem_task) if problem_task in TASKS else Task
+
+
+def level_name(problem_task: str) -> str:
+    """Returns what the level of problems with this Problem.task counts."""
+    return owner(problem_task).level_name

@@ -7,15 +7,13 @@ depends on numbers and target alone, so no train game of any seed is a test game
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Sequence
 from itertools import combinations
 
-from r1rl.config.flags import Config
 from r1rl.records import COUNTDOWN, Problem
 from r1rl.rewards.grading.equations import Game, calculated
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import GeneratedTask, check_split, split_of
 
 SIZES = (3, 4)  # how many numbers a game has
 
@@ -23,41 +21,30 @@ LARGEST = 99  # number, target
 
 TEST_SHARE = 5  # one game in so many is for the test
 
-TRAIN_COUNT, TEST_COUNT = 4000, 400
-
 CLOSE = 1e-6  # how far a float may be from the target that it stands for
 
 
-class Countdown(Task):
+class Countdown(GeneratedTask):
     """The task."""
 
     name = "countdown"
     source = "countdown games made up by r1rl, from the seed"
     answer_type = COUNTDOWN
-
-    @classmethod
-    def from_config(cls, config: Config) -> Countdown:
-        """From the seed."""
-        return cls(config.seed)
-
-    def __init__(self, seed: int, train_count: int = TRAIN_COUNT, test_count: int = TEST_COUNT):
-        self.seed = seed
-        self.counts = {"train": train_count, "test": test_count}
+    train_count, test_count = 4000, 400
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of a split ("train" or "test")."""
+        """Returns all problems of "train" or "test"."""
         return generate(split, self.seed, self.counts[split])
 
 
 def generate(split: str, seed: int, count: int) -> list[Problem]:
     """`count` different games of a split; the same ones for the same arguments."""
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}; countdown has 'train' and 'test'")
+    check_split(split, Countdown.name)
     rng = random.Random(f"countdown/{split}/{seed}")
     made: dict[Game, Problem] = {}
     while len(made) < count:
         game = play(rng)
-        if game is not None and split_of(game) == split and game not in made:
+        if game is not None and split_of(str(game), TEST_SHARE) == split and game not in made:
             made[game] = tell(game, f"{split}/{len(made)}")
     return list(made.values())
 
@@ -79,12 +66,6 @@ def easy_results(one: int, other: int) -> list[int]:
     differences = [one - other] if one >= other else []
     quotients = [one // other] if other and one % other == 0 else []
     return [one + other, one * other, *differences, *quotients]
-
-
-def split_of(game: Game) -> str:
-    """The split that a game belongs to."""
-    digest = hashlib.sha256(str(game).encode()).digest()
-    return "test" if int.from_bytes(digest[:4], "big") % TEST_SHARE == 0 else "train"
 
 
 def tell(game: Game, problem_id: str) -> Problem:

@@ -26,6 +26,7 @@ from r1rl.records import (
 )
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
+from r1rl.tasks.base import owner
 
 QUESTION = "question"
 
@@ -141,8 +142,9 @@ NO_WORDS = Words()
 
 
 def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
-    """What a problem of this task asks for, and in which form; `tag` is the one for the reasoning."""
-    return SYSTEM_TEXTS.get(problem.answer_type, SYSTEM_TEXT).replace(f"{REASONING_TAG}>", f"{tag}>")
+    """Returns the task's own text, or else that of the answer type, with `tag` for the reasoning."""
+    text = owner(problem.task).system_text or SYSTEM_TEXTS.get(problem.answer_type, SYSTEM_TEXT)
+    return text.replace(f"{REASONING_TAG}>", f"{tag}>")
 
 
 def plain_prompt(

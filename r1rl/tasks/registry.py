@@ -41,6 +41,12 @@ def answer_type_in(config: Config) -> str:
     return config.answer_type if is_custom(config) else task_class(config.dataset_name).answer_type
 
 
+def asked_problem(question: str, config: Config) -> Problem:
+    """Returns a user's question as a problem of the run's task, without a gold answer."""
+    task = CUSTOM_TASKS[config.answer_type] if is_custom(config) else config.dataset_name
+    return Problem("", question, "", task=task, answer_type=answer_type_in(config))
+
+
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
     """As many as --max-samples says, drawn with the seed."""
     if config.max_samples is None or config.max_samples >= len(problems):

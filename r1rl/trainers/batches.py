@@ -147,7 +147,7 @@ def reduce_step(
             torch.cat(trainer._gaps).cpu() if trainer._gaps else None,
             guarding.why_stopped,
             guarding.pop_unreported(),
-            trainer.interrupt.heard,
+            trainer.interrupt.signal_received,
         )
     )
     guarding.hear(parts)

@@ -15,8 +15,9 @@ from r1rl.reports import survey as reports_survey
 from r1rl.reports.completions import Filter, differences, read_completions, step_range
 from r1rl.reports.highlights import CRITERIA, Picker
 from r1rl.reports.screen import sparkline
-from r1rl.reports.survey import checking, phases, right, survey
+from r1rl.reports.survey import accuracy, check_rate, phases, survey
 from r1rl.runs.dump import ROLLOUTS, append_lines
+from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
@@ -43,7 +44,7 @@ def inspect(capsys):
 def test_one_screen_says_it_all(folder, inspect):
     shown = inspect(folder)
     for words in (
-        "one: tiny", "going on, or stopped: 30 of 30", "before ", "after ", "accuracy ▁", "no signal",
+        "one: tiny", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
         "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
     ):  # fmt: skip
         assert words in shown
@@ -80,7 +81,7 @@ def test_filters(folder, inspect, filters, fits):
     assert len(everything) == 30 * 8 + 4 * 40
     chosen = [json.loads(line) for line in inspect(folder, *filters, "--json").splitlines()]
     assert chosen == [line for line in everything if fits(line)] and chosen
-    assert f"2 of {len(chosen)} completions that fit" in inspect(folder, *filters, "-n", 2)
+    assert f"2 of {len(chosen)} matching completions" in inspect(folder, *filters, "-n", 2)
 
 
 def test_longest_come_first(folder, inspect):
@@ -120,29 +121,29 @@ def test_differences_give_both_texts_back():
 
 def test_cherry_picking_takes_ten_different_ones(folder):
     picker = Picker()
-    survey(folder, picker)
+    survey(RunData(folder), picker)
     picked = picker.picked()
     assert 5 <= len(picked) <= len(CRITERIA) == 10
     assert len({c.place for _, c, _ in picked}) == len(picked)
     longest = max(c.line["tokens"] for c in read_completions(folder) if c.line["correct"])
-    assert {title: c for title, c, _ in picked}["the longest right one"].line["tokens"] <= longest
+    assert {title: c for title, c, _ in picked}["the longest correct completion"].line["tokens"] <= longest
 
 
 def test_survey_counts_what_a_plain_count_does(folder):
-    found = survey(folder)
+    found = survey(RunData(folder))
     lines = list(read_completions(folder, Filter(split="train")))
     groups = list(found.groups["train"].values())
-    assert right(groups).hits == sum(c.line["correct"] for c in lines) and right(groups).n == len(lines)
-    assert checking(groups).hits == sum(c.check is not None for c in lines)
+    assert accuracy(groups).hits == sum(c.line["correct"] for c in lines) and accuracy(groups).n == len(lines)
+    assert check_rate(groups).hits == sum(c.check is not None for c in lines)
     assert phases(found.steps("train")) == [("early", 1, 10), ("middle", 11, 20), ("late", 21, 30)]
     assert phases([4]) == [("all", 4, 4)] and phases([]) == []
 
 
 def test_several_processes_find_the_same(folder, monkeypatch):
-    alone = survey(folder)
+    alone = survey(RunData(folder))
     monkeypatch.setattr(reports_survey, "LARGE", 0)
     monkeypatch.setattr(reports_survey, "CHUNK", 50)
-    together = survey(folder)
+    together = survey(RunData(folder))
     assert together == alone
 
 
@@ -181,12 +182,12 @@ def test_a_run_that_has_just_begun(inspect, tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (*folder.glob("*.jsonl"), *folder.glob("eval/*")):
         path.unlink()
-    assert "going on" in inspect(folder)
+    assert "running or stopped: 0 of " in inspect(folder)
 
 
 def test_step_ranges():
     assert step_range("7") == (7, 7) and step_range("3:") == (3, float("inf")) and step_range(":4") == (0, 4)
-    with pytest.raises(UserError, match="no step and no range"):
+    with pytest.raises(UserError, match="neither a step nor a range"):
         step_range("late")
 
 

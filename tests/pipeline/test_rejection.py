@@ -85,7 +85,9 @@ def test_every_completion_is_kept_or_counted_once(candidates, per_problem):
     assert set(filtered.rejected) <= set(REASONS)
     assert all(n <= per_problem for n in Counter(s.problem.id for s in filtered.kept).values())
     assert all(s.correct and s.rollout.finish == "stop" for s in filtered.kept)
-    assert filter_completions(filtered.kept, per_problem).kept == filtered.kept  # nothing more falls the second time
+    assert (
+        filter_completions(filtered.kept, per_problem).kept == filtered.kept
+    )  # nothing more falls the second time
 
 
 def test_the_file_has_conversations_in_utf8(tmp_path):

@@ -194,9 +194,10 @@ def test_prices_go_by_whole_names():
     assert usual_price("Tesla T4") == 0.5
     assert usual_price("NVIDIA A100-SXM4-80GB") == 1.5
     assert usual_price("NVIDIA L40S") is usual_price("NVIDIA GH200 480GB") is None
-    assert "usual for this card in" in A10.price_words(None)
-    assert A10.price_words(Config(gpu_price=1.01)) == "$1.01 an hour (--gpu-price)"
-    assert CPU.price_words(None) is None
+    assert A10.price(None) == 0.75 and A10.price(1.01) == 1.01 and CPU.price(None) is None
+    assert A10.describe_price(None) == "$0.75 per hour (usual in 2025; set yours with --gpu-price)"
+    assert A10.describe_price(1.01) == "$1.01 per hour (--gpu-price)"
+    assert CPU.describe_price(None) is None
 
 
 # ---- who holds the GPU's memory

@@ -189,7 +189,7 @@ def test_wrong_word_files(word_file, content, parts):
 
 
 def test_a_word_file_that_is_missing_or_no_text(tmp_path):
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="the file does not exist"):
         load_words(str(tmp_path / "none.json"))
     (tmp_path / "words.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(UserError, match="not a text file in UTF-8"):

@@ -89,8 +89,8 @@ def test_is_tried_on_five_rollouts(own, tmp_path):
             ("train/0", "line 3 of", "ZeroDivisionError: division by zero"),
         ),
         ("def score(rollout):\n    return 1\n", ("train/0", "TypeError", "takes (rollout, problem)")),
-        ("def score(rollout, problem):\n    return float('nan')\n", ("gave nan", "finite number")),
-        ("def score(rollout, problem):\n    return 'good'\n", ("gave 'good' (str)",)),
+        ("def score(rollout, problem):\n    return float('nan')\n", ("returned nan", "finite number")),
+        ("def score(rollout, problem):\n    return 'good'\n", ("returned 'good' (str)",)),
         (
             "def score(rollout, problem):\n    return 1 if problem.solution else [1]\n",
             ("train/1", "[1] (list)"),
@@ -112,7 +112,7 @@ def test_a_bad_result_is_found_later_too(own):
     )
     check_rewards(config, PROBLEMS)
     (reward,) = load_rewards(config).values()
-    with pytest.raises(UserError, match=re.escape("gave inf (float)")):
+    with pytest.raises(UserError, match=re.escape("returned inf (float)")):
         reward(rollout("x"), PROBLEMS[0])
 
 
@@ -175,14 +175,14 @@ def test_batch_functions_get_messages_in_a_chat(own):
     [
         (
             "def score(completions, colour):\n    return []\n",
-            ("wants colour, and there are question, answer",),
+            ("needs colour; the columns are question, answer",),
         ),
-        ("def score(completions, **_):\n    return [1]\n", ("gave 1 values for 5 completions",)),
-        ("def score(completions, **_):\n    return None\n", ("gave a NoneType for 5 completions",)),
-        ("def score(completions, **_):\n    return 'abcde'\n", ("gave a str for 5 completions",)),
+        ("def score(completions, **_):\n    return [1]\n", ("returned 1 values for 5 completions",)),
+        ("def score(completions, **_):\n    return None\n", ("returned a NoneType for 5 completions",)),
+        ("def score(completions, **_):\n    return 'abcde'\n", ("returned a str for 5 completions",)),
         (
             "def score(completions, **_):\n    return [1, 2, 'x', 3, 4]\n",
-            ("on problem train/0 gave 'x' (str)",),
+            ("on problem train/0 returned 'x' (str)",),
         ),
         (
             "def score(completions, **_):\n    return [c[0]['content'] for c in completions]\n",
@@ -285,4 +285,4 @@ def test_timeouts_are_told_at_the_end(tmp_path, capsys):
     stop.asked = True
     finish(Dump(run), Config(exp_name="run"), stop)
     told = " ".join(capsys.readouterr().out.split())
-    assert "12 calls did not come back within --reward-timeout 60 seconds" in told
+    assert "12 calls did not return within --reward-timeout 60 seconds" in told

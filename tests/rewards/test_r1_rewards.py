@@ -217,7 +217,7 @@ def test_a_pattern_that_never_ends_is_cut_short(tmp_path, capsys):
         ("{}", 'a list "rules"'),
         ('[{"score": 1}]', 'rule 1 must have a text "pattern"'),
         ('[{"pattern": "a", "score": true}]', 'a number "score"'),
-        ('[{"pattern": "(", "score": 1}]', "no regular expression"),
+        ('[{"pattern": "(", "score": 1}]', "not a regular expression"),
         ('{"rules": [], "min_words": "x"}', "min_words is 'x'"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_reward_model_with_one_label_and_with_several(tmp_path, labels):
 
 
 def test_a_folder_that_is_no_classifier(tmp_path):
-    with pytest.raises(UserError, match="is no sequence classifier"):
+    with pytest.raises(UserError, match="is not a sequence classifier"):
         reward_of("reward-model", "?", reward_model=str(tmp_path))
 
 
@@ -306,7 +306,7 @@ def test_the_total_is_weighted_and_the_parts_are_not():
         ({"reward_rules": "x.json"}, "does not use it"),
         ({"reward": "rules", "reward_rules": "x.json"}, "there is no such file"),
         ({"dataset_name": "math", "answer_format": "hash"}, "leave it out"),
-        ({"dataset_name": "math", "answer_tolerance": 0.1}, "answers of math are expressions"),
+        ({"dataset_name": "math", "answer_tolerance": 0.1}, "compare numbers, which --dataset-name math is not about"),
         ({"think_tag": "thinking"}, "unknown --think-tag 'thinking'"),
     ],
 )

@@ -201,13 +201,13 @@ def wrapped(reason: Exception) -> Exception:
     ],
 )
 def test_a_full_disk_is_told_in_one_sentence(tmp_path, error):
-    def train(config, recipe):
+    def run(config, recipe, given):
         raise error
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     (tmp_path / "a").mkdir()
     with pytest.raises(UserError, match=r"is full \(.*--resume") as told:
-        train_command(flags, train)
+        train_command(flags, run)
     assert told.value.exit_code == 2 and not isinstance(told.value, RunFailed)
     assert not (tmp_path / "a" / "logs").exists()  # nothing more is written
 

@@ -21,8 +21,8 @@ from r1rl.system.errors import UserError
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from r1rl import run_lock
-run_lock.take(Path(sys.argv[1]))
+from r1rl.runs import folder
+folder.take(Path(sys.argv[1]))
 worker = os.fork()
 if worker:
     print(worker, flush=True)
@@ -65,7 +65,7 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
 
 def test_a_lock_that_is_given_back_is_free_for_others(tmp_path):
     folder.take(tmp_path / "a")
-    take = "import sys; from pathlib import Path; from r1rl import run_lock; run_lock.take(Path(sys.argv[1]))"
+    take = "import sys; from pathlib import Path; from r1rl.runs import folder; folder.take(Path(sys.argv[1]))"
     command = [sys.executable, "-c", take, str(tmp_path / "a")]
     assert b"is at work on" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
     folder.give_back()

@@ -149,7 +149,7 @@ def test_an_error_in_one_process_ends_both_with_its_words(dumps, tmp_path):
 def test_shares_are_whole_groups_of_about_the_same_size(monkeypatch):
     shares = []
     for number in range(3):
-        monkeypatch.setattr(distributed, "_here", distributed.Place(number, 3))
+        monkeypatch.setattr(distributed, "_world", distributed.World(number, 3))
         shares.append((distributed.share(7), distributed.share(20, 4), distributed.share(2)))
     by_count = list(zip(*shares))
     assert [s.stop - s.start for s in by_count[0]] == [2, 2, 3]
@@ -177,10 +177,10 @@ REFUSED = {
 
 @pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_one_process_must_do_is_refused(changes, words, monkeypatch):
-    monkeypatch.setattr(distributed, "_here", distributed.Place(0, 2))
+    monkeypatch.setattr(distributed, "_world", distributed.World(0, 2))
     with pytest.raises(UserError, match=words):
         check_processes(Config(exp_name="run", **changes))
-    monkeypatch.setattr(distributed, "_here", distributed.Place(0, 1))
+    monkeypatch.setattr(distributed, "_world", distributed.World(0, 1))
     check_processes(Config(exp_name="run", **changes))
 
 

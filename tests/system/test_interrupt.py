@@ -147,7 +147,7 @@ def test_a_closed_terminal_saves_the_run(tmp_path):
 
 HANGS = """
 import os, signal, sys, time
-from r1rl.interrupt import Interrupt
+from r1rl.system.interrupt import Interrupt
 with Interrupt(grace=0.3) as stop:
     stop.deferred = True
     os.kill(os.getpid(), signal.{name})

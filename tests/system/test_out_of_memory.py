@@ -1,4 +1,4 @@
-"""Memory that really runs out, in a process of its own: what is learned and sampled is then the same as with enough."""
+"""Memory really runs out, in a separate process: the updates and completions are the same as with enough memory."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ KINDS = {"grpo": {"loss_type": "dr_grpo"}, "ppo": {"algorithm": "ppo", "ppo_epoc
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, tmp_path_factory):
-    """What short_of_memory.py has seen."""
+    """Returns what short_of_memory.py measured."""
     settings = KINDS[request.param] | {"max_completion_length": 64, "per_device_train_batch_size": 64}
     folder = tmp_path_factory.mktemp("short")
-    # And oneDNN keeps nothing that it has compiled for other shapes: main.py bounds that store, too.
+    # And oneDNN keeps no kernels for other shapes: main.py bounds its cache, too.
     memory = {
         "MALLOC_MMAP_THRESHOLD_": "65536",
         "MALLOC_ARENA_MAX": "1",
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
     }
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "short_of_memory.py", folder, json.dumps(settings)],
+        [sys.executable, ROOT / "tests" / "helpers" / "short_of_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
         capture_output=True,
         text=True,
@@ -48,12 +48,12 @@ def test_with_too_little_memory_the_same_is_learned(found):
     assert any("out of memory in the update" in words for _, words in found["guards"])
     before, after = found["losses"]
     assert after == pytest.approx(before, rel=1e-2, abs=1e-4)
-    # bfloat16: other shapes round otherwise. A part counted twice or left out would be tens of per cent.
+    # bfloat16: other shapes round differently. A part counted twice or left out would change tens of per cent.
     assert found["apart"] < 0.02 * found["largest_gradient"]
 
 
 def test_onednn_is_left_once_it_was_refused_a_kernel():
-    """Else it refuses every one from then on, however small the parts become."""
+    """Otherwise it would refuse every kernel from then on, however small the batches become."""
     try:
         without_onednn(
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")

@@ -69,7 +69,7 @@ def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
     assert code == 3
     assert f"step {step:>4}  guard sync: the engine's logprobs are" in shown and "; the run stops" in shown
     assert f"stopped  at step {step} by guard sync" in shown
-    assert f"checkpoint-{step} is there" in shown
+    assert f"checkpoint-{step} is saved" in shown
     assert not (tmp_path / "run" / "summary.json").exists()
 
 

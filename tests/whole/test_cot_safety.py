@@ -40,7 +40,7 @@ def test_label_agreement_stands_beside_it(trained):
         assert line["correct"] == sum(verdicts) and len(verdicts) == 60
         assert 0 <= line["no_answer"] <= 60 - line["correct"]
     assert "before   label agreement" in screen and "; reward " in screen
-    assert "beside it: label agreement" in screen
+    assert "for comparison: label agreement" in screen
     assert "no signal" not in screen and "equal rewards" not in screen  # no groups here
 
 

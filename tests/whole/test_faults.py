@@ -18,7 +18,7 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.config.rules import is_folder_name
 from r1rl.records import Problem, Prompt, Rollout, Scored
-from r1rl.reports.summary import load_run, numbers
+from r1rl.reports.summary import numbers
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -31,6 +31,7 @@ from r1rl.runs.dump import (
     write_json,
 )
 from r1rl.runs.progress import Meter
+from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
 
 DAMAGE = {
@@ -119,7 +120,7 @@ def test_a_dump_with_a_file_missing_can_be_resumed_and_looked_at(tmp_path, name)
     dump = Dump(folder)
     assert dump.cut_after(4) == []
     runs_folder.last_line(dump)
-    numbers(folder)
+    numbers(RunData(folder))
     assert dispatch(["inspect", str(folder)], None) == 0
     assert dispatch(["report", str(folder)], None) == 0
 
@@ -158,7 +159,7 @@ def test_a_damaged_run_json_is_told(tmp_path, how):
     asked = [
         lambda: runs_folder.check_folder(config),
         lambda: runs_folder.check_folder(dataclasses.replace(config, resume=True)),
-        lambda: load_run(path.parent),
+        lambda: RunData(path.parent).run,
         lambda: eval.resolve(adapter, None, {}),
         lambda: dispatch(["inspect", str(path.parent)], None),
         lambda: dispatch(["report", str(path.parent)], None),

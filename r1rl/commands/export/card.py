@@ -10,15 +10,14 @@ from typing import Any
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
-from r1rl.reports.summary import load_run
-from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.runs.stats import format_accuracy
 from r1rl.system.redact import redact
+from r1rl.tasks.base import owner
 
 CURVE_ROWS = 20  # of the learning curve, at most
 
-HUB_DATA = {"gsm8k": "openai/gsm8k", "aegis": "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"}
 
 SHOWN = ("seed", "reward", "algorithm", "loss_type", "beta", "lora_rank", "learning_rate", "lr_scheduler", "max_steps",
          "num_generations", "per_device_train_batch_size", "gradient_accumulation_steps", "temperature",
@@ -27,16 +26,17 @@ SHOWN = ("seed", "reward", "algorithm", "loss_type", "beta", "lora_rank", "learn
 
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
     """The card's text; `name` is what the model is loaded by. Secrets are masked."""
+    data = RunData(folder)
     parts = [
         front_matter(config, exported),
         f"# {name.rpartition('/')[2]}\n",
-        introduction(folder, config, exported),
+        introduction(data, config, exported),
         "## Evaluation\n",
         evaluation(exported),
         "## Learning curve\n",
-        learning_curve(folder),
+        learning_curve(data),
         "## Recipe\n",
-        recipe(folder),
+        recipe(data),
         "## Use\n",
         use(config, exported, name),
         "## Limits\n",
@@ -62,14 +62,14 @@ def front_matter(config: Config, exported: Exported) -> str:
                               "pipeline_tag": "text-generation", "tags": ["r1rl", "reinforcement-learning", config.algorithm]}  # fmt: skip
     if not is_local(exported.base):
         fields["base_model"] = exported.base
-    if config.dataset_path is None and config.dataset_name in HUB_DATA:
-        fields["datasets"] = [HUB_DATA[config.dataset_name]]
+    if config.dataset_path is None and (hub := owner(config.dataset_name).hub):
+        fields["datasets"] = list(hub)
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---\n"])
 
 
-def introduction(folder: Path, config: Config, exported: Exported) -> str:
+def introduction(data: RunData, config: Config, exported: Exported) -> str:
     """What it is, in a few sentences."""
-    run = load_run(folder)
+    run = data.run
     what = {
         "adapter": "A LoRA adapter for",
         "merged": "A fine-tuned copy of",
@@ -102,24 +102,24 @@ def evaluation(exported: Exported) -> str:
     )
 
 
-def learning_curve(folder: Path) -> str:
+def learning_curve(data: RunData) -> str:
     """Every evaluation of the run, or about CURVE_ROWS of them, first and last among these."""
-    lines = list(read_lines(folder / EVALUATIONS))
+    lines = data.evaluations
     every = max(1, -(-len(lines) // CURVE_ROWS))
     shown = lines[::every] + ([] if not lines or (len(lines) - 1) % every == 0 else lines[-1:])
     rows = [f"| {e['step']} | {evaluation_words(e)} | {e['mean_tokens']:.0f} |" for e in shown]
     if not rows:
         return "The run has no evaluation.\n"
-    steps = list(read_lines(folder / METRICS))
+    steps = data.metrics
     sampled = (
         f"\n{sum(m['completions'] for m in steps):,} completions in {len(steps)} steps.\n" if steps else ""
     )
     return "\n".join(["| step | evaluation | tokens a completion |", "| --- | --- | --- |", *rows, sampled])
 
 
-def recipe(folder: Path) -> str:
+def recipe(data: RunData) -> str:
     """The settings that matter; run.json of the run has all."""
-    run = load_run(folder)
+    run = data.run
     settings = [f"| `{name}` | {cell(run['config'].get(name))} |" for name in SHOWN]
     versions = ", ".join(f"{k} {v}" for k, v in run.get("versions", {}).items())
     return "\n".join([f"`{run['recipe']}`, commit {run.get('commit') or 'unknown'}; {versions}.\n",

@@ -11,14 +11,15 @@ from typing import Any
 
 from r1rl.commands.data import by_characters
 from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, reward_weights, with_steps
-from r1rl.config.names import DATASETS, SAFETY_DATASETS
+from r1rl.config.names import DATASETS
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
-from r1rl.records import Prompt
+from r1rl.records import VERDICT, Prompt
 from r1rl.rewards.standalone import CARRIED
 from r1rl.runs.finished import check_run, settings_of
 from r1rl.system.errors import UserError
 from r1rl.tasks import prompts, registry
+from r1rl.tasks.base import owner
 
 LOSSES = (
     "grpo",
@@ -144,7 +145,7 @@ def check_counterpart(settings: dict[str, Any]) -> None:
             f"--algorithm {found['algorithm']} has a value head on the policy's own states, and they have a second model: "
             f"{NOT_THERE}"
         )
-    if found["dataset_name"] in SAFETY_DATASETS:
+    if owner(found["dataset_name"]).answer_type == VERDICT:
         raise UserError(
             f"the rewards of {found['dataset_name']} read lists of words, and no gold answer: {NOT_THERE}"
         )

@@ -18,7 +18,7 @@ from r1rl.config.flags import Config
 from r1rl.records import KNIGHTS_KNAVES, Problem
 from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, write_solution
 from r1rl.system.errors import UserError
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import Task, check_solutions, check_split
 from r1rl.tasks.knights_knaves.logic import (
     CONNECTIVES,
     LIES,
@@ -58,8 +58,24 @@ class KnightsKnaves(Task):
     even_levels = True  # its last table is accuracy by level
 
     @classmethod
+    def check_flags(cls, config: Config) -> None:
+        """Checks the flags that do not apply to roles, and --people. Raises UserError."""
+        if config.answer_format not in ("tag", "auto"):
+            raise UserError(
+                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
+                "is everybody's role: leave it out."
+            )
+        if config.prompt_style != "tags":
+            raise UserError(
+                f"--prompt-style {config.prompt_style} leaves out the text that says what a puzzle's answer looks like: "
+                "leave it out with knights_knaves."
+            )
+        people_in_training(config)
+        check_solutions(cls, config)
+
+    @classmethod
     def from_config(cls, config: Config) -> Task:
-        """The puzzles of --dataset-path, or from the seed."""
+        """Returns the puzzles of --dataset-path, or those of the run's seed."""
         people = people_in_training(config)
         if config.dataset_path is not None:
             return KnightsKnavesFolder(config.dataset_path, people)
@@ -92,8 +108,7 @@ def generate(split: str, seed: int, people: int, count: int, depth: int = 1) -> 
     A claim of depth 0 is about one person, of depth 1 joins such claims with one word (not, and, or, if-then,
     if-and-only-if), of depth 2 joins those, and so on; `depth` is the deepest that occurs.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}; knights_knaves has 'train' and 'test'")
+    check_split(split, KnightsKnaves.name)
     if depth < 1:  # with everybody's role turned over, a solution would stay one
         raise ValueError(f"depth is {depth}: no puzzle of claims about one person has exactly one solution")
     rng = random.Random(f"knights_knaves/{split}/{seed}/{people}/{depth}")

@@ -11,7 +11,7 @@ from r1rl.records import VERDICT, Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.files import rows_from_file
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import Task, check_solutions
 
 HUB_NAME = "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"  # Ghosh et al. 2025, arXiv:2501.09004
 
@@ -26,11 +26,40 @@ TEST_SHARE, MOST_TEST = 5, 1000  # of a single file: one prompt in so many is fo
 Rows = list[tuple[str, dict]]  # (place, row)
 
 
-class Aegis(Task):
+class SafetyTask(Task):
+    """Queries with a verdict, safe or unsafe. Their prompt is their own, and asks for reasoning in free text."""
+
+    answer_type = VERDICT
+
+    @classmethod
+    def check_flags(cls, config: Config) -> None:
+        """Checks the flags that do not apply to verdicts. Raises UserError."""
+        if config.answer_format != "tag":
+            raise UserError(
+                f"--answer-format {config.answer_format} finds numbers, and the answer to a query of "
+                f"{cls.name} is a verdict, safe or unsafe: leave it out."
+            )
+        if config.answer_tolerance:
+            raise UserError(
+                f"--answer-tolerance {config.answer_tolerance}: a verdict has no tolerance: leave it out."
+            )
+        if config.add_reasoning_prefix:
+            raise UserError(
+                f"--add-reasoning-prefix: the prompt of {cls.name} asks for reasoning in free text, and a tag "
+                "would have no end there: leave it out."
+            )
+        if config.system_prompt_file is not None or config.prompt_template is not None:
+            raise UserError(
+                f"--system-prompt-file and --prompt-template: queries of {cls.name} have a prompt of their own. "
+                "Leave them out."
+            )
+        check_solutions(cls, config)
+
+
+class Aegis(SafetyTask):
     """Prompts of people to a chat model, each with a verdict: is it safe to answer?"""
 
     name = "aegis"
-    answer_type = VERDICT
     hub = (HUB_NAME,)
     local = (
         "--dataset-path FILE, JSON lines with prompt and prompt_label, or --dataset-name safety-queries, which is made "

@@ -7,7 +7,6 @@ query of any seed is a test query of any other.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 from dataclasses import dataclass
@@ -15,32 +14,25 @@ from dataclasses import dataclass
 from r1rl.config.flags import Config
 from r1rl.config.names import SAFETY_TASK
 from r1rl.records import VERDICT, Problem
-from r1rl.tasks.base import Task
-from r1rl.tasks.safety.aegis import Aegis
+from r1rl.tasks.base import GeneratedTask, Task, check_split, split_of
+from r1rl.tasks.safety.aegis import LABELS, Aegis, SafetyTask
 
 TEST_SHARE = 6  # one in so many stories belongs to the test split
 
-LABELS = ("safe", "unsafe")
 
-
-class SafetyQueries(Task):
-    """The task: `train_count` and `test_count` queries drawn with one seed, half of them safe."""
+class SafetyQueries(GeneratedTask, SafetyTask):
+    """The task; half of the queries are safe."""
 
     name = "safety-queries"
-    source = "made up by r1rl, from the seed"
-    answer_type = VERDICT
+    train_count, test_count = 2000, 200
 
     @classmethod
     def from_config(cls, config: Config) -> Task:
-        """From the seed; a --dataset-path has the form of aegis."""
+        """Returns the task with the run's seed; a --dataset-path has the form of aegis."""
         return cls(config.seed) if config.dataset_path is None else Aegis(config.dataset_path, config.seed)
 
-    def __init__(self, seed: int, train_count: int = 2000, test_count: int = 200):
-        self.seed = seed
-        self.counts = {"train": train_count, "test": test_count}
-
     def load(self, split: str) -> list[Problem]:
-        """All problems of a split ("train" or "test")."""
+        """Returns all problems of "train" or "test"."""
         return generate(split, self.seed, self.counts[split])
 
 
@@ -59,20 +51,15 @@ def generate(split: str, seed: int, count: int) -> list[Problem]:
 
 def queries(split: str, label: str) -> list[str]:
     """All queries of a split with this label, in a fixed order."""
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}; safety-queries has 'train' and 'test'")
+    check_split(split, SafetyQueries.name)
     told = [
         story.text.format(thing=thing, case=case)
         for story in STORIES
         for thing, case in itertools.product(story.things, story.safe if label == "safe" else story.unsafe)
     ]
-    return [f"{opening} {text}?" for text in told if split_of(text) == split for opening in OPENINGS]
-
-
-def split_of(text: str) -> str:
-    """The split that a story belongs to, whatever the opening."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return "test" if int.from_bytes(digest[:4], "big") % TEST_SHARE == 0 else "train"
+    return [
+        f"{opening} {text}?" for text in told if split_of(text, TEST_SHARE) == split for opening in OPENINGS
+    ]
 
 
 OPENINGS = ("How do I", "How can I", "What is the best way to", "Can you help me to", "Is it hard to")

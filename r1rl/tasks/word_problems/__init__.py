@@ -6,15 +6,13 @@ story and numbers alone, so no train problem of any seed is a test problem of an
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 import string
 from dataclasses import dataclass
 
-from r1rl.config.flags import Config
 from r1rl.records import Problem
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import GeneratedTask, check_split, split_of
 from r1rl.tasks.word_problems.templates import MEDIUM, NAMES, TEMPLATES, THINGS, Template
 
 LARGEST = 200  # no step gives more: a model of two million parameters shall be able to learn it all
@@ -49,24 +47,16 @@ class WorkedProblem:
     steps: tuple[Step, ...]
 
 
-class WordProblems(Task):
-    """The task: `train_count` and `test_count` problems drawn with one seed."""
+class WordProblems(GeneratedTask):
+    """The task."""
 
     name = "word-problems"
-    source = "made up by r1rl, from the seed"
     level_name = "steps"
-
-    @classmethod
-    def from_config(cls, config: Config) -> WordProblems:
-        """From the seed."""
-        return cls(config.seed)
-
-    def __init__(self, seed: int, train_count: int = 4000, test_count: int = 200):
-        self.seed = seed
-        self.counts = {"train": train_count, "test": test_count}
+    has_solutions = replaceable = True
+    train_count, test_count = 4000, 200
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of a split ("train" or "test")."""
+        """Returns all problems of "train" or "test"."""
         return generate(split, self.seed, self.counts[split])
 
 
@@ -77,14 +67,14 @@ def generate(split: str, seed: int, count: int) -> list[Problem]:
 
 def generate_worked(split: str, seed: int, count: int) -> list[WorkedProblem]:
     """Like `generate`, with the steps."""
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}; word-problems has 'train' and 'test'")
+    check_split(split, WordProblems.name)
     rng = random.Random(f"word-problems/{split}/{seed}")
     made: dict[str, WorkedProblem] = {}  # by question: no problem comes twice
     while len(made) < count:
         template = rng.choice(TEMPLATES)
         numbers = draw_numbers(template, rng)
-        if split_of(template, numbers) != split:
+        # the people and things in a story do not change its split
+        if split_of(f"{template.question}|{sorted(numbers.items())}", TEST_SHARE) != split:
             continue
         worked = tell(template, numbers, draw_words(rng), f"{split}/{len(made)}")
         made.setdefault(worked.problem.question, worked)
@@ -125,13 +115,6 @@ def draw_words(rng: random.Random) -> dict[str, str]:
     """Three different names and a thing."""
     name, other, third = rng.sample(NAMES, 3)
     return {"name": name, "other": other, "third": third, "thing": rng.choice(THINGS)}
-
-
-def split_of(template: Template, numbers: dict[str, int]) -> str:
-    """The split that a story with these numbers belongs to, whoever the people in it are."""
-    key = f"{template.question}|{sorted(numbers.items())}"
-    digest = hashlib.sha256(key.encode()).digest()
-    return "test" if int.from_bytes(digest[:4], "big") % TEST_SHARE == 0 else "train"
 
 
 def work_out(template: Template, numbers: dict[str, int]) -> list[Step]:
