@@ -285,7 +285,7 @@ def test_wrong_folders_and_flags_are_refused(tmp_path, program):
     assert not (tmp_path / "out").exists() and "Traceback" not in done.stderr
     with pytest.raises(UserError, match="not empty"):
         export(run, "--to", "verl", "-o", tmp_path / "full")
-    with pytest.raises(UserError, match="--checkpoint is about a model"):
+    with pytest.raises(UserError, match="--checkpoint applies to a model"):
         export(run, "--to", "verl", "-o", tmp_path / "out", "--checkpoint", "best")
     with pytest.raises(UserError, match="did you mean 'openrlhf'"):
         export(run, "--to", "openrhlf", "-o", tmp_path / "out")

@@ -48,12 +48,12 @@ def word(value: Any) -> str:
     return shlex.quote(str(value))
 
 
-def reward_file(handed: RunExport, framework: Framework) -> str:
+def reward_file(exported: RunExport, framework: Framework) -> str:
     """The reward function in the framework's documented signature."""
-    told = "".join(f"#\n# NOT IN HERE: {line}\n" for line in handed.told if line.startswith("The reward"))
-    prefix = handed.train[0].prefix
-    settings = pprint.pformat(handed.reward_settings(), sort_dicts=False)
-    return f'''"""The reward of the run {handed.run.name} for {framework.name}, by the run's own rules."""
+    told = "".join(f"#\n# NOT IN HERE: {line}\n" for line in exported.told if line.startswith("The reward"))
+    prefix = exported.train[0].prefix
+    settings = pprint.pformat(exported.reward_settings(), sort_dicts=False)
+    return f'''"""The reward of the run {exported.run.name} for {framework.name}, by the run's own rules."""
 
 # It imports r1rl, which must be installed where this runs: how an answer is found and compared is some 400 lines with
 # tests, and a copy of them here would be another grader after the next change. They need neither torch nor a GPU:
@@ -63,25 +63,25 @@ def reward_file(handed: RunExport, framework: Framework) -> str:
 from r1rl.rewards.standalone import OutsideReward, completion_of  # noqa: F401
 
 PREFIX = {prefix!r}  # the end of each prompt, and for the grader the beginning of the completion
-SPECIAL = {handed.special!r}  # no text
+SPECIAL = {exported.special!r}  # no text
 SETTINGS = {settings}
-reward_of = OutsideReward({handed.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
+reward_of = OutsideReward({exported.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
 
 
 {framework.signature}'''
 
 
-def script(handed: RunExport, framework: Framework, start: str, lines: Iterable[str]) -> str:
+def script(exported: RunExport, framework: Framework, start: str, lines: Iterable[str]) -> str:
     """launch.sh: `start` is the program, `lines` its arguments."""
-    completions = handed.prompts_a_step * handed.config.num_generations
+    completions = exported.prompts_a_step * exported.config.num_generations
     arguments = " \\\n    ".join([start, *lines, '"$@"'])
     return f"""#!/usr/bin/env bash
-# The run {handed.run.name} in {framework.name}. Names by {framework.version}; not run there yet.
+# The run {exported.run.name} in {framework.name}. Names by {framework.version}; not run there yet.
 # {PAGE} beside this file has the table of what was mapped, and what has no counterpart.
 #     MODEL=... GPUS=8 NODES=1 ./{LAUNCH} [more arguments, which win]
 set -euo pipefail
 HERE=$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)
-MODEL=${{MODEL:-{shlex.quote(handed.model)}}}
+MODEL=${{MODEL:-{shlex.quote(exported.model)}}}
 GPUS=${{GPUS:-8}} # of each node
 NODES=${{NODES:-1}}
 COMPLETIONS={completions} # of an optimizer step
@@ -93,15 +93,15 @@ exec {arguments}
 """
 
 
-def page(handed: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
+def page(exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
     """README.md: what was mapped and what was not."""
     rows = "\n".join(
         f"| {cell(s.ours) or 'none'} | `{cell(s.theirs)}` | {f'`{cell(s.value)}`' if s.value else 'set'} | {cell(s.note)} |"
         for s in settings
     )
-    gone = "\n".join(f"- {line}" for line in (*handed.told, *missing))
-    text = handed.text(handed.train[0])
-    return f"""# The run {handed.run.name} in {framework.name}
+    gone = "\n".join(f"- {line}" for line in (*exported.told, *missing))
+    text = exported.text(exported.train[0])
+    return f"""# The run {exported.run.name} in {framework.name}
 
 Written by r1rl {r1rl.__version__} from `run.json`. Names by **{framework.version}**, read in {framework.sources}.
 **It was not run there**: before a long run try ten steps, and see that rewards of the first steps are near the run's own
@@ -109,14 +109,14 @@ Written by r1rl {r1rl.__version__} from `run.json`. Names by **{framework.versio
 
 | file | what |
 | --- | --- |
-| `train.*`, `test.*` | {len(handed.train):,} and {len(handed.test):,} problems: those the run trains on, and those it evaluates |
+| `train.*`, `test.*` | {len(exported.train):,} and {len(exported.test):,} problems: those the run trains on, and those it evaluates |
 | `{REWARD}` | the run's reward; imports r1rl, which must be installed there (its first lines say how) |
 | `{LAUNCH}` | starts {framework.name} with the run's settings; `MODEL`, `GPUS` and `NODES` from the environment |
 
-The training begins with the base model, `{handed.model}`. To go on from the run's weights: `python main.py export
-{handed.run} --to merged -o DIR`, and `MODEL=DIR`.
+The training begins with the base model, `{exported.model}`. To go on from the run's weights: `python main.py export
+{exported.run} --to merged -o DIR`, and `MODEL=DIR`.
 
-Prompts are finished texts{", made by the model's chat template" if handed.config.is_chat else ""}, so no template may be
+Prompts are finished texts{", made by the model's chat template" if exported.config.is_chat else ""}, so no template may be
 put around them. The first one:
 
 ```text
@@ -150,9 +150,9 @@ MISSING = (
 )
 
 
-def more_missing(handed: RunExport) -> list[str]:
+def more_missing(exported: RunExport) -> list[str]:
     """Of this run's flags, those without a counterpart."""
-    config = handed.config
+    config = exported.config
     found = {
         "--refill": config.refill > 0,
         "--skip-solved": config.skip_solved,

@@ -50,47 +50,47 @@ SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": 
 NEAR = "near: it evens out over tokens what the run evens out over completions"
 
 
-def write(handed: RunExport, folder: Path) -> None:
+def write(exported: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is there and empty."""
-    for split, prompts in (("train", handed.train), ("test", handed.test)):
-        write_lines(folder / f"{split}.jsonl", (row(handed, prompt) for prompt in prompts))
-    found = settings(handed)
+    for split, prompts in (("train", exported.train), ("test", exported.test)):
+        write_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
+    found = settings(exported)
     lines = (f"{s.theirs} {s.value}".strip() for s in found)
     write_files(
         folder,
         {
-            REWARD: reward_file(handed, OPENRLHF),
-            LAUNCH: script(handed, OPENRLHF, "python3 -m openrlhf.cli.train_ppo_ray", lines),
-            PAGE: page(handed, OPENRLHF, found, missing(handed)),
+            REWARD: reward_file(exported, OPENRLHF),
+            LAUNCH: script(exported, OPENRLHF, "python3 -m openrlhf.cli.train_ppo_ray", lines),
+            PAGE: page(exported, OPENRLHF, found, missing(exported)),
         },
     )
 
 
-def row(handed: RunExport, prompt: Prompt) -> dict[str, Any]:
+def row(exported: RunExport, prompt: Prompt) -> dict[str, Any]:
     """One problem by OpenRLHF's keys. Without --data.apply_chat_template the input is tokenized as it stands."""
-    return {"input": handed.text(prompt), "label": prompt.problem.answer, "datasource": handed.source}
+    return {"input": exported.text(prompt), "label": prompt.problem.answer, "datasource": exported.source}
 
 
-def length(handed: RunExport) -> tuple[int, int]:
+def length(exported: RunExport) -> tuple[int, int]:
     """(episodes, prompts of each) that come nearest to the run's steps: it has no flag for steps."""
-    batch = handed.prompts_a_rollout
-    most = max(1, len(handed.train) // batch)  # batches of an episode
-    episodes = math.ceil(handed.steps / most)
-    return episodes, math.ceil(handed.steps / episodes) * batch
+    batch = exported.prompts_a_rollout
+    most = max(1, len(exported.train) // batch)  # batches of an episode
+    episodes = math.ceil(exported.steps / most)
+    return episodes, math.ceil(exported.steps / episodes) * batch
 
 
-def settings(handed: RunExport) -> list[Setting]:
+def settings(exported: RunExport) -> list[Setting]:
     """The run's settings by OpenRLHF's flags."""
-    return [*data(handed), *rollout(handed), *training(handed), *machines(handed), *logs(handed)]
+    return [*data(exported), *rollout(exported), *training(exported), *machines(exported), *logs(exported)]
 
 
-def data(handed: RunExport) -> list[Setting]:
+def data(exported: RunExport) -> list[Setting]:
     """Files, lengths, and how much of it is taken."""
-    config = handed.config
-    episodes, prompts = length(handed)
-    steps = episodes * prompts // handed.prompts_a_rollout
-    note = "" if steps == handed.steps else f"makes {steps} steps, the run has {handed.steps}"
-    cut = f"; of the evaluation, too: {prompts} of {len(handed.test)}" if prompts < len(handed.test) else ""
+    config = exported.config
+    episodes, prompts = length(exported)
+    steps = episodes * prompts // exported.prompts_a_rollout
+    note = "" if steps == exported.steps else f"makes {steps} steps, the run has {exported.steps}"
+    cut = f"; of the evaluation, too: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
     return [
         Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are finished"),
         Setting("", "--data.input_key", "input"),
@@ -100,40 +100,40 @@ def data(handed: RunExport) -> list[Setting]:
         Setting("--max-steps", "--data.max_samples", word(prompts), f"the first of train.jsonl, which is in no order{cut}"),
         Setting("--max-steps", "--train.num_episodes", word(episodes), note),
         Setting("--reward", "--reward.remote_url", f'"$HERE/{REWARD}"'),
-        Setting("--reward", "--reward.clip_range", f"{word(-reach(handed))} {word(reach(handed))}", "wide enough for the run's"),
+        Setting("--reward", "--reward.clip_range", f"{word(-reach(exported))} {word(reach(exported))}", "wide enough for the run's"),
     ]  # fmt: skip
 
 
-def reach(handed: RunExport) -> float:
+def reach(exported: RunExport) -> float:
     """No reward of the run is further from 0: none of those that go over earns more than 3, or the scale of correctness."""
-    config = handed.config
+    config = exported.config
     return 10.0 * max(1.0, config.env_reward_scale) * max(1.0, sum(map(abs, config.reward_weights.values())))
 
 
-def rollout(handed: RunExport) -> list[Setting]:
+def rollout(exported: RunExport) -> list[Setting]:
     """Sampling in training and in evaluations."""
-    config = handed.config
+    config = exported.config
     return [
-        Setting("--batch-size, --steps-per-generation", "--rollout.batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--batch-size, --steps-per-generation", "--rollout.batch_size", word(exported.prompts_a_rollout), "prompts"),
         Setting("--num-generations", "--rollout.n_samples_per_prompt", word(config.num_generations)),
         Setting("--max-completion-length", "--rollout.max_new_tokens", word(config.max_completion_length)),
         Setting("--temperature", "--rollout.temperature", word(config.temperature)),
         Setting("--top-p", "--rollout.top_p", word(config.top_p)),
         Setting("--eval-count", "--eval.dataset", '"$HERE/test.jsonl"'),
-        Setting("--eval-steps", "--eval.steps", word(handed.rollouts(config.eval_steps)), "none before the first step"),
+        Setting("--eval-steps", "--eval.steps", word(exported.rollouts(config.eval_steps)), "none before the first step"),
         Setting("--eval-temperature", "--eval.temperature", word(config.eval_temperature)),
         Setting("--eval-samples", "--eval.n_samples_per_prompt", word(config.eval_samples)),
     ]  # fmt: skip
 
 
-def training(handed: RunExport) -> list[Setting]:
+def training(exported: RunExport) -> list[Setting]:
     """Advantages, loss and optimizer."""
-    config = handed.config
+    config = exported.config
     token_mean = config.loss_type == "dapo"
     found = [
         Setting("--batch-size", "--train.batch_size", word(config.generation_batch_size), "completions of an optimizer step"),
         Setting("--tokens-per-micro-batch", "--train.dynamic_batch_enable", ""),
-        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
+        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(exported.tokens_a_pass), "memory alone, not what is learned"),
         Setting("", "--ds.packing_samples", "", "asked for by the line above; needs flash-attn"),
         Setting("", "--train.max_epochs", "1"),
         Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],
@@ -165,7 +165,7 @@ def learning_rate_note(lora_rank: int) -> str:
     return "the run's, for an adapter: all weights usually want a tenth of it or less" if lora_rank else ""
 
 
-def machines(handed: RunExport) -> list[Setting]:
+def machines(exported: RunExport) -> list[Setting]:
     """Model, GPUs and engines: everything on the same GPUs, as in a run here."""
     found = [
         Setting("--model-name", "--actor.model_name_or_path", '"$MODEL"'),
@@ -176,34 +176,34 @@ def machines(handed: RunExport) -> list[Setting]:
         Setting("", "--ds.param_dtype", "bf16"),
         Setting("--engine", "--vllm.num_engines", '"$((GPUS * NODES))"'),
         Setting("", "--vllm.tensor_parallel_size", "1", "GPUs of one engine: then fewer engines"),
-        Setting("", "--vllm.gpu_memory_utilization", word(handed.config.gpu_memory_utilization or 0.5)),
+        Setting("", "--vllm.gpu_memory_utilization", word(exported.config.gpu_memory_utilization or 0.5)),
         Setting("", "--vllm.enable_sleep", ""),
         Setting("", "--ds.enable_sleep", ""),
         Setting("", "--train.colocate_all", ""),
     ]
-    if handed.config.beta:
+    if exported.config.beta:
         found += [Setting("--beta", "--ref.num_nodes", '"$NODES"'), Setting("--beta", "--ref.num_gpus_per_node", '"$GPUS"')]  # fmt: skip
     return found
 
 
-def logs(handed: RunExport) -> Iterable[Setting]:
+def logs(exported: RunExport) -> Iterable[Setting]:
     """Checkpoints and trackers."""
-    config = handed.config
+    config = exported.config
     yield Setting("", "--ckpt.output_dir", '"$HERE/model"')
     yield Setting("", "--ckpt.path", '"$HERE/checkpoints"')
-    yield Setting("--save-steps", "--ckpt.save_steps", word(handed.rollouts(config.save_steps)))
+    yield Setting("--save-steps", "--ckpt.save_steps", word(exported.rollouts(config.save_steps)))
     yield Setting("--save-total-limit", "--ckpt.max_num", word(config.save_total_limit))
     if "tensorboard" in trackers(config.report_to):
         yield Setting("--report-to tensorboard", "--logger.tensorboard_dir", '"$HERE/logs"')
     if "wandb" in trackers(config.report_to):
         yield Setting("--report-to wandb", "--logger.wandb.key", '"${WANDB_API_KEY:?}"')
         yield Setting("--project-name", "--logger.wandb.project", word(config.project_name))
-        yield Setting("--exp-name", "--logger.wandb.run_name", word(handed.run.name))
+        yield Setting("--exp-name", "--logger.wandb.run_name", word(exported.run.name))
 
 
-def missing(handed: RunExport) -> list[str]:
+def missing(exported: RunExport) -> list[str]:
     """What OpenRLHF has no counterpart for."""
-    config, found = handed.config, []
+    config, found = exported.config, []
     if config.lora_rank:
         found.append(
             f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.0 does not bring adapters to vLLM "
@@ -215,4 +215,4 @@ def missing(handed: RunExport) -> list[str]:
         )
     if "trackio" in trackers(config.report_to):
         found.append("`--report-to trackio`: it knows TensorBoard and wandb.")
-    return [*found, *MISSING, *more_missing(handed)]
+    return [*found, *MISSING, *more_missing(exported)]

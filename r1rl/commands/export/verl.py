@@ -47,50 +47,50 @@ LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "seq-mean-token-sum-norm
 NEAR = "near: it also evens out over tokens what the run evens out over completions"
 
 
-def write(handed: RunExport, folder: Path) -> None:
+def write(exported: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is there and empty."""
     import pandas as pd
 
-    for split, prompts in (("train", handed.train), ("test", handed.test)):
-        rows = [row(handed, prompt, split, i) for i, prompt in enumerate(prompts)]
+    for split, prompts in (("train", exported.train), ("test", exported.test)):
+        rows = [row(exported, prompt, split, i) for i, prompt in enumerate(prompts)]
         pd.DataFrame(rows).to_parquet(folder / f"{split}.parquet", index=False)
-    found = settings(handed)
+    found = settings(exported)
     write_files(
         folder,
         {
-            REWARD: reward_file(handed, VERL),
+            REWARD: reward_file(exported, VERL),
             LAUNCH: script(
-                handed, VERL, "python3 -m verl.trainer.main_ppo", (f"{s.theirs}={s.value}" for s in found)
+                exported, VERL, "python3 -m verl.trainer.main_ppo", (f"{s.theirs}={s.value}" for s in found)
             ),
-            PAGE: page(handed, VERL, found, missing(handed)),
+            PAGE: page(exported, VERL, found, missing(exported)),
         },
     )
 
 
-def row(handed: RunExport, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
+def row(exported: RunExport, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
     """One problem by verl's columns; the whole prompt stands in one message."""
     problem = prompt.problem
     return {
-        "data_source": f"r1rl/{handed.source}",
-        "prompt": [{"role": "user", "content": handed.text(prompt)}],
+        "data_source": f"r1rl/{exported.source}",
+        "prompt": [{"role": "user", "content": exported.text(prompt)}],
         "ability": problem.task,
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"split": split, "index": index, "id": problem.id, "question": problem.question},
     }
 
 
-def settings(handed: RunExport) -> list[Setting]:
+def settings(exported: RunExport) -> list[Setting]:
     """The run's settings by verl's keys."""
-    return [*data(handed), *model(handed.config), *actor(handed), *rollout(handed.config), *trainer(handed)]
+    return [*data(exported), *model(exported.config), *actor(exported), *rollout(exported.config), *trainer(exported)]
 
 
-def data(handed: RunExport) -> list[Setting]:
+def data(exported: RunExport) -> list[Setting]:
     """Files, lengths and batch."""
-    config = handed.config
+    config = exported.config
     return [
         Setting("", "data.train_files", '"$HERE/train.parquet"'),
         Setting("", "data.val_files", '"$HERE/test.parquet"'),
-        Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(exported.prompts_a_rollout), "prompts"),
         Setting("--max-prompt-length", "data.max_prompt_length", word(config.max_prompt_length)),
         Setting("--max-completion-length", "data.max_response_length", word(config.max_completion_length)),
         Setting("", "data.filter_overlong_prompts", "False", "longer ones were left out here; its filter does not know the template below"),
@@ -117,9 +117,9 @@ def model(config: Config) -> list[Setting]:
     ]  # fmt: skip
 
 
-def actor(handed: RunExport) -> list[Setting]:
+def actor(exported: RunExport) -> list[Setting]:
     """Advantages, loss and optimizer."""
-    config, key = handed.config, "actor_rollout_ref.actor"
+    config, key = exported.config, "actor_rollout_ref.actor"
     batchwise = config.scale_rewards == "batch"
     estimator = "reinforce_plus_plus_baseline" if batchwise else "grpo"
     linear = config.lr_scheduler == "linear"
@@ -130,9 +130,9 @@ def actor(handed: RunExport) -> list[Setting]:
         Setting("--beta", f"{key}.use_kl_loss", word(config.beta > 0), "no reference model" if config.beta == 0 else ""),
         Setting("--loss-type", f"{key}.loss_agg_mode", LOSS_MODES[config.loss_type],
                 "near: the run divides by the tokens of each pass" if config.loss_type == "bnpo" else ""),
-        Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(handed.prompts_a_step), "prompts of an optimizer step"),
+        Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(exported.prompts_a_step), "prompts of an optimizer step"),
         Setting("--tokens-per-micro-batch", f"{key}.use_dynamic_bsz", "True"),
-        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
+        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(exported.tokens_a_pass), "memory alone, not what is learned"),
         Setting("", f"{key}.ppo_epochs", "1"),
         Setting("", f"{key}.clip_ratio", "0.2", "it also clips at 3 from above (clip_ratio_c), which a first pass never reaches"),
         Setting("", f"{key}.entropy_coeff", "0"),
@@ -174,26 +174,26 @@ def rollout(config: Config) -> list[Setting]:
     return found
 
 
-def trainer(handed: RunExport) -> list[Setting]:
+def trainer(exported: RunExport) -> list[Setting]:
     """Length of the training, evaluations, checkpoints and logs."""
-    config = handed.config
-    epochs = math.ceil(handed.steps / max(1, len(handed.train) // handed.prompts_a_rollout))
+    config = exported.config
+    epochs = math.ceil(exported.steps / max(1, len(exported.train) // exported.prompts_a_rollout))
     logs = ",".join(f'"{name}"' for name in ("console", *trackers(config.report_to)))
     return [
-        Setting("--max-steps", "trainer.total_training_steps", word(handed.steps), "batches of rollouts"),
+        Setting("--max-steps", "trainer.total_training_steps", word(exported.steps), "batches of rollouts"),
         Setting("--max-steps", "trainer.total_epochs", word(epochs), "enough for these steps"),
         Setting("--eval-on-start", "trainer.val_before_train", word(config.eval_on_start)),
-        Setting("--eval-steps", "trainer.test_freq", word(handed.rollouts(config.eval_steps))),
-        Setting("--save-steps", "trainer.save_freq", word(handed.rollouts(config.save_steps))),
+        Setting("--eval-steps", "trainer.test_freq", word(exported.rollouts(config.eval_steps))),
+        Setting("--save-steps", "trainer.save_freq", word(exported.rollouts(config.save_steps))),
         Setting("--save-total-limit", "trainer.max_actor_ckpt_to_keep", word(config.save_total_limit)),
         Setting("--report-to", "trainer.logger", word(f"[{logs}]")),
         Setting("--project-name", "trainer.project_name", word(config.project_name)),
-        Setting("--exp-name", "trainer.experiment_name", word(handed.run.name)),
+        Setting("--exp-name", "trainer.experiment_name", word(exported.run.name)),
         Setting("", "trainer.n_gpus_per_node", '"$GPUS"'),
         Setting("", "trainer.nnodes", '"$NODES"'),
     ]  # fmt: skip
 
 
-def missing(handed: RunExport) -> list[str]:
+def missing(exported: RunExport) -> list[str]:
     """What verl has no counterpart for."""
-    return [*MISSING, *more_missing(handed)]
+    return [*MISSING, *more_missing(exported)]
