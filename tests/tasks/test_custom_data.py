@@ -407,10 +407,10 @@ def test_data_check_of_good_data(program, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for part in (
         "train    27 problems",
-        "eval     3 problems, cut off",
+        "eval     3 problems, split off",
         "overlap  no train problem",
         "--max-prompt-length 512",
-        "nothing is wrong",
+        "the data is fine",
     ):
         assert part in done.stdout
     assert done.stdout.count("Question: Bo has") == 5

@@ -1,4 +1,4 @@
-"""What the exports to verl and OpenRLHF have in common: the reward file, the launch script and the page beside them."""
+"""The files that the exports to verl and OpenRLHF share: reward.py, launch.sh and README.md."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from typing import Any
 import r1rl
 from r1rl.commands.export.other_frameworks import RunExport
 
-REWARD = "reward.py"
-
-LAUNCH = "launch.sh"
-
-PAGE = "README.md"
+REWARD, LAUNCH, PAGE = "reward.py", "launch.sh", "README.md"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting of the run in the words of the other framework."""
+    """A setting of the run by its name in the other framework."""
 
-    ours: str  # flag or flags of this program; "" where it has none
+    ours: str  # flag or flags of this program; "" if it has none
     theirs: str  # key or flag
     value: str  # as the shell reads it; "" for a flag without a value
     note: str = ""
@@ -33,37 +29,39 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """What is said of it in the files."""
+    """The other framework, as the files describe it."""
 
     name: str
-    version: str  # whose names are used, with its commit
-    sources: str  # where they were read
-    signature: str  # of its reward function, with the function's inside, in Python
+    version: str  # whose names are used, with the commit
+    sources: str  # the files in which the names were looked up
+    signature: str  # the Python code of its reward function
+    start: str  # its program
+    separator: str  # between a key and its value
 
 
 def word(value: Any) -> str:
-    """A value as one word of bash; numbers and true and false as Python writes them."""
+    """Returns a value as one word of bash; numbers and booleans as in Python."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return f"{value:.1f}"
     return shlex.quote(str(value))
 
 
 def reward_file(exported: RunExport, framework: Framework) -> str:
-    """The reward function in the framework's documented signature."""
-    told = "".join(f"#\n# NOT IN HERE: {line}\n" for line in exported.told if line.startswith("The reward"))
+    """Returns reward.py: the reward function with the framework's documented signature."""
+    notes = "".join(f"#\n# NOT IN HERE: {line}\n" for line in exported.notes if line.startswith("The reward"))
     prefix = exported.train[0].prefix
     settings = pprint.pformat(exported.reward_settings(), sort_dicts=False)
     return f'''"""The reward of the run {exported.run.name} for {framework.name}, by the run's own rules."""
 
-# It imports r1rl, which must be installed where this runs: how an answer is found and compared is some 400 lines with
-# tests, and a copy of them here would be another grader after the next change. They need neither torch nor a GPU:
+# It imports r1rl, which must be installed where this runs: a copy of the grader's 400 tested lines would differ from it
+# after the next change. They need neither torch nor a GPU:
 #     pip install --no-deps PATH-OR-ADDRESS-OF-R1RL && pip install rich regex math-verify==0.9.0
-# Made by r1rl {r1rl.__version__}; not run in {framework.name} itself.
-{told}
+# Written by r1rl {r1rl.__version__}; not tested in {framework.name}.
+{notes}
 from r1rl.rewards.standalone import OutsideReward, completion_of  # noqa: F401
 
 PREFIX = {prefix!r}  # the end of each prompt, and for the grader the beginning of the completion
-SPECIAL = {exported.special!r}  # no text
+SPECIAL = {exported.special!r}  # tokens to remove from completions
 SETTINGS = {settings}
 reward_of = OutsideReward({exported.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
 
@@ -71,13 +69,14 @@ reward_of = OutsideReward({exported.answer_type!r}, PREFIX, SPECIAL, SETTINGS)
 {framework.signature}'''
 
 
-def script(exported: RunExport, framework: Framework, start: str, lines: Iterable[str]) -> str:
-    """launch.sh: `start` is the program, `lines` its arguments."""
+def script(exported: RunExport, framework: Framework, settings: Sequence[Setting]) -> str:
+    """Returns launch.sh, which starts the framework with these settings."""
     completions = exported.prompts_a_step * exported.config.num_generations
-    arguments = " \\\n    ".join([start, *lines, '"$@"'])
+    lines = [f"{s.theirs}{framework.separator}{s.value}" if s.value else s.theirs for s in settings]
+    arguments = " \\\n    ".join([framework.start, *lines, '"$@"'])
     return f"""#!/usr/bin/env bash
-# The run {exported.run.name} in {framework.name}. Names by {framework.version}; not run there yet.
-# {PAGE} beside this file has the table of what was mapped, and what has no counterpart.
+# The run {exported.run.name} in {framework.name}. Names by {framework.version}; not tested there.
+# {PAGE} in this folder lists what was mapped, and what has no counterpart.
 #     MODEL=... GPUS=8 NODES=1 ./{LAUNCH} [more arguments, which win]
 set -euo pipefail
 HERE=$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)
@@ -93,31 +92,33 @@ exec {arguments}
 """
 
 
-def page(exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
-    """README.md: what was mapped and what was not."""
+def page(
+    exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]
+) -> str:
+    """Returns README.md: what was mapped and what was not."""
     rows = "\n".join(
         f"| {cell(s.ours) or 'none'} | `{cell(s.theirs)}` | {f'`{cell(s.value)}`' if s.value else 'set'} | {cell(s.note)} |"
         for s in settings
     )
-    gone = "\n".join(f"- {line}" for line in (*exported.told, *missing))
+    gone = "\n".join(f"- {line}" for line in (*exported.notes, *missing))
     text = exported.text(exported.train[0])
     return f"""# The run {exported.run.name} in {framework.name}
 
 Written by r1rl {r1rl.__version__} from `run.json`. Names by **{framework.version}**, read in {framework.sources}.
-**It was not run there**: before a long run try ten steps, and see that rewards of the first steps are near the run's own
-(`rollouts.jsonl`), for the same model and prompts.
+**It was not tested there**: before a long run try ten steps, and check that the rewards of the first steps are near those
+of the run (`rollouts.jsonl`), for the same model and prompts.
 
-| file | what |
+| file | content |
 | --- | --- |
-| `train.*`, `test.*` | {len(exported.train):,} and {len(exported.test):,} problems: those the run trains on, and those it evaluates |
-| `{REWARD}` | the run's reward; imports r1rl, which must be installed there (its first lines say how) |
+| `train.*`, `test.*` | {len(exported.train):,} and {len(exported.test):,} problems: those of the training and those of the evaluations |
+| `{REWARD}` | the run's reward; imports r1rl, which must be installed there (see its first lines) |
 | `{LAUNCH}` | starts {framework.name} with the run's settings; `MODEL`, `GPUS` and `NODES` from the environment |
 
-The training begins with the base model, `{exported.model}`. To go on from the run's weights: `python main.py export
+The training begins with the base model, `{exported.model}`. To continue from the run's weights: `python main.py export
 {exported.run} --to merged -o DIR`, and `MODEL=DIR`.
 
-Prompts are finished texts{", made by the model's chat template" if exported.config.is_chat else ""}, so no template may be
-put around them. The first one:
+Prompts are complete texts{", made by the model's chat template" if exported.config.is_chat else ""}, so no template may be
+applied to them. The first one:
 
 ```text
 {text.replace("```", "'''")}
@@ -135,23 +136,23 @@ put around them. The first one:
 """
 
 
-# What is told with either framework.
+# What neither framework has a counterpart for.
 MISSING = (
-    "Sampling ends at `</answer>` in the run. There it goes on to the end token or the limit: the reward reads nothing after the "
-    "first closed answer, but those tokens are sampled, paid for and learned from. A base model that runs on needs more of "
+    "Sampling ends at `</answer>` in the run. There it continues to the end token or the limit: the reward ignores everything "
+    "after the first closed answer, but those tokens are sampled and trained on. A base model that does not stop needs a larger "
     "`--max-completion-length`.",
-    "Groups whose completions all earn the same are left out of the run's denominators. There they count, so a step with few groups "
-    "of use is smaller by that share.",
-    "The base model is in 16 bit there, also where the run had 4 bit (`--load-in-4bit`), and Unsloth is not used.",
-    "Completions end at the tokens that the model's `generation_config.json` names; the run also ends them at the turn's end of a chat "
-    "template.",
-    "Order of problems, sampling and start of the adapter are other ones with the same seed.",
-    "Dumps, report, guards, budget, proof at step 1 and the intervals of evaluations stay here: log there what you need.",
+    "Groups with equal rewards are left out of the run's denominators. There they count, so a step in which few groups have "
+    "different rewards is smaller by that share.",
+    "The base model is in 16 bit there, even if the run had 4 bit (`--load-in-4bit`), and Unsloth is not used.",
+    "Completions end at the tokens that the model's `generation_config.json` names; the run also ends them at the end-of-turn token of a "
+    "chat template.",
+    "The same seed gives another order of problems, other samples and another initial adapter.",
+    "There are no dumps, report, guards, budget, proof at step 1 and intervals of evaluations: log there what you need.",
 )
 
 
 def more_missing(exported: RunExport) -> list[str]:
-    """Of this run's flags, those without a counterpart."""
+    """Returns the flags of this run without a counterpart."""
     config = exported.config
     found = {
         "--refill": config.refill > 0,
@@ -162,18 +163,26 @@ def more_missing(exported: RunExport) -> list[str]:
     return [f"`{name}` of the run is not mapped." for name, given in found.items() if given]
 
 
-def write_files(folder: Path, texts: dict[str, str]) -> None:
-    """Writes them into the folder; the launch script can be started."""
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+def write_files(
+    folder: Path,
+    exported: RunExport,
+    framework: Framework,
+    settings: Sequence[Setting],
+    missing: Sequence[str],
+) -> None:
+    """Writes reward.py, launch.sh and README.md into the folder; the launch script is executable."""
+    missing = (*missing, *MISSING, *more_missing(exported))
+    (folder / REWARD).write_text(reward_file(exported, framework), encoding="utf-8")
+    (folder / LAUNCH).write_text(script(exported, framework, settings), encoding="utf-8")
     (folder / LAUNCH).chmod(0o755)
+    (folder / PAGE).write_text(page(exported, framework, settings, missing), encoding="utf-8")
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """A JSONL file."""
+    """Writes a JSONL file."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def cell(text: str) -> str:
-    """As it can stand in a table's cell."""
+    """Returns the text as a cell of a table."""
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
