@@ -62,15 +62,24 @@ class Proof:
         return "open"
 
 
-def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> list[Proof]:
-    """One Proof for each kind of projection. Leaves policy and engine as they were. Raises UserError if refuted."""
+def prove_adapter(
+    policy: Policy,
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    seed: int,
+    targets: Sequence[str] | None = None,
+) -> list[Proof]:
+    """One Proof for each of `targets`, the kinds of projection; None: for all.
+
+    Leaves policy and engine as they were. Raises UserError if refuted.
+    """
     proofs, prompts, doublings = [], prompts[:PROMPTS], FIRST_DOUBLINGS
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
     with adapter_at_zero(policy):
         engine.sync()
         read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
         base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter does nothing yet
-        for target in policy.targets:
+        for target in targets or policy.targets:
             weights = disturbed(policy, target)
             before = [w.detach().clone() for w in weights]
             doublings = disturb(policy, weights, read, base, seed, doublings)
@@ -99,7 +108,8 @@ def proof_words(proofs: Sequence[Proof]) -> str:
     gaps = f"at most {to_policy:.4f} nats from the policy, at least {to_base:.3f} from the base model"
     unproven = ", ".join(p.target for p in proofs if p.verdict != "proven")
     if not unproven:
-        return f"the engine follows the adapter in all {len(proofs)} projections ({gaps})"
+        where = f"all {len(proofs)} projections" if len(proofs) > 1 else proofs[0].target
+        return f"the engine follows the adapter in {where} ({gaps})"
     return (
         f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise hides the difference ({gaps})"
     )
@@ -192,3 +202,11 @@ def sampler_gap(policy: Policy, rollouts: Sequence[Rollout], temperature: float)
     trainer = completion_logprobs(policy, rollouts, temperature)
     gaps = [abs(t - s) for row, r in zip(trainer, rollouts) for t, s in zip(row, r.sampler_logprobs)]
     return (fmean(gaps), max(gaps)) if gaps else (0.0, 0.0)
+
+
+def base_gap(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> tuple[float, float]:
+    """The same for a few tokens that the engine samples, where there is no trained adapter to disturb."""
+    engine.sync()
+    sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=1.0, seed=seed)
+    rollouts = engine.generate(prompts[:PROMPTS], sampling)
+    return sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)

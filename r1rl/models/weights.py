@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.flags import TINY_MODELS
 from r1rl.system.errors import UserError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -20,12 +21,32 @@ NO_WEIGHTS = (
     "rng_state.pth",
 )  # of a checkpoint, beside its weights
 
+# Folders of the embedded models in version 0.1, which the adapters of its runs name as their base model.
+OLD_TINY_FOLDERS = {"tiny_base": "tiny", "tiny_kk": "tiny-kk", "tiny_safety": "tiny-safety"}
+
 ADAPTER, WHOLE = "adapter_model.safetensors", ("model.safetensors", "model.safetensors.index.json")
 
 
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder holds an adapter, or all weights (of a run with --lora-rank 0)."""
     return any((folder / name).is_file() for name in (ADAPTER, *WHOLE))
+
+
+def current_base(base: str) -> str:
+    """Returns the base model that an adapter names, as a name of --model-name.
+
+    A folder that does not exist, and was an embedded model in another version or place, becomes that model's name.
+
+    >>> current_base("/elsewhere/r1rl/tiny_base"), current_base("Qwen/Qwen2.5-3B")
+    ('tiny', 'Qwen/Qwen2.5-3B')
+    """
+    path = Path(base)
+    if path.exists():
+        return base
+    if path.parent.name == "r1rl" and path.name in OLD_TINY_FOLDERS:
+        return OLD_TINY_FOLDERS[path.name]
+    embedded = (name for name, folder in TINY_MODELS.items() if folder.parts[-4:] == path.parts[-4:])
+    return next(embedded, base)
 
 
 def check_weights(folder: Path, flag: str, trusted: bool = False) -> None:

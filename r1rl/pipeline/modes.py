@@ -1,4 +1,4 @@
-"""--mode: fine-tuning and reinforcement learning as two runs, each in a process of its own, and their evaluation."""
+"""--mode: fine-tuning and reinforcement learning as two runs, each in its own process, and their evaluation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EVAL_FLAGS = (
 
 
 def run_mode(config: Config, recipe: str, train: Train) -> int:
-    """Does what --mode asks for. Returns the exit code. Raises UserError."""
+    """Runs the parts of --mode. Returns the exit code. Raises UserError."""
     if config.mode == "both":
         return both(config, recipe)
     if config.mode == "eval":
@@ -46,25 +46,25 @@ def run_mode(config: Config, recipe: str, train: Train) -> int:
 
 
 def placed(config: Config, folder: Path) -> Config:
-    """The config of a run that lives in `folder`."""
+    """Returns the config of the run in `folder`."""
     return dataclasses.replace(config, dumps=str(folder.parent), exp_name=folder.name)
 
 
 def reinforcement(config: Config, recipe: str) -> Config:
-    """The config of the second run, which begins with the model of the first. Raises UserError without one."""
+    """Returns the config of the second run, which begins with the model of the first. Raises UserError without one."""
     folder = sft_folder(config)
     if not is_done(folder):
-        state = "has not come to its end" if folder.is_dir() else "is not there"
+        state = "is not complete" if folder.is_dir() else "does not exist"
         command = f"python main.py --recipe {recipe} --mode sft"
         raise UserError(
             f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
-            f"first (add --resume to finish one), or name its folder with --sft-output."
+            f"first (with --resume to finish an incomplete one), or name its folder with --sft-output."
         )
     return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MERGED))
 
 
 def both(config: Config, recipe: str) -> int:
-    """One after the other, each in a process of its own: so each has the whole memory, and each can be resumed."""
+    """Runs one after the other, each in its own process: each has the whole memory, and each can be resumed."""
     stages = ("sft", "rl")
     for number, mode in enumerate(stages, start=1):
         if mode == "sft" and is_done(sft_folder(config)) and config.resume:
@@ -80,16 +80,15 @@ def both(config: Config, recipe: str) -> int:
 
 
 def in_own_process(config: Config, recipe: str) -> int:
-    """Runs `main.py` with this config; Ctrl-C goes to it alone. Returns its exit code."""
-    command = [sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)]
-    return run_command(command)
+    """Runs `main.py` with this config. Returns its exit code."""
+    return run_command([sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)])
 
 
 def run_command(command: list[str]) -> int:
-    """Runs a program on this terminal; what asks for a stop is its to handle."""
+    """Runs a program on this terminal; signals that ask for a stop are left to it. Returns its exit code."""
     process = subprocess.Popen(command)
     before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in handled_signals()}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal also sends it to the child
     try:
         return process.wait()
     finally:
@@ -98,7 +97,7 @@ def run_command(command: list[str]) -> int:
 
 
 def evaluate_all(config: Config, recipe: str) -> int:
-    """Base model, fine-tuned model and the policy on the same problems, those of them that are there."""
+    """Evaluates the base model, the fine-tuned model and the policy on the same problems, as far as they exist."""
     candidates: dict[str, list[str]] = {"base": ["--model-name", config.model_name]}
     if is_done(sft_folder(config)):
         candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
@@ -107,7 +106,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
         candidates["after rl"] = ["--adapter", str(best)]
     if len(candidates) == 1:
         raise UserError(
-            f"--mode eval compares what the stages have made, and there is nothing in {sft_folder(config)} nor in "
+            f"--mode eval compares the results of the parts, and there are none in {sft_folder(config)} and "
             f"{rl_folder(config)}. Run `python main.py --recipe {recipe} --mode both` first."
         )
     results: dict[str, Path] = {}
@@ -125,7 +124,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
 
 
 def compare(results: dict[str, Path]) -> None:
-    """One line for each model, with a paired test against the one before it."""
+    """Prints one line for each model, with a paired test against the one before it."""
     console.print()
     before: dict[str, Any] | None = None
     for what, folder in results.items():

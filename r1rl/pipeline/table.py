@@ -1,4 +1,4 @@
-"""The table at the end of the pipeline: what each stage left, measured on the same test problems."""
+"""The table at the end of the pipeline: the result of each stage, measured on the same test problems."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from r1rl.runs.stats import format_share, wilson, wilson_clustered
 from r1rl.system.console import console
 
 RESULT = "pipeline.json"
-
-DATA = ("cold-start", "rejection")
+DATA = ("cold-start", "rejection")  # the stages that make data
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. A stage that makes data has the counts of what it sampled; any other an evaluation."""
+    """One row. A stage that makes data has the counts of its samples, any other its evaluation."""
 
     stage: str
     correct: int
@@ -34,12 +33,12 @@ class Row:
     tokens: float
     in_form: float  # share of completions with the tags in order
     minutes: float | None
-    note: str  # what was kept, or the paired test against `against`
+    note: str  # kept completions, or the paired test against the stage `against`
     against: str | None = None
 
 
 def stage_rows(places: dict[str, Path], seconds: dict[str, float], tag: str) -> list[Row]:
-    """The rows in the order of the stages, with the base model first and the untaught student before the taught."""
+    """Returns the rows in the order of the stages, after the base model, with the student before and after distillation."""
     rows = [evaluation_row("base", places["zero"], 0, tag, None, None)]
     before = ("base", places["zero"], 0)
     for name, folder in places.items():
@@ -59,7 +58,7 @@ def stage_rows(places: dict[str, Path], seconds: dict[str, float], tag: str) -> 
 def evaluation_row(
     name: str, folder: Path, step: int, tag: str, minutes: float | None, before: tuple[str, Path, int] | None
 ) -> Row:
-    """One evaluation, and the paired test against the one before."""
+    """Returns the row of an evaluation, with the paired test against the one before."""
     line = next(e for e in read_lines(folder / EVALUATIONS) if e["step"] == step)
     note, against = "", None
     if before is not None:
@@ -77,7 +76,7 @@ def evaluation_row(
 
 
 def data_row(name: str, folder: Path, tag: str, minutes: float | None) -> Row:
-    """What was sampled, and what was kept of it."""
+    """Returns the row of a stage that makes data: its samples and how many were kept."""
     groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for line in read_lines(folder / ROLLOUTS):
         groups.setdefault((line["step"], line["group"]), []).append(line)
@@ -99,24 +98,23 @@ def data_row(name: str, folder: Path, tag: str, minutes: float | None) -> Row:
 
 
 def kept_words(summary: dict[str, Any]) -> str:
-    """What a data stage kept, and why the others fell."""
+    """Returns how many completions a stage kept, and why it rejected the others."""
     parts = []
     for way, counts in summary.get("ways", {"": summary}).items():
-        fallen = ", ".join(f"{n} {why}" for why, n in counts["fallen"].items())
-        parts.append(
-            f"{way} kept {counts['kept']} of {counts['given']}".strip() + (f" ({fallen})" if fallen else "")
-        )
+        rejected = ", ".join(f"{n} {why}" for why, n in counts["fallen"].items())
+        why = f" ({rejected})" if rejected else ""
+        parts.append(f"{way} kept {counts['kept']} of {counts['given']}{why}".strip())
     return "; ".join(parts)
 
 
 def share_in_form(path: Path, tag: str) -> float:
-    """Share of a file's completions with the tags in order."""
+    """Returns the share of a file's completions with the tags in order."""
     return fmean(is_formatted(line["completion"], tag) for line in read_lines(path))
 
 
 def show_pipeline(folder: Path) -> None:
-    """What pipeline.json has: the table, or before the end the minutes of the stages so far."""
-    result = read_json(folder / RESULT, "remove it and go on with --resume: it is made anew.")
+    """Prints the table in pipeline.json; before the end of the run the minutes of the finished stages."""
+    result = read_json(folder / RESULT, "remove it and continue with --resume: it will be written again.")
     if "stages" in result:
         show_table([Row(**row) for row in result["stages"]])
         return
@@ -125,7 +123,7 @@ def show_pipeline(folder: Path) -> None:
 
 
 def show_table(rows: Sequence[Row]) -> None:
-    """The table, and below it what was kept and what changed."""
+    """Prints the table, and below it what was kept and what changed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "right", "tokens", "in form", "minutes"):
         table.add_column(name, justify="left" if name == "stage" else "right")
@@ -143,5 +141,5 @@ def show_table(rows: Sequence[Row]) -> None:
 
 
 def label(row: Row) -> str:
-    """The stage's name; a data stage's numbers are of sampled completions of training problems."""
+    """Returns the stage's name, marked if its numbers are those of sampled completions of training problems."""
     return f"{row.stage} (sampled)" if row.stage in DATA else row.stage

@@ -1,4 +1,4 @@
-"""A finished run's model: its settings, its checkpoints, and the policy with an engine, ready to answer."""
+"""A finished run's settings and checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from r1rl.config.file import TYPES
 from r1rl.config.flags import Config
 from r1rl.config.parser import value_type
-from r1rl.models.weights import check_weights, is_checkpoint
+from r1rl.models.weights import check_weights, current_base, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import PREFIX
 from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
@@ -57,16 +57,6 @@ def step_of(checkpoint: Path, folder: Path) -> int | None:
     return lines[scores.index(max(scores))]["step"] if lines and checkpoint.name == "best" else None
 
 
-def load(config: Config, checkpoint: Path, has_gpu: bool) -> tuple[Any, Any]:
-    """(policy, engine) of a checkpoint, as it was trained; the engine is transformers', which runs everywhere."""
-    from r1rl.engines.transformers import TransformersEngine
-    from r1rl.models import policy as models_policy
-
-    policy = models_policy.load_policy(config, has_gpu, shared_engine=False, adapter=str(checkpoint))
-    engine = TransformersEngine(policy)
-    return policy, engine
-
-
 def settings_of(folder: Path) -> dict[str, Any]:
     """The flags of a run, without those that this version does not have. Raises UserError."""
     known = {f.name for f in dataclasses.fields(Config)}
@@ -91,7 +81,7 @@ def lone(adapter: Path) -> dict[str, Any]:
             f"{path} must name base_model_name_or_path and r, and has {base!r} and {rank!r}: get a whole copy of the "
             "adapter."
         )
-    return dataclasses.asdict(Config(model_name=base, lora_rank=rank))
+    return dataclasses.asdict(Config(model_name=current_base(base), lora_rank=rank))
 
 
 def check_run(folder: Path) -> None:

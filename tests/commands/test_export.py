@@ -15,6 +15,7 @@ from fake_hub import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 
+from r1rl import session
 from r1rl.commands import ask, export
 from r1rl.commands.chat import run as chat
 from r1rl.commands.export import forms
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
 @pytest.fixture
 def here(monkeypatch):
     """The command runs in this process, its output where pytest looks for it."""
-    monkeypatch.setattr(finished, "divert", lambda log: None)
+    monkeypatch.setattr(session, "divert", lambda log: None)
 
 
 def arguments(*given):
@@ -120,7 +121,7 @@ def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, 
     args = SimpleNamespace(
         run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False
     )
-    expected = ask.answerer(args)("What is 3 times 4?")
+    expected = ask.load_answerer(args)("What is 3 times 4?")
     assert "<reasoning>" + printed.getvalue().removesuffix("\n") == expected.completion
     assert QUESTION not in expected.prompt
 
@@ -177,7 +178,7 @@ def test_mistakes_are_told_before_anything_is_loaded(run, tmp_path, here, monkey
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     given = [str(tmp_path / g) if g == "full" else g for g in given]
-    monkeypatch.setattr(finished, "load", None)
+    monkeypatch.setattr(session.Session, "start", None)
     monkeypatch.setattr(forms, "converter", lambda: None)
     with pytest.raises(UserError) as told:
         export.run(arguments(run, "-o", tmp_path / "out", *given))
@@ -222,7 +223,7 @@ def test_checkpoints_by_name(run):
     ],
 )
 def test_reasoning_and_answer_apart(text, parts):
-    assert ask.apart(text, "reasoning") == parts
+    assert ask.split_answer(text, "reasoning") == parts
 
 
 def test_ask_answers_as_the_evaluation_did(run, here, capsys):
@@ -232,9 +233,13 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     ask.add_arguments(parser)
     capsys.readouterr()
     assert ask.run(parser.parse_args([str(run), question])) == 0
-    reasoning, answer, _ = ask.apart(line["completion"], "reasoning")
+    reasoning, answer, _ = ask.split_answer(line["completion"], "reasoning")
     shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
-    assert shown[0] == "reasoning" and shown[shown.index("answer") + 1] == answer
+    assert (
+        shown[0].startswith("proof")
+        and shown[1] == "reasoning"
+        and shown[shown.index("answer") + 1] == answer
+    )
     assert reasoning.splitlines()[0].strip() in shown
 
 
@@ -250,7 +255,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
 
     asked = []
 
-    def answerer(args):
+    def load_answerer(args):
         args.config = SimpleNamespace(think_tag="reasoning")
 
         def answer(question):
@@ -261,7 +266,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
         return answer
 
     monkeypatch.setattr("builtins.input", next_line)
-    monkeypatch.setattr("r1rl.commands.chat.answerer", answerer)
+    monkeypatch.setattr("r1rl.commands.chat.load_answerer", load_answerer)
     assert chat(SimpleNamespace(run=run)) == 0
     assert asked == ["What is 2 plus 3?", "What is 4 plus 4?"]
     shown = capsys.readouterr().out

@@ -156,7 +156,7 @@ def test_run_json_and_error_log_are_masked(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["main.py", "--project-name", "plain-value-7", SHAPED["GitHub"]])
     config = Config(**overrides("tiny"), exp_name="a", dumps=str(tmp_path), project_name="plain-value-7")
     dump = runs_folder.open_run(config, "tiny", {"gpu": None})
-    dispatch.unexpected(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
+    dispatch.run_failed(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
     written = (dump.folder / "run.json").read_text() + (dump.folder / "logs" / "error.log").read_text()
     assert MASK in written and "RuntimeError" in written
     for secret in ("plain-value-7", SHAPED["GitHub"], SHAPED["OpenAI"]):

@@ -407,10 +407,10 @@ def test_data_check_of_good_data(program, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for part in (
         "train    27 problems",
-        "eval     3 problems, cut off",
+        "eval     3 problems, split off",
         "overlap  no train problem",
         "--max-prompt-length 512",
-        "nothing is wrong",
+        "the data is fine",
     ):
         assert part in done.stdout
     assert done.stdout.count("Question: Bo has") == 5
@@ -424,9 +424,9 @@ def test_data_check_finds_what_is_wrong(program, tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     said = " ".join(done.stdout.split())
     for part in (
-        "1 of 34 train rows give no problem, 1 of them for their answer: a.jsonl, line 33: the answer '[/b]'",
-        "2 train problems ask what another one asks",
-        "2 train problems have a twin with another answer: train/5 (8), train/31 (99)",
+        "1 of 34 train rows are unusable, 1 because of their answer: a.jsonl, line 33: the answer '[/b]'",
+        "2 train problems repeat the question of another one",
+        "2 train problems have the question of another one and a different answer: train/5 (8), train/31 (99)",
         "1 of 29 train prompts are over --max-prompt-length 512",
     ):
         assert part in said, said

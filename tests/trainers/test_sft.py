@@ -179,7 +179,7 @@ def test_wrong_modes(program, tmp_path, arguments, words):
 def test_rl_needs_a_fine_tuning_that_came_to_its_end(tmp_path):
     config = resolve(RECIPE, {"mode": "rl", "dumps": str(tmp_path)})
     (tmp_path / "word-problems-sft").mkdir()
-    with pytest.raises(UserError, match="has not come to its end"):
+    with pytest.raises(UserError, match="is not complete"):
         reinforcement(config, RECIPE)
 
 

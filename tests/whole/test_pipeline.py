@@ -84,7 +84,7 @@ def test_flags_beat_the_recipe_and_stage_settings_beat_both(tmp_path):
 @pytest.mark.parametrize(
     "content,words",
     [
-        ("{]", "is no JSON"),
+        ("{]", "is not JSON"),
         ("[1]", "flags by stage"),
         ('{"sft": {}}', "did you mean"),
         ('{"zero": {"max_step": 3}}', "did you mean 'max_steps'"),

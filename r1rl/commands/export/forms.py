@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from r1rl.config.flags import TINY_MODELS
+from r1rl.models.weights import current_base
 from r1rl.system.errors import UserError
 
 FORMS = ("adapter", "merged", "gguf")
@@ -100,6 +102,12 @@ def write_adapter(checkpoint: Path, folder: Path) -> None:
     for path in sorted(checkpoint.iterdir()):
         if path.is_file() and path.name not in TRAINING_ONLY:
             shutil.copy2(path, folder / path.name)
+    described = folder / "adapter_config.json"
+    settings = json.loads(described.read_text(encoding="utf-8"))
+    base = current_base(settings["base_model_name_or_path"])
+    if base != settings["base_model_name_or_path"]:  # an embedded model of another version
+        settings["base_model_name_or_path"] = str(TINY_MODELS.get(base, base))
+        described.write_text(json.dumps(settings, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def write_merged(policy, folder: Path) -> None:
