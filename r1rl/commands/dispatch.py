@@ -66,7 +66,7 @@ def command_line(run: Run) -> int:
         tell(f"error: the disk is full: {error}. Free some space, then try again.")
         return UserError.exit_code
     finally:
-        runs_folder.give_back()
+        runs_folder.unlock_runs()
         distributed.leave()
 
 

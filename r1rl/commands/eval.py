@@ -13,7 +13,7 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
 from r1rl.config.recipes import RECIPES, overrides
 from r1rl.models.weights import check_weights, is_checkpoint
-from r1rl.runs.finished import lone, settings_of
+from r1rl.runs.finished import adapter_settings, settings_of
 from r1rl.system.errors import UserError
 
 FLAGS = (
@@ -99,7 +99,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
         described = next(
             (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
         )
-        settings = lone(adapter) if described is None else settings_of(described.parent)
+        settings = adapter_settings(adapter) if described is None else settings_of(described.parent)
         if not given.get("trust_remote_code"):
             check_reward_code(settings, described)
     settings |= {"trust_remote_code": False}  # who evaluates says so, not whoever made the run
