@@ -16,7 +16,7 @@ from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import dump_evaluation, evaluate
-from r1rl.runs.finished import lone, settings_of
+from r1rl.runs.finished import adapter_settings, settings_of
 from r1rl.runs.run_data import RunData
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
@@ -86,7 +86,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
         described = next(
             (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
         )
-        settings = lone(adapter) if described is None else settings_of(described.parent)
+        settings = adapter_settings(adapter) if described is None else settings_of(described.parent)
         if not given.get("trust_remote_code"):
             check_reward_code(settings, described)
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run

@@ -206,7 +206,7 @@ def test_checkpoints_by_name(run):
     assert finished.checkpoint_of(run, "best").name == "best"
     assert finished.checkpoint_of(run, "last").name == "checkpoint-2" == finished.checkpoint_of(run, "2").name
     assert finished.step_of(run / "checkpoints" / "best", run) == 2
-    with pytest.raises(UserError, match=r"there are: best, 2\."):
+    with pytest.raises(UserError, match=r"use one of: best, 2\."):
         finished.checkpoint_of(run, "../../etc")
 
 

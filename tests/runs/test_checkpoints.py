@@ -52,14 +52,14 @@ def test_an_older_checkpoint_is_taken_for_a_damaged_one(tmp_path, capsys, how):
     damage(folder / "checkpoint-4" / name)
     assert runs_folder.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
     told = capsys.readouterr().out
-    assert "not resumed from checkpoint-4 (" in told and "goes on from checkpoint-2" in told
+    assert "not resumed from checkpoint-4 (" in told and "continues from checkpoint-2" in told
     assert name in told
 
 
 def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path, capsys):
     cut(whole_checkpoint(tmp_path / "checkpoints", 2) / "optimizer.pt")
     assert runs_folder.continue_from(Dump(tmp_path)) is None
-    assert "the run begins again" in capsys.readouterr().out
+    assert "the run starts from the beginning" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", checkpoints.ALWAYS)
@@ -185,15 +185,15 @@ def wrapped(reason: Exception) -> Exception:
         Exception("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
     ],
 )
-def test_a_full_disk_is_told_in_one_sentence(tmp_path, error):
-    def run(config, recipe, given):
+def test_a_full_disk_is_reported_in_one_message(tmp_path, error):
+    def train(*arguments):
         raise error
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     (tmp_path / "a").mkdir()
-    with pytest.raises(UserError, match=r"is full \(.*--resume") as told:
-        train_command(flags, run)
-    assert told.value.exit_code == 2 and not isinstance(told.value, RunFailed)
+    with pytest.raises(UserError, match=r"is full \(.*--resume") as caught:
+        train_command(flags, train)
+    assert caught.value.exit_code == 2 and not isinstance(caught.value, RunFailed)
     assert not (tmp_path / "a" / "logs").exists()  # nothing more is written
 
 
@@ -203,7 +203,8 @@ def test_other_errors_are_no_full_disk(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["logs", "eval", "checkpoints"])
-def test_a_file_where_a_folder_belongs_is_told(tmp_path, name):
+def test_a_file_where_a_folder_belongs_is_refused(tmp_path, name):
+
     config = write_run_json(tmp_path / "a", resume=True)
     (tmp_path / "a" / name).write_text("")
     with pytest.raises(UserError, match=f"{name} is a file.*move the file away"):
