@@ -146,7 +146,7 @@ def show(completion: Completion, check: Check | None) -> None:
     line = completion.line
     words = [
         f"step {line['step']}", printable(line["problem_id"]),
-        f"{completion.verdict}: {printable(str(line['extracted']))} for {printable(line['answer'])}",
+        f"{completion.verdict}: answer {printable(str(line['extracted']))}, gold {printable(line['answer'])}",
         f"{line['tokens']} tokens, {printable(line['finish'])}", completion.place,
     ]  # fmt: skip
     words += [f"{check.kind} check: {check.outcome}"] if check else []

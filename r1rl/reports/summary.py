@@ -34,8 +34,8 @@ def heading(data: RunData) -> str:
     """Returns the run in one line: recipe, model, task, seed, machine, and when it started."""
     run, config, machine = data.run, data.config, data.run["machine"]
     parts = (
-        run["recipe"], config["model_name"], config["dataset_name"], f"seed {config['seed']}",
-        machine["gpu"] or f"{machine['cores']} CPU cores", run["started"],
+        f"recipe {run['recipe']}", f"model {config['model_name']}", f"task {config['dataset_name']}",
+        f"seed {config['seed']}",        machine["gpu"] or f"{machine['cores']} CPU cores", run["started"],
     )  # fmt: skip
     return escape(f"{data.folder.name}: {', '.join(parts)}")
 
@@ -44,6 +44,8 @@ def state(data: RunData) -> str:
     """Returns whether the run is complete, and if not, how far it is."""
     if data.is_complete:
         return "complete"
+    if data.run["recipe"] == "eval":
+        return "evaluation only"
     return f"running or stopped: {numbers(data)['steps']} of {data.config['max_steps']} steps"
 
 

@@ -44,7 +44,7 @@ def inspect(capsys):
 def test_one_screen_says_it_all(folder, inspect):
     shown = inspect(folder)
     for words in (
-        "one: tiny", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
+        "one: recipe tiny, model tiny, task word-problems", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
         "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
     ):  # fmt: skip
         assert words in shown

@@ -113,7 +113,7 @@ def test_filters_search_and_sorting(browser, page):
     assert everything > 300 and visible_rows(browser) == 50
     choose(browser, "f-right", "wrong")
     wrong = int(count(browser).split()[0])
-    choose(browser, "f-right", "right")
+    choose(browser, "f-right", "correct")
     assert wrong + int(count(browser).split()[0]) == everything
     choose(browser, "f-check", "corrected")
     assert "corrected" in browser.execute_script("return document.querySelector('tr.row').textContent")
