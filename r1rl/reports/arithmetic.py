@@ -170,53 +170,43 @@ def continues(run: list[Number | str], kind: str | None, piece: str, words: int)
 
 
 def evaluate(tokens: list[Number | str]) -> Number | None:
-    """Returns the exact value of numbers, + - * / and brackets; None if invalid, or for a division by zero."""
-    reader = Reader(tokens)
+    """Returns the exact value of numbers, + - * / and brackets; None if invalid, or for a division by zero.
+
+    A recursive descent parser: its functions take tokens from the end of the reversed list.
+    """
+    rest = tokens[::-1]
     try:
-        value = reader.total()
+        value = total(rest)
     except (IndexError, ZeroDivisionError, ValueError):
         return None
-    return value if reader.at == len(tokens) else None
+    return None if rest else value
 
 
-class Reader:
-    """A recursive descent parser of at most MOST_TOKENS tokens, which evaluates them."""
+def total(rest: list[Number | str]) -> Number:
+    """Evaluates products, added and subtracted."""
+    value = product(rest)
+    while rest and rest[-1] in ("+", "-"):
+        value = value + product(rest) if rest.pop() == "+" else value - product(rest)
+    return value
 
-    def __init__(self, tokens: list[Number | str]):
-        self.tokens, self.at = tokens, 0
 
-    def peek(self) -> Number | str | None:
-        """Returns the next token; None at the end."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
+def product(rest: list[Number | str]) -> Number:
+    """Evaluates factors, multiplied and divided."""
+    value = factor(rest)
+    while rest and rest[-1] in ("*", "/"):
+        value = value * factor(rest) if rest.pop() == "*" else Fraction(value) / factor(rest)
+    return value
 
-    def take(self) -> Number | str:
-        """Consumes the next token and returns it. Raises IndexError at the end."""
-        self.at += 1
-        return self.tokens[self.at - 1]
 
-    def total(self) -> Number:
-        """Evaluates products, added and subtracted."""
-        value = self.product()
-        while self.peek() in ("+", "-"):
-            value = value + self.product() if self.take() == "+" else value - self.product()
-        return value
-
-    def product(self) -> Number:
-        """Evaluates factors, multiplied and divided."""
-        value = self.factor()
-        while self.peek() in ("*", "/"):
-            value = value * self.factor() if self.take() == "*" else Fraction(value) / self.factor()
-        return value
-
-    def factor(self) -> Number:
-        """Evaluates a number, a negated factor or a bracket. Raises ValueError for anything else."""
-        token = self.take()
-        if not isinstance(token, str):
-            return token
-        if token == "-":
-            return -self.factor()
-        if token == "(":
-            value = self.total()
-            if self.take() == ")":
-                return value
-        raise ValueError(token)
+def factor(rest: list[Number | str]) -> Number:
+    """Evaluates a number, a negated factor or a bracket. Raises ValueError, or IndexError at the end."""
+    token = rest.pop()
+    if not isinstance(token, str):
+        return token
+    if token == "-":
+        return -factor(rest)
+    if token == "(":
+        value = total(rest)
+        if rest.pop() == ")":
+            return value
+    raise ValueError(token)

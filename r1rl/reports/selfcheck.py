@@ -284,6 +284,5 @@ DISAGREES = re.compile(
 # The same is calculated in another way ...
 AGAIN = re.compile(r"\b(?:alternatively|another way|same|as well|also|indeed|agrees?)\b", re.IGNORECASE)
 # ... or only summarized.
-CONCLUDES = re.compile(
-    r"(?:so|thus|therefore|hence|in total|altogether|in summary|the answer|total|area)\b", re.IGNORECASE
-)
+SUMMARY = r"(?:so|thus|therefore|hence|in total|altogether|in summary|the answer|total|area)\b"
+CONCLUDES = re.compile(SUMMARY, re.IGNORECASE)

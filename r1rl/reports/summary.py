@@ -66,9 +66,8 @@ def summary_lines(data: RunData) -> list[str]:
         lines.append(f"{'':<8} {paired_test(data, before, after)}")
         for name, change in (("reward", reward_change(data, before, after)), ("slope", slope(data))):
             lines += [f"{name:<8} {change}"] if change else []
-        lines.append(
-            f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens per completion in evaluation"
-        )
+        lengths = f"{before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f}"
+        lines.append(f"length   {lengths} tokens per completion in evaluation")
     if totals["groups"] and learns_from_groups(data):
         equal = totals["groups_without_signal"]
         lines.append(f"signal   {equal} of {totals['groups']} groups had equal rewards, which give no signal")
