@@ -1,4 +1,4 @@
-"""The dump for others: parquet, datasets, pandas as the dump's page shows it, and the excerpt in the repository."""
+"""The dump for other programs: parquet, datasets, the pandas example of dumps/README.md, and excerpts."""
 
 from __future__ import annotations
 
