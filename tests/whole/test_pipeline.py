@@ -192,7 +192,7 @@ def test_general_prompts_do_not_count_as_wrong():
         (["--general-reward", "helpful"], "unknown --reward 'helpful'"),
         (["--general-data", "nowhere.jsonl"], "no such file"),
         (["--sft-data", "nowhere.jsonl"], "no such file"),
-        (["--dataset-name", "math", "--dataset-path", "nowhere"], "is not there"),
+        (["--dataset-name", "math", "--dataset-path", "nowhere"], "does not exist"),
         (["--student-model", "x/y"], "two students"),
         (["--mix-ratio", "1"], "at most 0.9"),
     ],
