@@ -13,7 +13,7 @@ from random_model import small_model
 from small_run import SMALL, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
-from r1rl.models import policy
+from r1rl.models import logprobs as logprobs_module
 from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.shared_prompts import can_share, shared_states
 from r1rl.runs import folder as runs_folder
@@ -175,7 +175,7 @@ def test_chunks_of_logits_give_the_logprobs_and_gradients_of_whole_ones(trainer,
     pull = torch.linspace(-1, 1, len(tokens))
     results = []
     for at_once in (2**25, 7 * trainer.model.config.vocab_size):
-        monkeypatch.setattr(logprobs, "LOGITS_AT_ONCE", at_once)
+        monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", at_once)
         leaf = states.detach().requires_grad_()
         logprobs, entropies = token_logprobs(trainer.policy, leaf, tokens, 0.7)
         (logprobs * pull).sum().backward()
