@@ -159,10 +159,7 @@ def direct_prompt(problem: Problem, tokenizer: Any, config: Config) -> Prompt:
     prefix = f"<{config.think_tag}>{FIRST_STEP}"
     instructions = f"{system_text(problem, config.think_tag)}\n{ASK_FOR_CHECK}"
     if config.is_chat:
-        turns = [
-            {"role": "system", "content": instructions},
-            {"role": "user", "content": problem.question},
-        ]
+        turns = [{"role": "system", "content": instructions}, {"role": "user", "content": problem.question}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + prefix
     else:
         text = f"{instructions}\nQuestion: {problem.question}\n{prefix}"

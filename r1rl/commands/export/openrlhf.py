@@ -10,14 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.framework_files import (
-    REWARD,
-    Framework,
-    Setting,
-    word,
-    write_files,
-    write_lines,
-)
+from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files, write_lines
 from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.names import trackers
 from r1rl.records import Prompt

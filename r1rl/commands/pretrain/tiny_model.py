@@ -193,10 +193,7 @@ def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r"\n"), "isolated"),
-            Qwen2Tokenizer().backend_tokenizer.pre_tokenizer,
-        ]
+        [pre_tokenizers.Split(Regex(r"\n"), "isolated"), Qwen2Tokenizer().backend_tokenizer.pre_tokenizer]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=reading.shape.vocabulary,
