@@ -102,9 +102,7 @@ def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
     if not differing:
         return []
     names = ", ".join(f"{p.id} ({p.answer[:20]})" for p in differing[:4])
-    return [
-        f"{len(differing)} {split} problems have the question of another one and a different answer: {names}"
-    ]
+    return [f"{len(differing)} {split} problems repeat a question with a different answer: {names}"]
 
 
 def overlap(task: Any, train: Sequence[Problem], test: Sequence[Problem]) -> list[str]:
@@ -145,18 +143,15 @@ def lengths(config: Config, train: Sequence[Problem], test: Sequence[Problem]) -
                 f"run leaves them out: the longest has {sizes[-1]} tokens"
             )
     if tokenizer is None:
-        console.print(
-            f"         for lengths in tokens the tokenizer of {config.model_name} must be on this machine"
-        )
+        console.print(f"         for lengths in tokens, the tokenizer of {config.model_name} must be here")
         return faults
     return faults + solution_lengths(config, tokenizer, train)
 
 
 def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -> list[str]:
     """Prints the lengths of worked solutions. Returns a fault if too many are longer than completions may be."""
-    sizes = sorted(
-        len(tokenizer(p.solution, add_special_tokens=False)["input_ids"]) for p in train if p.solution
-    )
+    solutions = [p.solution for p in train if p.solution]
+    sizes = sorted(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in solutions)
     if not sizes:
         return []
     limit = config.max_completion_length

@@ -93,7 +93,7 @@ def show(
             console.print(f"others   {others}")
     else:
         console.print(
-            f"machine  {place.name}, {place.total / GIB:.1f} GiB: not in this machine, so all numbers are a plan"
+            f"machine  {place.name}, {place.total / GIB:.1f} GiB: not in this machine, so these are estimates"
         )
     console.print(f"engine   {place.engine}: {place.why}")
     for line in part_lines(memory):
@@ -110,9 +110,7 @@ def show(
     if price is not None and config.gpu_price is None:
         console.print(f"price    usual for this card in {machine.PRICES_OF}; set yours with --gpu-price")
     if config.mode or config.pipeline:
-        console.print(
-            "note     this is one training with reinforcement learning; --mode and --pipeline run more than that"
-        )
+        console.print("note     this is the reinforcement learning alone; --mode and --pipeline run more")
 
 
 def part_lines(memory: MemoryPlan) -> list[str]:

@@ -56,9 +56,7 @@ def converter() -> Path | None:
 def unfinished(target: Path) -> Iterator[Path]:
     """Yields a folder that becomes the target on success and is removed on failure. Raises UserError."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(
-            f"-o {str(target)!r} exists and is not empty: choose another folder, nothing was changed."
-        )
+        raise UserError(f"-o {str(target)!r} is not empty: choose another folder, nothing was changed.")
     new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)  # left by an export that was killed
     try:

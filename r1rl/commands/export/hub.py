@@ -34,9 +34,7 @@ def check_push(name: str | None, dry_run: bool) -> None:
         )
     if not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(
-            f"--push-to-hub: the hub at {redact(endpoint)} cannot be reached; --dry-run works without it."
-        )
+        raise UserError(f"--push-to-hub: {redact(endpoint)} cannot be reached; --dry-run works offline.")
 
 
 def files_of(folder: Path) -> list[tuple[str, int]]:
@@ -49,9 +47,7 @@ def show_files(folder: Path, name: str) -> None:
     """Prints the files, for a check before an upload."""
     for path, size in files_of(folder):
         console.print(f"         {size:>13,}  {path}", markup=False)
-    console.print(
-        f"dry run  nothing was sent; these files would be in {name}; the card is {folder / 'README.md'}"
-    )
+    console.print(f"dry run  nothing was sent to {name}; the card is {folder / 'README.md'}")
 
 
 def upload(folder: Path, name: str, private: bool) -> str:

@@ -67,9 +67,7 @@ def data(exported: RunExport) -> list[Setting]:
     episodes, prompts = length(exported)
     steps = episodes * prompts // exported.prompts_a_rollout
     note = "" if steps == exported.steps else f"makes {steps} steps, the run has {exported.steps}"
-    cut = (
-        f"; also of the evaluation: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
-    )
+    cut = f"; of the evaluation: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
     return [
         Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are complete"),
         Setting("", "--data.input_key", "input"),
@@ -190,7 +188,7 @@ def missing(exported: RunExport) -> list[str]:
         )
     if config.loss_type != "dapo":
         found.append(
-            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens of a step, as with `dapo`."
+            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`."
         )
     if "trackio" in trackers(config.report_to):
         found.append("`--report-to trackio`: it supports TensorBoard and wandb.")

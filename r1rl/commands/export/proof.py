@@ -96,9 +96,8 @@ def reloaded_answers(
                    "answers": str(found)}  # fmt: skip
         job.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "r1rl.commands.export.reload", str(job)]
-        done = subprocess.run(
-            command, env=subprocesses.environment(), capture_output=True, text=True, errors="replace"
-        )
+        environment = subprocesses.environment()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"the export cannot be loaded by a fresh process: {last[:300]} It was not kept.")

@@ -81,9 +81,8 @@ def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool)
 def main(job_file: str) -> None:
     """Writes the answers to the job's `answers` file."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    policy = load_export(
-        Path(job["folder"]), job["on_gpu"], job["quantization"], job["is_chat"], job["trusted"]
-    )
+    folder, quantization = Path(job["folder"]), job["quantization"]
+    policy = load_export(folder, job["on_gpu"], quantization, job["is_chat"], job["trusted"])
     found = answers(policy, job["texts"], Sampling(**job["sampling"]), job["is_chat"])
     Path(job["answers"]).write_text(json.dumps(found), encoding="utf-8")
 
