@@ -134,7 +134,7 @@ def check_counterpart(settings: dict[str, Any]) -> None:
         )
     if found["stages"] is not None:
         raise UserError(
-            f"--stages {found['stages']} has several sets of problems, they have one: {NO_COUNTERPART}"
+            f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}"
         )
     if found["general_data"] is not None:
         raise UserError(f"--general-data has its own rewards, they have one function: {NO_COUNTERPART}")
