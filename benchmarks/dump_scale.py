@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
-from made_run import completion, make_run  # noqa: E402
+from fake_run import completion, make_run  # noqa: E402
 
 from r1rl.runs.dump import ROLLOUTS  # noqa: E402
 from r1rl.tasks.word_problems import generate_worked  # noqa: E402

@@ -113,7 +113,7 @@ class Session:
         status.update(f"loading {config.model_name}")
         adapter = None if self.adapter is None else str(self.adapter)
         self.policy = load_policy(config, self.has_gpu, self.kind == "shared", adapter)
-        trained = f", {config.trained_words}" if self.trains or adapter else ""
+        trained = f", {config.trained_part}" if self.trains or adapter else ""
         self._print(f"model    {config.model_name}, {self.policy.backend}{trained}")
         status.update("starting the engine")
         self.engine = start_engine(self.kind, config, self.policy, self.folder)

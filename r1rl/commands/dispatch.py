@@ -20,7 +20,7 @@ from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.config.parser import Parser, add_flags
 from r1rl.runs.checkpoints import full, is_full
-from r1rl.runs.folder import folder_of, give_back
+from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
@@ -64,7 +64,7 @@ def command_line(run: Run) -> int:
         report(f"error: the disk is full: {error}. Free some space, then try again.")
         return UserError.exit_code
     finally:
-        give_back()
+        unlock_runs()
         distributed.leave()
 
 

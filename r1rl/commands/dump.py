@@ -27,7 +27,7 @@ EXCERPT = 140_000  # bytes of completions in an excerpt
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "action", choices=("to-parquet", "excerpt"), help="all of it as parquet, or a small part as JSONL"
+        "action", choices=("to-parquet", "excerpt"), help="all as parquet, or a part as JSONL"
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("-o", "--output", type=Path, help="folder to write to (default: RUN/parquet)")
@@ -115,9 +115,7 @@ def excerpt(folder: Path, target: Path) -> int:
     wanted = {completion.place for _, completion, _ in picker.picked()}
     for paths in (evaluation_files(folder), [folder / ROLLOUTS]):
         size = sum(path.stat().st_size for path in paths if path.exists())
-        every = max(
-            1, -(-2 * size // EXCERPT)
-        )  # the same in all evaluations, so that they have the same problems
+        every = max(1, -(-2 * size // EXCERPT))  # the same for all evaluations: they keep the same problems
         for path in paths:
             copy = target / path.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)

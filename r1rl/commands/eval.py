@@ -16,7 +16,7 @@ from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import dump_evaluation, evaluate
-from r1rl.runs.finished import lone, settings_of
+from r1rl.runs.finished import adapter_settings, settings_of
 from r1rl.runs.run_data import RunData
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
@@ -81,7 +81,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
                 f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name the folder of a checkpoint."
             )
         described = [path for p in adapter.resolve().parents if (path := p / "run.json").is_file()]
-        settings = settings_of(described[0].parent) if described else lone(adapter)
+        settings = settings_of(described[0].parent) if described else adapter_settings(adapter)
         if not given.get("trust_remote_code"):
             check_reward_code(settings, described[0] if described else None)
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run

@@ -17,15 +17,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from r1rl.pipeline.table import RESULT, show_pipeline
-from r1rl.reports.completions import (
-    Completion,
-    Filter,
-    add_filters,
-    differences,
-    filter_of,
-    history,
-    read_completions,
-)
+from r1rl.reports.completions import Completion, Filter, add_filters, differences, filter_of, read_completions
 from r1rl.reports.highlights import Picker
 from r1rl.reports.screen import comparison, screen
 from r1rl.reports.selfcheck import Check
@@ -46,9 +38,7 @@ one problem: --problem ID     the ten most instructive: --cherry-pick     for pr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN"
-    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, as dumps/RUN")
     parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
     parser.add_argument("--longest", action="store_true", help="the longest completions first")
@@ -56,10 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--problem", metavar="ID", help="one problem, such as test/17, at each evaluation")
     parser.add_argument("--cherry-pick", action="store_true", help="the ten most instructive completions")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--csv", action="store_true", help="print CSV: the completions, or without filters the steps"
-    )
-    form.add_argument("--json", action="store_true", help="print JSON lines: the same, and evaluations")
+    form.add_argument("--csv", action="store_true", help="CSV: the completions, or without filters the steps")
+    form.add_argument("--json", action="store_true", help="JSON lines: the same, and the evaluations")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -146,7 +134,7 @@ def show(completion: Completion, check: Check | None) -> None:
     line = completion.line
     words = [
         f"step {line['step']}", printable(line["problem_id"]),
-        f"{completion.verdict}: {printable(str(line['extracted']))} for {printable(line['answer'])}",
+        f"{completion.verdict}: answer {printable(str(line['extracted']))}, gold {printable(line['answer'])}",
         f"{line['tokens']} tokens, {printable(line['finish'])}", completion.place,
     ]  # fmt: skip
     words += [f"{check.kind} check: {check.outcome}"] if check else []
@@ -160,7 +148,8 @@ def show(completion: Completion, check: Check | None) -> None:
 
 def show_history(folder: Path, problem: str) -> None:
     """Prints one problem's completion at each evaluation, with the changes since the previous one marked."""
-    completions = history(folder, problem)
+    found = read_completions(folder, Filter(split="eval", problem=problem))
+    completions = [c for c in found if c.line["sample"] == 0]
     if not completions:
         known = sorted({c.line["problem_id"] for c in read_completions(folder, Filter(split="eval"))})
         raise UserError(

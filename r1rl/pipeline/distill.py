@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.models.weights import loading
+from r1rl.models.weights import load_options
 from r1rl.pipeline.sft import fine_tune
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -49,7 +49,7 @@ def make_student(teacher: str, keep: int, folder: Path, trusted: bool = False) -
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **loading(trusted))
+    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **load_options(trusted))
     layers = kept_layers(len(model.model.layers), keep)
     model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
     model.config.num_hidden_layers = keep

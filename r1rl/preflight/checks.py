@@ -25,7 +25,7 @@ from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
 from r1rl.system.redact import redact, secrets_of
 from r1rl.tasks.base import task_class
-from r1rl.tasks.prompts import load_words
+from r1rl.tasks.prompts import load_custom_texts
 
 HUB_TIMEOUT = 1.0  # seconds
 
@@ -35,7 +35,7 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 def check_surroundings(config: Config, machine: Machine) -> None:
     """Secrets, words of prompts, model folders, hardware, hub, chat template, tracker and server. Raises UserError."""
     check_secrets(config, os.environ)
-    load_words(config)
+    load_custom_texts(config)
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):

@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-COLOURS = [
-    f"var(--line-{i})" for i in range(1, 7)
-]  # names of the style sheet, so that they follow light and dark
+# Names of the style sheet, so that colours follow light and dark.
+COLOURS = [f"var(--line-{i})" for i in range(1, 7)]
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
 SHAPES = ["circle", "square", "triangle-up", "diamond"]
 # For PNG: Okabe and Ito's colours, distinguishable with colour blindness; dashes and markers differ as well.
@@ -120,12 +119,9 @@ def interval(sparse: bool, style: dict[str, Any]) -> dict[str, Any]:
 
 def tooltip(several_runs: bool) -> list[dict[str, Any]]:
     """Returns the fields of a point's tooltip."""
-    fields = [
-        {"field": "series", "type": "nominal"},
-        {"field": "step"},
-        {"field": "text", "title": "value"},
-    ]
-    return [{"field": "run", "type": "nominal"}, *fields] if several_runs else fields
+    series, value = {"field": "series", "type": "nominal"}, {"field": "text", "title": "value"}
+    run = [{"field": "run", "type": "nominal"}] if several_runs else []
+    return [*run, series, {"field": "step"}, value]
 
 
 def point_text(point: Point, percent: bool) -> str:

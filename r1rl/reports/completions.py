@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.reports.selfcheck import OUTCOMES, Check, find_check
-from r1rl.runs.dump import ROLLOUTS, numbered_lines
+from r1rl.runs.dump import ROLLOUTS, Fields, has_needed, numbered_lines
 from r1rl.system.errors import UserError
 
 # The fields that readers of completions rely on; a line without one of them counts as damaged.
-FIELDS: dict[str, type | tuple[type, ...]] = {
-    "step": int, "group": int, "sample": int, "tokens": int, "problem_id": str, "prompt": str,
-    "completion": str, "finish": str, "answer": str, "correct": bool, "extracted": (str, type(None)),
+FIELDS: Fields = {
+    "step": (int,), "group": (int,), "sample": (int,), "tokens": (int,), "problem_id": (str,), "prompt": (str,),
+    "completion": (str,), "finish": (str,), "answer": (str,), "correct": (bool,), "extracted": (str, type(None)),
     "reward": (int, float, type(None)),
 }  # fmt: skip
 MOST_WORDS = 1500  # of a text that `differences` compares; a longer one is shown without marks
@@ -98,9 +98,7 @@ class Filter:
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Adds the filters as arguments."""
     parser.add_argument("--step", metavar="N|A:B", help="completions of this step, or of steps A to B")
-    parser.add_argument(
-        "--split", choices=("train", "eval"), help="of training or evaluation (default: both)"
-    )
+    parser.add_argument("--split", choices=("train", "eval"), help="training or evaluation (default: both)")
     verdict = parser.add_mutually_exclusive_group()
     verdict.add_argument("--correct", action="store_true", help="only correct completions")
     verdict.add_argument("--wrong", action="store_true", help="only wrong completions")
@@ -127,7 +125,7 @@ def step_range(text: str | None) -> tuple[float, float]:
         high = (int(last) if last else float("inf")) if colon else low
     except ValueError:
         raise UserError(
-            f"--step {text!r} is neither a step nor a range: write 120, 100:200 or 100: ."
+            f"--step {text!r} is neither a step nor a range such as 120, 100:200 or 100:"
         ) from None
     return low, high
 
@@ -142,7 +140,7 @@ def read_completions(
     for path in files(folder, wanted.split):
         for number, line in numbered_lines(path, damaged):
             completion = Completion(path, number, line)
-            if not is_whole(line):
+            if not has_needed(line, FIELDS):
                 if damaged is not None:
                     damaged.append(completion.place)
             elif wanted.fits(completion):
@@ -159,17 +157,6 @@ def evaluation_files(folder: Path) -> list[Path]:
     """Returns the files of the evaluations, by step."""
     found = [p for p in folder.glob("eval/step_*.jsonl") if p.stem.removeprefix("step_").isdecimal()]
     return sorted(found, key=lambda p: int(p.stem.removeprefix("step_")))
-
-
-def is_whole(line: dict[str, Any]) -> bool:
-    """Returns whether a line has all FIELDS with values of their types."""
-    return all(isinstance(line.get(name, ...), kind) for name, kind in FIELDS.items())
-
-
-def history(folder: Path, problem: str) -> list[Completion]:
-    """Returns the first completion of a problem at each evaluation, by step."""
-    found = read_completions(folder, Filter(split="eval", problem=problem))
-    return [c for c in found if c.line["sample"] == 0]
 
 
 def differences(before: str, after: str) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from r1rl.reports.charts import Chart, Line, Point
-from r1rl.reports.survey import (
-    Group,
-    Share,
-    Survey,
-    accuracy_with_check,
-    accuracy_without_check,
-    check_rate,
-)
+from r1rl.reports.survey import Group, Share, Survey, check_rate, checked_accuracy, unchecked_accuracy
 from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import bootstrap_interval
 
@@ -91,8 +84,8 @@ def check_rates(runs: Sequence[Run]) -> Iterator[Line]:
 def with_and_without(runs: Sequence[Run]) -> Iterator[Line]:
     """Yields the share of correct completions among those with and those without a check."""
     for run, _, found in runs:
-        yield Line(run, "with a check", shares(stretches(found, 10), accuracy_with_check))
-        yield Line(run, "without", shares(stretches(found, 10), accuracy_without_check))
+        yield Line(run, "with a check", shares(stretches(found, 10), checked_accuracy))
+        yield Line(run, "without", shares(stretches(found, 10), unchecked_accuracy))
 
 
 def shares(
@@ -120,9 +113,7 @@ def split(values: list, size: int) -> list[list]:
 def per_step(row: tuple, runs: Sequence[Run]) -> Chart:
     """Returns a chart of numbers that metrics.jsonl holds for each step."""
     key, title, unit, fields, note, percent = row
-    lines = [
-        Line(run, series, points(data.metrics, name)) for run, data, _ in runs for series, name in fields
-    ]
+    lines = [Line(run, label, points(data.metrics, name)) for run, data, _ in runs for label, name in fields]
     return Chart(key, title, unit, lines, note, percent)
 
 

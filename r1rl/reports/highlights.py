@@ -33,9 +33,8 @@ class Criterion:
 
 def outcome_is(name: str, correct: bool | None = None) -> Callable[[dict, Check | None], bool]:
     """Returns a condition: the check has this outcome, in a correct or wrong completion or in any."""
-    return lambda line, check: (
-        check is not None and check.outcome == name and correct in (None, line["correct"])
-    )
+    verdicts = (True, False) if correct is None else (correct,)
+    return lambda line, check: check is not None and check.outcome == name and line["correct"] in verdicts
 
 
 def confidence(line: dict) -> float:

@@ -46,9 +46,8 @@ def finish(
     for line in summary_lines(data):
         console.print(line, markup=False)  # an error quoted in it may hold brackets
     if (troubles := grading_words()) is not None:
-        console.print(
-            f"grading  LaTeX: {troubles}; unreadable gold answers are left out, other failures count as wrong"
-        )
+        rule = "unreadable gold answers are left out, other failures count as wrong"
+        console.print(f"grading  LaTeX: {troubles}; {rule}")
     if late := sum(line.get("reward_timeouts", 0) for line in data.metrics):
         limit = f"--reward-timeout {config.reward_timeout:g} seconds"
         console.print(f"rewards  {late} calls did not return within {limit} and gave no reward")
@@ -74,9 +73,8 @@ def finish(
         return stopped_by_guard(folder, config, guarded)
     best = folder / "checkpoints" / "best"
     console.print(f"model    {best} (best evaluation)")
-    console.print(
-        f"next     look:     python main.py inspect {folder} --step {totals['steps']} --correct -n 3"
-    )
+    shown = f"{folder} --step {totals['steps']} --correct -n 3"
+    console.print(f"next     look:     python main.py inspect {shown}")
     console.print(f"         measure:  python main.py eval --adapter {best} --eval-count 0")
     return 0
 

@@ -44,9 +44,8 @@ def curves(data: RunData) -> list[str]:
     if len(data.evaluations) > 1:
         counts = " or ".join(f"{n:,}" for n in sorted({e["problems"] for e in data.evaluations}))
         bars = sparkline([e["accuracy"] for e in data.evaluations])
-        lines.append(
-            f"accuracy {bars} {len(data.evaluations)} evaluations of n = {counts} problems; intervals above"
-        )
+        count = len(data.evaluations)
+        lines.append(f"accuracy {bars} {count} evaluations of n = {counts} problems; intervals above")
     for key, name, form in (("mean_tokens", "tokens", ",.0f"), ("entropy", "entropy", ".2f")):
         values = [m[key] for m in data.metrics if m.get(key) is not None]
         if len(values) > 1:

@@ -34,8 +34,8 @@ def heading(data: RunData) -> str:
     """Returns the run in one line: recipe, model, task, seed, machine, and when it started."""
     run, config, machine = data.run, data.config, data.run["machine"]
     parts = (
-        run["recipe"], config["model_name"], config["dataset_name"], f"seed {config['seed']}",
-        machine["gpu"] or f"{machine['cores']} CPU cores", run["started"],
+        f"recipe {run['recipe']}", f"model {config['model_name']}", f"task {config['dataset_name']}",
+        f"seed {config['seed']}",        machine["gpu"] or f"{machine['cores']} CPU cores", run["started"],
     )  # fmt: skip
     return escape(f"{data.folder.name}: {', '.join(parts)}")
 
@@ -44,6 +44,8 @@ def state(data: RunData) -> str:
     """Returns whether the run is complete, and if not, how far it is."""
     if data.is_complete:
         return "complete"
+    if data.run["recipe"] == "eval":
+        return "evaluation only"
     return f"running or stopped: {numbers(data)['steps']} of {data.config['max_steps']} steps"
 
 
@@ -64,9 +66,8 @@ def summary_lines(data: RunData) -> list[str]:
         lines.append(f"{'':<8} {paired_test(data, before, after)}")
         for name, change in (("reward", reward_change(data, before, after)), ("slope", slope(data))):
             lines += [f"{name:<8} {change}"] if change else []
-        lines.append(
-            f"length   {before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f} tokens per completion in evaluation"
-        )
+        lengths = f"{before['mean_tokens']:.0f} -> {after['mean_tokens']:.0f}"
+        lines.append(f"length   {lengths} tokens per completion in evaluation")
     if totals["groups"] and learns_from_groups(data):
         equal = totals["groups_without_signal"]
         lines.append(f"signal   {equal} of {totals['groups']} groups had equal rewards, which give no signal")

@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from r1rl.config.names import GENERAL_TASK
-from r1rl.reports.completions import Completion, files, is_whole
+from r1rl.reports.completions import FIELDS, Completion, files
 from r1rl.reports.selfcheck import Check
-from r1rl.runs.dump import parsed, raw_lines
+from r1rl.runs.dump import has_needed, parsed, raw_lines
 from r1rl.runs.run_data import Graded, RunData
 from r1rl.runs.stats import format_share, wilson_clustered
 
@@ -143,12 +143,12 @@ def check_rate(groups: Iterable[Group]) -> Share | None:
     return share((g.checked, g.n) for g in groups)
 
 
-def accuracy_with_check(groups: Iterable[Group]) -> Share | None:
+def checked_accuracy(groups: Iterable[Group]) -> Share | None:
     """Returns the share of correct ones among completions with a check."""
     return share((g.checked_correct, g.checked) for g in groups)
 
 
-def accuracy_without_check(groups: Iterable[Group]) -> Share | None:
+def unchecked_accuracy(groups: Iterable[Group]) -> Share | None:
     """Returns the share of correct ones among completions without a check."""
     return share((g.correct - g.checked_correct, g.n - g.checked) for g in groups)
 
@@ -192,7 +192,7 @@ def examine(chunk: Chunk) -> Examined:
     found, unreadable = [], []
     for number, raw in lines:
         completion = Completion(path, number, parsed(raw) or {})
-        if is_whole(completion.line):
+        if has_needed(completion.line, FIELDS):
             found.append((completion, completion.check))
         else:
             unreadable.append(completion.place)

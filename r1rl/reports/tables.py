@@ -11,14 +11,7 @@ from rich.table import Table
 
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import learns_from_groups
-from r1rl.reports.survey import (
-    Survey,
-    accuracy,
-    accuracy_with_check,
-    accuracy_without_check,
-    check_rate,
-    phases,
-)
+from r1rl.reports.survey import Survey, accuracy, check_rate, checked_accuracy, phases, unchecked_accuracy
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_cell
 from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, wilson
@@ -100,9 +93,8 @@ def stage_table(data: RunData) -> Table | None:
     for level, group in groupby(steps, key=lambda m: m["level"]):
         stage = list(group)
         span = f"{stage[0]['step']}-{stage[-1]['step']}"
-        table.add_row(
-            str(level), span, change(stage, "reward", ".2f"), change(stage, "reasoning_tokens", ".0f")
-        )
+        changes = change(stage, "reward", ".2f"), change(stage, "reasoning_tokens", ".0f")
+        table.add_row(str(level), span, *changes)
     return table
 
 
@@ -176,7 +168,7 @@ def check_rows(found: Survey) -> Iterator[list[str]]:
     """Yields, for each phase, its name, the shares of CHECK_COLUMNS and the number of checks with each outcome."""
     for split, name, first, last in check_phases(found):
         groups, outcomes = found.within(split, first, last), found.outcomes_within(split, first, last)
-        shares = (check_rate(groups), accuracy_with_check(groups), accuracy_without_check(groups))
+        shares = (check_rate(groups), checked_accuracy(groups), unchecked_accuracy(groups))
         yield [name, *(str(s or "-") for s in shares), *(f"{outcomes[o]:,}" for o in OUTCOMES)]
 
 

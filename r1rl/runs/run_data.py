@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, WORDS, Fields, has_needed, read_lines, read_run
+from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, Fields, has_needed, read_lines, read_run
 from r1rl.system.redact import redact_all
 
-GRADED: Fields = {"problem_id": WORDS, "correct": (bool,)}  # a line without them is left out
+GRADED: Fields = {"problem_id": (str,), "correct": (bool,)}  # a line without them is left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,5 +76,5 @@ def parquet_rows(file: Path) -> list[dict[str, Any]]:
 
     try:
         return pyarrow.parquet.read_table(file).to_pylist()
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:  # OSError: what looks like parquet and is damaged
         raise UserError(f"{file} is not a parquet file: {str(error).splitlines()[0]}") from None

@@ -1,9 +1,10 @@
-"""Task: a source of problems that owns everything particular to it, and what the generated tasks share."""
+"""Task: a source of problems that owns everything particular to it; and helpers that several tasks share."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from r1rl.config.data_rules import check_answers
 from r1rl.config.flags import Config
@@ -90,6 +91,24 @@ def check_split(split: str, task: str) -> None:
     """Raises ValueError unless the split is "train" or "test"."""
     if split not in ("train", "test"):
         raise ValueError(f"split is {split!r}; {task} has 'train' and 'test'")
+
+
+def hub_rows(name: str, split: str, *config: str) -> list[tuple[str, dict[str, Any]]]:
+    """Returns (place, row) for each row of a dataset of the hub, or of its copy in the local cache."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    rows = datasets.load_dataset(name, *config, split=split)
+    return [(f"{name} {split}, row {i}", row) for i, row in enumerate(rows)]
+
+
+def first_names(names: Sequence[str], count: int = 5) -> str:
+    """Returns the first names of a list, for a message.
+
+    >>> first_names(["train/0", "train/7"], 1)
+    'train/0, ...'
+    """
+    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
 
 
 def task_class(name: str) -> type[Task]:

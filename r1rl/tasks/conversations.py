@@ -1,4 +1,4 @@
-"""Conversations to learn from and to ask: JSONL files, data sets of the hub, or the small talk that ships; one form."""
+"""Conversations for fine-tuning and general prompts: JSONL files, datasets of the hub, or the shipped small talk."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from r1rl.config.names import GENERAL_TASK, SMALL_TALK
 from r1rl.records import ANSWER_TAG, NO_GOLD, Problem
 from r1rl.system.errors import UserError
 from r1rl.system.files import read_jsonl
+from r1rl.tasks.base import hub_rows
 
-ROLES = {"human": "user", "gpt": "assistant"}  # as ShareGPT's form calls them
-
+ROLES = {"human": "user", "gpt": "assistant"}  # ShareGPT's names
 FILE_ENDS = (".jsonl", ".json")
-
 SPLITS = ("train", "train_sft")
+FORM = 'a list "messages" of {"role", "content"}, as in TRL, a list "conversations" of {"from", "value"}, or a text "prompt"'
 
-FORM = 'a list "messages" of {"role", "content"}, as TRL has it, a list "conversations" of {"from", "value"}, or a text "prompt"'
-
-Conversation = dict[str, Any]  # {"messages": [...]} and, where it is a problem's, its task
+Conversation = dict[str, Any]  # {"messages": [...]} and, if it is about a problem, its task
 
 
 def share_of(ratio: float, others: int) -> int:
-    """How many must be added to `others` to be the share `ratio` of all.
+    """Returns how many must be added to `others` to make up the share `ratio` of all.
 
     >>> share_of(0.2, 80)
     20
@@ -35,53 +33,51 @@ def share_of(ratio: float, others: int) -> int:
 
 
 def lessons(config: Config) -> list[Conversation]:
-    """What --sft-data teaches, with --general-data mixed in at --mix-ratio, in a random order. Raises UserError."""
-    learnt = [
-        with_answer(row, config.sft_data) for row in read_conversations(config.sft_data, config.think_tag)
-    ]
-    if config.max_samples is not None and config.max_samples < len(learnt):
-        learnt = random.Random(config.seed).sample(learnt, config.max_samples)
+    """Returns the conversations of --sft-data mixed with --general-data at --mix-ratio, shuffled. Raises UserError."""
+    rows = with_answers(config.sft_data, config.think_tag)
+    if config.max_samples is not None and config.max_samples < len(rows):
+        rows = random.Random(config.seed).sample(rows, config.max_samples)
     if config.general_data is not None:
         general = [
-            with_answer(row, config.general_data) | {"task": GENERAL_TASK}
-            for row in read_conversations(config.general_data, config.think_tag)
+            row | {"task": GENERAL_TASK} for row in with_answers(config.general_data, config.think_tag)
         ]
-        learnt += drawn(general, share_of(config.mix_ratio, len(learnt)), config.seed)
-    return random.Random(config.seed).sample(learnt, len(learnt))
+        rows += drawn(general, share_of(config.mix_ratio, len(rows)), config.seed)
+    return random.Random(config.seed).sample(rows, len(rows))
 
 
 def drawn(rows: Sequence[Any], count: int, seed: int) -> list[Any]:
-    """So many rows in a random order; all of them once before any comes twice."""
+    """Returns `count` rows in a random order; each occurs once before any occurs twice."""
     shuffled = random.Random(seed).sample(rows, len(rows))
     return list(itertools.islice(itertools.cycle(shuffled), count))
 
 
-def with_answer(row: Conversation, source: str) -> Conversation:
-    """The same row, which must teach something. Raises UserError."""
-    if not any(m["role"] == "assistant" for m in row["messages"]):
+def with_answers(source: str, think_tag: str) -> list[Conversation]:
+    """Returns the conversations of a source; each needs an assistant's turn. Raises UserError."""
+    rows = read_conversations(source, think_tag)
+    if not all(any(m["role"] == "assistant" for m in row["messages"]) for row in rows):
         raise UserError(
             f"{source} has a conversation without an assistant's turn: there is nothing to learn."
         )
-    return row
+    return rows
 
 
 def general_problems(config: Config, count: int) -> list[Problem]:
-    """So many first turns of --general-data, as problems without an answer."""
+    """Returns `count` first turns of --general-data, as problems without a gold answer."""
     rows = read_conversations(config.general_data, config.think_tag)
-    asked = [next(m["content"] for m in row["messages"] if m["role"] == "user") for row in rows]
+    questions = [next(m["content"] for m in row["messages"] if m["role"] == "user") for row in rows]
     problems = [
         Problem(f"general/{i}", question, "", task=GENERAL_TASK, answer_type=NO_GOLD)
-        for i, question in enumerate(asked)
+        for i, question in enumerate(questions)
     ]
     return drawn(problems, count, config.seed)
 
 
 def read_conversations(source: str, think_tag: str) -> list[Conversation]:
-    """All conversations of a file, of a data set of the hub, or the shipped ones. Raises UserError."""
+    """Returns all conversations of a file, of a dataset of the hub, or the shipped ones. Raises UserError."""
     if source == SMALL_TALK:
         return [
-            {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]}
-            for said, answer in EXCHANGES
+            {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]}
+            for prompt, answer in EXCHANGES
         ]
     check_source(source)
     rows = rows_of_file(Path(source)) if Path(source).is_file() else rows_of_hub(source)
@@ -89,16 +85,16 @@ def read_conversations(source: str, think_tag: str) -> list[Conversation]:
 
 
 def check_source(source: str) -> None:
-    """What looks like a file must be one. Raises UserError."""
+    """Checks that a name with the ending of a file is one. Raises UserError."""
     if source.endswith(FILE_ENDS) and not Path(source).is_file():
         raise UserError(
-            f"{source!r}: there is no such file. Name a JSONL file with {FORM} in each line, a data set of the hub, or "
+            f"{source!r}: the file does not exist. Name a JSONL file with {FORM} in each line, a dataset of the hub, or "
             f"{SMALL_TALK}."
         )
 
 
 def rows_of_file(path: Path) -> list[tuple[str, Any]]:
-    """(place, row) of each line. Raises UserError."""
+    """Returns (place, row) for each line. Raises UserError."""
     rows = read_jsonl(path, form=f"one conversation, an object with {FORM}", errors="replace")
     if not rows:
         raise UserError(f"{path} is empty: it must hold at least one conversation.")
@@ -106,52 +102,48 @@ def rows_of_file(path: Path) -> list[tuple[str, Any]]:
 
 
 def rows_of_hub(name: str) -> list[tuple[str, Any]]:
-    """(place, row) of each row of a data set's training split. Raises UserError."""
-    import datasets
-
-    datasets.disable_progress_bars()
+    """Returns (place, row) for each row of a dataset's training split. Raises UserError."""
     for split in SPLITS:
         try:
-            found = datasets.load_dataset(name, split=split)
+            return hub_rows(name, split)
         except ValueError:  # no such split
             continue
         except Exception as error:  # the hub's errors are of many kinds
             reason = str(error).strip().splitlines()[0]
             raise UserError(
-                f"{name!r} is no file on this machine, and the hub does not give it: {reason} Name a JSONL file with "
-                f"{FORM} in each line, or a data set that the hub has."
+                f"{name!r} is not a file on this machine, and the hub did not return it: {reason} Name a JSONL file with "
+                f"{FORM} in each line, or a dataset of the hub."
             ) from None
-        return [(f"{name} {split}, row {i}", row) for i, row in enumerate(found)]
     raise UserError(f"{name!r} has none of the splits {', '.join(SPLITS)}: export one to a JSONL file.")
 
 
 def conversation(row: Any, where: str, think_tag: str) -> Conversation:
-    """One row in TRL's form. Raises UserError."""
+    """Returns one row in TRL's form. Raises UserError."""
     row = row if isinstance(row, dict) else {}
     turns = row.get("messages")
     if not isinstance(turns, list) and isinstance(row.get("conversations"), list):
         turns = [renamed(t) for t in row["conversations"]]
     if not isinstance(turns, list) and isinstance(row.get("prompt"), str):
         turns = [{"role": "user", "content": row["prompt"]}]
-    good = isinstance(turns, list) and all(
+    valid = isinstance(turns, list) and all(
         isinstance(t, dict) and isinstance(t.get("role"), str) and isinstance(t.get("content"), str)
         for t in turns
     )
-    if not good or not any(t["role"] == "user" for t in turns):
-        raise UserError(f"{where} is no conversation: it must have {FORM}, with a user's turn.")
+    if not valid or not any(t["role"] == "user" for t in turns):
+        raise UserError(f"{where} is not a conversation: it must have {FORM}, with a user's turn.")
     messages = [{"role": t["role"], "content": our_tags(t["content"], think_tag)} for t in turns]
     return {"messages": messages} | ({"task": row["task"]} if isinstance(row.get("task"), str) else {})
 
 
 def renamed(turn: Any) -> Any:
-    """A turn of ShareGPT's form in TRL's; what is no turn stays what it is."""
+    """Returns a turn of ShareGPT's form in TRL's; anything else unchanged."""
     if not isinstance(turn, dict) or not isinstance(turn.get("from"), str):
         return turn
     return {"role": ROLES.get(turn["from"], turn["from"]), "content": turn.get("value")}
 
 
 def our_tags(text: str, think_tag: str) -> str:
-    """A text of Bespoke-Stratos-17k in the project's tags; any other as it is.
+    """Returns a text of Bespoke-Stratos-17k with the project's tags; any other unchanged.
 
     >>> our_tags("<|begin_of_thought|>2+2<|end_of_thought|>", "think")
     '<think>2+2</think>'

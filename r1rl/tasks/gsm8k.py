@@ -10,7 +10,7 @@ from r1rl.records import Problem
 from r1rl.rewards.grading.numbers import parse_gold
 from r1rl.system.errors import UserError
 from r1rl.system.files import rows_from_file
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import Task, hub_rows
 
 COLUMNS = ("question", "answer")
 HUB_NAME, HUB_CONFIG = "openai/gsm8k", "main"
@@ -27,7 +27,7 @@ class Gsm8k(Task):
 
     @classmethod
     def from_config(cls, config: Config) -> Gsm8k:
-        """From --dataset-path or the hub."""
+        """Returns the task with the problems of --dataset-path or of the hub."""
         return cls(config.dataset_path)
 
     def __init__(self, path: str | None = None):
@@ -40,22 +40,16 @@ class Gsm8k(Task):
             )
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of "train" or "test". Raises UserError for missing, empty or unreadable data."""
-        rows = rows_from_hub(split) if self.path is None else rows_from_file(self.path / f"{split}.jsonl")
+        """Returns all problems of "train" or "test". Raises UserError for missing, empty or unreadable data."""
+        if self.path is None:
+            rows = hub_rows(HUB_NAME, split, HUB_CONFIG)
+        else:
+            rows = rows_from_file(self.path / f"{split}.jsonl")
         return [problem_from_row(row, split, i, where) for i, (where, row) in enumerate(rows)]
 
 
-def rows_from_hub(split: str) -> list[tuple[str, dict]]:
-    """(place, row) for each row of the hub's dataset, or of its copy in the local cache."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    rows = datasets.load_dataset(HUB_NAME, HUB_CONFIG, split=split)
-    return [(f"{HUB_NAME} {split}, row {i}", row) for i, row in enumerate(rows)]
-
-
 def without_notes(solution: str) -> str:
-    """A worked solution without its calculator notes.
+    """Returns a worked solution without its calculator notes.
 
     >>> without_notes("48/2 = <<48/2=24>>24 clips.")
     '48/2 = 24 clips.'
@@ -64,7 +58,7 @@ def without_notes(solution: str) -> str:
 
 
 def problem_from_row(row: dict, split: str, index: int, where: str) -> Problem:
-    """One row as a Problem. Raises UserError for a missing column or an answer that is not one number."""
+    """Returns one row as a Problem. Raises UserError for a missing column or an answer that is not one number."""
     for column in COLUMNS:
         if not isinstance(row.get(column), str):
             raise UserError(

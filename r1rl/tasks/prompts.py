@@ -1,4 +1,4 @@
-"""Problem -> prompt; this file alone knows the system text and the reasoning prefix."""
+"""Problem -> prompt: the system texts by answer type, the user's own texts, and the reasoning prefix."""
 
 from __future__ import annotations
 
@@ -26,32 +26,30 @@ from r1rl.records import (
 )
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.tasks.base import owner
+from r1rl.tasks.base import first_names, owner
 
 QUESTION = "question"
-
-PLACE = re.compile(r"\{(\w+)\}")
-
+FIELD = re.compile(r"\{(\w+)\}")
 LONGEST_NAME = 255  # of a file, in bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What takes the place of the system text and of what is said around a question; None: the project's own."""
+class CustomTexts:
+    """The user's system text, and a template around the question; None for the project's own."""
 
     system: str | None = None
     template: str | None = None
 
     def filled(self, problem: Problem) -> str:
-        """The template with the problem's question and, by name, other columns of its row."""
+        """Returns the template with the problem's question and the named columns of its row."""
         values: dict[str, Any] = {**problem.columns, QUESTION: problem.question}
-        return PLACE.sub(lambda m: shown(values[m[1]]) if m[1] in values else m[0], self.template)
+        return FIELD.sub(lambda m: column_text(values[m[1]]) if m[1] in values else m[0], self.template)
 
 
-def shown(value: Any) -> str:
-    """A column in a prompt; a list as options with letters.
+def column_text(value: Any) -> str:
+    """Returns a column's value for a prompt; a list as options with letters.
 
-    >>> shown(["red", "blue"])
+    >>> column_text(["red", "blue"])
     '(A) red\\n(B) blue'
     """
     if isinstance(value, list | tuple):
@@ -59,39 +57,36 @@ def shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def load_words(config: Config) -> Words:
-    """The words of the two flags. Raises UserError for a file that cannot be read and a template without {question}."""
+def load_custom_texts(config: Config) -> CustomTexts:
+    """Returns the texts of --system-prompt-file and --prompt-template. Raises UserError."""
     system, template = config.system_prompt_file, config.prompt_template
     if system is not None:
         system = read_text(Path(system), "--system-prompt-file").strip()
     if template is not None:
         if "{" not in template and len(template.encode()) < LONGEST_NAME:
             template = read_text(Path(template), "--prompt-template")
-        template = template.rstrip("\n")  # of a file's last line, or of a block in YAML
+        template = template.rstrip("\n")  # the end of a file, or of a block in YAML
         check_template(template, config.prompt_template)
-    return Words(system, template)
+    return CustomTexts(system, template)
 
 
 def read_text(path: Path, flag: str) -> str:
-    """A file's text. Raises UserError."""
+    """Returns a file's text. Raises UserError."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        what = (
-            "a text with {question} in it, or a file that holds one"
-            if flag == "--prompt-template"
-            else "a file"
-        )
-        raise UserError(f"{flag} {str(path)!r} cannot be read ({reason}): give {what}.") from None
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        template = "a text with {question} in it, or a file that holds one"
+        wanted = template if flag == "--prompt-template" else "a file"
+        raise UserError(f"{flag} {str(path)!r} cannot be read ({reason}): give {wanted}.") from None
 
 
 def check_template(template: str, given: str) -> None:
-    """A template must have a place for the question. Raises UserError."""
-    places = PLACE.findall(template)
-    if QUESTION in places:
+    """Checks that a template has the field {question}. Raises UserError."""
+    fields = FIELD.findall(template)
+    if QUESTION in fields:
         return
-    near = difflib.get_close_matches(QUESTION, places, n=1)
+    near = difflib.get_close_matches(QUESTION, fields, n=1)
     hint = f"did you mean {{question}} where it has {{{near[0]}}}?" if near else "write {question} into it."
     raise UserError(
         f"--prompt-template {given[:60]!r} has no {{question}}, so every prompt would be the same: {hint}"
@@ -106,8 +101,6 @@ your reasoning
 <{ANSWER_TAG}>
 the result, one number and nothing else
 </{ANSWER_TAG}>"""
-
-
 ROLES_TEXT = f"""\
 Solve the puzzle. First reason step by step, then say what each person is, in exactly this form:
 <{REASONING_TAG}>
@@ -117,28 +110,19 @@ your reasoning
 one line for each person, with the name and the role: (1) ... is a ...
 </{ANSWER_TAG}>
 In the puzzle, "or" also allows both."""
-
-# After a public Colab notebook on chain of thought with Qwen3-0.6B-Base.
+# From a public Colab notebook on chain of thought with Qwen3-0.6B-Base.
 SAFETY_TEXT = "Think step-by-step and reason carefully about this content safety query."
-
 PLAIN = "plain"  # the --prompt-style without a system text; prompts of safety queries have none in any style
-
-MATH_TEXT = SYSTEM_TEXT.replace("one number", "one number or expression in LaTeX")
-
-TEXT_TEXT = SYSTEM_TEXT.replace("one number and nothing else", "in as few words as possible")
-
-CHOICE_TEXT = SYSTEM_TEXT.replace(
-    "one number and nothing else", "the letter of the right option and nothing else"
-)
-
-EQUATION_TEXT = SYSTEM_TEXT.replace("one number and nothing else", "the calculation and nothing else")
-
-# By Problem.answer_type; any other has SYSTEM_TEXT.
+ASKED = "one number and nothing else"
+# By Problem.answer_type; any other has SYSTEM_TEXT. A task may have its own (Task.system_text).
 SYSTEM_TEXTS = {
-    KNIGHTS_KNAVES: ROLES_TEXT, LATEX: MATH_TEXT, TEXT: TEXT_TEXT, CHOICE: CHOICE_TEXT, COUNTDOWN: EQUATION_TEXT,
-}  # fmt: skip
-
-NO_WORDS = Words()
+    KNIGHTS_KNAVES: ROLES_TEXT,
+    LATEX: SYSTEM_TEXT.replace("one number", "one number or expression in LaTeX"),
+    TEXT: SYSTEM_TEXT.replace(ASKED, "in as few words as possible"),
+    CHOICE: SYSTEM_TEXT.replace(ASKED, "the letter of the right option and nothing else"),
+    COUNTDOWN: SYSTEM_TEXT.replace(ASKED, "the calculation and nothing else"),
+}
+NO_TEXTS = CustomTexts()
 
 
 def system_text(problem: Problem, tag: str = REASONING_TAG) -> str:
@@ -152,47 +136,47 @@ def plain_prompt(
     add_reasoning_prefix: bool,
     style: str = "tags",
     tag: str = REASONING_TAG,
-    words: Words = NO_WORDS,
+    texts: CustomTexts = NO_TEXTS,
 ) -> str:
-    """The prompt for a base model: system text, question and, if wanted, the opened reasoning tag.
+    """Returns the prompt for a base model: system text, question and, if wanted, the opened reasoning tag.
 
     A safety query is followed by "Reasoning:" instead, and never by the tag.
     """
     if problem.answer_type == VERDICT:
         return f"{safety_query(problem)}\nReasoning:"
-    if problem.answer_type == NO_GOLD:  # no problem to be solved, so neither system text nor reasoning
+    if problem.answer_type == NO_GOLD:  # nothing to solve, so neither system text nor reasoning
         return f"Question: {problem.question}\nAnswer:"
-    asked = f"Question: {problem.question}" + ("\nAnswer:" if style == PLAIN else "")
-    if words.template is not None:
-        asked = words.filled(problem)
-    system = system_words(problem, style, tag, words)
-    prompt = f"{system}\n{asked}" if system else asked
+    prompt = f"Question: {problem.question}" + ("\nAnswer:" if style == PLAIN else "")
+    if texts.template is not None:
+        prompt = texts.filled(problem)
+    if system := chosen_system_text(problem, style, tag, texts):
+        prompt = f"{system}\n{prompt}"
     return f"{prompt}\n<{tag}>" if add_reasoning_prefix else prompt
 
 
-def system_words(problem: Problem, style: str, tag: str, words: Words) -> str:
-    """The user's system text, or else the project's; none in the plain style."""
-    if words.system is not None:
-        return words.system
+def chosen_system_text(problem: Problem, style: str, tag: str, texts: CustomTexts) -> str:
+    """Returns the user's system text, or else the project's; empty in the plain style."""
+    if texts.system is not None:
+        return texts.system
     return "" if style == PLAIN else system_text(problem, tag)
 
 
 def safety_query(problem: Problem) -> str:
-    """A safety query and what is asked about it."""
+    """Returns a safety query with its instruction."""
     return f"{SAFETY_TEXT}\nQuery: {problem.question}"
 
 
 def chat_messages(
-    problem: Problem, style: str, tag: str = REASONING_TAG, words: Words = NO_WORDS
+    problem: Problem, style: str, tag: str = REASONING_TAG, texts: CustomTexts = NO_TEXTS
 ) -> list[dict[str, str]]:
-    """The turns before the answer of a chat model."""
+    """Returns the turns before a chat model's answer."""
     if problem.answer_type == VERDICT:
         return [{"role": "user", "content": safety_query(problem)}]
     if problem.answer_type == NO_GOLD:
         return [{"role": "user", "content": problem.question}]
-    asked = problem.question if words.template is None else words.filled(problem)
-    question = {"role": "user", "content": asked}
-    system = system_words(problem, style, tag, words)
+    content = problem.question if texts.template is None else texts.filled(problem)
+    question = {"role": "user", "content": content}
+    system = chosen_system_text(problem, style, tag, texts)
     return [{"role": "system", "content": system}, question] if system else [question]
 
 
@@ -202,22 +186,22 @@ def chat_prompt(
     tokenizer,
     style: str = "tags",
     tag: str = REASONING_TAG,
-    words: Words = NO_WORDS,
+    texts: CustomTexts = NO_TEXTS,
 ) -> str:
-    """The prompt for a chat model: its own template, the prefix as an assistant turn to be continued."""
-    prompt = opening(tokenizer, chat_messages(problem, style, tag, words), tag)
+    """Returns the prompt for a chat model in its own template, the prefix as an assistant turn to be continued."""
+    prompt = opening(tokenizer, chat_messages(problem, style, tag, texts), tag)
     wanted = add_reasoning_prefix and problem.answer_type != NO_GOLD
     return f"{prompt}<{tag}>" if wanted and not opened_tag(prompt, tag) else prompt
 
 
 class Builder:
-    """Builds and tokenizes prompts; those over the limit are left out and named, never cut."""
+    """Builds and tokenizes prompts; prompts over the limit are left out and reported, never cut."""
 
     def __init__(self, tokenizer, config: Config):
-        self.tokenizer, self.config, self.words = tokenizer, config, load_words(config)
+        self.tokenizer, self.config, self.texts = tokenizer, config, load_custom_texts(config)
 
     def __call__(self, problems: Sequence[Problem], split: str) -> list[Prompt]:
-        """The prompts within --max-prompt-length. Raises UserError if none is."""
+        """Returns the prompts within --max-prompt-length. Raises UserError if there are none."""
         limit = self.config.max_prompt_length
         prompts = [self.prompt(problem) for problem in problems]
         too_long = [p for p in prompts if len(p.ids) > limit]
@@ -228,7 +212,7 @@ class Builder:
                 f"{shortest} tokens. Use --max-prompt-length {shortest} or more."
             )
         if too_long:
-            names = ", ".join(p.problem.id for p in too_long[:5]) + (", ..." if len(too_long) > 5 else "")
+            names = first_names([p.problem.id for p in too_long])
             longest = max(len(p.ids) for p in too_long)
             console.print(
                 f"left out {len(too_long)} of {len(prompts)} {split} prompts over --max-prompt-length {limit} tokens: "
@@ -237,17 +221,16 @@ class Builder:
         return [p for p in prompts if len(p.ids) <= limit]
 
     def prompt(self, problem: Problem) -> Prompt:
-        """One problem as the model reads it."""
-        style, tag = self.config.prompt_style, self.config.think_tag
-        opened = self.config.add_reasoning_prefix and problem.answer_type != NO_GOLD
-        prefix = f"<{tag}>" if opened else ""
-        if self.config.is_chat:
+        """Returns the prompt of one problem."""
+        c, tag = self.config, self.config.think_tag
+        if c.is_chat:
             text = chat_prompt(
-                problem, self.config.add_reasoning_prefix, self.tokenizer, style, tag, self.words
+                problem, c.add_reasoning_prefix, self.tokenizer, c.prompt_style, tag, self.texts
             )
             prefix = opened_tag(text, tag)  # some templates open it by themselves
         else:
-            text = plain_prompt(problem, self.config.add_reasoning_prefix, style, tag, self.words)
+            text = plain_prompt(problem, c.add_reasoning_prefix, c.prompt_style, tag, self.texts)
+            prefix = f"<{tag}>" if c.add_reasoning_prefix and problem.answer_type != NO_GOLD else ""
         # A chat template writes its own begin token.
         ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
         return Prompt(problem, text, tuple(ids), prefix)

@@ -1,4 +1,4 @@
-"""Tasks by name: which one a run asks for, and its problems for training and evaluation."""
+"""The task of a run, and its problems for training and evaluation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, TASKS
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
-from r1rl.tasks.base import Task, task_class
+from r1rl.tasks.base import Task, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
 
-# Problem.task where it is not a --dataset-name, and its answer type.
+# Answer type of each Problem.task that is not a --dataset-name.
 OTHER_NAMES = {
     GENERAL_TASK: NO_GOLD,
     SAFETY_TASK: VERDICT,
@@ -23,21 +23,21 @@ OTHER_NAMES = {
 
 
 def load_task(config: Config) -> Task:
-    """The task that `--dataset-path` or else `--dataset-name` asks for."""
+    """Returns the task of `--dataset-path` or `--dataset-name`. Raises UserError."""
     if is_custom(config):
         return CustomData(config)
     return task_class(config.dataset_name).from_config(config)
 
 
 def answer_type_of(task: str) -> str:
-    """The answer type of problems with this Problem.task."""
+    """Returns the answer type of problems with this Problem.task."""
     if task in TASKS:
         return task_class(task).answer_type
     return OTHER_NAMES.get(task, NUMBER)
 
 
 def answer_type_in(config: Config) -> str:
-    """The answer type of a run's problems."""
+    """Returns the answer type of a run's problems."""
     return config.answer_type if is_custom(config) else task_class(config.dataset_name).answer_type
 
 
@@ -48,14 +48,14 @@ def asked_problem(question: str, config: Config) -> Problem:
 
 
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
-    """As many as --max-samples says, drawn with the seed."""
+    """Returns at most --max-samples of the problems, drawn with the seed."""
     if config.max_samples is None or config.max_samples >= len(problems):
         return problems
     return random.Random(config.seed).sample(problems, config.max_samples)
 
 
 def training_problems(task: Task, config: Config) -> list[Problem]:
-    """What --max-samples leaves of the training problems, and --general-data's share of prompts without a gold answer."""
+    """Returns at most --max-samples training problems, and --general-data's share of prompts without a gold answer."""
     problems = training_subset(task.load("train"), config)
     if config.general_data is None:
         return problems
@@ -63,20 +63,20 @@ def training_problems(task: Task, config: Config) -> list[Problem]:
 
 
 def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
-    """The `count` problems (0: all) that every evaluation of runs with this seed uses, in a fixed order."""
+    """Returns the `count` problems (0: all) that every evaluation with this seed uses, in a fixed order."""
     if count == 0 or count >= len(problems):
         return problems
-    if problems[0].task in TASKS and task_class(problems[0].task).even_levels:
+    if owner(problems[0].task).even_levels:
         return even_subset(problems, count, seed)
     return random.Random(seed).sample(problems, count)
 
 
 def even_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
-    """`count` problems with as many of each level as of any other, one more of the first ones where it must be."""
+    """Returns `count` problems, equally many of each level, one more of the first levels if need be."""
     rng = random.Random(seed)
     by_level: dict[int | None, list[Problem]] = {}
     for problem in rng.sample(problems, len(problems)):
         by_level.setdefault(problem.level, []).append(problem)
     rounds = itertools.zip_longest(*(by_level[level] for level in sorted(by_level)))
-    chosen = itertools.islice((p for each in rounds for p in each if p is not None), count)
+    chosen = itertools.islice((p for row in rounds for p in row if p is not None), count)
     return sorted(chosen, key=lambda problem: problem.level)

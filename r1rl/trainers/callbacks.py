@@ -16,7 +16,7 @@ from transformers.trainer_callback import ExportableState
 from r1rl.config.flags import Config
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
-from r1rl.runs.budget import TOLD_AT, Cost
+from r1rl.runs.budget import WARN_AT_STEP, Cost
 from r1rl.runs.metric_names import numbers
 from r1rl.runs.progress import Meter
 from r1rl.runs.scores import Evaluation
@@ -54,7 +54,7 @@ class StopInBudget(TrainerCallback):
         if not distributed.on_first(lambda: self.budget.fits_another(spent, state.global_step)):
             self.budget.ended = self.budget.why_ended(state.global_step)
             control.should_save = control.should_training_stop = True
-        elif self.steps_here == TOLD_AT and (words := self.budget.warning(spent, state.global_step)):
+        elif self.steps_here == WARN_AT_STEP and (words := self.budget.warning(spent, state.global_step)):
             console.print(f"step {state.global_step:>4}  {words}")
         return control
 

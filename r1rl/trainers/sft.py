@@ -19,7 +19,7 @@ from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.engines.base import Engine
 from r1rl.engines.wrappers import GuardedEngine
 from r1rl.models.policy import Policy
-from r1rl.models.weights import loading
+from r1rl.models.weights import load_options
 from r1rl.records import Prompt
 from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
@@ -288,7 +288,7 @@ class Distiller(FineTuner):
             config.teacher_model,
             dtype=torch.bfloat16 if policy.on_gpu else torch.float32,
             attn_implementation="sdpa" if policy.on_gpu else "eager",
-            **loading(config.trust_remote_code),
+            **load_options(config.trust_remote_code),
         )
         self.teacher.to(policy.model.device).requires_grad_(False).eval()
         theirs, ours = self.teacher.config.vocab_size, policy.model.config.vocab_size

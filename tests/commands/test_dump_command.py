@@ -1,4 +1,4 @@
-"""The dump for others: parquet, datasets, pandas as the dump's page shows it, and the excerpt in the repository."""
+"""The dump for other programs: parquet, datasets, the pandas example of dumps/README.md, and excerpts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import pandas
 import pytest
 from conftest import ROOT
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import dump, inspect
 from r1rl.config.parser import Parser

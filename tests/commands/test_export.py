@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from hub_stand_in import hub
+from fake_hub import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 
@@ -76,6 +76,7 @@ def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     with hub() as (state, address):
         done = program(
@@ -95,6 +96,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     assert not any(TOKEN.encode() in data for data in (*sent.values(), logs, (run / "run.json").read_bytes()))
 
 
+@pytest.mark.slow
 def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, here, monkeypatch, capsys):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     given = ("--to", "merged", "-o", tmp_path / "out", "--push-to-hub", "me/out", "--dry-run")
@@ -133,6 +135,7 @@ def test_an_adapter_that_does_nothing_is_refused(run, tmp_path, here, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["spoiled"]
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
     write = forms.write
 
@@ -148,6 +151,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
     monkeypatch.setattr(forms, "write", lambda form, policy, checkpoint, folder: None)
     with pytest.raises(UserError, match="cannot be loaded by a fresh process"):
@@ -202,7 +206,7 @@ def test_checkpoints_by_name(run):
     assert finished.checkpoint_of(run, "best").name == "best"
     assert finished.checkpoint_of(run, "last").name == "checkpoint-2" == finished.checkpoint_of(run, "2").name
     assert finished.step_of(run / "checkpoints" / "best", run) == 2
-    with pytest.raises(UserError, match=r"there are: best, 2\."):
+    with pytest.raises(UserError, match=r"use one of: best, 2\."):
         finished.checkpoint_of(run, "../../etc")
 
 

@@ -1,4 +1,4 @@
-"""`inspect` on a made run: one screen, filters, history, cherry-picking, exports, damage, hostile output."""
+"""`inspect` on a generated run: one screen, filters, history, cherry-picking, exports, damage, hostile output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import inspect as commands_inspect
 from r1rl.config.parser import Parser
@@ -41,18 +41,18 @@ def inspect(capsys):
     return run
 
 
-def test_one_screen_says_it_all(folder, inspect):
+def test_one_screen_shows_the_whole_run(folder, inspect):
     shown = inspect(folder)
     for words in (
-        "one: tiny", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
+        "one: recipe tiny, model tiny, task word-problems", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
         "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
     ):  # fmt: skip
         assert words in shown
     assert len(shown.splitlines()) < 45
 
 
-def test_every_share_comes_with_n_and_interval(folder, inspect):
-    """A percentage is followed by an interval on its line, but for shares cut off, which are no scores."""
+def test_every_share_has_n_and_interval(folder, inspect):
+    """A percentage has an interval in its line; shares of truncated completions are no scores and have none."""
     for line in inspect(folder).splitlines():
         if " % " in line or " %)" in line:
             assert "interval" in line or "(" in line, line
@@ -84,7 +84,7 @@ def test_filters(folder, inspect, filters, fits):
     assert f"2 of {len(chosen)} matching completions" in inspect(folder, *filters, "-n", 2)
 
 
-def test_longest_come_first(folder, inspect):
+def test_the_longest_come_first(folder, inspect):
     rows = [json.loads(line) for line in inspect(folder, "--longest", "-n", 7, "--json").splitlines()]
     tokens = sorted((c.line["tokens"] for c in read_completions(folder)), reverse=True)
     assert [row["tokens"] for row in rows] == tokens[:7]
@@ -112,14 +112,14 @@ def test_history_of_a_problem(folder, inspect):
         inspect(folder, "--problem", "test/9999")
 
 
-def test_differences_give_both_texts_back():
+def test_differences_contain_both_texts():
     before, after = "3 * 4 = 13, so 13.", "3 * 4 = 12, so it is 12."
     parts = list(differences(before, after))
     assert "".join(text for kind, text in parts if kind != "gone") == after
     assert "".join(text for kind, text in parts if kind != "new") == before
 
 
-def test_cherry_picking_takes_ten_different_ones(folder):
+def test_cherry_picking_takes_different_completions(folder):
     picker = Picker()
     survey(RunData(folder), picker)
     picked = picker.picked()
@@ -129,7 +129,7 @@ def test_cherry_picking_takes_ten_different_ones(folder):
     assert {title: c for title, c, _ in picked}["the longest correct completion"].line["tokens"] <= longest
 
 
-def test_survey_counts_what_a_plain_count_does(folder):
+def test_the_survey_agrees_with_a_plain_count(folder):
     found = survey(RunData(folder))
     lines = list(read_completions(folder, Filter(split="train")))
     groups = list(found.groups["train"].values())
@@ -147,7 +147,7 @@ def test_several_processes_find_the_same(folder, monkeypatch):
     assert together == alone
 
 
-def test_damaged_lines_are_named_and_the_rest_is_used(inspect, tmp_path):
+def test_damaged_lines_are_reported_and_the_rest_is_used(inspect, tmp_path):
     folder = make_run(tmp_path / "hurt", steps=3, eval_steps=3, problems=10)
     with (folder / ROLLOUTS).open("ab") as file:
         file.write(
@@ -178,7 +178,7 @@ def test_hostile_output_is_inert(inspect, tmp_path):
     inspect(folder, "--step", "2", "--csv")
 
 
-def test_a_run_that_has_just_begun(inspect, tmp_path):
+def test_a_run_without_any_lines(inspect, tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (*folder.glob("*.jsonl"), *folder.glob("eval/*")):
         path.unlink()

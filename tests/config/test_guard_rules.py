@@ -185,8 +185,8 @@ def test_given_actions_take_the_defaults_place():
     [
         ("trunated=stop", "unknown --guard 'trunated': did you mean 'truncated'?"),
         ("kl=stp", "unknown action of --guard kl 'stp': did you mean 'stop'?"),
-        ("kl=fix", "kl has no fix, because nothing but you can mend it. Use one of kl=warn"),
-        ("non-finite=warn", "non-finite has no warn, because to go on"),
+        ("kl=fix", "kl has no fix, because only you can fix it. Use one of kl=warn"),
+        ("non-finite=warn", "non-finite has no warn, because continuing without a fix would ruin the run"),
         ("kl", "'kl' must be a guard and its action, as in truncated=stop"),
         ("kl=stop,kl=warn", "names kl twice, as stop and as warn"),
         ("kl=stop,", "'' must be a guard and its action"),

@@ -7,15 +7,14 @@ test_server_checks.py.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import os
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from full_stack import needs
 from small_run import SMALL
 from vllm_server import free_port, served
 
@@ -32,11 +31,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
-MISSING = importlib.util.find_spec("vllm") is None
-pytestmark = pytest.mark.skipif(
-    MISSING and os.environ.get("R1RL_FULL_STACK") != "1",
-    reason="vllm not installed: requirements/install-cpu-stack.sh does that",
-)
+pytestmark = needs("vllm")
 KEY = "a-key-of-the-server-7241"
 GREEDY = Sampling(n=1, max_tokens=40, temperature=0.0)
 

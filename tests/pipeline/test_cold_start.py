@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_conversations import tokenizer  # noqa: F401 - a fixture
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -18,10 +17,10 @@ from r1rl.pipeline.cold_start import (
     clean,
     cold_start,
     few_shot_rewritten,
-    refined,
-    shows_work,
     filter_worked,
     prompt_styles,
+    refined,
+    shows_work,
 )
 from r1rl.pipeline.filtering import counts
 from r1rl.pipeline.sampling import PromptStyle, regraded, sample_chunks, sampled
@@ -120,7 +119,7 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     assert [way["fallen"] for way in ways.values()] == [{GUESS: 1}] * 3
 
 
-def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811
+def test_the_prompts_of_the_first_two_ways(tokenizer):
     problems = WordProblems(1).load("train")[:70]
     few_shot, direct = prompt_styles(problems, tokenizer, Config(**TINY))
     assert (few_shot.name, direct.name) == (FEW_SHOT, DIRECT)

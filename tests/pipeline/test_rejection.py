@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.pipeline.filtering import REASONS, jaccard, filter_completions, write_sft_jsonl
+from r1rl.pipeline.filtering import REASONS, filter_completions, jaccard, write_sft_jsonl
 from r1rl.records import Problem, Rollout, Scored
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"

@@ -203,6 +203,7 @@ def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, l
     assert planned == pytest.approx(counted, rel=0.05 if policy.mixed else 0.25)
 
 
+@pytest.mark.slow
 def test_a_run_needs_what_its_plan_says(tmp_path):
     """Update and evaluation in one process, whose threads' heaps add up. Two steps reach most of what forty need."""
     flags = ["--recipe", "tiny", "--add-reasoning-prefix", "--engine", "transformers", "--no-unsloth"]

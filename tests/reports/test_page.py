@@ -1,4 +1,4 @@
-"""The report in a real browser: it renders, filters, sorts, stays within itself; hostile output is inert."""
+"""The report in a real browser: it renders, filters and sorts, and hostile output is inert."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import open_browser, open_page
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import report
 from r1rl.config.parser import Parser
@@ -113,7 +113,7 @@ def test_filters_search_and_sorting(browser, page):
     assert everything > 300 and visible_rows(browser) == 50
     choose(browser, "f-right", "wrong")
     wrong = int(count(browser).split()[0])
-    choose(browser, "f-right", "right")
+    choose(browser, "f-right", "correct")
     assert wrong + int(count(browser).split()[0]) == everything
     choose(browser, "f-check", "corrected")
     assert "corrected" in browser.execute_script("return document.querySelector('tr.row').textContent")
@@ -194,7 +194,7 @@ def test_it_prints(browser, page):
 
 
 def test_the_page_stays_small():
-    """However long the texts: rows that do not fit are left out, the most instructive ones last."""
+    """Rows that do not fit are left out, however long the texts are; the most instructive ones are kept longest."""
     rows = [{"text": "\ud800" * 6000, "question": "q"}] * 2000
     assert 0 < len(within(rows, 2_600_000)) * 36_000 < 2_600_000 * 1.05
 
@@ -229,7 +229,7 @@ def test_pictures(folder, tmp_path):
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
 
 
-def test_report_of_a_run_that_has_just_begun(tmp_path):
+def test_report_of_a_run_without_any_lines(tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (folder / METRICS, folder / ROLLOUTS, *folder.glob("eval/*"), folder / "evaluations.jsonl"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""The last screen and `inspect`, on a dump made by hand."""
+"""The summary of a run and `inspect`, on a dump written by hand."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def evaluation(step, correct, n):
 
 @pytest.fixture
 def run(tmp_path):
-    """10 problems: 2 right before; after, one of those lost and 7 gained."""
+    """10 problems: 2 correct before; after, 1 of them is lost and 8 others are gained."""
     dump = Dump(tmp_path)
     dump.append(METRICS, [step_line(1, 0.0), step_line(2, 0.5)])
     dump.append(ROLLOUTS, [completion(1, "train/3", True, "train", "To VERIFY, 2 + 2 = 4. \x1b[31m[bold]")])
@@ -69,7 +69,7 @@ def test_before_and_after_with_a_paired_test(run):
     assert "length   10 -> 12 tokens per completion" in text
 
 
-def test_no_difference_is_called_so(run):
+def test_no_difference_is_not_significant(run):
     line = evaluation(0, 2, 10)
     assert "not significant (p = 1" in paired_test(RunData(run), line, line)
 
@@ -87,7 +87,7 @@ def test_no_difference_is_called_so(run):
         (5, 1, "not significant (p = 0.22, exact McNemar; 80 % power needs a true difference of"),
     ],
 )
-def test_how_many_changes_it_takes(gained, lost, words):
+def test_how_many_changes_are_significant(gained, lost, words):
     before = {f"test/{i}": float(i < lost) for i in range(50)}
     after = {f"test/{i}": float(lost <= i < lost + gained) for i in range(50)}
     assert f"{gained} gained, {lost} lost; {words}" in describe_difference(before, after, greedy=True)

@@ -271,7 +271,7 @@ def test_nothing_to_rate_asks_nobody(own):
 
 
 def test_timeouts_are_told_at_the_end(tmp_path, capsys):
-    from made_run import make_run
+    from fake_run import make_run
 
     from r1rl.reports.run_end import finish
     from r1rl.runs.dump import METRICS, Dump, append_lines, read_lines

@@ -72,6 +72,7 @@ def dumps(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_run_but_for_rounding(dumps):
     one, two = dumps / "one", dumps / "two"
     assert (read_run(one)["processes"], read_run(two)["processes"]) == (1, 2)
@@ -93,6 +94,7 @@ def test_two_processes_are_one_run_but_for_rounding(dumps):
     assert torch.cosine_similarity(*both, dim=0) > 0.98
 
 
+@pytest.mark.slow
 def test_no_problem_comes_twice_and_no_group_is_torn(dumps):
     groups = {}
     for line in read_lines(dumps / "two" / ROLLOUTS):
@@ -104,6 +106,7 @@ def test_no_problem_comes_twice_and_no_group_is_torn(dumps):
     assert len({lines[0]["problem_id"] for lines in groups.values()}) == len(groups)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_ends_both_with_a_checkpoint_and_both_go_on(dumps):
     processes = start(dumps, "stopped")
     folder = dumps / "stopped"
@@ -126,6 +129,7 @@ def test_a_signal_to_one_process_ends_both_with_a_checkpoint_and_both_go_on(dump
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+@pytest.mark.slow
 def test_an_error_is_told_once(dumps):
     codes, said = ended(start(dumps, "two"))
     assert codes == [2, 2]
@@ -133,6 +137,7 @@ def test_an_error_is_told_once(dumps):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_an_error_in_one_process_ends_both_with_its_words(dumps, tmp_path):
     (tmp_path / "rewards.py").write_text(
         "import os\n\ncalls = []\n\n\ndef picky(rollout, problem):\n    calls.append(1)\n"

@@ -175,7 +175,7 @@ def test_a_flag_with_a_secret_is_refused(value):
 
 
 def test_the_page_of_an_older_run_is_masked(tmp_path, program):
-    from made_run import make_run
+    from fake_run import make_run
 
     folder = make_run(tmp_path / "old", steps=4, eval_steps=2, problems=8)
     described = json.loads((folder / "run.json").read_text())
@@ -199,6 +199,7 @@ def score(rollout, problem):
 """
 
 
+@pytest.mark.slow
 def test_planted_secrets_are_nowhere_in_the_folder_of_a_real_run(tmp_path, program):
     (tmp_path / "mine.py").write_text(TALKATIVE)
     secrets = {"HF_TOKEN": SHAPED["Hugging Face"], "WANDB_API_KEY": HEXADECIMAL, "MY_PASSWORD": "no-shape-7"}

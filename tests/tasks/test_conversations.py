@@ -31,13 +31,6 @@ def turns(*contents):
     return [{"role": role, "content": content} for role, content in zip(roles, contents)]
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(TINY_MODELS["tiny"], padding_side="left")
-
-
 def write(path, *rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
@@ -65,7 +58,7 @@ def test_each_form_becomes_the_same(tmp_path):
         ("", "is empty"),
         ("{]", 'line 1 is not JSON .* must be one conversation, an object with a list "messages"'),
         ("3", 'line 1 is a JSON int: each line must be one conversation, an object with a list "messages"'),
-        ("{}", "line 1 is no conversation"),
+        ("{}", "line 1 is not a conversation"),
         ('{"messages": [{"role": "user"}]}', 'a list "messages"'),
         ('{"messages": [{"role": "assistant", "content": "x"}]}', "with a user's turn"),
     ],
@@ -78,7 +71,7 @@ def test_wrong_lines_are_named(tmp_path, line, words):
 
 
 def test_a_missing_file_and_a_lesson_without_an_answer(tmp_path):
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="the file does not exist"):
         read_conversations(str(tmp_path / "nowhere.jsonl"), "think")
     with pytest.raises(UserError, match="nothing to learn"):
         lessons(Config(sft_data=write(tmp_path / "a.jsonl", {"prompt": "Hi"})))

@@ -117,14 +117,14 @@ def test_a_few_bad_rows_are_named_and_left_out(tmp_path, capsys):
         "train/28"
     ]  # ids are rows' places
     said = words_of(capsys).replace(" ", "")
-    assert "leftout2trainrows:" in said and "line3:noJSON" in said and "line6:nothingincolumn'frage'" in said
+    assert "leftout2trainrows:" in said and "line3:notJSON" in said and "line6:nothingincolumn'frage'" in said
 
 
 def test_many_bad_rows_are_a_mistake(tmp_path):
     rows = [{**row, "loesung": "some"} if i % 5 == 0 else row for i, row in enumerate(ROWS)]
     with pytest.raises(UserError) as error:
         task_of(write(tmp_path / "a.csv", rows)).load("train")
-    for part in ("of 6 of 30 rows no problem can be made, more than 10%", "a.csv, line 2: the answer 'some'"):
+    for part in ("6 of 30 rows cannot become problems, more than 10%", "a.csv, line 2: the answer 'some'"):
         assert part in str(error.value)
 
 
@@ -132,9 +132,9 @@ def test_many_bad_rows_are_a_mistake(tmp_path):
     ("name", "text", "flags", "parts"),
     [
         ("a.csv", "frage,loesung\nx,1\n", {"question_column": "frge"}, ("a.csv: it has frage, loesung", "did you mean 'frage'")),
-        ("a.csv", "q,loesung\nx,1\n", {"question_column": None}, ("--question-column 'question' is no column",)),
+        ("a.csv", "q,loesung\nx,1\n", {"question_column": None}, ("--question-column 'question' is not a column",)),
         ("a.csv", "frage,loesung\nx,1\n", {"answer_column": "l"}, ("give the right one with --answer-column",)),
-        ("a.csv", "frage;loesung\nx;1\n", {}, ("semicolons where commas must be",)),
+        ("a.csv", "frage;loesung\nx;1\n", {}, ("semicolons instead of commas",)),
         ("a.csv", "frage,loesung\nx,1\n", {}, ("has only one question",)),
         ("a.csv", "frage,loesung\nx,1,2\ny\n", {}, ("no row can be read", "line 2, is more fields than the header's 2")),
         ("a.csv", 'frage,loesung\n"x,1\n', {}, ("is not CSV after line",)),
@@ -142,8 +142,8 @@ def test_many_bad_rows_are_a_mistake(tmp_path):
         ("a.txt", "x", {}, ("must end in .jsonl",)),
         ("a.json", '{"a": [1', {}, ("a.json, line 1 is not JSON",)),
         ("a.json", "3", {}, ("holds a JSON int",)),
-        ("a.jsonl", "[1]\n", {}, ("a JSON list and no object",)),
-        ("a.jsonl", b"\xff\xfe\n", {}, ("no UTF-8 text (byte 0)",)),
+        ("a.jsonl", "[1]\n", {}, ("a JSON list instead of an object",)),
+        ("a.jsonl", b"\xff\xfe\n", {}, ("not UTF-8 (byte 0)",)),
         ("a.parquet", "x", {}, ("not a parquet file",)),
         ("a.csv", "frage,loesung\nx,1\n", {"eval_split": "test"}, ("is a file", "give the folder")),
     ],
@@ -175,7 +175,7 @@ def test_whatever_is_in_a_file_is_rows_or_one_message(tmp_path_factory, data, su
     ("names", "flags", "message"),
     [
         ((), {}, "holds no file that ends in"),
-        (("a.csv", "b.csv"), {}, "which of a, b is trained on"),
+        (("a.csv", "b.csv"), {}, "which of a, b is for training"),
         (("train.csv", "test.csv"), {"train_split": "trian"}, "did you mean 'train'"),
         (("train.csv",), {"eval_split": "dev"}, "unknown --eval-split"),
     ],
@@ -201,16 +201,16 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"question_column": "q"}, "--question-column q is for data of your own"),
-        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for data"),
+        ({"question_column": "q"}, "--question-column q is for custom data"),
+        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for custom data"),
         ({"dataset_name": "a/b", "answer_type": "letter"}, "unknown --answer-type 'letter'"),
-        ({"dataset_name": "a/"}, "is no name of the hub"),
+        ({"dataset_name": "a/"}, "is not a hub name"),
         ({"dataset_name": "gsm9k"}, "did you mean 'gsm8k'"),
         ({"dataset_name": "a/b", "train_split": "x", "eval_split": "x"}, "are both 'x'"),
         ({"dataset_name": "a/b", "answer_type": "text", "answer_format": "hash"}, "--answer-format hash finds numbers"),
         ({"dataset_name": "a/b", "answer_type": "latex", "answer_format": "auto"}, "looks in the answer tag"),
         ({"dataset_name": "a/b", "answer_type": "choice", "answer_tolerance": 0.5}, "compare numbers"),
-        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown needs others"),
+        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown has other answers"),
     ],
 )  # fmt: skip
 def test_flags_that_do_not_fit(flags, message):
@@ -244,11 +244,11 @@ def test_types_of_answers(tmp_path, kind, raw, gold, solution):
     ("kind", "raw", "reason"),
     [
         ("number", "seven", "is not one number \\(see --answer-type\\)"),
-        ("number", [7], "a list and no text"),
-        ("latex", r"\frac{1", "is no expression"),
+        ("number", [7], "a list instead of text"),
+        ("latex", r"\frac{1", "is not an expression"),
         ("text", "so ####", "nothing after the ####"),
-        ("choice", 1, "is no letter of an option"),
-        ("choice", "A or B", "is no letter"),
+        ("choice", 1, "is not the letter of an option"),
+        ("choice", "A or B", "is not the letter"),
         ("text", None, "nothing in column 'loesung'"),
     ],
 )
@@ -331,9 +331,9 @@ def test_words_of_ones_own(tmp_path):
 
 
 def test_words_of_ones_own_in_a_chat(tmp_path):
-    from r1rl.tasks.prompts import Words, chat_messages
+    from r1rl.tasks.prompts import CustomTexts, chat_messages
 
-    messages = chat_messages(ROW, "tags", words=Words("Be brief.", "{question} {n}"))
+    messages = chat_messages(ROW, "tags", texts=CustomTexts("Be brief.", "{question} {n}"))
     assert messages == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Which one? 3"},
@@ -387,7 +387,7 @@ def test_a_dataset_of_the_hub(tmp_path, monkeypatch):
     assert (len(task.load("train")), len(task.load("test"))) == (27, 3)
     with pytest.raises(UserError, match="unknown --eval-split of me/sums: 'tset'"):
         read_hub("me/sums", None, None, "tset")
-    with pytest.raises(UserError, match="the hub does not give it"):
+    with pytest.raises(UserError, match="the hub did not return it"):
         read_hub("me/nothing", None, None, None)
 
 

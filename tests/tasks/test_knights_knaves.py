@@ -117,16 +117,16 @@ def test_public_puzzles_load_as_problems():
     [
         ("(('lying', 1), ('lying', 2))", "must name one person from 0 to 1"),
         ("(('lying', True),)", "must name one person"),
-        ("(('xor', ('lying', 0), ('lying', 0)),)", "'xor' is no kind of claim"),
-        ("(('not', ('lying', 0), ('lying', 0)),)", "'not' joins 2 claims, it takes 1"),
-        ("(('and', ('lying', 0)),)", "'and' joins 1 claims, it takes 2"),
-        ("(0,)", "is no claim"),
-        ("((),)", "is no claim"),
+        ("(('xor', ('lying', 0), ('lying', 0)),)", "'xor' is not a kind of claim"),
+        ("(('not', ('lying', 0), ('lying', 0)),)", "'not' joins 2 claims instead of 1"),
+        ("(('and', ('lying', 0)),)", "'and' joins 1 claims instead of 2"),
+        ("(0,)", "is not a claim"),
+        ("((),)", "is not a claim"),
         ("[('lying', 0)]", "must be a tuple"),
         ("()", "must be a tuple"),
-        ("__import__('os').getcwd()", "no Python literal"),
-        ("(('lying', 0)", "no Python literal"),
-        ("(" * 5000, "no Python literal"),
+        ("__import__('os').getcwd()", "not a Python literal"),
+        ("(('lying', 0)", "not a Python literal"),
+        ("(" * 5000, "not a Python literal"),
         ("(" * 30000, "characters"),
     ],
 )
@@ -260,7 +260,7 @@ def test_missing_and_broken_folders(tmp_path):
         ({"names": ["Zoey"]}, "2 people with different names"),
         ({"names": ["Zoey", "zoey"]}, "2 people with different names"),
         ({"names": ["Zoey", "is\n(2)"]}, "2 people with different names"),
-        ({"statements": "os.exit()"}, "row 0: the claims are no Python literal"),
+        ({"statements": "os.exit()"}, "row 0: the claims are not a Python literal"),
         ({"knight_knave": {"knight": "cat", "knave": "dog"}}, "not among those that are graded"),
         ({"quiz": None, "names": None}, "row 0"),
     ],
@@ -297,7 +297,7 @@ def test_flags():
         config(answer_format="hash")
     with pytest.raises(UserError, match="--reward strict grades roles"):
         Config(reward="strict")
-    with pytest.raises(UserError, match="--people 5 means puzzles"):
+    with pytest.raises(UserError, match="--people 5 selects puzzles"):
         Config(people="5")
 
 

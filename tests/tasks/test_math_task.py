@@ -103,7 +103,7 @@ def test_wrong_paths(tmp_path):
     (tmp_path / "test.parquet").write_text("no")
     with pytest.raises(UserError, match="must be named train or test"):
         Math(str(tmp_path / "problems.jsonl"))
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError, match="does not exist"):
         Math(str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="is not a parquet file"):
         Math(str(tmp_path)).load("test")

@@ -171,7 +171,7 @@ def test_wrong_files(tmp_path, rows, parts):
 
 
 def test_a_path_that_is_not_there():
-    with pytest.raises(UserError, match=r"'nowhere' is not there.*prompt_label"):
+    with pytest.raises(UserError, match=r"'nowhere' does not exist.*prompt_label"):
         Aegis("nowhere")
 
 

@@ -126,6 +126,7 @@ def test_a_step_is_one_batch_of_rollouts(tmp_path):
     assert state["global_step"] == 2
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     settings = {**PPO, "max_steps": 4, "eval_steps": 2, "save_steps": 2, "beta": 0.05, "target_kl": 1.0}
     whole = make_trainer(tmp_path, "whole", **settings)
@@ -180,6 +181,7 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
     assert flat.std().item() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
     """Rewarding short completions makes them shorter, by the weighted likelihood alone."""
     trainer = make_trainer(
@@ -192,6 +194,7 @@ def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
     assert fmean(tokens[-2:]) < fmean(tokens[:2]) - 2, tokens
 
 
+@pytest.mark.slow
 def test_ppo_learns_tiny(program, tmp_path):
     done = program(
         "--recipe", "tiny", "--add-reasoning-prefix", "--algorithm", "ppo", "--ppo-epochs", 2, "--max-steps", 12,

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("trl")
 
 from safetensors.torch import load_file
-from test_grpo import AskToStop, without_times
+from small_run import AskToStop, without_times
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -110,7 +110,7 @@ def test_the_checkpoint_holds_the_stage_and_its_pass_rates(whole):
     assert state == {"stage": 1, "steps": 1, "recent": [sum(right[:8]) / 8, sum(right[8:]) / 8]}
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after):
     stopped = make_trainer(tmp_path, "parts", LETTERS)
     stopped.add_callback(AskToStop(stopped.interrupt, after=after))
@@ -160,6 +160,7 @@ def test_stages_without_prompts_are_refused():
         check_levels(plan, {2})
 
 
+@pytest.mark.slow
 def test_a_run_that_is_paid_for_brevity_raises_the_alarm(tmp_path, capsys):
     settings = {"stages": "2", "steps_per_stage": 55, "max_completion_length": 64, "learning_rate": 2e-3,
                 "eval_steps": 99, "save_steps": 99}  # fmt: skip

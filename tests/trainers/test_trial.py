@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
+from cost import slow_except
 from small_run import make_trainer, without_times
 
 from r1rl.records import Rollout
@@ -42,11 +43,14 @@ def test_a_completion_is_continued_with_its_own_tokens():
     assert trial.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
 
 
-@pytest.mark.parametrize("changes", [{}, {"beta": 0.1}, {"algorithm": "ppo"}], ids=["grpo", "kl", "ppo"])
-def test_a_run_with_the_trial_equals_one_without(tmp_path, changes):
+KINDS = {"grpo": {}, "kl": {"beta": 0.1}, "ppo": {"algorithm": "ppo"}}
+
+
+@pytest.mark.parametrize("kind", slow_except(["grpo"], KINDS))
+def test_a_run_with_the_trial_equals_one_without(tmp_path, kind):
     runs = []
     for name, tried in (("with", True), ("without", False)):
-        trainer = make_trainer(tmp_path, name, trial=tried, eval_steps=2, **changes)
+        trainer = make_trainer(tmp_path, name, trial=tried, eval_steps=2, **KINDS[kind])
         trainer.fit(None, [])
         runs.append(trainer)
     for file in (METRICS, ROLLOUTS):
@@ -107,6 +111,7 @@ def bounded(folder, *flags):
     )
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
     done = bounded(tmp_path, "--guard", "memory=stop")
     assert done.returncode == 2, done.stdout + done.stderr

@@ -9,8 +9,8 @@ import time
 
 import pytest
 from conftest import ROOT
-from made_checkpoint import whole_checkpoint
-from made_run import LINES, make_run
+from fake_checkpoint import whole_checkpoint
+from fake_run import LINES, make_run, write_run_json
 
 from r1rl.commands import eval
 from r1rl.commands.dispatch import dispatch
@@ -48,14 +48,6 @@ DAMAGE = {
     "a huge number": lambda raw: b'{"step": ' + b"9" * 10_000 + b"}\n",
     "two in one": lambda raw: raw.rstrip(b"\n") + raw,
 }
-
-
-def described(folder, **changes):
-    """The run.json that goes with the tiny recipe's flags."""
-    config = Config(**{**overrides("tiny"), "dumps": str(folder.parent), "exp_name": folder.name, **changes})
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "run.json", runs_folder.describe(config, "tiny", {"gpu": None, "cores": 2}))
-    return config
 
 
 def damage_line(path, number, how):
@@ -149,7 +141,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_damaged_run_json_is_told(tmp_path, how):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     path = tmp_path / "dumps" / "a" / "run.json"
     path.write_text(BROKEN[how], encoding="utf-8", errors="surrogateescape")
     before = path.read_bytes()
@@ -199,7 +191,7 @@ def test_a_damaged_adapter_without_a_run_is_told(tmp_path, content):
 
 
 def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     path = tmp_path / "dumps" / "a" / "run.json"
     written = json.loads(path.read_text())
     del written["config"]["trust_remote_code"]
@@ -210,7 +202,7 @@ def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
 
 
 def test_changed_settings_are_named_and_nothing_is_changed(tmp_path):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     before = (tmp_path / "dumps" / "a" / "run.json").read_bytes()
     for changed in (dataclasses.replace(config, seed=1), dataclasses.replace(config, seed=1, resume=True)):
         with pytest.raises(UserError, match="--seed was 3407 and is 1"):
@@ -225,7 +217,7 @@ def refuse(*arguments, **more):
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     config = Config(**{**overrides("tiny"), "dumps": str(tmp_path / "dumps"), "exp_name": "a"})
-    described(tmp_path / "dumps" / "a")
+    write_run_json(tmp_path / "dumps" / "a")
     monkeypatch.setattr("pathlib.Path.write_bytes", refuse)  # whoever tests as root may write everywhere
     for resume in (False, True):
         with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 
+import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import faults
+
+pytestmark = pytest.mark.slow
 
 # Phase, step, signal, seconds after the sign of the phase; a later one each time.
 KILLS = (

@@ -186,13 +186,13 @@ def test_general_prompts_do_not_count_as_wrong():
     [
         (["--from-stage", "rejections"], "did you mean 'rejection'"),
         (["--from-stage", "sft-2"], "zero, cold-start, sft-1, rl-reasoning, rejection in"),
-        (["--earlier-run", "nowhere"], "Add --from-stage"),
+        (["--earlier-run", "nowhere"], "add --from-stage"),
         (["--mode", "both"], "--pipeline"),
         (["--reward", "acuracy=1"], "did you mean 'accuracy'"),
         (["--general-reward", "helpful"], "unknown --reward 'helpful'"),
         (["--general-data", "nowhere.jsonl"], "no such file"),
         (["--sft-data", "nowhere.jsonl"], "no such file"),
-        (["--dataset-name", "math", "--dataset-path", "nowhere"], "is not there"),
+        (["--dataset-name", "math", "--dataset-path", "nowhere"], "does not exist"),
         (["--student-model", "x/y"], "two students"),
         (["--mix-ratio", "1"], "at most 0.9"),
     ],
@@ -218,6 +218,7 @@ def test_print_config_shows_what_is_different_in_each_stage(program):
     assert shown["pipeline_stages"]["rl-reasoning"]["reward"].startswith("accuracy=1,language=")
 
 
+@pytest.mark.slow
 def test_all_eight_stages_from_one_command(program, tmp_path):
     """A run of the smallest sizes; then the last stage goes on as after a kill."""
     settings = tmp_path / "settings.json"

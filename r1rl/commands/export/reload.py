@@ -13,7 +13,7 @@ from typing import Any
 from r1rl.commands.export.forms import GGUF_FILE, base_of
 from r1rl.engines.base import Sampling
 from r1rl.models.policy import Policy
-from r1rl.models.weights import check_weights, loading
+from r1rl.models.weights import check_weights, load_options
 from r1rl.records import Problem, Prompt
 from r1rl.system.machine import has_fast_bfloat16
 
@@ -39,14 +39,14 @@ def load_export(
         dtype=dtype,
         device_map={"": 0} if on_gpu else None,
         attn_implementation="eager",
-        **(loading(trusted) if "gguf_file" not in options else {}),
+        **(load_options(trusted) if "gguf_file" not in options else {}),
         **options,
     )
     if base is not None:
         from peft import PeftModel
 
         check_weights(folder, "--to adapter")
-        model = PeftModel.from_pretrained(model, folder, **loading(trusted))
+        model = PeftModel.from_pretrained(model, folder, **load_options(trusted))
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trusted)
     mixed = torch.cuda.is_bf16_supported() if on_gpu else has_fast_bfloat16()
     return Policy(

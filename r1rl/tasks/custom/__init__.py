@@ -1,4 +1,4 @@
-"""Problems from data of one's own: which column asks, which answers, and what is kept apart for evaluation."""
+"""Custom data: turns rows of the user's data into problems, and separates problems for evaluation."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.tasks.base import Task
+from r1rl.tasks.base import Task, first_names
 from r1rl.tasks.custom.answers import GOLDS, TASKS, answer_text, worked_solution
 from r1rl.tasks.custom.rows import Rows, cell, files_of, read_files, read_hub
 
-QUESTION, ANSWER = "question", "answer"  # the columns, if nothing is said
-
+QUESTION, ANSWER = "question", "answer"  # the default columns
 MOST_BAD = 0.1  # share of rows that may be left out
-
-# One question in so many is for evaluation where there is no split for it, and never more.
-EVAL_SHARE, MOST_EVAL = 10, 1000
-
+EVAL_SHARE, MOST_EVAL = (
+    10,
+    1000,
+)  # without a split for evaluation one question in EVAL_SHARE, at most MOST_EVAL
 NAMED = 5  # rows in a message
 
 
 @dataclass(slots=True)
 class Part:
-    """One split: its problems, and the rows that none could be made of, as (place, reason)."""
+    """One split: its problems, and the rows that are left out, as (place, reason)."""
 
     problems: list[Problem] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    unreadable_golds: int = 0  # of those left out
+    unreadable_golds: int = 0  # of the rows left out
     total: int = 0  # rows
 
 
@@ -45,25 +44,23 @@ class CustomData(Task):
         self.config = config
         self.source = config.dataset_path or f"{config.dataset_name} from the Hugging Face hub"
         self.cut = False  # whether the evaluation is a part of the training split
-        self.overlap: list[Problem] = []  # training problems that are in the evaluation, too
-        self.before_cut: list[Problem] = []  # of the training split, before anything is cut off or left out
+        self.overlap: list[Problem] = []  # training problems that are also in the evaluation
+        self.before_cut: list[Problem] = []  # the training split, before anything is cut off or left out
         self._parts: dict[str, Part] | None = None
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of "train" or "test". What was left out is counted and named. Raises UserError."""
+        """Returns all problems of "train" or "test"; prints which rows were left out. Raises UserError."""
         part = self.parts()[split]
         check_share(part, self.source)
-        for line in left_out_words(part, split):
-            console.print(line, markup=False)  # a row may have any text
+        if part.left_out:  # no markup: a row may have any text
+            console.print(f"left out {len(part.left_out)} {split} rows: {named(part.left_out)}", markup=False)
         if split == "train" and self.overlap:
-            names = ", ".join(p.id for p in self.overlap[:NAMED]) + (
-                ", ..." if len(self.overlap) > NAMED else ""
-            )
+            names = first_names([p.id for p in self.overlap], NAMED)
             console.print(f"left out {len(self.overlap)} train problems that are in the evaluation: {names}")
         return part.problems
 
     def parts(self) -> dict[str, Part]:
-        """Both splits, "train" and "test", without a question that is in both. Raises UserError."""
+        """Returns both splits, "train" and "test", which share no question. Raises UserError."""
         if self._parts is None:
             self._parts = self._read()
         return self._parts
@@ -76,11 +73,11 @@ class CustomData(Task):
             self.cut = True
             return cut_off(train, self.config.seed, self.source)
         test = part_of(eval_rows, "test", self.config)
-        asked = {key_of(p.question) for p in test.problems}
-        self.overlap = [p for p in train.problems if key_of(p.question) in asked]
-        train.problems = [p for p in train.problems if key_of(p.question) not in asked]
+        tested = {key_of(p.question) for p in test.problems}
+        self.overlap = [p for p in train.problems if key_of(p.question) in tested]
+        train.problems = [p for p in train.problems if key_of(p.question) not in tested]
         if test.problems and self.overlap and not train.problems:
-            raise UserError(f"{self.source}: every training problem is in the evaluation, too.")
+            raise UserError(f"{self.source}: every training problem is also in the evaluation.")
         return {"train": train, "test": test}
 
     def _rows(self) -> tuple[Rows, Rows | None]:
@@ -91,11 +88,8 @@ class CustomData(Task):
         return read_files(train), read_files(evaluation) if evaluation else None
 
 
-# Rows to problems
-
-
 def part_of(rows: Rows, split: str, config: Config) -> Part:
-    """The problems of a split's rows. Raises UserError for a column that is not there."""
+    """Returns the problems of a split's rows. Raises UserError for a missing column."""
     question_column = config.question_column or QUESTION
     answer_column = config.answer_column or ANSWER
     columns = rows.columns()
@@ -116,23 +110,23 @@ def part_of(rows: Rows, split: str, config: Config) -> Part:
             part.left_out.append((place, str(error)))
             part.unreadable_golds += 1
             continue
-        task = TASKS[config.answer_type]
+        kind = config.answer_type
         part.problems.append(
             Problem(
                 f"{split}/{i}",
                 question,
                 gold,
                 worked_solution(raw),
-                task=task,
+                TASKS[kind],
+                answer_type=kind,
                 columns=row,
-                answer_type=config.answer_type,
             )
         )
     return part
 
 
 def check_column(flag: str, column: str, columns: list[str], rows: Rows) -> None:
-    """Raises UserError for a column that is not there, with the nearest that is."""
+    """Raises UserError for a missing column, with the nearest existing one."""
     if column in columns:
         return
     where = rows.good[0][0].rpartition(",")[0] if rows.good else "the data"
@@ -141,38 +135,35 @@ def check_column(flag: str, column: str, columns: list[str], rows: Rows) -> None
         raise UserError(f"{where}: no row can be read; the first one, {place}, is {reason}.")
     near = difflib.get_close_matches(column, columns, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give the right one with {flag}."
-    raise UserError(f"{flag} {column!r} is no column of {where}: it has {', '.join(columns)}; {hint}")
+    raise UserError(f"{flag} {column!r} is not a column of {where}: it has {', '.join(columns)}; {hint}")
 
 
 def question_of(value: Any, column: str) -> str:
-    """The text of a question; of a list of messages, as TRL has them, the last user's. Raises ValueError."""
+    """Returns a question's text; of a list of messages, as in TRL, the user's last one. Raises ValueError."""
     if isinstance(value, list) and value and all(isinstance(m, dict) for m in value):
-        said = [m.get("content") for m in value if m.get("role") == "user"]
-        value = said[-1] if said else None
+        contents = [m.get("content") for m in value if m.get("role") == "user"]
+        value = contents[-1] if contents else None
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"nothing in column {column!r}")
     if not isinstance(value, str):
-        raise ValueError(f"a {type(value).__name__} and no text in column {column!r}")
+        raise ValueError(f"a {type(value).__name__} instead of text in column {column!r}")
     return value.strip()
 
 
-# What is kept apart
-
-
 def key_of(question: str) -> str:
-    """A question without what makes no other one of it: capitals and spaces."""
+    """Returns a question without capitals and spaces: equal keys mean the same question."""
     return "".join(question.split()).casefold()
 
 
 def cut_off(part: Part, seed: int, source: str) -> dict[str, Part]:
-    """A tenth of the questions for evaluation, whoever's rows they are in and in whatever order. Raises UserError.
+    """Splits off a tenth of the questions for evaluation, independently of the rows' order. Raises UserError.
 
-    A question that stands there twice is on one side only, in the evaluation once.
+    A question that occurs several times is on one side only, and in the evaluation once.
     """
     keys = {key_of(p.question) for p in part.problems}
     if len(keys) < 2 and part.problems:
         raise UserError(
-            f"{source} has only one question, and the evaluation must not see what is trained on: add others."
+            f"{source} has only one question, and training and evaluation must not share one: add others."
         )
     count = min(MOST_EVAL, max(1, len(keys) // EVAL_SHARE))
     chosen = set(sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())[:count])
@@ -186,23 +177,16 @@ def cut_off(part: Part, seed: int, source: str) -> dict[str, Part]:
 
 
 def check_share(part: Part, source: str) -> None:
-    """Few bad rows are left out, many mean that a flag is wrong. Raises UserError."""
+    """Raises UserError if too many rows are left out: then a flag is probably wrong."""
     if part.problems and len(part.left_out) <= MOST_BAD * part.total:
         return
     raise UserError(
-        f"{source}: of {len(part.left_out)} of {part.total} rows no problem can be made, more than "
+        f"{source}: {len(part.left_out)} of {part.total} rows cannot become problems, more than "
         f"{MOST_BAD:.0%}: {named(part.left_out)}. Correct them, or the flags that say how they are read."
     )
 
 
-def left_out_words(part: Part, split: str) -> list[str]:
-    """One line for the rows that were left out, if any."""
-    if not part.left_out:
-        return []
-    return [f"left out {len(part.left_out)} {split} rows: {named(part.left_out)}"]
-
-
 def named(rows: list[tuple[str, str]]) -> str:
-    """The first of the rows, with what is the matter with them."""
-    said = "; ".join(f"{place}: {reason}" for place, reason in rows[:NAMED])
-    return said + ("; ..." if len(rows) > NAMED else "")
+    """Returns the first of the rows with their reasons."""
+    text = "; ".join(f"{place}: {reason}" for place, reason in rows[:NAMED])
+    return text + ("; ..." if len(rows) > NAMED else "")

@@ -1,4 +1,4 @@
-"""Right answers in data of one's own: numbers, LaTeX, texts and letters, each read in one way."""
+"""Gold answers in custom data: numbers, LaTeX, texts and letters, one reader each."""
 
 from __future__ import annotations
 
@@ -10,25 +10,20 @@ from r1rl.rewards.grading import choice_of
 from r1rl.rewards.grading.latex import is_readable
 from r1rl.rewards.grading.numbers import extract, parse_gold
 
-TASKS = {
-    NUMBER: "own",
-    LATEX: "math",
-    TEXT: "text",
-    CHOICE: "choice",
-}  # Problem.task: it says how to ask and grade
+TASKS = {NUMBER: "own", LATEX: "math", TEXT: "text", CHOICE: "choice"}  # Problem.task by answer type
 
 
 def answer_text(value: Any, column: str) -> str:
-    """An answer as text. Raises ValueError."""
+    """Returns an answer as text. Raises ValueError."""
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"nothing in column {column!r}")
     if isinstance(value, list | dict):
-        raise ValueError(f"a {type(value).__name__} and no text in column {column!r}")
+        raise ValueError(f"a {type(value).__name__} instead of text in column {column!r}")
     return str(value).strip()
 
 
 def gold_number(raw: str) -> str:
-    """One number: alone, after '####' or in \\boxed{}. Raises ValueError."""
+    """Reads one number: alone, after '####' or in \\boxed{}. Raises ValueError."""
     try:
         return parse_gold(raw)
     except ValueError:
@@ -36,15 +31,15 @@ def gold_number(raw: str) -> str:
 
 
 def gold_latex(raw: str) -> str:
-    r"""An expression: the inside of the last \boxed{}, or all of it. Raises ValueError."""
+    r"""Reads an expression: the content of the last \boxed{}, or all of it. Raises ValueError."""
     gold = extract(raw, "boxed") or raw
     if not is_readable(gold):
-        raise ValueError(f"the answer {shortened(raw)} is no expression")
+        raise ValueError(f"the answer {shortened(raw)} is not an expression")
     return gold
 
 
 def gold_text(raw: str) -> str:
-    """What stands after '####', or all of it. Raises ValueError."""
+    """Reads the text after '####', or all of it. Raises ValueError."""
     gold = raw.rpartition("####")[2].strip()
     if not gold:
         raise ValueError(f"nothing after the #### of {shortened(raw)}")
@@ -52,10 +47,10 @@ def gold_text(raw: str) -> str:
 
 
 def gold_choice(raw: str) -> str:
-    """A letter: "B", "(B)" or "B) blue". Raises ValueError."""
+    """Reads a letter: "B", "(B)" or "B) blue". Raises ValueError."""
     letter = choice_of(raw)
     if letter is None:
-        raise ValueError(f"the answer {shortened(raw)} is no letter of an option, such as B")
+        raise ValueError(f"the answer {shortened(raw)} is not the letter of an option, such as B")
     return letter
 
 
@@ -65,12 +60,12 @@ GOLDS: dict[str, Callable[[str], str]] = {
 
 
 def shortened(raw: str) -> str:
-    """The end of a long text, quoted."""
+    """Returns the end of a long text, quoted."""
     return repr(raw if len(raw) <= 40 else f"...{raw[-37:]}")
 
 
 def worked_solution(raw: str) -> str:
-    r"""An answer that says how it is found: words before '####', or around \boxed{}. Empty for any other."""
+    r"""Returns an answer that shows its derivation, before '####' or around \boxed{}; empty for any other."""
     if "####" in raw:
         return raw if raw.partition("####")[0].strip() else ""
     return raw if "\\boxed" in raw and not raw.startswith("\\boxed") else ""

@@ -1,7 +1,7 @@
-"""Task knights_knaves: who tells the truth and who lies? Made up on the spot, or read from a folder.
+"""Task knights_knaves: who tells the truth and who lies? Generated from the seed, or read from a folder.
 
-A puzzle's split depends on its claims alone, whoever the people in it are, so no train puzzle of any seed is
-a test puzzle of any other.
+A puzzle's split depends on its claims alone, not on the people's names, so no train puzzle of any seed is a test
+puzzle of another.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from r1rl.config.flags import Config
 from r1rl.records import KNIGHTS_KNAVES, Problem
 from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, write_solution
 from r1rl.system.errors import UserError
+from r1rl.system.files import parquet_rows
 from r1rl.tasks.base import Task, check_solutions, check_split
 from r1rl.tasks.knights_knaves.logic import (
     CONNECTIVES,
@@ -32,16 +33,17 @@ from r1rl.tasks.knights_knaves.logic import (
     solve,
     truth_table,
 )
-from r1rl.tasks.knights_knaves.wording import draw_names, draw_pair, role_word, say, tell_puzzle
+from r1rl.tasks.knights_knaves.wording import draw_names, draw_pair, puzzle_text, role_word, say
 
 LEVELS = (2, 3, 4, 5, 6, 7, 8)  # people in a puzzle
-
-TEST_SHARE = 4  # one puzzle in so many is for the test: with two people there are little more than a hundred
+TEST_SHARE = 4  # one puzzle in TEST_SHARE is for the test: with two people there are only about a hundred
+COLUMNS = ("quiz", "names", "knight_knave", "solution", "statements")
+LAYOUT = "it must hold folders named 3ppl, 4ppl, ... with train.parquet and test.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Puzzle:
-    """A problem with its claims and solution as data, so that it can be worked out in more than one way."""
+    """A problem with its claims and solution as data, so that it can be solved in several ways."""
 
     problem: Problem
     claims: tuple[Claim, ...]
@@ -49,7 +51,7 @@ class Puzzle:
 
 
 class KnightsKnaves(Task):
-    """The task: puzzles with the given numbers of people for training, with each of 2 to 8 for the test."""
+    """The task: training puzzles with the given numbers of people, test puzzles with each of 2 to 8."""
 
     name = "knights_knaves"
     source = "puzzles made up by r1rl, from the seed"
@@ -62,12 +64,12 @@ class KnightsKnaves(Task):
         """Checks the flags that do not apply to roles, and --people. Raises UserError."""
         if config.answer_format not in ("tag", "auto"):
             raise UserError(
-                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves "
-                "is everybody's role: leave it out."
+                f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves is "
+                "the role of each person: leave it out."
             )
         if config.prompt_style != "tags":
             raise UserError(
-                f"--prompt-style {config.prompt_style} leaves out the text that says what a puzzle's answer looks like: "
+                f"--prompt-style {config.prompt_style} removes the text that describes the form of a puzzle's answer: "
                 "leave it out with knights_knaves."
             )
         people_in_training(config)
@@ -94,7 +96,7 @@ class KnightsKnaves(Task):
         self.counts = {"train": train_count, "test": test_count}  # for each number of people
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of a split ("train" or "test"), those with fewer people first."""
+        """Returns all problems of "train" or "test", those with fewer people first."""
         return [
             puzzle.problem
             for people in self.people[split]
@@ -103,28 +105,28 @@ class KnightsKnaves(Task):
 
 
 def generate(split: str, seed: int, people: int, count: int, depth: int = 1) -> list[Puzzle]:
-    """`count` different puzzles of one size; the same ones for the same arguments.
+    """Returns `count` different puzzles of one size; the same ones for the same arguments.
 
-    A claim of depth 0 is about one person, of depth 1 joins such claims with one word (not, and, or, if-then,
-    if-and-only-if), of depth 2 joins those, and so on; `depth` is the deepest that occurs.
+    A claim of depth 0 is about one person, one of depth 1 joins such claims with one connective (not, and, or,
+    if-then, if-and-only-if), and so on; `depth` is the maximum.
     """
     check_split(split, KnightsKnaves.name)
-    if depth < 1:  # with everybody's role turned over, a solution would stay one
+    if depth < 1:  # inverting all roles of a solution would give another one
         raise ValueError(f"depth is {depth}: no puzzle of claims about one person has exactly one solution")
     rng = random.Random(f"knights_knaves/{split}/{seed}/{people}/{depth}")
-    made: dict[str, Puzzle] = {}  # by question: no puzzle comes twice
+    made: dict[str, Puzzle] = {}  # by question: no puzzle occurs twice
     while len(made) < count:
         claims = tuple(draw_statement(speaker, people, depth, rng) for speaker in range(people))
         solutions = solve(claims)
         if len(solutions) != 1 or split_of(claims) != split:
             continue
-        puzzle = tell(claims, solutions[0], f"{split}/{people}ppl/{len(made)}", rng)
+        puzzle = write_puzzle(claims, solutions[0], f"{split}/{people}ppl/{len(made)}", rng)
         made.setdefault(puzzle.problem.question, puzzle)
     return list(made.values())
 
 
 def draw_statement(speaker: int, people: int, depth: int, rng: random.Random) -> Claim:
-    """A claim that the speaker can make and that says something."""
+    """Draws a claim that the speaker can make and that carries information."""
     while True:
         claim = draw_claim(people, depth, rng)
         if consistent(speaker, claim, people) not in (0, all_worlds(people)):
@@ -132,7 +134,7 @@ def draw_statement(speaker: int, people: int, depth: int, rng: random.Random) ->
 
 
 def draw_claim(people: int, depth: int, rng: random.Random) -> Claim:
-    """A claim at most `depth` deep; the sides of a connective are neither equal nor opposite."""
+    """Draws a claim at most `depth` deep; the sides of a connective are neither equal nor opposite."""
     kind = rng.choice(("about one", NOT, *CONNECTIVES)) if depth else "about one"
     if kind == "about one":
         return (rng.choice((TELLS_TRUTH, LIES)), rng.randrange(people))
@@ -146,19 +148,20 @@ def draw_claim(people: int, depth: int, rng: random.Random) -> Claim:
 
 
 def split_of(claims: Sequence[Claim]) -> str:
-    """The split that a puzzle belongs to, whoever the people in it are and in whatever order."""
+    """Returns a puzzle's split, which does not depend on the people's names and order."""
     return "test" if fingerprint(claims) % TEST_SHARE == 0 else "train"
 
 
-def tell(claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random) -> Puzzle:
-    """The finished puzzle, in words."""
+def write_puzzle(
+    claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random
+) -> Puzzle:
+    """Returns the puzzle of these claims, with random names and wording."""
     names, pair = draw_names(len(claims), rng), draw_pair(rng)
-    solution = Solution(names, roles, pair)
-    return finish(problem_id, tell_puzzle(claims, names, pair, rng), claims, solution)
+    return finish(problem_id, puzzle_text(claims, names, pair, rng), claims, Solution(names, roles, pair))
 
 
 def finish(problem_id: str, question: str, claims: tuple[Claim, ...], solution: Solution) -> Puzzle:
-    """A puzzle with its gold answer and a short worked solution."""
+    """Returns a puzzle with its gold answer and a short worked solution."""
     problem = Problem(
         id=problem_id,
         question=question,
@@ -172,7 +175,7 @@ def finish(problem_id: str, question: str, claims: tuple[Claim, ...], solution: 
 
 
 def explain(claims: Sequence[Claim], solution: Solution) -> str:
-    """Why the solution fits, one line a person."""
+    """Returns why the solution fits, one line per person."""
     names, roles, pair = solution
     return "\n".join(
         f"{name} is {role_word(role, pair)}, and what {name} says is {'true' if role else 'false'}: "
@@ -181,37 +184,28 @@ def explain(claims: Sequence[Claim], solution: Solution) -> str:
     )
 
 
-COLUMNS = ("quiz", "names", "knight_knave", "solution", "statements")
+class KnightsKnavesFolder(KnightsKnaves):
+    """Puzzles of a folder: training puzzles with the given numbers of people, all test puzzles.
 
-LAYOUT = "it must hold folders named 3ppl, 4ppl, ... with train.parquet and test.parquet"
-
-
-class KnightsKnavesFolder(Task):
-    """Puzzles with the given numbers of people for training; for the test, all that the folder has.
-
-    Every puzzle is solved anew on loading, and must have the solution that the file gives, and no other.
+    Every puzzle is solved on loading, and must have exactly the solution that the file gives.
     """
-
-    name, answer_type = KnightsKnaves.name, KNIGHTS_KNAVES
-    level_name, even_levels = KnightsKnaves.level_name, True
 
     def __init__(self, path: str, people: Sequence[int]):
         self.path, self.source = Path(path), path
         if not self.path.is_dir():
             raise UserError(f"--dataset-path {path!r} is not a folder: for knights_knaves {LAYOUT}.")
-        found = [re.fullmatch(r"(\d+)ppl", folder.name) for folder in self.path.iterdir()]
-        there = tuple(sorted(int(match[1]) for match in found if match))
-        missing = [n for n in people if n not in there]
-        if missing:
-            has = ", ".join(f"{n}ppl" for n in there) or "no such folder"
+        matches = [re.fullmatch(r"(\d+)ppl", folder.name) for folder in self.path.iterdir()]
+        sizes = tuple(sorted(int(match[1]) for match in matches if match))
+        if missing := [n for n in people if n not in sizes]:
+            has = ", ".join(f"{n}ppl" for n in sizes) or "no such folder"
             raise UserError(
                 f"--dataset-path {path!r} has no folder {missing[0]}ppl: {LAYOUT}, one for every number of "
-                f"people that is trained on. It has {has}."
+                f"people in training. It has {has}."
             )
-        self.people = {"train": tuple(people), "test": there}
+        self.people = {"train": tuple(people), "test": sizes}
 
     def load(self, split: str) -> list[Problem]:
-        """All problems of "train" or "test". Raises UserError for missing or unreadable data."""
+        """Returns all problems of "train" or "test". Raises UserError for missing or unreadable data."""
         problems = []
         for people in self.people[split]:
             path = self.path / f"{people}ppl" / f"{split}.parquet"
@@ -221,30 +215,22 @@ class KnightsKnavesFolder(Task):
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a parquet file. Raises UserError."""
-    import pyarrow
-    import pyarrow.parquet
-
+    """Returns the rows of a parquet file. Raises UserError."""
     if not path.is_file():
         raise UserError(f"{path} is missing: each folder of puzzles needs train.parquet and test.parquet.")
-    try:
-        columns = pyarrow.parquet.read_schema(path).names
-        missing = [column for column in COLUMNS if column not in columns]
-        if missing:
-            raise UserError(
-                f"{path} has no column {missing[0]!r}: the public puzzles have {', '.join(COLUMNS)}; "
-                f"it has {', '.join(columns)}."
-            )
-        rows = pyarrow.parquet.read_table(path, columns=list(COLUMNS)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}") from None
+    rows = parquet_rows(path)
     if not rows:
         raise UserError(f"{path} is empty: it must hold at least one puzzle.")
+    if missing := [column for column in COLUMNS if column not in rows[0]]:
+        raise UserError(
+            f"{path} has no column {missing[0]!r}: the public puzzles have {', '.join(COLUMNS)}; "
+            f"it has {', '.join(rows[0])}."
+        )
     return rows
 
 
 def problem_from_row(row: dict[str, Any], people: int, problem_id: str, where: str) -> Problem:
-    """One row as a Problem. Raises UserError for a row that is no puzzle or has not the solution it says."""
+    """Returns one row as a Problem. Raises UserError unless it is a puzzle with exactly the given solution."""
     try:
         claims = parse_claims(row["statements"])
         names, roles = tuple(row["names"]), tuple(row["solution"])
@@ -263,13 +249,13 @@ def problem_from_row(row: dict[str, Any], people: int, problem_id: str, where: s
 
 
 def are_names(names: Sequence[str]) -> bool:
-    """Whether all are different words, also for a reader who does not look at capital letters."""
+    """Returns whether all are words and differ in more than capital letters."""
     words = all(re.fullmatch(r"[^\W\d_][\w' -]*", name) for name in names)
     return words and len({name.lower() for name in names}) == len(names)
 
 
 def find_pair(words: dict[str, str]) -> RolePair:
-    """The puzzle's words for the two roles. Raises ValueError for words that the grader does not know."""
+    """Returns the puzzle's words for the two roles. Raises ValueError for words that the grader does not know."""
     truth, lie = words["knight"].lower(), words["knave"].lower()
     if (truth, lie) not in ROLE_PAIRS:
         known = ", ".join("/".join(pair) for pair in ROLE_PAIRS)

@@ -1,4 +1,4 @@
-"""The words of a Knights and Knaves puzzle: names, opening, who says what, and the question at the end."""
+"""The wording of a Knights and Knaves puzzle: names, opening, claims in English, and the final question."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ NAMES = (  # none of them is also a word of a puzzle
     *("Viktor", "Wanda", "Yara", "Zelda", "Zoltan"),
 )
 
-KNIGHT_SHARE = 0.5  # of the puzzles; the others use one of the other pairs of words
-
+KNIGHT_SHARE = 0.5  # of the puzzles; the rest use one of the other pairs of words
 OPENINGS = (
     "Everybody in this town is either {a_truth} or {a_lie}: {truths} only say what is true, {lies} "
     "only say what is false. You talk to {people}.",
@@ -25,7 +24,6 @@ OPENINGS = (
     "On a remote island live {truths}, whose words are always true, and {lies}, whose words are always "
     "false. You come across {people}.",
 )
-
 SPEECHES = (
     '{name} says: "{claim}."',
     '{name} tells you: "{claim}."',
@@ -34,31 +32,26 @@ SPEECHES = (
     '{name} declares: "{claim}."',
     '{name} whispers: "{claim}."',
 )
-
 QUESTIONS = ("Who is what?", "What is each of them?", "Find out what each of them is.")
 
 
 def draw_names(people: int, rng: random.Random) -> tuple[str, ...]:
-    """Different names."""
+    """Draws different names."""
     return tuple(rng.sample(NAMES, people))
 
 
 def draw_pair(rng: random.Random) -> RolePair:
-    """Words for the two roles."""
+    """Draws words for the two roles."""
     return KNIGHT_KNAVE if rng.random() < KNIGHT_SHARE else rng.choice(ROLE_PAIRS[1:])
 
 
-def tell_puzzle(claims: Sequence[Claim], names: Sequence[str], pair: RolePair, rng: random.Random) -> str:
-    """The puzzle as a text."""
+def puzzle_text(claims: Sequence[Claim], names: Sequence[str], pair: RolePair, rng: random.Random) -> str:
+    """Returns the puzzle as text."""
+    truth, lie = pair
     opening = rng.choice(OPENINGS).format(
-        truth=pair.truth,
-        lie=pair.lie,
-        truths=plural(pair.truth),
-        lies=plural(pair.lie),
-        a_truth=with_article(pair.truth),
-        a_lie=with_article(pair.lie),
-        people=listing(names),
-    )
+        truth=truth, lie=lie, truths=plural(truth), lies=plural(lie),
+        a_truth=with_article(truth), a_lie=with_article(lie), people=listing(names),
+    )  # fmt: skip
     speeches = [
         rng.choice(SPEECHES).format(name=name, claim=capitalised(say(claim, names, pair, speaker=i)))
         for i, (name, claim) in enumerate(zip(names, claims))
@@ -67,7 +60,7 @@ def tell_puzzle(claims: Sequence[Claim], names: Sequence[str], pair: RolePair, r
 
 
 def say(claim: Claim, names: Sequence[str], pair: RolePair, speaker: int | None = None) -> str:
-    """A claim in English, by its speaker (who is then "I") or by nobody in particular."""
+    """Returns a claim in English, spoken by `speaker` ("I"), or by no one in particular."""
     kind, *operands = claim
     if kind in (TELLS_TRUTH, LIES):
         return f"{subject(operands[0], names, speaker)} {role_word(kind == TELLS_TRUTH, pair)}"
@@ -85,25 +78,25 @@ def say(claim: Claim, names: Sequence[str], pair: RolePair, speaker: int | None 
 
 
 def subject(person: int, names: Sequence[str], speaker: int | None) -> str:
-    """ "I am" or "Zoey is"."""
+    """Returns "I am" or "Zoey is"."""
     return "I am" if person == speaker else f"{names[person]} is"
 
 
 def role_word(truthful: bool, pair: RolePair) -> str:
-    """ "a knight"."""
+    """Returns "a knight"."""
     return with_article(pair.truth if truthful else pair.lie)
 
 
 def plural(word: str) -> str:
-    """ "knights", "heroes"."""
+    """Returns "knights", "heroes"."""
     return f"{word}es" if word.endswith("o") else f"{word}s"
 
 
 def listing(names: Sequence[str]) -> str:
-    """ "Ada, Boris and Clara"."""
+    """Returns "Ada, Boris and Clara"."""
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def capitalised(text: str) -> str:
-    """With a capital letter at the beginning, also after a bracket."""
+    """Returns the text with a capital first letter, also after a bracket."""
     return text.replace(text.lstrip("(")[0], text.lstrip("(")[0].upper(), 1)
