@@ -45,9 +45,10 @@ def run(args: argparse.Namespace) -> int:
     train, test = problems_of(task, config, faults)
     chosen = registry.training_subset(train, config)
     evaluated = registry.evaluation_subset(test, config.eval_count, config.seed)
+    origin = ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
     console.print(f"data     {task.source}", markup=False)
     console.print(f"train    {count_words(chosen, train)}")
-    console.print(f"eval     {count_words(evaluated, test)}{cut_words(task)}")
+    console.print(f"eval     {count_words(evaluated, test)}{origin}")
     faults += same_questions(getattr(task, "before_cut", train), "train") + same_questions(test, "eval")
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
@@ -82,11 +83,6 @@ def count_words(used: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:
     if len(used) == len(all_of_them):
         return f"{len(used)} problems"
     return f"{len(used)} of {len(all_of_them)} problems"
-
-
-def cut_words(task: Any) -> str:
-    """Returns the origin of the evaluation's problems, if they are part of the training split."""
-    return ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
 
 
 def same_questions(problems: Sequence[Problem], split: str) -> list[str]:

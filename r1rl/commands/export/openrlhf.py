@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files, write_lines
+from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files
 from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
+from r1rl.runs.dump import append_lines
 
 OPENRLHF = Framework(
     name="OpenRLHF",
@@ -39,7 +40,7 @@ NEAR = "near: it averages over tokens where the run averages over completions"
 def write(exported: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is empty."""
     for split, prompts in (("train", exported.train), ("test", exported.test)):
-        write_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
+        append_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
     write_files(folder, exported, OPENRLHF, settings(exported), missing(exported))
 
 

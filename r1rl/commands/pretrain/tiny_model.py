@@ -141,7 +141,7 @@ def pretrain(
         for optimizer in optimizers
     ]
     started, tokens = time.monotonic(), 0
-    head = shared_head(tokenizer, reading.head).to(device)
+    head = torch.tensor([tokenizer(reading.head)["input_ids"]], device=device)  # (1, length)
     drawn = batches(tokenizer, reading, head, seed, steps, batch_size or reading.batch_size)
     for step, (headed, ids, labels) in enumerate(drawn, start=1):
         with torch.autocast(device, torch.bfloat16):
@@ -284,13 +284,6 @@ READINGS = {
         answer_of=read_verdict,
     ),
 }
-
-
-def shared_head(tokenizer, text: str):
-    """Returns the ids (1, length) of the system text, with which every prompt begins."""
-    import torch
-
-    return torch.tensor([tokenizer(text)["input_ids"]])
 
 
 def loss_after(model, head, ids, labels):
