@@ -31,7 +31,7 @@ NO_DRIVER = pytest.mark.skipif(machine.has_driver(), reason="this machine has a 
 @NO_DRIVER
 def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
     shown = program("plan", "--add-reasoning-prefix", HF_HOME=str(tmp_path)).stdout
-    assert "A10, 22.0 GiB: not in this machine, so all numbers are a plan" in shown
+    assert "A10, 22.0 GiB: not in this machine, so these are estimates" in shown
     assert "Qwen/Qwen2.5-3B: 3,085,938,688 weights, LoRA of rank 64 trains 119,734,272 more" in shown
     assert "500 steps of 2 prompts x 8 completions, grpo, on gsm8k" in shown
     for part in ("base weights", "its optimizer", "one layer", "logits", "engine's cache"):
