@@ -115,9 +115,9 @@ def remarks(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(TELLING):
             texts += [template(argument, functions) for argument in node.args[:2]]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "words":
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("words", "message"):
             texts.append(template(node.value, functions))
-        elif isinstance(node, ast.FunctionDef) and node.name.endswith(("words", "advice", "_lines")):
+        elif isinstance(node, ast.FunctionDef) and node.name.endswith(("words", "advice", "_lines", "_text", "describe_price")):
             texts += [template(found, {}) for found in ast.walk(node) if is_text(found, node)]
     yield from (text for text in texts if text not in known and count_letters(text) > 12)
 

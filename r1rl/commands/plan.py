@@ -15,7 +15,7 @@ from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import memory_lines, place_of_card, time_words
-from r1rl.preflight.suggestions import remedy
+from r1rl.preflight.suggestions import suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
@@ -154,7 +154,7 @@ def preset(config: Config, shape: Shape, card: Card) -> tuple[str, ...]:
     place = place_of_card(config, card)
     memory, flags = plan_memory(config, shape, place), "none"
     if not memory.fits:
-        found = remedy(config, shape, place)
+        found = suggest(config, shape, place)
         if found is None:
             return card.name, f"{card.memory / GIB:.1f}", "does not fit", *("" for _ in COLUMNS[3:])
         config, memory, flags = found.config, found.plan, f"`{found.flags}`"

@@ -38,7 +38,7 @@ def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
         assert part in shown
     assert re.search(r"--gpu-memory-utilization 0\.\d+: \d+ sequences of full length at once", shown)
     assert re.search(r"about [\d.]+ s a step, \d+ h \d+ min in all, \$[\d.]+ at \$0.75 an hour", shown)
-    assert "an assumption of 2026-11-21, no card was measured" in shown
+    assert "assumed on 2026-11-21, not yet measured on a GPU" in shown
     assert f"usual for this card in {machine.PRICES_OF}" in shown
 
 
@@ -58,7 +58,7 @@ def test_nothing_slow_is_loaded():
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
 
-def test_what_does_not_fit_is_told_with_its_remedy(program):
+def test_a_plan_that_does_not_fit_comes_with_a_suggestion(program):
     shown = program("plan", "--card", "T4", "--model-name", "Qwen/Qwen2.5-7B").stdout
     assert (
         "14.5 GiB free: too much, use --per-device-train-batch-size 8 --gradient-accumulation-steps 2"
