@@ -64,9 +64,8 @@ def train(config: Config, recipe: str) -> int:
     on_first(lambda: budget.check_left(folder.spent(dump)))
     on = f"{session.here.describe()}{describe()}"
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {on}")
-    console.print(
-        f"task     {task.source}: {len(train_problems)} problems, {len(eval_problems)} for evaluation"
-    )
+    counts = f"{len(train_problems)} problems, {len(eval_problems)} for evaluation"
+    console.print(f"task     {task.source}: {counts}")
     plan = prompt_order.load_plan(config)
     if plan is not None:
         console.print(f"stages   {prompt_order.describe(plan)}")

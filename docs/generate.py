@@ -113,10 +113,10 @@ def printed(tree: ast.Module, name: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(PRINTING):
             texts += [template(argument, functions) for argument in node.args[:2]]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "words":
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("words", "message"):
             texts.append(template(node.value, functions))
         elif isinstance(node, ast.FunctionDef) and (
-            node.name.endswith(("words", "advice", "_lines", "describe"))
+            node.name.endswith(("words", "advice", "_lines", "_text", "describe", "describe_price"))
             or returns_messages
             and returns_text(node)
         ):

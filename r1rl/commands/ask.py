@@ -29,14 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of both ask and chat."""
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
-    parser.add_argument(
-        "--checkpoint", metavar="best|last|STEP", help="default: best if it exists, else last"
-    )
+    parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 decodes greedily (default: 0)")
     parser.add_argument("--max-completion-length", type=int, metavar="TOKENS", help="default: the run's")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the base model"
-    )
+    parser.add_argument("--trust-remote-code", action="store_true", help="run code of the base model")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,7 +66,7 @@ def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
         prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
             raise UserError(
-                f"the question takes {len(prompt.ids)} tokens with its prompt, and at most {longest} fit."
+                f"the question has {len(prompt.ids)} tokens with its prompt, at most {longest} fit."
             )
         seed = config.seed + next(numbers)
         sampling = Sampling(1, config.max_completion_length, args.temperature, seed=seed)
@@ -97,9 +93,8 @@ def show(rollout: Rollout, args: argparse.Namespace) -> None:
         if text:
             if name:
                 console.print(Text(name, style="bold"))
-            console.print(
-                Padding(Text(printable(text), style=style), (0, 0, 0, 2 if name else 0), expand=False)
-            )
+            shown = Text(printable(text), style=style)
+            console.print(Padding(shown, (0, 0, 0, 2 if name else 0), expand=False))
     tokens = len(rollout.completion_ids)
     cut = ", cut off: --max-completion-length allows more" if rollout.finish == "length" else ""
     console.print(Text(f"{tokens} tokens{cut}", style="dim"))

@@ -45,9 +45,10 @@ def run(args: argparse.Namespace) -> int:
     train, test = problems_of(task, config, faults)
     chosen = registry.training_subset(train, config)
     evaluated = registry.evaluation_subset(test, config.eval_count, config.seed)
+    origin = ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
     console.print(f"data     {task.source}", markup=False)
     console.print(f"train    {count_words(chosen, train)}")
-    console.print(f"eval     {count_words(evaluated, test)}{cut_words(task)}")
+    console.print(f"eval     {count_words(evaluated, test)}{origin}")
     faults += same_questions(getattr(task, "before_cut", train), "train") + same_questions(test, "eval")
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
@@ -84,11 +85,6 @@ def count_words(used: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:
     return f"{len(used)} of {len(all_of_them)} problems"
 
 
-def cut_words(task: Any) -> str:
-    """Returns the origin of the evaluation's problems, if they are part of the training split."""
-    return ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
-
-
 def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
     """Duplicate questions: prints them if their answers agree, returns a fault if they differ."""
     golds: dict[str, set[str]] = {}
@@ -102,9 +98,7 @@ def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
     if not differing:
         return []
     names = ", ".join(f"{p.id} ({p.answer[:20]})" for p in differing[:4])
-    return [
-        f"{len(differing)} {split} problems have the question of another one and a different answer: {names}"
-    ]
+    return [f"{len(differing)} {split} problems repeat a question with a different answer: {names}"]
 
 
 def overlap(task: Any, train: Sequence[Problem], test: Sequence[Problem]) -> list[str]:
@@ -145,18 +139,15 @@ def lengths(config: Config, train: Sequence[Problem], test: Sequence[Problem]) -
                 f"run leaves them out: the longest has {sizes[-1]} tokens"
             )
     if tokenizer is None:
-        console.print(
-            f"         for lengths in tokens the tokenizer of {config.model_name} must be on this machine"
-        )
+        console.print(f"         for lengths in tokens, the tokenizer of {config.model_name} must be here")
         return faults
     return faults + solution_lengths(config, tokenizer, train)
 
 
 def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -> list[str]:
     """Prints the lengths of worked solutions. Returns a fault if too many are longer than completions may be."""
-    sizes = sorted(
-        len(tokenizer(p.solution, add_special_tokens=False)["input_ids"]) for p in train if p.solution
-    )
+    solutions = [p.solution for p in train if p.solution]
+    sizes = sorted(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in solutions)
     if not sizes:
         return []
     limit = config.max_completion_length

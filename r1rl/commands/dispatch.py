@@ -126,17 +126,16 @@ def train_command(arguments: Sequence[str], run: Run) -> int:
         name = distributed.on_first(lambda: f"{data_label(config)}_{time.strftime('%Y%m%d_%H%M%S')}")
         config = dataclasses.replace(config, exp_name=name)
     check_processes(config)
+    folder = folder_of(config)
     try:
         return run(config, recipe, given)
     except (UserError, KeyboardInterrupt):
         raise
     except pickle.UnpicklingError as error:
-        write_traceback(error, folder_of(config))
-        raise refused_checkpoint(folder_of(config)) from error
+        write_traceback(error, folder)
+        raise refused_checkpoint(folder) from error
     except Exception as error:
-        if is_full(error, folder_of(config)):
-            raise full(folder_of(config)) from error
-        raise run_failed(error, folder_of(config)) from error
+        raise (full(folder) if is_full(error, folder) else run_failed(error, folder)) from error
 
 
 def check_processes(config: Config) -> None:

@@ -35,9 +35,7 @@ FLAGS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the training flags that apply to an evaluation."""
-    parser.add_argument(
-        "--adapter", type=Path, help="folder of a checkpoint; its run's settings are the defaults"
-    )
+    parser.add_argument("--adapter", type=Path, help="folder of a checkpoint; defaults: its run's settings")
     parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
     add_flags(parser, only=FLAGS)
 
@@ -60,9 +58,8 @@ def run(args: argparse.Namespace) -> int:
     dump_evaluation(dump, prompts, result, result.seconds)
     model = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
-    console.print(
-        f"{model}, {task.source}, {decoding}: {result.describe()}, {result.tokens():.0f} tokens a completion"
-    )
+    numbers = f"{result.describe()}, {result.tokens():.0f} tokens a completion"
+    console.print(f"{model}, {task.source}, {decoding}: {numbers}")
     print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
@@ -73,7 +70,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
         raise UserError(
-            f"no model to evaluate: add --adapter DIR, --model-name DIR, or --recipe {'|'.join(RECIPES)}."
+            f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}."
         )
     settings: dict[str, Any] = {}
     if adapter is not None:
@@ -83,12 +80,10 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
             raise UserError(
                 f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name the folder of a checkpoint."
             )
-        described = next(
-            (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
-        )
-        settings = adapter_settings(adapter) if described is None else settings_of(described.parent)
+        described = [path for p in adapter.resolve().parents if (path := p / "run.json").is_file()]
+        settings = settings_of(described[0].parent) if described else adapter_settings(adapter)
         if not given.get("trust_remote_code"):
-            check_reward_code(settings, described)
+            check_reward_code(settings, described[0] if described else None)
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}

@@ -13,9 +13,9 @@ from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
-from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
+from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import memory_lines, place_of_card, time_words
-from r1rl.preflight.suggestions import remedy
+from r1rl.preflight.suggestions import suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
@@ -93,11 +93,12 @@ def show(
             console.print(f"others   {others}")
     else:
         console.print(
-            f"machine  {place.name}, {place.total / GIB:.1f} GiB: not in this machine, so all numbers are a plan"
+            f"machine  {place.name}, {place.total / GIB:.1f} GiB: not in this machine, so these are estimates"
         )
     console.print(f"engine   {place.engine}: {place.why}")
-    for line in part_lines(memory):
-        console.print(line, markup=False)
+    for p in memory.parts:
+        part = f"  {p.size / GIB:6.2f} GiB  {p.name:<28}{p.when:<15} {p.how}"
+        console.print(part.rstrip(), markup=False)
     for line in memory_lines(config, shape, memory):
         console.print(line)
     folder = Path(config.dumps) / config.exp_name if config.exp_name else None
@@ -110,14 +111,7 @@ def show(
     if price is not None and config.gpu_price is None:
         console.print(f"price    usual for this card in {machine.PRICES_OF}; set yours with --gpu-price")
     if config.mode or config.pipeline:
-        console.print(
-            "note     this is one training with reinforcement learning; --mode and --pipeline run more than that"
-        )
-
-
-def part_lines(memory: MemoryPlan) -> list[str]:
-    """Returns the parts of the memory plan, one per line."""
-    return [f"  {p.size / GIB:6.2f} GiB  {p.name:<28}{p.when:<15} {p.how}".rstrip() for p in memory.parts]
+        console.print("note     this is the reinforcement learning alone; --mode and --pipeline run more")
 
 
 def longest_prompt(config: Config) -> int | None:
@@ -160,7 +154,7 @@ def preset(config: Config, shape: Shape, card: Card) -> tuple[str, ...]:
     place = place_of_card(config, card)
     memory, flags = plan_memory(config, shape, place), "none"
     if not memory.fits:
-        found = remedy(config, shape, place)
+        found = suggest(config, shape, place)
         if found is None:
             return card.name, f"{card.memory / GIB:.1f}", "does not fit", *("" for _ in COLUMNS[3:])
         config, memory, flags = found.config, found.plan, f"`{found.flags}`"

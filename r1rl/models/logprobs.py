@@ -125,5 +125,5 @@ def batch_logprobs(
     logprobs, entropies = (
         torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in values
     )
-    trainer.own_logprobs(logprobs.detach())
+    trainer.record_logprobs(logprobs.detach())
     return logprobs, entropies if compute_entropy else None, None

@@ -32,9 +32,7 @@ SHOTS = 2  # worked examples before a problem
 CANDIDATES = 64  # the examples are the longest solutions of this many problems
 LAST_SHARE = 0.5  # of stage zero's steps: the completions of the first ones are the base model's
 ASK_FOR_CHECK = "Number the steps of your reasoning, and verify the result before you give it."
-FIRST_STEP = (
-    "\nStep 1:"  # a base model does not follow that request, so its answer is begun (arXiv:2205.11916)
-)
+FIRST_STEP = "\nStep 1:"  # a base model ignores that request, so its answer is begun (arXiv:2205.11916)
 GUESS = "no work shown"  # a reason to reject, in addition to those of rejection sampling
 SENTENCE = re.compile(r"(?:so |thus |hence )?(?:the )?(?:final )?answer is[^\n]*", re.IGNORECASE)
 
@@ -159,10 +157,7 @@ def direct_prompt(problem: Problem, tokenizer: Any, config: Config) -> Prompt:
     prefix = f"<{config.think_tag}>{FIRST_STEP}"
     instructions = f"{system_text(problem, config.think_tag)}\n{ASK_FOR_CHECK}"
     if config.is_chat:
-        turns = [
-            {"role": "system", "content": instructions},
-            {"role": "user", "content": problem.question},
-        ]
+        turns = [{"role": "system", "content": instructions}, {"role": "user", "content": problem.question}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + prefix
     else:
         text = f"{instructions}\nQuestion: {problem.question}\n{prefix}"

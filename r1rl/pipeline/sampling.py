@@ -93,7 +93,7 @@ def sample_with(
             sample_chunks(session.config, styles, session.engine, dump, stop)
         except Stopped as stopped:
             console.print(
-                f"stopped  whole chunks are saved in {dump.folder}; continue with the same flags and --resume"
+                f"stopped  chunks are saved in {dump.folder}; continue with the same flags and --resume"
             )
             return stopped.exit_code
         session.engine.close()
@@ -102,9 +102,7 @@ def sample_with(
 
 def chunks(styles: Sequence[PromptStyle]) -> list[tuple[PromptStyle, list[Prompt]]]:
     """Returns the prompts in the order in which they are sampled."""
-    return [
-        (style, style.prompts[i : i + CHUNK]) for style in styles for i in range(0, len(style.prompts), CHUNK)
-    ]
+    return [(s, s.prompts[i : i + CHUNK]) for s in styles for i in range(0, len(s.prompts), CHUNK)]
 
 
 def sample_chunks(
@@ -140,10 +138,8 @@ def sample_chunks(
         dump.append(ROLLOUTS, lines)
         if time.perf_counter() - printed > SECONDS_BETWEEN_LINES:
             printed = time.perf_counter()
-            correct = sum(s.correct for s in graded)
-            console.print(
-                f"chunk {step} of {len(all_chunks)} ({style.name}): {correct} of {len(graded)} right"
-            )
+            right = f"{sum(s.correct for s in graded)} of {len(graded)} right"
+            console.print(f"chunk {step} of {len(all_chunks)} ({style.name}): {right}")
 
 
 def seconds_so_far(dump: Dump) -> float:

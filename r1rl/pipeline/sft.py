@@ -150,7 +150,7 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     if len(evaluations) > 1:
         console.print(f"         {paired_test(RunData(folder), evaluations[0], evaluations[-1])}")
     console.print(
-        f"loss     {first:.3f} -> {last:.3f} nats a token (first and last tenth of {len(lines)} steps)"
+        f"loss     {first:.3f} -> {last:.3f} nats a token (first, last tenth of {len(lines)} steps)"
     )
     console.print(f"total    {len(lines)} steps, {tokens:,} solution tokens")
     write_json(
@@ -158,8 +158,6 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
         {"schema_version": 1, "steps": len(lines), "tokens": tokens, "first_loss": first, "last_loss": last,
          "first_evaluation": evaluations[0], "last_evaluation": evaluations[-1], "seconds": lines[-1]["seconds"]},
     )  # fmt: skip
-    console.print(
-        f"model    {folder / MERGED}: base model and adapter merged, loads in transformers and vLLM"
-    )
+    console.print(f"model    {folder / MERGED}: base model and adapter merged, for transformers and vLLM")
     if config.mode == "sft":
         console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")

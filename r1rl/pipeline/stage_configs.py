@@ -30,9 +30,7 @@ class Stage:
 
 STORY = {
     "zero": Stage("GRPO on the base model", MERGED_CONFIG, {"save_merged": True}),
-    "cold-start": Stage(
-        "few-shot and direct prompts to the base model, stage zero's completions refined: data", SFT_FILE
-    ),
+    "cold-start": Stage("few-shot and direct prompts, stage zero's completions refined: data", SFT_FILE),
     "sft-1": Stage("fine-tunes the base model on the cold start's data", MERGED_CONFIG),
     "rl-reasoning": Stage(
         "GRPO with accuracy and language consistency",
@@ -132,7 +130,7 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
         raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise UserError(
-            f'--stage-settings {path} must be flags by stage, as in {{"zero": {{"max_steps": 100}}}}.'
+            f'--stage-settings {path} must be flags by stage, as {{"zero": {{"max_steps": 100}}}}.'
         )
     types = get_type_hints(Config)
     for stage, flags in content.items():
@@ -144,6 +142,6 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
             wanted = value_type(types[name])
             if isinstance(value, bool) != (wanted is bool) or not isinstance(value, (wanted, int)):
                 raise UserError(
-                    f"--stage-settings {path}: {name} of {stage} is {value!r} and must be a {wanted.__name__}."
+                    f"--stage-settings {path}: {stage}'s {name} is {value!r} and must be a {wanted.__name__}."
                 )
     return content

@@ -110,9 +110,8 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
     """Checks models, data and hub of all stages before anything slow. Raises UserError."""
     checks.check_surroundings(stages["zero"], here)
     if config.student_model is not None:
-        checks.check_surroundings(
-            dataclasses.replace(stages["distill"], model_name=config.student_model), here
-        )
+        student = dataclasses.replace(stages["distill"], model_name=config.student_model)
+        checks.check_surroundings(student, here)
     for name in ("sft-1", "sft-2", "distill"):
         check_unsloth(stages[name])
     problems = registry.load_task(stages["zero"]).load("train")
@@ -137,9 +136,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     path = folder / RESULT
     if not path.is_file():
         return {"schema_version": 1}
-    return read_json(
-        path, "it holds the minutes of the stages and their table. Remove it: it will be written again."
-    )
+    return read_json(path, "it holds the table of the stages. Remove it: it will be written again.")
 
 
 def finish(folder: Path, places: dict[str, Path], tag: str) -> int:
@@ -150,8 +147,6 @@ def finish(folder: Path, places: dict[str, Path], tag: str) -> int:
     rows: list[Row] = stage_rows(places, times, tag)
     write_json(folder / RESULT, read_result(folder) | {"stages": [dataclasses.asdict(row) for row in rows]})
     show_table(rows)
-    console.print(
-        f"\ntotal    {sum(times.values()) / 60:.0f} minutes; the table as numbers: {folder / RESULT}"
-    )
+    console.print(f"\ntotal    {sum(times.values()) / 60:.0f} minutes; all numbers: {folder / RESULT}")
     console.print(f"model    {places['rl-final'] / MERGED}; student {places['distill'] / MERGED}")
     return 0

@@ -103,12 +103,11 @@ class Meter:
     def write(self) -> None:
         """Writes the cost to meter.json; unlike the dump it is not cut back to a checkpoint, because it was paid."""
         if self.file is not None and distributed.is_first():
-            cost = {
-                "seconds": round(self.seconds(), 3),
-                "sampled": self.tokens,
-                "dollars": self.rounded_dollars(),
-            }
-            write_json(self.file, {"schema_version": 1, **cost})
+            seconds, dollars = round(self.seconds(), 3), self.rounded_dollars()
+            write_json(
+                self.file,
+                {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars},
+            )
 
     def rounded_dollars(self) -> float | None:
         """Returns the US dollars spent so far, rounded for files; None if no price is known."""

@@ -194,8 +194,8 @@ def run_on_all(function: Callable[[], T]) -> list[T]:
     except (UserError, CannotGoOn) as error:
         outcome = (None, error)
     except Exception as error:
-        failed = f"process {rank()} failed with {type(error).__name__}: {first_line(error)[:300]}"
-        all_gather((None, RunFailed(failed)))
+        reason = first_line(error)[:300]
+        all_gather((None, RunFailed(f"process {rank()} failed with {type(error).__name__}: {reason}")))
         raise
     outcomes = all_gather(outcome)
     for _, error in outcomes:

@@ -154,6 +154,6 @@ def give_up(exit_code: int) -> None:
     console = sys.modules.get("r1rl.system.console")
     with contextlib.suppress(Exception):
         terminal = console.console.file if console else sys.stderr
-        text = "\n--grace-seconds are over: unsaved work is lost; --resume continues from the newest checkpoint\n"
-        os.write(terminal.fileno(), text.encode())
+        message = "\n--grace-seconds are over: unsaved work is lost; --resume continues from the newest checkpoint\n"
+        os.write(terminal.fileno(), message.encode())
     os._exit(exit_code)

@@ -147,7 +147,7 @@ def held_by_others(here: Machine) -> str | None:
     held = here.gpu_total - here.gpu_free
     if here.gpu is None or held < OTHERS_FROM * here.gpu_total:
         return None
-    text = f"{held / 2**30:.1f} GiB of the GPU are held by other processes"
+    message = f"{held / 2**30:.1f} GiB of the GPU are held by other processes"
     try:
         output = subprocess.run(SMI, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -158,4 +158,4 @@ def held_by_others(here: Machine) -> str | None:
         for pid, name, mib in (row for row in rows if len(row) == 3)
         if mib.isdecimal() and pid != str(os.getpid())
     ]
-    return f"{text}: {', '.join(named)}" if named else f"{text}, which nvidia-smi does not name"
+    return f"{message}: {', '.join(named)}" if named else f"{message}, which nvidia-smi does not name"

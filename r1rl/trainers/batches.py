@@ -142,9 +142,9 @@ def reduce_step(
     parts = distributed.all_gather(
         Learned(
             None if loss is None else loss.item(),
-            int(batch["completion_mask"][trainer._own_rows(batch)].sum()),
+            int(batch["completion_mask"][trainer.local_rows(batch)].sum()),
             {name: fmean(values) for name, values in new.items() if values},
-            torch.cat(trainer._gaps).cpu() if trainer._gaps else None,
+            torch.cat(trainer.step.gaps).cpu() if trainer.step.gaps else None,
             guarding.why_stopped,
             guarding.pop_unreported(),
             trainer.interrupt.signal_received,
@@ -158,7 +158,7 @@ def reduce_step(
     for name in sorted({name for part in parts for name in part.metrics}):
         del metrics[name][seen.get(name, 0) :]
         metrics[name].append(mean_by_tokens(parts, name))
-    trainer._gaps = [part.gaps for part in parts if part.gaps is not None]
+    trainer.step.gaps = [part.gaps for part in parts if part.gaps is not None]
     distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
     return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
 

@@ -27,6 +27,7 @@ from r1rl.records import Rollout
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.step import Step
 
 KL_HORIZON = 10_000  # completions; source: arXiv:1909.08593 section 2.2
 
@@ -74,10 +75,10 @@ class ValueTrainer(Trainer):
 
     # ---- advantages of tokens instead of groups
 
-    def _advantages(self) -> list[float]:
-        """Fills `self.experience`; returns each completion's mean advantage, for the dump."""
-        kept = [i for i, s in enumerate(self._scored) if s.reward is not None]
-        rollouts = [self._rollouts[i] for i in kept]
+    def compute_advantages(self, step: Step) -> list[float]:
+        """Sets `experience` and returns the mean advantage of each completion, for the dump."""
+        kept = [i for i, s in enumerate(step.scored) if s.reward is not None]
+        rollouts = [step.rollouts[i] for i in kept]
         with torch.no_grad():
             logprobs, values, _ = self._in_chunks(rollouts)
             reference = None
@@ -87,7 +88,7 @@ class ValueTrainer(Trainer):
         estimated = [
             gae(
                 token_rewards(
-                    self._scored[i].reward,
+                    step.scored[i].reward,
                     logprobs[row].tolist(),
                     None if reference is None else reference[row].tolist(),
                     self.kl_weight,
@@ -106,11 +107,11 @@ class ValueTrainer(Trainer):
         advantages = [torch.tensor(flat[a:b], device=device) for a, b in pairwise(ends)]
         returns = [torch.tensor(r, device=device) for _, r in estimated]
         self.experience = Experience(rollouts, logprobs, values, advantages, returns)
-        self.value_numbers = self._looked_at(reference)
+        self.value_numbers = self.diagnostics(reference)
         by_place = dict(zip(kept, (a.mean().item() for a in advantages)))
-        return [by_place.get(i, 0.0) for i in range(len(self._scored))]
+        return [by_place.get(i, 0.0) for i in range(len(step.scored))]
 
-    def _looked_at(self, reference: list[torch.Tensor] | None) -> dict[str, float]:
+    def diagnostics(self, reference: list[torch.Tensor] | None) -> dict[str, float]:
         """How well the values fit, and how far the policy went from where training began."""
         values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
         spread = returns.var().clamp(min=1e-8)
@@ -170,7 +171,9 @@ class ValueTrainer(Trainer):
         self._began = StepBegan(self.kl_weight)
         self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
         self._step += 1
-        self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
+        self.step.line["groups_without_signal"] = (
+            0  # equal rewards teach, too: of the values, if nothing else
+        )
         self.sums.clear()
         parts = self._minibatches()
         for number, rows in enumerate(parts, start=1):
@@ -180,7 +183,7 @@ class ValueTrainer(Trainer):
                     self._inner_step(model)
             if self.guarding.skipped is not None:  # the passes that are left would fare no better
                 break
-        self.numbers |= self.value_numbers | {k: v / number for k, v in self.sums.items()}
+        self.step.line |= self.value_numbers | {k: v / number for k, v in self.sums.items()}
         if (self.state.global_step + 1) % self.run.cleanup_steps == 0:
             gc.collect()
             if self.policy.on_gpu:
@@ -201,9 +204,10 @@ class ValueTrainer(Trainer):
         )
         return self.guarding.loss(torch.tensor(loss or 0.0, device=device))
 
-    def _try_update(self) -> int | None:
+    def try_passes(self, step: Step) -> int | None:
+        """Learns the first minibatch of a step. Returns the number of minibatches; None if memory runs out."""
         weight = self.kl_weight
-        self._advantages()
+        self.compute_advantages(step)
         parts = self._minibatches()
         self._learned(self.model_wrapped, parts[0])
         self.kl_weight = weight
@@ -227,7 +231,7 @@ class ValueTrainer(Trainer):
         super().step_ended()
         self._began = None
 
-    def give_up_step(self) -> None:
+    def roll_back_step(self) -> None:
         """Back to where the step that is given up began, between its optimizer steps, too."""
         began = self._began
         if began is None:

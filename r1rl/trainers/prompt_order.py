@@ -25,7 +25,7 @@ class Draw:
         self.seed = seed
         self.idle: set[str] = set()  # ids of problems whose last group earned equal rewards
 
-    def seen(self, problem_id: str, rewards: Collection[float | None]) -> None:
+    def record(self, problem_id: str, rewards: Collection[float | None]) -> None:
         """Takes in one group."""
         if len(set(rewards)) > 1:
             self.idle.discard(problem_id)
@@ -39,22 +39,22 @@ class Draw:
             key = (line["step"], line["group"], line["problem_id"])
             groups.setdefault(key, []).append(line["reward"])
         for (_, _, problem_id), rewards in groups.items():
-            self.seen(problem_id, rewards)
+            self.record(problem_id, rewards)
 
-    def without_idle(self, drawn: Sequence[int], step: int) -> list[int]:
+    def replace_idle(self, drawn: Sequence[int], step: int) -> list[int]:
         """The drawn prompts, most of the idle ones among them exchanged for fresh ones that are not idle."""
         chance = random.Random(f"{self.seed}/{step}/idle")
         passed = {i for i in drawn if self.ids[i] in self.idle and chance.random() < PASSED_OVER}
-        fresh = iter(self.fresh(len(passed), step, "exchange", drawn, but_idle=True))
+        fresh = iter(self.fresh(len(passed), step, "exchange", drawn, skip_idle=True))
         return [next(fresh, i) if i in passed else i for i in drawn]
 
     def fresh(
-        self, count: int, step: int, why: str, but: Collection[int], but_idle: bool = False
+        self, count: int, step: int, why: str, but: Collection[int], skip_idle: bool = False
     ) -> list[int]:
         """At most `count` positions of other prompts than `but`."""
         taken = set(but)
         left = [
-            i for i in range(len(self.ids)) if i not in taken and not (but_idle and self.ids[i] in self.idle)
+            i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)
         ]
         return random.Random(f"{self.seed}/{step}/{why}").sample(left, min(count, len(left)))
 

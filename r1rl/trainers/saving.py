@@ -116,7 +116,7 @@ class WholeCheckpoints:
         checkpoint = self.checkpoints / f"{PREFIX}{step}"
         is_new = checkpoints.trouble(checkpoint) is not None
         if is_new:
-            self.give_up_step()
+            self.roll_back_step()
             self._save_checkpoint(self.model, None)
         console.print(
             f"stopped  after step {step} of {self.state.max_steps}, {'now' if is_new else 'already'} saved in {checkpoint}"
@@ -126,7 +126,7 @@ class WholeCheckpoints:
         """Called when a step is complete, before it is logged, evaluated and saved."""
         self.random_states = random_states()
 
-    def give_up_step(self) -> None:
+    def roll_back_step(self) -> None:
         """Sets back what a step that was begun has changed of what is saved; for most trainers nothing."""
 
 

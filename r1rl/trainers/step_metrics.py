@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
-import torch
-
 from r1rl.records import NO_GOLD, Rollout, Scored
 from r1rl.system import machine
 from r1rl.trainers.advantages import groups_without_signal
 
 
-def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
+def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
     """What a step's completions were like."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
@@ -43,6 +41,9 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
 
 def peak_memory(on_gpu: bool) -> float:
     """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
+    if on_gpu:
+        import torch
+
     peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
     return round(peak / 2**30, 3)
 

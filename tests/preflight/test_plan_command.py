@@ -31,14 +31,14 @@ NO_DRIVER = pytest.mark.skipif(machine.has_driver(), reason="this machine has a 
 @NO_DRIVER
 def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
     shown = program("plan", "--add-reasoning-prefix", HF_HOME=str(tmp_path)).stdout
-    assert "A10, 22.0 GiB: not in this machine, so all numbers are a plan" in shown
+    assert "A10, 22.0 GiB: not in this machine, so these are estimates" in shown
     assert "Qwen/Qwen2.5-3B: 3,085,938,688 weights, LoRA of rank 64 trains 119,734,272 more" in shown
     assert "500 steps of 2 prompts x 8 completions, grpo, on gsm8k" in shown
     for part in ("base weights", "its optimizer", "one layer", "logits", "engine's cache"):
         assert part in shown
     assert re.search(r"--gpu-memory-utilization 0\.\d+: \d+ sequences of full length at once", shown)
     assert re.search(r"about [\d.]+ s a step, \d+ h \d+ min in all, \$[\d.]+ at \$0.75 an hour", shown)
-    assert "an assumption of 2026-11-21, no card was measured" in shown
+    assert "assumed on 2026-11-21, not yet measured on a GPU" in shown
     assert f"usual for this card in {machine.PRICES_OF}" in shown
 
 
@@ -58,7 +58,7 @@ def test_nothing_slow_is_loaded():
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
 
-def test_what_does_not_fit_is_told_with_its_remedy(program):
+def test_a_plan_that_does_not_fit_comes_with_a_suggestion(program):
     shown = program("plan", "--card", "T4", "--model-name", "Qwen/Qwen2.5-7B").stdout
     assert (
         "14.5 GiB free: too much, use --per-device-train-batch-size 8 --gradient-accumulation-steps 2"

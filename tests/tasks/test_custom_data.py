@@ -426,7 +426,7 @@ def test_data_check_finds_what_is_wrong(program, tmp_path):
     for part in (
         "1 of 34 train rows are unusable, 1 because of their answer: a.jsonl, line 33: the answer '[/b]'",
         "2 train problems repeat the question of another one",
-        "2 train problems have the question of another one and a different answer: train/5 (8), train/31 (99)",
+        "2 train problems repeat a question with a different answer: train/5 (8), train/31 (99)",
         "1 of 29 train prompts are over --max-prompt-length 512",
     ):
         assert part in said, said

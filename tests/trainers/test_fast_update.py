@@ -10,10 +10,10 @@ import pytest
 import torch
 from cost import slow_except
 from random_model import small_model
-from small_run import SMALL, inputs_of, make_trainer, without_times
+from small_run import SMALL, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
-from r1rl.models import policy
+from r1rl.models import logprobs as logprobs_module
 from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.shared_prompts import can_share, shared_states
 from r1rl.runs import folder as runs_folder
@@ -82,7 +82,7 @@ def trainer(tmp_path_factory):
 @pytest.fixture
 def batch(trainer):
     """Four groups; the second and the last teach nothing."""
-    made = trainer._generate_and_score_completions(inputs_of(trainer))
+    made = sampled_batch(trainer)
     advantages = torch.linspace(-1, 1, 32)
     advantages[8:16] = 0
     advantages[24:] = 0
@@ -93,14 +93,14 @@ def gradients(trainer, batch, parts=None):
     """(loss, gradients) of a batch in one piece by TRL, or of the weighted parts."""
     model = trainer.model.train()
     model.zero_grad()
-    trainer._gaps = []
+    trainer.step.gaps = []
     loss = 0.0
     for rows in parts or [list(range(len(batch["advantages"])))]:
-        trainer._part = take(batch, rows) if parts else batch
-        part = trainer._part_loss(model) * (weight(batch, rows, trainer.loss_type) if parts else 1.0)
+        trainer.step.part = take(batch, rows) if parts else batch
+        part = trainer.part_loss(model) * (weight(batch, rows, trainer.loss_type) if parts else 1.0)
         part.backward()
         loss += part.item()
-    trainer._part = None
+    trainer.step.part = None
     found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     return loss, found
@@ -152,8 +152,10 @@ def test_with_a_penalty_for_distance_every_group_teaches(trainer, batch, monkeyp
     seen = []
     monkeypatch.setattr(
         trainer,
-        "_part_loss",
-        lambda model: seen.append(len(trainer._part["advantages"])) or torch.zeros((), requires_grad=True),
+        "part_loss",
+        lambda model: (
+            seen.append(len(trainer.step.part["advantages"])) or torch.zeros((), requires_grad=True)
+        ),
     )
     trainer.training_step(trainer.model, None)
     assert sum(seen) == 32
@@ -164,7 +166,7 @@ def test_a_step_without_any_signal_moves_nothing(trainer, batch, monkeypatch):
     trainer.model.zero_grad()
     assert trainer.training_step(trainer.model, None).item() == 0.0
     assert all(p.grad is None for p in trainer.model.parameters())
-    assert trainer.numbers["sampler_gap"] < 1e-3  # measured by a pass of its own then
+    assert trainer.step.line["sampler_gap"] < 1e-3  # measured by a pass of its own then
 
 
 def test_chunks_of_logits_give_the_logprobs_and_gradients_of_whole_ones(trainer, monkeypatch):
@@ -173,7 +175,7 @@ def test_chunks_of_logits_give_the_logprobs_and_gradients_of_whole_ones(trainer,
     pull = torch.linspace(-1, 1, len(tokens))
     results = []
     for at_once in (2**25, 7 * trainer.model.config.vocab_size):
-        monkeypatch.setattr(policy, "LOGITS_AT_ONCE", at_once)
+        monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", at_once)
         leaf = states.detach().requires_grad_()
         logprobs, entropies = token_logprobs(trainer.policy, leaf, tokens, 0.7)
         (logprobs * pull).sum().backward()
@@ -263,17 +265,17 @@ def test_smaller_passes_learn_the_same(trainer, batch, kind, monkeypatch):
     monkeypatch.setattr(trainer, "loss_type", kind)
     batch["num_items_in_batch"] = batch["completion_mask"].sum()
     sizes = []
-    part_loss = trainer._part_loss
+    part_loss = trainer.part_loss
     monkeypatch.setattr(
-        trainer, "_part_loss", lambda m: sizes.append(len(trainer._part["advantages"])) or part_loss(m)
+        trainer, "part_loss", lambda m: sizes.append(len(trainer.step.part["advantages"])) or part_loss(m)
     )
 
     def learned(divisor):
         model = trainer.model.train()
         model.zero_grad()
-        trainer._gaps = []
+        trainer.step.gaps = []
         sizes.clear()
-        loss = trainer._learn(model, batch, divisor).item()
+        loss = trainer.accumulate(model, batch, divisor).item()
         return loss, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
     whole = learned(1)

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
+from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
 from r1rl.models.logprobs import completion_logprobs
@@ -31,12 +31,12 @@ def sampled(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, **PPO)
     in_full_precision(trainer, monkeypatch)
     torch.nn.init.normal_(trainer.head.weight, std=0.05)  # values that are not all 0
-    trainer._generate_and_score_completions(inputs_of(trainer))
+    sampled_batch(trainer)
     return trainer
 
 
 def test_logprobs_are_the_models_own(sampled):
-    expected = completion_logprobs(sampled.policy, sampled._rollouts, sampled.run.temperature)
+    expected = completion_logprobs(sampled.policy, sampled.step.rollouts, sampled.run.temperature)
     for row, logprobs in zip(sampled.experience.logprobs, expected):
         assert row.tolist() == pytest.approx(logprobs, abs=2e-4)
 
@@ -170,10 +170,9 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
         return None if problem.id == left_out else float(len(rollout.completion_ids))
 
     monkeypatch.setattr(trainer, "rewards", {"length": reward})
-    inputs = [{"prompt": p.text, "index": i} for i, p in enumerate(trainer.train_prompts[:16])]
-    trainer._generate_and_score_completions(inputs)
+    trainer.sample_step(list(range(16)))
     assert len(trainer.experience.rollouts) == 15
-    assert trainer._scored[0].reward is None
+    assert trainer.step.scored[0].reward is None
     returns = [r[-1].item() for r in trainer.experience.returns]
     assert returns == [len(r.completion_ids) for r in trainer.experience.rollouts]
     flat = torch.cat(trainer.experience.advantages)
@@ -227,5 +226,7 @@ def test_wrong_flags(changes, words):
 
 def test_score_is_what_the_trainer_used(sampled):
     """The rewards in the experience are those of the dump."""
-    again = [score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled._rollouts, sampled._batch)]
-    assert [s.reward for s in again] == [s.reward for s in sampled._scored]
+    again = [
+        score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled.step.rollouts, sampled.step.prompts)
+    ]
+    assert [s.reward for s in again] == [s.reward for s in sampled.step.scored]

@@ -209,7 +209,7 @@ add_fused_lm_head(model.get_base_model(), temperature=0.7, outputs=("log_probs",
 class Stand:
     temperature = 0.7
     policy = Policy(model, tokenizer, "tiny", on_gpu=False, mixed=False, backend="")
-    own_logprobs = staticmethod(lambda logprobs: None)
+    record_logprobs = staticmethod(lambda logprobs: None)
     class accelerator:
         autocast = staticmethod(lambda: torch.autocast("cpu", enabled=False))
 ids = torch.randint(10, 400, (4, 40)); mask = torch.ones_like(ids); mask[1, :5] = 0

@@ -34,21 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the model: the adapter alone, base model and adapter in one, or llama.cpp's format; or the run "
                         "for another framework: its data, reward and settings, without a model or a GPU")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for it")
-    parser.add_argument(
-        "--checkpoint", metavar="best|last|STEP", help="default: best if it exists, else last"
-    )
+    parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
     parser.add_argument("--eval-count", type=int, metavar="N",
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
-    parser.add_argument(
-        "--push-to-hub", metavar="NAME", help="upload it afterwards, as user/model; needs HF_TOKEN"
-    )
+    parser.add_argument("--push-to-hub", metavar="NAME", help="upload it as user/model; needs HF_TOKEN")
     parser.add_argument("--private", action="store_true", help="make the hub's repository private")
     parser.add_argument(
-        "--dry-run", action="store_true", help="with --push-to-hub: card and list of files, no upload"
+        "--dry-run", action="store_true", help="with --push-to-hub: list the files, no upload"
     )
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the base model"
-    )
+    parser.add_argument("--trust-remote-code", action="store_true", help="run code of the base model")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,9 +131,7 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     card = model_card(args.run, config, about, args.push_to_hub or args.output.name)
     (folder / "README.md").write_text(card, encoding="utf-8")
     console.print(f"model    {config.model_name} with {checkpoint}, {live.backend}", markup=False)
-    console.print(
-        f"trained  it moves a token's logprob by {live.moved:.3f} nats from the base model's (mean)"
-    )
+    console.print(f"trained  it moves a token's logprob by {live.moved:.3f} nats on average")
     return comparison
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pprint
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,11 +175,6 @@ def write_files(
     (folder / LAUNCH).write_text(script(exported, framework, settings), encoding="utf-8")
     (folder / LAUNCH).chmod(0o755)
     (folder / PAGE).write_text(page(exported, framework, settings, missing), encoding="utf-8")
-
-
-def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes a JSONL file."""
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def cell(text: str) -> str:

@@ -10,17 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.framework_files import (
-    REWARD,
-    Framework,
-    Setting,
-    word,
-    write_files,
-    write_lines,
-)
+from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files
 from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
+from r1rl.runs.dump import append_lines
 
 OPENRLHF = Framework(
     name="OpenRLHF",
@@ -46,7 +40,7 @@ NEAR = "near: it averages over tokens where the run averages over completions"
 def write(exported: RunExport, folder: Path) -> None:
     """Writes all files into `folder`, which is empty."""
     for split, prompts in (("train", exported.train), ("test", exported.test)):
-        write_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
+        append_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
     write_files(folder, exported, OPENRLHF, settings(exported), missing(exported))
 
 
@@ -74,9 +68,7 @@ def data(exported: RunExport) -> list[Setting]:
     episodes, prompts = length(exported)
     steps = episodes * prompts // exported.prompts_a_rollout
     note = "" if steps == exported.steps else f"makes {steps} steps, the run has {exported.steps}"
-    cut = (
-        f"; also of the evaluation: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
-    )
+    cut = f"; of the evaluation: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
     return [
         Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are complete"),
         Setting("", "--data.input_key", "input"),
@@ -197,7 +189,7 @@ def missing(exported: RunExport) -> list[str]:
         )
     if config.loss_type != "dapo":
         found.append(
-            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens of a step, as with `dapo`."
+            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`."
         )
     if "trackio" in trackers(config.report_to):
         found.append("`--report-to trackio`: it supports TensorBoard and wandb.")

@@ -110,24 +110,19 @@ def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: An
     random.Random(config.seed).shuffle(problems["train"])  # OpenRLHF may take only the first ones
     file = tokenizer_file(config.model_name) or next((folder / "checkpoints").glob("*/tokenizer.json"), None)
     built, begin, more = build(config, problems, file)
-    config = with_steps(config, len(built["train"]))
+    train, test = built["train"], built["test"]
+    config = with_steps(config, len(train))
     special = () if file is None else special_tokens(file)
-    return RunExport(
-        folder, config, task.name, built["train"], built["test"], begin, special, (*notes, *more)
-    )
+    return RunExport(folder, config, task.name, train, test, begin, special, (*notes, *more))
 
 
 def check_counterpart(settings: dict[str, Any]) -> None:
     """Raises UserError unless verl and OpenRLHF can do the run by their flags: GRPO on one set of problems."""
     found = DEFAULTS | settings
     if found["pipeline"] or found["stage"] is not None:
-        raise UserError(
-            f"the run is part of a pipeline, whose stages pass models and data to each other: {NO_COUNTERPART}"
-        )
+        raise UserError(f"the run is part of a pipeline, whose stages depend on each other: {NO_COUNTERPART}")
     if found["mode"] in ("sft", "both"):
-        raise UserError(
-            f"the run is a fine-tuning, and this export is for reinforcement learning: {NO_COUNTERPART}"
-        )
+        raise UserError(f"the run is a fine-tuning, not reinforcement learning: {NO_COUNTERPART}")
     if found["algorithm"] != "grpo":
         raise UserError(
             f"--algorithm {found['algorithm']} has a value head on the policy's states, and they use a second model: "
@@ -139,12 +134,10 @@ def check_counterpart(settings: dict[str, Any]) -> None:
         )
     if found["stages"] is not None:
         raise UserError(
-            f"--stages {found['stages']} is a curriculum, and they have one set of problems: {NO_COUNTERPART}"
+            f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}"
         )
     if found["general_data"] is not None:
-        raise UserError(
-            f"--general-data has its own rewards, and they have one reward function: {NO_COUNTERPART}"
-        )
+        raise UserError(f"--general-data has its own rewards, they have one function: {NO_COUNTERPART}")
     if found["loss_type"] not in LOSSES:
         raise UserError(
             f"--loss-type {found['loss_type']} weighs or clips the ratio differently ({', '.join(LOSSES)} are exported): "
