@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import importlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,18 @@ class Stages(TrainerCallback, ExportableState):
         self.now = after_step(self.plan, self.now, self.pass_rates)
         if self.level != before:
             self.ended(before)
+
+
+class OptimizerClock(TrainerCallback):
+    """Measures the time of the optimizer."""
+
+    def __init__(self, meter: Meter):
+        self.meter = meter
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when gradients are clipped."""
+        self.start = time.perf_counter()
+
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when the weights have moved."""
+        self.meter.add("optimizer", time.perf_counter() - self.start)

@@ -52,7 +52,7 @@ class WholeCheckpoints:
         shutil.rmtree(self._saving, ignore_errors=True)
         try:
             super()._save_checkpoint(model, trial)
-            self.save_beside(self._saving / name)
+            self.save_with_checkpoint(self._saving / name)
             self.dump.flush()
             checkpoints.publish(self._saving / name, folder / name)
         except Exception as error:
@@ -66,10 +66,10 @@ class WholeCheckpoints:
 
     def _save_rng_state(self, output_dir: str) -> None:
         """Those of the step's end: since then a step that is given up may have drawn."""
-        with kept_random_states(self.random_states):
+        with preserved_random_states(self.random_states):
             super()._save_rng_state(output_dir)
 
-    def save_beside(self, written: Path) -> None:
+    def save_with_checkpoint(self, written: Path) -> None:
         """What a resume needs beside transformers' files: the best adapter."""
         checkpoints.keep_best(self.checkpoints, written)
 
@@ -159,7 +159,7 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
+def preserved_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
     """Whatever is drawn inside, the generators stand afterwards where they stood; `inside`: where they begin."""
     before = random_states()
     if inside is not None:

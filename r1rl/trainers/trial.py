@@ -19,7 +19,7 @@ from r1rl.system import distributed
 from r1rl.system.console import console, duration
 from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
-from r1rl.trainers.saving import kept_random_states
+from r1rl.trainers.saving import preserved_random_states
 
 OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit on a GPU, 32-bit on a CPU
 
@@ -46,7 +46,7 @@ class Trial(TrainerCallback):
         begun = time.perf_counter()
         try:
             held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            with trainer.interrupt.interruptible(), kept_random_states():
+            with trainer.interrupt.interruptible(), preserved_random_states():
                 if self.sample is not None:
                     rollouts = self.sample()
                 sampled = time.perf_counter()
