@@ -117,8 +117,7 @@ def printed(tree: ast.Module, name: str) -> Iterator[str]:
             texts.append(template(node.value, functions))
         elif isinstance(node, ast.FunctionDef) and (
             node.name.endswith(("words", "advice", "_lines", "_text", "describe", "describe_price"))
-            or returns_messages
-            and returns_text(node)
+            or (returns_messages and returns_text(node))
         ):
             texts += [template(found, {}) for found in ast.walk(node) if is_text(found, node)]
     yield from (

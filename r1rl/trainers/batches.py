@@ -22,7 +22,7 @@ LEFT = ("prompt_ids", "prompt_mask")  # padded on the left, all else on the righ
 
 
 def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
-    """These rows of every entry that has rows; `trim` cuts off padding that none of them needs."""
+    """Returns these rows of every entry that has rows; `trim` removes padding that none of them needs."""
     index = torch.tensor(rows, device=batch["completion_mask"].device)
     size, wide = batch["completion_mask"].shape
     has_rows = {k: isinstance(v, torch.Tensor) and v.dim() > 0 and len(v) == size for k, v in batch.items()}
@@ -39,23 +39,23 @@ def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
 
 
 def all_rows(batch: Batch) -> list[int]:
-    """Every row."""
+    """Returns all rows."""
     return list(range(len(batch["completion_mask"])))
 
 
 def with_signal(batch: Batch, group_size: int) -> list[int]:
-    """Rows of the groups in which some advantage is not 0: the others have no gradient."""
+    """Returns the rows of groups with an advantage other than 0; the others have no gradient."""
     alive = (batch["advantages"].view(-1, group_size) != 0).any(1)
     return [i for i, living in enumerate(alive.repeat_interleave(group_size).tolist()) if living]
 
 
 def lengths(batch: Batch) -> tuple[list[int], list[int]]:
-    """Tokens of each prompt and of each completion."""
+    """Returns the tokens of each prompt and of each completion."""
     return batch["prompt_mask"].sum(1).tolist(), batch["completion_mask"].sum(1).tolist()
 
 
 def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
-    """The rows that each process learns from: `unit` neighbours stay together, the longest go where there is least."""
+    """Returns the rows of each process: `unit` neighbours stay together, the longest go to the least loaded process."""
     if processes == 1:
         return [all_rows(batch)]
     tokens = [p + c for p, c in zip(*lengths(batch))]
@@ -72,7 +72,7 @@ def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
 def split(
     batch: Batch, budget: int, unit: int = 1, padded: bool = True, rows: Sequence[int] | None = None
 ) -> list[list[int]]:
-    """Rows of each part, longest first, at most `budget` tokens in each unless one unit alone has more.
+    """Returns the rows of each part, longest first, with at most `budget` tokens unless a single unit has more.
 
     `unit` neighbours stay together. Padded parts cost their longest row times their rows; else a unit costs its
     completions and one prompt. `rows`: only these are wanted, in such units.
@@ -99,7 +99,7 @@ def split(
 
 
 def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tuple[int, bool]:
-    """(1 / `divisor` of what goes through the model at once within `budget`, whether it is one row at a time then)."""
+    """Returns (tokens per pass for this divisor, whether that is a single row)."""
     rows = [p + c for p, c in zip(*lengths(batch))]
     whole = max(rows) * len(rows) if padded else sum(rows)
     budget = min(budget, whole) // divisor
@@ -107,7 +107,7 @@ def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tup
 
 
 def weight(batch: Batch, rows: Sequence[int], loss_type: str) -> float:
-    """What the loss of these rows counts in that of the whole batch."""
+    """Returns the weight of these rows' loss in that of the whole batch."""
     if loss_type in BY_TOKENS:
         return 1.0
     if loss_type == "bnpo":
@@ -118,24 +118,24 @@ def weight(batch: Batch, rows: Sequence[int], loss_type: str) -> float:
 
 @dataclass
 class Learned:
-    """One process's part of a step's update."""
+    """The part of one process in the update of a step."""
 
-    loss: float | None  # None: memory did not suffice
-    tokens: int  # that it learned from
-    metrics: dict[str, float]  # of the base class: means over the parts that went through the model
-    gaps: torch.Tensor | None  # (N,), |sampler's logprob - trainer's|
+    loss: float | None  # None: out of memory
+    tokens: int  # learned from
+    metrics: dict[str, float]  # of the base class: means over the passes
+    gaps: torch.Tensor | None  # (N,), |sampler logprob - trainer logprob|
     why_stopped: str | None
-    findings: list[Any] = field(default_factory=list)  # of guards, for the first process to tell
-    heard: int | None = None  # a signal
+    findings: list[Any] = field(default_factory=list)  # of guards, reported by the first process
+    heard: int | None = None  # a signal received
 
 
 def reduce_step(
     trainer: Any, loss: torch.Tensor | None, batch: Batch, seen: dict[str, int]
 ) -> torch.Tensor | None:
-    """The step's loss over all processes, None where memory was out in one of them; gradients are added up.
+    """Reduces one step over all processes: returns its loss, None if one ran out of memory, and sums the gradients.
 
     `batch`: the whole step's. `seen`: how many numbers of each name the base class had before.
-    Raises Stopped where one process was asked to stop: the step is given up, and nothing has changed that is saved.
+    Raises Stopped if a process received a signal: the step is abandoned, and no saved state has changed.
     """
     metrics, guarding = trainer._metrics["train"], trainer.guarding
     new = {name: values[seen.get(name, 0) :] for name, values in metrics.items()}
@@ -150,7 +150,7 @@ def reduce_step(
             trainer.interrupt.signal_received,
         )
     )
-    guarding.hear(parts)
+    guarding.merge(parts)
     trainer.interrupt.sync_signal([part.heard for part in parts])
     if any(part.loss is None for part in parts):
         guarding.skipped = "memory"
@@ -164,6 +164,6 @@ def reduce_step(
 
 
 def mean_by_tokens(parts: list[Learned], name: str) -> float:
-    """A metric over all tokens, from the means of those processes that learned from any."""
+    """Returns the mean of a metric over all tokens, from the means of the processes that have some."""
     having = [(part.metrics[name], part.tokens) for part in parts if name in part.metrics and part.tokens]
     return sum(value * tokens for value, tokens in having) / max(1, sum(tokens for _, tokens in having))

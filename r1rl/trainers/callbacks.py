@@ -1,10 +1,11 @@
-"""Ends a run inside its budget: after each step it asks whether one more would fit."""
+"""Callbacks of the trainers: the budget, the profile, the trackers, the stages of a curriculum, the optimizer's clock."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
 import importlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,16 @@ from r1rl.trainers.prompt_order import Plan, State, after_step, draw, level
 
 
 class StopInBudget(TrainerCallback):
-    """Tells the budget what steps and savings cost; stops before the step that would not fit."""
+    """Measures what steps and checkpoints cost and ends the run before the step that would exceed the budget."""
 
     def __init__(self, meter: Meter):
         self.meter, self.budget = meter, meter.budget
-        self.began = meter.spent()  # of the present step
-        self.mark = 0.0  # when what is saved next began
+        self.began = meter.spent()  # of the current step
+        self.mark = 0.0  # when the next checkpoint began
         self.steps_here = 0
 
     def on_step_begin(self, args, state, control, **kwargs):
-        """Called by transformers before each optimizer step. Raises UserError where not even the first one can be paid."""
+        """Called by transformers before each optimizer step. Raises UserError if the budget does not cover the first one."""
         self.began = self.meter.spent()
         if self.steps_here == 0:
             distributed.on_first(lambda: self.budget.check_left(self.began))
@@ -71,13 +72,13 @@ class StopInBudget(TrainerCallback):
         self.budget.saving(self.meter.spent().seconds - self.mark)
 
 
-FIRST = 2  # the first step builds kernels and caches, it is not like the others
+FIRST = 2  # the first step builds kernels and caches, so it is not typical
 
 TABLE_ROWS = 40  # operations in the table
 
 
 class Profile(TrainerCallback):
-    """Records from the second step of this process on; slows these steps down somewhat."""
+    """Profiles steps from the second of this process on, which makes them slower."""
 
     def __init__(self, steps: int, folder: Path):
         self.steps, self.folder = steps, folder
@@ -98,7 +99,7 @@ class Profile(TrainerCallback):
             self.finish(state.global_step)
 
     def on_train_end(self, args, state, control, **kwargs):
-        """A run may be shorter than what was to be profiled."""
+        """Called by transformers at the end, also of a run with fewer steps than --profile."""
         if self.profiler is not None:
             self.finish(state.global_step)
 
@@ -123,9 +124,9 @@ TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own;
 
 
 class Trackers(TrainerCallback):
-    """Passes the run on to each tracker. The base class's own log, with other names, is kept from them.
+    """Sends the run to each tracker, but not the base class's own log, whose names differ.
 
-    Of several processes one speaks.
+    Only one of several processes sends.
     """
 
     def __init__(self, config: Config, folder: Path):
@@ -147,16 +148,16 @@ class Trackers(TrainerCallback):
                 importlib.import_module(name).config.update(settings, allow_val_change=True)
 
     def on_save(self, args, state, control, **kwargs):
-        """Called by transformers: some trackers keep checkpoints, if their environment variables say so."""
+        """Called by transformers: some trackers upload checkpoints if their environment variables ask for it."""
         for callback in self.inner.values():
             callback.on_save(args, state, control, **kwargs)
 
     def step(self, trainer: Any, line: dict[str, Any]) -> None:
-        """A line of metrics.jsonl."""
+        """Sends a line of metrics.jsonl."""
         self._log(trainer, dict(numbers(line)))
 
     def evaluated(self, trainer: Any, result: Evaluation) -> None:
-        """A line of evaluations.jsonl, and a few of its completions."""
+        """Sends a line of evaluations.jsonl and a few of its completions."""
         self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
         rows = completion_rows(result)
         for name, callback in self.inner.items():
@@ -167,7 +168,7 @@ class Trackers(TrainerCallback):
                 callback.tb_writer.flush()
 
     def close(self, trainer: Any) -> None:
-        """After the last evaluation, which comes when transformers has already ended training."""
+        """Closes the trackers after the last evaluation, which follows the end of transformers' training."""
         for callback in self.inner.values():
             callback.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
 
@@ -177,7 +178,7 @@ class Trackers(TrainerCallback):
 
 
 def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
-    """The first completions of an evaluation, the same problems each time; secrets masked, control characters shown."""
+    """Returns the first completions of an evaluation with secrets masked and control characters escaped."""
     return [
         {
             "step": result.step,
@@ -194,12 +195,12 @@ def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
 
 
 def safe(text: str) -> str:
-    """Text of a model or a data set for a page that others look at."""
+    """Returns text of a model or a dataset made safe for a tracker's page."""
     return printable(redact(text))
 
 
 def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
-    """The completions as a table of wandb or trackio."""
+    """Returns the completions as a table of wandb or trackio."""
     import pandas
 
     table = tracker.Table(dataframe=pandas.DataFrame(list(rows)))
@@ -207,7 +208,7 @@ def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The same as text for TensorBoard, whose page reads Markdown and HTML: so both are escaped, in <pre>."""
+    """Returns the completions as text for TensorBoard, which renders Markdown and HTML: both are escaped, in <pre>."""
     parts = []
     for row in rows:
         head = f"{row['problem']}: {'right' if row['correct'] else 'wrong'}, {row['extracted']} for {row['answer']}"
@@ -216,26 +217,26 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 
 class Stages(TrainerCallback, ExportableState):
-    """Moves from stage to stage; transformers writes `state()` into trainer_state.json of each checkpoint."""
+    """Moves through the stages of a curriculum; transformers saves `state()` in trainer_state.json of each checkpoint."""
 
     def __init__(self, plan: Plan, prompts: Sequence[Prompt], seed: int, ended: Callable[[int], None]):
-        """`ended` is called with the level of each stage that ends, when its last step is done."""
+        """`ended` is called with the level of a stage after its last step."""
         self.plan, self.seed, self.ended = plan, seed, ended
         self.now = State()
-        self.pass_rates: list[float] = []  # of the present step's groups
+        self.pass_rates: list[float] = []  # of the current step's groups
         self.rows = {n: [i for i, p in enumerate(prompts) if p.problem.level == n] for n in plan.levels}
 
     @property
     def level(self) -> int:
-        """The level of the present step's problems."""
+        """The level of the current step's problems."""
         return level(self.plan, self.now)
 
     def draw(self, count: int) -> list[int]:
-        """Positions of the present step's prompts: all of one level."""
+        """Returns the places of the current step's prompts, all of one level."""
         return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
 
     def draw_more(self, count: int) -> list[int]:
-        """Positions of further prompts of the present level, the same for a step whenever it is run."""
+        """Returns the places of more prompts of the current level; a repeated step gets the same ones."""
         rows = self.rows[self.level]
         return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
 
@@ -244,7 +245,7 @@ class Stages(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": self.now.to_dict()}
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Goes on where the checkpoint stood; a new run's state is that of its start."""
+        """Restores the state of a checkpoint; a new run begins with the first stage."""
         self.now = State.from_dict(state.stateful_callbacks[type(self).__name__]["attributes"])
 
     def on_step_end(self, args, state, control, **kwargs):
@@ -253,3 +254,18 @@ class Stages(TrainerCallback, ExportableState):
         self.now = after_step(self.plan, self.now, self.pass_rates)
         if self.level != before:
             self.ended(before)
+
+
+class OptimizerClock(TrainerCallback):
+    """Measures the time of the optimizer."""
+
+    def __init__(self, meter: Meter):
+        self.meter = meter
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when gradients are clipped."""
+        self.start = time.perf_counter()
+
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers after the weights are updated."""
+        self.meter.add("optimizer", time.perf_counter() - self.start)

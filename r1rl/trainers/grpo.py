@@ -1,7 +1,8 @@
-"""GRPO: TRL's GRPOTrainer with our engine, rewards, evaluation and dump plugged in by short overrides.
+"""GRPO: TRL's GRPOTrainer with our engine, rewards, evaluation and dump, by short overrides.
 
-Import this only after `models.import_backend`: with Unsloth on a GPU `trl.GRPOTrainer` is a class that Unsloth
-generated, which does not inherit from TRL's own. What is overridden here exists, and is called, in both.
+One step reads as sync, generate, reward, advantage, dump (`sample_step`) and update (`learn`). Import this only after
+`models.policy.import_backend`: with Unsloth on a GPU `trl.GRPOTrainer` is a class that Unsloth generates, which does not
+inherit from TRL's. Everything overridden here exists in both classes and is called by both.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
 from trl import GRPOTrainer
 
 from r1rl.config.flags import Config
@@ -59,14 +59,14 @@ from r1rl.trainers.batches import (
     weight,
     with_signal,
 )
-from r1rl.trainers.callbacks import Profile, Stages, StopInBudget, Trackers
+from r1rl.trainers.callbacks import OptimizerClock, Profile, Stages, StopInBudget, Trackers
 from r1rl.trainers.guards.callback import Guarding
 from r1rl.trainers.prompt_order import Draw, load_plan
 from r1rl.trainers.saving import (
     StepEnds,
     WholeCheckpoints,
-    kept_random_states,
     load_generation,
+    preserved_random_states,
     save_generation,
 )
 from r1rl.trainers.step import Step
@@ -74,12 +74,12 @@ from r1rl.trainers.step_metrics import Watch, peak_memory, step_metrics
 from r1rl.trainers.trial import Trial, full_batch, longest_prompts, rewarded
 
 MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
-GAP_ROLLOUTS = 4  # rollouts a step whose logprobs are computed again to measure the sampler gap
-LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # where the base class has them
+GAP_ROLLOUTS = 4  # rollouts per step whose logprobs are recomputed to measure the sampler gap
+LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # if the base class logs them
 
 
 class Trainer(WholeCheckpoints, GRPOTrainer):
-    """One optimizer step: sync, generate, reward, advantage, update, dump."""
+    """Each step: sync, generate, reward, advantage, dump, update."""
 
     def __init__(
         self,
@@ -103,16 +103,17 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.best_score = float("-inf")
         self.evaluated_step = -1
         self.draw = Draw(train_prompts, config.seed)
-        self.step: Step | None = None  # the present one; None before the first
+        self.step: Step | None = None  # the current one; None before the first
         self._engine_step = -1  # the step whose weights the engine has
         self.watch = Watch()
         self.trackers = Trackers(config, dump.folder)
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
         rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
+        profiled = config.profile and distributed.is_first()
         super().__init__(
             model=policy.model,
-            reward_funcs=list(rewards.values()),  # for their names only: see `_calculate_rewards`
+            reward_funcs=list(rewards.values()),  # only their names are used: see `_calculate_rewards`
             args=training_arguments(config, policy, dump),
             train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
@@ -125,21 +126,17 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
                 self.guarding,
                 self.trackers,
                 *([Trial(self, partial(full_batch, self), self.try_update)] if config.trial else []),
-                *(
-                    [Profile(config.profile, dump.folder / "profile")]
-                    if config.profile and distributed.is_first()
-                    else []
-                ),
+                *([Profile(config.profile, dump.folder / "profile")] if profiled else []),
                 *filter(None, [self.stages]),
             ],
         )
         keep_float32(self.model)
         if config.importance_correction and (MADE_BY_UNSLOTH or policy.on_gpu):
-            # There the correction belongs to the base class's own vLLM; our engine stands in its place.
+            # The base class corrects only what its own vLLM sampled; our engine takes its place.
             self.use_vllm = True
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
-        """Trains to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
+        """Trains until --max-steps, evaluates and saves. After Ctrl-C it saves the last complete step."""
         distributed.broadcast(p for p in self.model.parameters() if p.requires_grad)
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         self.restore(checkpoint)
@@ -158,7 +155,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.interrupt.deferred = False
 
     def restore(self, checkpoint: Path | None) -> None:
-        """Takes up what the dump knows of the part before a resume; an evaluation that is still due comes first."""
+        """Restores the state of a resumed run from its dump; an evaluation that is still due comes first."""
         start = 0 if checkpoint is None else step_of(checkpoint)
         for evaluation in read_lines(self.dump.folder / EVALUATIONS):
             self.best_score = max(self.best_score, score_of(evaluation))
@@ -169,25 +166,25 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
         if self.run.skip_solved:
             self.draw.replay(read_lines(self.dump.folder / ROLLOUTS))
-        left = None if checkpoint is None else load_generation(checkpoint, self.accelerator.device)
-        if left is not None:
-            batch, lines = left
+        generation = None if checkpoint is None else load_generation(checkpoint, self.accelerator.device)
+        if generation is not None:
+            batch, lines = generation
             self.step = Step([], self.num_generations, batch=batch, lines=lines)
             for line in lines[start % self.run.steps_per_generation :]:
                 self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
 
     def train(self, *args, **kwargs):
-        """Ends without a word where a guard stops the run in the middle of a step; saved is then the step before."""
+        """Trains; if a guard stops the run within a step, the state before this step is saved."""
         try:
             return super().train(*args, **kwargs)
-        except CannotGoOn as trouble:
-            self.guarding.engine_stopped(trouble, self.state.global_step, self.control)
+        except CannotGoOn as error:
+            self.guarding.engine_stopped(error, self.state.global_step, self.control)
             self.save_stopped()
 
     # ---- sync, generate, reward, advantage, dump
 
     def _prepare_inputs(self, inputs: list[dict[str, Any]]) -> Batch:
-        """Returns the batch of the present optimizer step; the first of --steps-per-generation samples for all."""
+        """Returns the batch of this optimizer step. The first of --steps-per-generation steps samples for all of them."""
         steps = self.run.steps_per_generation
         part = self.state.global_step % steps
         if part == 0 or self.step is None:  # None: the run was resumed after the last step of a generation
@@ -296,12 +293,12 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
     # ---- update
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
-        """All of a step but the optimizer's part. Raises Stopped: until then nothing has changed that is saved."""
+        """Runs a step up to the optimizer. Raises Stopped; until then nothing has changed that a checkpoint saves."""
         with self.interrupt.interruptible():
             return self.learn(model, inputs)
 
     def learn(self, model, inputs) -> torch.Tensor:
-        """Forward and backward over the step's batch, part by part; groups that teach nothing are left out."""
+        """Computes loss and gradients of the step, part by part; groups without signal are left out."""
         model.train()
         batch = self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
         self.step.gaps = []
@@ -311,18 +308,18 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         if self.run.beta == 0 and (rows := with_signal(batch, self.num_generations)) != all_rows(batch):
             batch = take(batch, rows, trim=not MADE_BY_UNSLOTH) if rows else {}
         if batch:
-            # TRL divides by the tokens of a whole generation, of which this is one step's part.
+            # TRL divides by the tokens of a whole generation; this batch is the part of one optimizer step.
             tokens = batch["completion_mask"].sum() * self.run.steps_per_generation
             batch["num_items_in_batch"] = tokens
             seen = {name: len(values) for name, values in self._metrics["train"].items()}
-            learned = self.guarding.retry_on_oom(
+            total = self.guarding.retry_on_oom(
                 lambda divisor: self.accumulate(model, batch, divisor),
                 lambda: self.discard(model, seen),
                 lambda divisor: self.smaller_budget(batch, divisor)[1],
             )
             if distributed.size() > 1:
-                learned = reduce_step(self, learned, batch, seen)
-            loss = loss if learned is None else self.guarding.loss(learned)
+                total = reduce_step(self, total, batch, seen)
+            loss = loss if total is None else self.guarding.loss(total)
         if self.guarding.skipped != "memory":
             self.record_gap()
         if self.policy.on_gpu:
@@ -331,24 +328,24 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         return loss
 
     def accumulate(self, model, batch: Batch, divisor: int) -> torch.Tensor:
-        """The step's loss; its gradients are added up, in parts of 1 / `divisor` of the tokens that usually go in at once."""
+        """Returns the loss of the step and accumulates its gradients; each pass takes 1 / `divisor` of the usual tokens."""
         parts = self.parts(batch, divisor)
-        nothing = torch.zeros((), device=self.accelerator.device)  # of a process without a share
-        return sum((self.backward_part(model, batch, rows) for rows in parts), nothing)
+        zero = torch.zeros((), device=self.accelerator.device)  # for a process without rows
+        return sum((self.backward_part(model, batch, rows) for rows in parts), zero)
 
     def local_rows(self, batch: Batch) -> list[int]:
-        """What this process learns from: its share, or with one process all rows."""
+        """Returns the rows that this process learns from: all of them if there is only one process."""
         return deal(batch, self.num_generations, distributed.size())[distributed.rank()]
 
     def parts(self, batch: Batch, divisor: int) -> list[list[int]]:
-        """Rows of what goes through the model at once."""
+        """Returns the rows of each forward and backward pass."""
         shared = self.policy.shares_prompts
         budget = self.run.tokens_a_pass if divisor == 1 else self.smaller_budget(batch, divisor)[0]
         unit = self.num_generations if shared and divisor == 1 else 1
         return split(batch, budget, unit, padded=not shared, rows=self.local_rows(batch))
 
     def backward_part(self, model, batch: Batch, rows: list[int]) -> torch.Tensor:
-        """Forward and backward over these rows; returns their share of the loss."""
+        """Runs forward and backward over these rows. Returns their share of the loss."""
         self.step.part = take(batch, rows, trim=not MADE_BY_UNSLOTH)
         loss = self.part_loss(model) * weight(batch, rows, self.loss_type)
         self.accelerator.backward(loss)
@@ -356,11 +353,11 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         return loss.detach()
 
     def smaller_budget(self, batch: Batch, divisor: int) -> tuple[int, bool]:
-        """See micro_batches.smaller."""
+        """Returns (tokens per pass, whether it is the smallest) for this divisor: see `batches.smaller`."""
         return smaller(batch, self.run.tokens_a_pass, divisor, padded=not self.policy.shares_prompts)
 
     def discard(self, model, seen: dict[str, int]) -> None:
-        """Takes back what an update that ran out of memory has left: gradients, and the base class's numbers."""
+        """Discards gradients and metrics of an update that ran out of memory; `seen`: metrics before it, by name."""
         model.zero_grad()
         self.step.part = None
         self.step.gaps.clear()
@@ -398,7 +395,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         return None if loss is None else len(self.parts(batch, self.guarding.divisor))
 
     def part_loss(self, model) -> torch.Tensor:
-        """The loss of `self.step.part`, by TRL or Unsloth."""
+        """Returns the loss of `self.step.part`, computed by TRL or Unsloth."""
         corrects = self.run.importance_correction and not MADE_BY_UNSLOTH
         before, self.use_vllm = self.use_vllm, self.use_vllm or corrects
         try:
@@ -408,7 +405,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
             self.use_vllm = before
 
     def record_logprobs(self, logprobs: torch.Tensor) -> None:
-        """Told the trainer's logprobs (B, C) of the present part: they give gap and correction without a second pass."""
+        """Takes the trainer's logprobs (rows, C) of the current part, for the sampler gap and the importance correction."""
         if self.step.part is None:
             return
         gap = (logprobs - self.step.part["sampling_per_token_logps"]) * self.step.part["completion_mask"]
@@ -416,13 +413,13 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.step.gaps.append(gap[self.step.part["completion_mask"].bool()].abs())
 
     def record_gap(self) -> None:
-        """How far the engine's logprobs are from the trainer's, where the policy is still the one that sampled."""
+        """Records how far sampler and trainer logprobs are apart, while the policy is still the one that sampled."""
         if self.state.global_step % self.run.steps_per_generation:
             return
         if self.step.gaps:
             gaps = torch.cat(self.step.gaps)
             gap, largest = gaps.mean().item(), gaps.max().item()
-        else:  # the base class keeps its logprobs to itself, or there was nothing to learn from
+        else:  # the base class does not expose its logprobs, or no group had a signal
             sampled = self.step.rollouts[:: self.num_generations][:GAP_ROLLOUTS]
             gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
         self.step.line |= {"sampler_gap": gap, "sampler_gap_max": largest}
@@ -432,25 +429,25 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
     def evaluate(
         self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """All evaluation problems in one engine call; keeps the best checkpoint."""
+        """Evaluates all problems in one engine call, writes the dump and keeps the best adapter."""
         if not self.guarding.may_evaluate:
             return {}
         step = self.state.global_step
         self.meter.phase("evaluating")
         try:
-            with self.interrupt.interruptible(), kept_random_states():
+            with self.interrupt.interruptible(), preserved_random_states():
                 self.sync_engine()
                 result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        except CannotGoOn as trouble:
-            self.guarding.engine_stopped(trouble, step, self.control)
+        except CannotGoOn as error:
+            self.guarding.engine_stopped(error, step, self.control)
             return {}
         if result.score > self.best_score:
             self.best_score = result.score
             self.save_adapter(BEST)
-        # Its line comes last: an evaluation that is in the dump is not made again.
+        # Written last: an evaluation in the dump is not repeated. The guards of all processes read it.
         distributed.on_first(
             lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
-        )  # the guards of all processes read it
+        )
         self.evaluated_step = step
         self.meter.evaluated(result)
         self.trackers.evaluated(self, result)
@@ -461,16 +458,16 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def save_beside(self, written: Path) -> None:
-        """The best adapter, and what is still to be learnt of a generation."""
-        super().save_beside(written)
+    def save_with_checkpoint(self, written: Path) -> None:
+        """Saves, with the checkpoint, what the rest of a generation's optimizer steps need."""
+        super().save_with_checkpoint(written)
         every, step = self.run.steps_per_generation, self.state.global_step
         if part := step % every:
             lines = [{}] * part + self.step.lines[part:]
             save_generation(written, self.step.batch, lines, step - part + every)
 
     def create_model_card(self, *args, **kwargs) -> None:
-        """A checkpoint is no publication: no card beside it."""
+        """Writes no model card: a checkpoint is not a publication."""
 
     def dump_step(self, step: Step) -> None:
         """Writes the completions to the dump and sets the metrics line of each optimizer step that learns from them."""
@@ -479,16 +476,8 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         for number, rows in enumerate(step.parts(self.run.steps_per_generation), start=first):
             start = time.perf_counter()
             lines = [
-                completion_line(
-                    number,
-                    "train",
-                    *divmod(k, g),
-                    step.prompts[i],
-                    step.scored[i],
-                    advantage.get(i, 0.0),
-                    seconds,
-                )
-                for k, i in enumerate(rows)
+                completion_line(number, "train", *divmod(k, g), step.prompts[i], step.scored[i], a, seconds)
+                for k, (i, a) in enumerate((i, advantage.get(i, 0.0)) for i in rows)
             ]
             self.dump.append(ROLLOUTS, lines)
             self.meter.add("dump", time.perf_counter() - start)
@@ -518,14 +507,14 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         return line | {"level": level, "collapse": None if collapse is None else collapse.describe()}
 
     def stage_ended(self, level: int) -> None:
-        """Called after the last step of each stage but the last one."""
+        """Saves the adapter; called after the last step of every stage but the last one."""
         self.save_adapter(f"stage_{level}")
         console.print(
             f"step {self.state.global_step:>4}  the stage of level {level} ends, level {self.stages.level} begins"
         )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """After each step: one line of metrics.jsonl, and the progress bar."""
+        """Writes the line of metrics.jsonl and updates the progress bar, after each step."""
         is_step = "grad_norm" in logs or "loss" in logs
         super().log(logs, start_time)
         if not is_step:
@@ -533,9 +522,7 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.step.line}
         line |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
         line = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in line.items()}
-        line = distributed.on_first(
-            lambda: line
-        )  # what times and memory differ in must not part the processes
+        line = distributed.on_first(lambda: line)  # times and memory differ; guards must decide alike
         line |= self.guarding.step(line, self.control)
         line = without_nan(line | self.meter.step_done(line))
         self.dump.append(METRICS, [line])
@@ -544,18 +531,3 @@ class Trainer(WholeCheckpoints, GRPOTrainer):
 
 if not MADE_BY_UNSLOTH and not torch.cuda.is_available():
     Trainer._get_per_token_logps_and_entropies = batch_logprobs
-
-
-class OptimizerClock(TrainerCallback):
-    """Times the optimizer."""
-
-    def __init__(self, meter: Meter):
-        self.meter = meter
-
-    def on_pre_optimizer_step(self, args, state, control, **kwargs):
-        """Called by transformers when gradients are clipped."""
-        self.start = time.perf_counter()
-
-    def on_optimizer_step(self, args, state, control, **kwargs):
-        """Called by transformers when the weights have moved."""
-        self.meter.add("optimizer", time.perf_counter() - self.start)

@@ -1,4 +1,4 @@
-"""What a trainer saves is there whole or not at all, and belongs to the end of a step, whenever it is written."""
+"""Saves checkpoints atomically: a checkpoint is complete or absent, and holds the state at the end of a step."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from r1rl.system.console import console
 from r1rl.system.files import SAVING
 from r1rl.trainers.batches import Batch
 
-BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, where no checkpoint tells
+BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, before the first checkpoint is measured
 
 
 class WholeCheckpoints:
-    """To be named before a transformers Trainer: writes to a temporary name, checks, marks, renames.
+    """Mixin for a transformers Trainer: writes to a temporary name, checks, marks as complete, renames.
 
-    Needs `dump`, `policy` and `interrupt` of the trainer, and a StepEnds among its callbacks.
+    The trainer must have `dump`, `policy` and `interrupt`, and StepEnds as its first callback.
     """
 
-    _saving: Path | None = None  # stands in for output_dir while a checkpoint is written
+    _saving: Path | None = None  # replaces output_dir while a checkpoint is written
     random_states: dict[str, Any] | None = None  # at the end of the newest step
 
     @property
@@ -52,11 +52,11 @@ class WholeCheckpoints:
         shutil.rmtree(self._saving, ignore_errors=True)
         try:
             super()._save_checkpoint(model, trial)
-            self.save_beside(self._saving / name)
+            self.save_with_checkpoint(self._saving / name)
             self.dump.flush()
             checkpoints.publish(self._saving / name, folder / name)
         except Exception as error:
-            if is_full(error, self.dump.folder):  # to be asked before the place is given back
+            if is_full(error, self.dump.folder):  # ask before the space is freed
                 raise full(self.dump.folder) from error
             raise
         finally:
@@ -65,16 +65,16 @@ class WholeCheckpoints:
         checkpoints.rotate(folder, self.args.save_total_limit)
 
     def _save_rng_state(self, output_dir: str) -> None:
-        """Those of the step's end: since then a step that is given up may have drawn."""
-        with kept_random_states(self.random_states):
+        """Saves the random states of the step's end; an abandoned step may have drawn since."""
+        with preserved_random_states(self.random_states):
             super()._save_rng_state(output_dir)
 
-    def save_beside(self, written: Path) -> None:
-        """What a resume needs beside transformers' files: the best adapter."""
+    def save_with_checkpoint(self, written: Path) -> None:
+        """Saves what a resume needs in addition to transformers' files: the best adapter."""
         checkpoints.keep_best(self.checkpoints, written)
 
     def checkpoint_size(self) -> int:
-        """Bytes that a checkpoint takes: as the last one, or by what is in memory."""
+        """Returns the size of a checkpoint in bytes: that of the last one, or an estimate from the weights."""
         last = checkpoints.all_checkpoints(self.checkpoints)[-1:]
         if last:
             return sum(p.stat().st_size for p in last[0].iterdir() if not p.name.startswith(KEPT_BEST))
@@ -84,12 +84,12 @@ class WholeCheckpoints:
         return sum(x.numel() * x.element_size() for x in tensors) + BESIDE_WEIGHTS
 
     def save_adapter(self, name: str) -> None:
-        """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
+        """Saves only the adapter as checkpoints/<name>; an earlier one is replaced once the new one is complete."""
         if not distributed.is_first():
             return
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
-        # Of several adapters the trained one alone, not TRL's copy for the KL divergence.
+        # Only the trained adapter, not TRL's copy for the KL divergence.
         adapter = {"selected_adapters": ["default"]} if self.run.lora_rank else {}
         self.model.save_pretrained(str(written), **adapter)
         self.policy.tokenizer.save_pretrained(str(written))
@@ -98,7 +98,7 @@ class WholeCheckpoints:
     # ---- stop and resume
 
     def train_from(self, checkpoint: Path | None) -> None:
-        """Trains from there to the end. From a checkpoint of the last step, transformers would make one step more."""
+        """Trains from a checkpoint to the end. From a checkpoint of the last step transformers would add a step."""
         if checkpoint is None or checkpoints.step_of(checkpoint) < self.args.max_steps:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
             return
@@ -106,12 +106,12 @@ class WholeCheckpoints:
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
     def save_stopped(self) -> None:
-        """After Stopped: the last complete step is saved, unless it is already."""
+        """Saves the last complete step after Stopped, unless it is saved already."""
         if not distributed.is_first():
             return
         step = self.state.global_step
         if step == 0:
-            console.print("stopped  before the first step was complete: there is nothing to save")
+            console.print("stopped  before the first step was complete: nothing to save")
             return
         checkpoint = self.checkpoints / f"{PREFIX}{step}"
         is_new = checkpoints.trouble(checkpoint) is not None
@@ -127,11 +127,11 @@ class WholeCheckpoints:
         self.random_states = random_states()
 
     def roll_back_step(self) -> None:
-        """Sets back what a step that was begun has changed of what is saved; for most trainers nothing."""
+        """Restores what an abandoned step has changed of the saved state; most trainers change nothing."""
 
 
 class StepEnds(TrainerCallback):
-    """Tells the trainer of each step's end; the first callback, so that none has drawn random numbers before."""
+    """Notifies the trainer of each step's end; the first callback, before others draw random numbers."""
 
     def __init__(self, trainer: WholeCheckpoints):
         self.trainer = trainer
@@ -142,7 +142,7 @@ class StepEnds(TrainerCallback):
 
 
 def random_states() -> dict[str, Any]:
-    """Where the global generators stand."""
+    """Returns the states of the global random generators."""
     states = {"python": random.getstate(), "numpy": numpy.random.get_state(), "cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
@@ -150,7 +150,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Sets them back."""
+    """Sets the states of the global random generators."""
     random.setstate(states["python"])
     numpy.random.set_state(states["numpy"])
     torch.set_rng_state(states["cpu"])
@@ -159,8 +159,8 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
-    """Whatever is drawn inside, the generators stand afterwards where they stood; `inside`: where they begin."""
+def preserved_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
+    """Restores all random states on exit; `inside`: the states to begin with."""
     before = random_states()
     if inside is not None:
         set_random_states(inside)
@@ -174,7 +174,7 @@ TENSORS = "generation.safetensors"
 
 
 def save_generation(folder: Path, batch: Batch, numbers: list[dict[str, Any]], until: int) -> None:
-    """Writes the whole batch of a generation and its steps' numbers, {} for those that are done; `until`: its last step."""
+    """Saves the batch of a generation and its metrics lines, {} for finished steps; `until`: its last step."""
     tensors = {
         k: v.cpu().clone(memory_format=torch.contiguous_format)
         for k, v in batch.items()
@@ -187,7 +187,7 @@ def save_generation(folder: Path, batch: Batch, numbers: list[dict[str, Any]], u
 
 
 def load_generation(folder: Path, device: torch.device) -> tuple[Batch, list[dict[str, Any]]] | None:
-    """(batch, numbers) of the generation that a checkpoint stands in; None where it stands between two."""
+    """Returns (batch, metrics lines) of a checkpoint within a generation; None for one between two generations."""
     if not (folder / GENERATION).is_file():
         return None
     content = json.loads((folder / GENERATION).read_text(encoding="utf-8"))

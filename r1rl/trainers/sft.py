@@ -33,7 +33,7 @@ from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments, keep_float32
 from r1rl.trainers.callbacks import StopInBudget, Trackers
 from r1rl.trainers.guards.callback import Guarding
-from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
+from r1rl.trainers.saving import StepEnds, WholeCheckpoints, preserved_random_states
 from r1rl.trainers.sft_examples import IGNORED, fitting
 from r1rl.trainers.step_metrics import peak_memory
 from r1rl.trainers.trial import Trial
@@ -109,7 +109,7 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         self.meter.phase("evaluating")
         step = self.state.global_step
         try:
-            with self.interrupt.interruptible(), kept_random_states():
+            with self.interrupt.interruptible(), preserved_random_states():
                 self.engine.sync()
                 result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
         except CannotGoOn as trouble:

@@ -1,4 +1,4 @@
-"""Conversation -> tokens with the assistant's turns to be learnt, after the very prompt that sampling asks with."""
+"""Conversations as tokens with labels: only assistant turns are learned, after the same prompt that sampling uses."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from r1rl.tasks.conversations import Conversation
 from r1rl.tasks.prompts import PLAIN, Builder
 from r1rl.tasks.registry import answer_type_of
 
-IGNORED = -100  # the label of tokens that are not learnt
+IGNORED = -100  # label of tokens that are not learned
 
 
 def conversation_examples(
     rows: Sequence[Conversation], tokenizer, config: Config
 ) -> list[dict[str, list[int]]]:
-    """input_ids and labels of each conversation; only what the assistant says, with its end token, is learnt.
+    """Returns input_ids and labels of each conversation; only assistant turns with their end token are learned.
 
-    One longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
+    A conversation over --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
     examples = [example(row, tokenizer, config) for row in rows]
     return fitting(examples, config.max_seq_length, "conversation", "conversations")
@@ -31,7 +31,7 @@ def conversation_examples(
 def fitting(
     examples: Sequence[dict[str, list[int]]], limit: int, each: str, several: str
 ) -> list[dict[str, list[int]]]:
-    """The examples of at most --max-seq-length tokens; says how many are left out. Raises UserError if none is left."""
+    """Returns the examples of at most `limit` tokens and prints how many are left out. Raises UserError if none is left."""
     short = [e for e in examples if len(e["input_ids"]) <= limit]
     if not short:
         shortest = min(len(e["input_ids"]) for e in examples)
@@ -47,7 +47,7 @@ def fitting(
 
 
 def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]]:
-    """One conversation. A question and its answer stand as in training; anything longer turn by turn."""
+    """Returns one example: a question and its answer as in training, anything longer turn by turn."""
     roles = [m["role"] for m in row["messages"]]
     if roles == ["user", "assistant"] and "task" in row:
         pieces = as_asked(row, tokenizer, config)
@@ -56,15 +56,15 @@ def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]
     else:
         pieces = by_turns(row["messages"], tokenizer.eos_token)
     ids, labels = [], []
-    for text, learnt in pieces:
+    for text, learned in pieces:
         piece = tokenizer(text, add_special_tokens=not ids and not config.is_chat)["input_ids"]
         ids += piece
-        labels += piece if learnt else [IGNORED] * len(piece)
+        labels += piece if learned else [IGNORED] * len(piece)
     return {"input_ids": ids, "labels": labels}
 
 
 def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
-    """The prompt of `prompts.Builder`, with what the answer begins with if the prompt does so already."""
+    """Returns the prompt of `prompts.Builder` and the answer without the prefix that the prompt ends in."""
     asked, answered = (m["content"] for m in row["messages"])
     prompt = Builder(tokenizer, config).prompt(
         Problem("", asked, "", task=row["task"], answer_type=answer_type_of(row["task"]))
@@ -77,7 +77,7 @@ def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bo
 
 
 def by_turns(messages: list[dict[str, str]], end: str) -> list[tuple[str, bool]]:
-    """The form for a base model without a template: system text, "Question:", "Answer:", each answer with its end."""
+    """Returns the turns for a base model without a template: system text, "Question:", "Answer:", each answer with its end."""
     pieces = []
     for message in messages:
         if message["role"] == "assistant":

@@ -1,4 +1,4 @@
-"""What a step's completions were like, for its line in metrics.jsonl."""
+"""Metrics of a step's completions for metrics.jsonl, and the detection of collapsing reasoning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from r1rl.trainers.advantages import groups_without_signal
 
 
 def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
-    """What a step's completions were like."""
+    """Returns the metrics of these completions."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
     graded = [s for s in scored if s.problem.answer_type != NO_GOLD]
@@ -40,7 +40,7 @@ def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
 
 
 def peak_memory(on_gpu: bool) -> float:
-    """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
+    """Returns the peak memory so far in GiB, of the GPU or else of the process."""
     if on_gpu:
         import torch
 
@@ -48,14 +48,14 @@ def peak_memory(on_gpu: bool) -> float:
     return round(peak / 2**30, 3)
 
 
-WINDOW = 10  # steps whose mean is compared; single steps are too noisy
+WINDOW = 10  # steps per mean; single steps are too noisy
 
 SHARE = 0.5  # of the length at the start
 
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """What was found: the means of the first and of the latest window."""
+    """A collapse: the means of the first and of the latest window."""
 
     step: int  # the latest, from 1
     start_length: float
@@ -64,9 +64,9 @@ class Collapse:
     reward: float
 
     def describe(self) -> str:
-        """One sentence for the progress bar and the report."""
+        """Returns one sentence for the progress bar and the report."""
         return (
-            f"the reasoning collapses: {self.length:.0f} tokens in the mean of the latest steps, "
+            f"the reasoning collapses: {self.length:.0f} tokens on average in the latest steps, "
             f"{self.start_length:.0f} at the start, while the reward rose from {self.start_reward:.2f} to "
             f"{self.reward:.2f}"
         )
@@ -75,7 +75,7 @@ class Collapse:
 def find_collapse(
     lengths: Sequence[float], rewards: Sequence[float], window: int = WINDOW, share: float = SHARE
 ) -> Collapse | None:
-    """The first step at which the reasoning had collapsed, None where it has not.
+    """Returns the first step at which the reasoning has collapsed; None if it has not.
 
     `lengths` and `rewards` are the means of each step, of one stage of a curriculum if there is one: harder
     puzzles have other lengths and rewards. The first window is the start, the latest must not overlap it.
@@ -84,7 +84,7 @@ def find_collapse(
     4
     """
     if len(lengths) != len(rewards):
-        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: one of each a step is needed")
+        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of each")
     if len(lengths) < 2 * window:
         return None
     start_length, start_reward = fmean(lengths[:window]), fmean(rewards[:window])
@@ -96,7 +96,7 @@ def find_collapse(
 
 
 class Watch:
-    """Looks for a collapse while a run goes on, in each stage of a curriculum on its own."""
+    """Looks for a collapse during a run, in each stage of a curriculum separately."""
 
     def __init__(self):
         self.level: int | None = None
@@ -104,7 +104,7 @@ class Watch:
         self.rewards: list[float] = []
 
     def add(self, level: int | None, length: float, reward: float | None) -> Collapse | None:
-        """Takes in one step. Returns the collapse in the step that shows it first, at most once a stage."""
+        """Adds one step. Returns a collapse in the step that first shows it, at most once per stage."""
         if level != self.level:
             self.level, self.lengths, self.rewards = level, [], []
         if reward is None:

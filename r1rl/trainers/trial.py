@@ -19,13 +19,13 @@ from r1rl.system import distributed
 from r1rl.system.console import console, duration
 from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
-from r1rl.trainers.saving import kept_random_states
+from r1rl.trainers.saving import preserved_random_states
 
 OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit on a GPU, 32-bit on a CPU
 
 
 class Trial(TrainerCallback):
-    """Runs `sample` and `update` once at their largest when training begins, and says what a step takes at most.
+    """Runs `sample` and `update` once at their largest before step 1 and prints the longest time of a step.
 
     `update` takes what `sample` returns, and returns how many like it a step has, or None where memory does not suffice;
     both leave the trainer as it was but for gradients, which are dropped here.
@@ -37,16 +37,16 @@ class Trial(TrainerCallback):
         self.trainer, self.sample, self.update = trainer, sample, update
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Called by transformers when model and optimizer are ready. Raises UserError where memory runs out."""
+        """Called by transformers when model and optimizer are ready. Raises UserError if memory runs out."""
         trainer, rollouts = self.trainer, []
         trainer.meter.phase("trying the longest sample")
-        # The optimizer gets its moments in step 1 only; what they will take is held here meanwhile.
+        # The optimizer allocates its moments in step 1; their memory is held here until then.
         trained = [p for p in trainer.model.parameters() if p.requires_grad]
         moments = sum(p.numel() for p in trained) * OPTIMIZER_BYTES[trainer.policy.on_gpu]
         begun = time.perf_counter()
         try:
             held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            with trainer.interrupt.interruptible(), kept_random_states():
+            with trainer.interrupt.interruptible(), preserved_random_states():
                 if self.sample is not None:
                     rollouts = self.sample()
                 sampled = time.perf_counter()
@@ -54,7 +54,7 @@ class Trial(TrainerCallback):
                 count = self.update(rollouts)
             if trainer.policy.on_gpu:
                 torch.cuda.synchronize()
-        except UserError:  # a server that went away
+        except UserError:  # the server is gone
             raise
         except CannotGoOn:
             count = None
@@ -64,22 +64,22 @@ class Trial(TrainerCallback):
             count = None
         finally:
             trainer.model.zero_grad(set_to_none=True)
-        if None in distributed.all_gather(count):  # in one of the processes
+        if None in distributed.all_gather(count):  # one of the processes failed
             raise UserError(self.too_large())
         del held
-        self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
+        self.report(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
         return control
 
     def too_large(self) -> str:
-        """What did not fit, and which flag to change to what."""
+        """Returns the error: what did not fit, and which flag to change."""
         config = self.trainer.run
         return (
             f"memory ran out when the longest sample was tried before step 1: {config.generation_batch_size} completions "
-            f"of up to {config.max_completion_length} tokens a step. Nothing was trained. {advice(config)}"
+            f"of up to {config.max_completion_length} tokens per step. Nothing was trained. {advice(config)}"
         )
 
-    def tell(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
-        """The line on the first screen."""
+    def report(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
+        """Prints the line of the first screen."""
         steps, price = state.max_steps - state.global_step, self.trainer.meter.price
         step = sampling + updating
         cost = "" if price is None else f", ${steps * step / 3600 * price:.2f}"
@@ -94,13 +94,13 @@ class Trial(TrainerCallback):
 
 
 def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """The `count` longest, again and again where there are fewer."""
+    """Returns the `count` longest prompts, repeated if there are fewer."""
     ordered = sorted(prompts, key=lambda p: -len(p.ids))
     return [ordered[i % len(ordered)] for i in range(count)]
 
 
 def full_batch(trainer) -> list[Rollout]:
-    """As many completions as a step samples, of the longest prompts, each then continued to the longest length."""
+    """Samples a step's completions from the longest prompts and extends each to --max-completion-length."""
     config, g = trainer.run, trainer.run.num_generations
     chunk = config.generation_chunk and config.generation_chunk * g
     prompts = longest_prompts(trainer.train_prompts, config.generation_batch_size // g)
@@ -110,7 +110,7 @@ def full_batch(trainer) -> list[Rollout]:
 
 
 def stretched(rollout: Rollout, length: int) -> Rollout:
-    """The rollout with its own tokens repeated up to this length; one without tokens repeats its prompt's last."""
+    """Returns the rollout with its tokens repeated up to this length; without tokens, those of its prompt's end."""
     ids = rollout.completion_ids or rollout.prompt_ids[-1:]
     logprobs = rollout.sampler_logprobs or (0.0,)
     times = -(-length // len(ids))
@@ -125,7 +125,7 @@ def stretched(rollout: Rollout, length: int) -> Rollout:
 
 
 def rewarded(rollouts: Sequence[Rollout], owners: Sequence[Prompt], names: Sequence[str]) -> list[Scored]:
-    """Every other completion earns 1: every group has something to teach."""
+    """Returns the rollouts with reward 1 for every other completion, so that every group has a signal."""
     return [
         Scored(r, p.problem, None, bool(i % 2), dict.fromkeys(names, float(i % 2)), float(i % 2))
         for i, (r, p) in enumerate(zip(rollouts, owners))

@@ -88,7 +88,7 @@ PLACES = {
     "evaluation": ("engine.generate", 4, 2),
     "last evaluation": ("evaluate", 3, 4),
     "optimizer step": ("optimizer_step", 3, 3),
-    "checkpoint": ("save_beside", 1, 4),
+    "checkpoint": ("save_with_checkpoint", 1, 4),
 }
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a run, found in its numbers: lines of metrics.jsonl and verdicts of evaluations.
+"""Rules that find faults of a run in its metrics lines and in the verdicts of its evaluations.
 
 Every rule sees only what the dump holds, so a resumed run that reads its dump again knows what it knew. What is done about
 a finding is decided elsewhere (r1rl/trainers/guards/callback.py).
@@ -15,22 +15,22 @@ from typing import Any
 
 from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, paired_bootstrap
 
-QUICK = 3  # steps in a row for what ruins a run fast; --guard-steps is for the rest
+QUICK = 3  # steps in a row for faults that ruin a run fast; --guard-steps for the others
 
 FIRST_GAPS = 5  # steps among which the smallest sampler gap shows the engine's own noise
 
 GAP_TIMES, GAP_LIMIT = (
     5.0,
     0.1,
-)  # times that noise, and nats a token: sound engines were seen at 0.001 to 0.03
+)  # times that noise, and nats per token: sound engines were seen at 0.001 to 0.03
 
 CUT_SHARE = 0.5
 
-KL_LIMIT, APPROX_KL_LIMIT = 1.0, 0.5  # nats a token, from the reference and between two optimizer steps
+KL_LIMIT, APPROX_KL_LIMIT = 1.0, 0.5  # nats per token, from the reference and between two optimizer steps
 
 RATIO_LIMIT = 10.0  # nats: one token's probability changed by 22,000 times between sampler and trainer
 
-ENTROPY_SHARE, ENTROPY_LIMIT = 0.1, 0.005  # of the start's, and nats a token
+ENTROPY_SHARE, ENTROPY_LIMIT = 0.1, 0.005  # of the start's, and nats per token
 
 NON_FINITE = {"loss": "the loss is", "gradient": "the gradient is", "weights": "trained weights are"}
 
@@ -43,7 +43,7 @@ FALL_P = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a guard saw. `final`: the run must stop, whatever the guard's action is."""
+    """A finding of a guard. `final`: the run must stop whatever the guard's action is."""
 
     guard: str
     words: str
@@ -51,19 +51,19 @@ class Finding:
 
 
 class Streak:
-    """Counts how often something was so in a row; tells at every `length`-th time."""
+    """Counts consecutive occurrences; `step` returns True at every `length`-th."""
 
     def __init__(self, length: int):
         self.length, self.count = length, 0
 
     def complete(self, so: bool) -> bool:
-        """Takes in one step."""
+        """Counts one step."""
         self.count = self.count + 1 if so else 0
         return self.count > 0 and self.count % self.length == 0
 
 
 class Guards:
-    """The rules, fed with one line of metrics after the other, and with evaluations in between."""
+    """The rules; takes metrics lines in order, and evaluations between them."""
 
     def __init__(self, steps: int = 10, longest: int | None = None, patience: int = QUICK):
         """`steps` in a row make a finding, `longest` is --max-completion-length; `patience`: skipped steps in a row."""
@@ -81,7 +81,7 @@ class Guards:
         )
 
     def step(self, line: Mapping[str, Any]) -> list[Finding]:
-        """Takes in a line of metrics.jsonl; what it lacks is not looked for."""
+        """Checks a line of metrics.jsonl; rules whose fields are missing are skipped."""
         rules = (
             self._sync,
             self._no_signal,
@@ -96,7 +96,7 @@ class Guards:
         return [found for rule in rules if (found := rule(line)) is not None]
 
     def evaluation(self, step: int, shares: Mapping[str, float]) -> Finding | None:
-        """Takes in an evaluation: the share of right completions of each problem."""
+        """Records an evaluation: the share of correct completions of each problem."""
         if not shares:
             return None
         found = None
@@ -119,7 +119,7 @@ class Guards:
             return None
         return Finding(
             "sync",
-            f"the engine's logprobs are {gap:.2f} nats a token from the trainer's, {noise:.4f} in the first steps: it "
+            f"the engine's logprobs are {gap:.2f} nats per token from the trainer's, {noise:.4f} in the first steps: it "
             "does not sample from the trained adapter. Use --engine transformers, or check the versions of unsloth, "
             "unsloth_zoo and vllm",
         )
@@ -182,11 +182,11 @@ class Guards:
         if not self.kl.complete(far or torn):
             return None
         what = (
-            f"{name} is {value:.3g} nats a token" if far else f"a token's logprob moved by {ratio:.1f} nats"
+            f"{name} is {value:.3g} nats per token" if far else f"a token's logprob moved by {ratio:.1f} nats"
         )
         return Finding(
             "kl",
-            f"{what}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy runs away. "
+            f"{what}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy diverges. "
             "Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
         )
 
@@ -205,7 +205,7 @@ class Guards:
         return Finding(
             "entropy",
             f"completions hold {surprise:.4f} nats of entropy a token, {start:.3f} at the start, for "
-            f"{self.entropy.count} steps: samples of a prompt hardly differ any more. Use a smaller --learning-rate, a "
+            f"{self.entropy.count} steps: the samples of a prompt hardly differ. Use a smaller --learning-rate, a "
             "larger --temperature, or go back to an earlier checkpoint",
         )
 
@@ -231,7 +231,7 @@ class Guards:
 
 
 def fell(before: list[float], after: list[float]) -> bool:
-    """Whether fewer problems are solved, beyond luck: McNemar's exact test, for shares a paired bootstrap."""
+    """Returns whether significantly fewer problems are solved: McNemar's exact test, for shares a paired bootstrap."""
     if not before or sum(after) >= sum(before):
         return False
     if all(x in (0, 1) for x in before + after):
@@ -240,7 +240,7 @@ def fell(before: list[float], after: list[float]) -> bool:
 
 
 def enough_length(ended: int, tokens: int, share: float) -> float | None:
-    """Tokens after which `share` of completions would have ended, if they go on ending at the rate seen.
+    """Returns the tokens after which `share` of completions would have ended at the rate seen.
 
     The rate is that of an exponential distribution with right censoring: those that ended over all tokens sampled.
     Source: Epstein and Sobel 1953, "Life testing", Journal of the American Statistical Association 48, pages 486-502.
@@ -250,22 +250,22 @@ def enough_length(ended: int, tokens: int, share: float) -> float | None:
 
 
 def enough_words(ended: int, tokens: int, longest: int | None) -> str:
-    """What can be told of the length that would have been enough."""
+    """Returns advice on a sufficient --max-completion-length."""
     twice = (
         f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
     )
     if not ended:
         return (
             "not one ended by itself, so it cannot be told which length would have been enough. Look at some: if they "
-            f"go round in circles no length helps, else {twice}"
+            f"repeat themselves no length helps, else {twice}"
         )
     half, most = (rounded_up(enough_length(ended, tokens, share)) for share in (0.5, 0.9))
     return (
-        f"{twice}. How long they would have become was not seen: at the rate at which {ended} ended, {half} tokens would "
+        f"{twice}. Their full length is unknown: at the rate at which {ended} ended, {half} tokens would "
         f"be enough for half of them and {most} for nine in ten, and less where lengths are alike"
     )
 
 
 def rounded_up(length: float) -> int:
-    """To a multiple of 32."""
+    """Rounds up to a multiple of 32."""
     return 32 * math.ceil(length / 32)
