@@ -105,15 +105,8 @@ def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[f
 
 
 def batch_logprobs(
-    trainer,
-    model,
-    input_ids,
-    attention_mask,
-    logits_to_keep,
-    batch_size=None,
-    compute_entropy=False,
-    **kwargs,
-):  # -> (B, C) logprobs, (B, C) entropies or None, None
+    trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+):  # -> (B, C) logprobs, (B, C) entropies or None, None  # fmt: skip
     """Replaces TRL's `_get_per_token_logps_and_entropies` on a CPU, where TRL's own needs a triton kernel."""
     real = attention_mask.bool()
     c = logits_to_keep
