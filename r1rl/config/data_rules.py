@@ -205,3 +205,6 @@ def check_safety(config: Config) -> None:
             f"--add-reasoning-prefix: the prompt of {config.dataset_name} asks for reasoning in free text, so the tag "
             "would never be closed: leave it out."
         )
+
+
+RULES = (check_safety, check_data, check_wording, check_knights_knaves, check_stages)

@@ -27,9 +27,6 @@ def check_run(folder: Path) -> None:
     raise UserError(f"{folder} is no run, it has no run.json; {hint}.")
 
 
-# ---- settings
-
-
 def settings_of(folder: Path) -> dict[str, Any]:
     """Returns the flags of a run, without those that this version does not have. Raises UserError."""
     settings = {name: value for name, value in read_run(folder)["config"].items() if name in TYPES}
@@ -62,9 +59,6 @@ def adapter_settings(adapter: Path) -> dict[str, Any]:
             "adapter."
         )
     return dataclasses.asdict(Config(model_name=base, lora_rank=rank))
-
-
-# ---- checkpoints
 
 
 def checkpoint_of(folder: Path, which: str) -> Path:
