@@ -102,8 +102,7 @@ def test_the_readme_is_one_page_and_leads_to_all_others():
 
 def test_every_recipe_is_in_the_table_and_its_scores_in_the_results():
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    table = page.split("## Recipe, file, flags")[0]
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| ", table, flags=re.MULTILINE)) == set(RECIPES)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| ", page, flags=re.MULTILINE)) == set(RECIPES)
     measured = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     for text in (page, (ROOT / "README.md").read_text(encoding="utf-8")):
         scores = re.findall(r"\b\d+ / \d+\b|\b\d+ % of \d+ \(\d+ to \d+\)", text)

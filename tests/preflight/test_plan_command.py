@@ -82,7 +82,7 @@ def test_wrong_input(program, flags, part):
 
 
 def test_the_page_has_the_tables_that_the_program_prints(program):
-    page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     commands = re.findall(r": `python main.py (plan --presets.*)`\n", page)
     assert len(commands) == 3
     for command in commands:
@@ -95,7 +95,7 @@ def test_the_page_has_the_plans_figures():
     from r1rl.preflight.time_plan import card_named
 
     plan = plan_memory(config, KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10")))
-    page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     sizes = {part.name: part.size / GIB for part in plan.parts}
     adapter = sizes["adapter"] + sizes["its gradients"] + sizes["its optimizer"] + sizes["engine's adapter"]
     activations = sum(
