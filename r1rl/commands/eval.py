@@ -1,4 +1,4 @@
-"""`python main.py eval`: evaluates a checkpoint or a base model, as a run of its own."""
+"""`python main.py eval`: evaluates a checkpoint or a base model, as a separate run."""
 
 from __future__ import annotations
 
