@@ -133,7 +133,7 @@ class Session:
         if self.trains or self.adapter is not None:
             kinds = self.policy.targets[:1] if quick else None
             proofs = proof.prove_adapter(self.policy, self.engine, prompts, self.config.seed, kinds)
-            console.print(f"proof    {proof.proof_words(proofs)}")
+            console.print(f"proof    {proof.describe_proofs(proofs)}")
             return proofs
         gap, largest = proof.base_gap(self.policy, self.engine, prompts, self.config.seed)
         console.print(

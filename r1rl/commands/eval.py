@@ -1,4 +1,4 @@
-"""`python main.py eval`: evaluates a checkpoint or a base model, as a run of its own."""
+"""`python main.py eval`: evaluates a checkpoint or a base model, as a separate run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import DATA_FLAGS
 from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
@@ -15,7 +14,7 @@ from r1rl.config.recipes import RECIPES, overrides
 from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
-from r1rl.runs.evaluation import dump_evaluation, evaluate
+from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
 from r1rl.runs.finished import adapter_settings, settings_of
 from r1rl.runs.run_data import RunData
 from r1rl.session import Session
@@ -24,13 +23,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
 
-FLAGS = (
-    "model_name", "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
-    "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
-    "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
-    "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
-    "dumps", "exp_name", "trust_remote_code",
-)  # fmt: skip
+FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

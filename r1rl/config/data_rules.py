@@ -162,3 +162,6 @@ def people_in_training(config: Config) -> tuple[int, ...]:
     if config.stages is not None:
         return read_people("--stages", config.stages)
     return read_people("--people", config.people or DEFAULT_PEOPLE)
+
+
+RULES = (check_data, check_puzzle_flags, check_stages)

@@ -62,3 +62,6 @@ def all_rewards(config: Config) -> dict[str, float]:
     return reward_weights(config.reward) | (
         reward_weights(config.general_reward) if config.general_reward else {}
     )
+
+
+RULES = (check_reward, check_reward_files)

@@ -5,22 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from r1rl.config.data_rules import (
-    check_data,
-    check_puzzle_flags,
-    check_stages,
-    is_hub_name,
-)
+from r1rl.config import data_rules, reward_rules, run_rules, training_rules
+from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import CHECKS, Config
 from r1rl.config.names import TASKS, load_entry, option
-from r1rl.config.reward_rules import check_reward, check_reward_files
-from r1rl.config.run_rules import check_budget, check_pipeline, check_report_to, guard_actions
-from r1rl.config.training_rules import (
-    check_algorithm,
-    check_full_training,
-    check_generation,
-    check_server_flags,
-)
 from r1rl.system.errors import UserError, unknown_name
 
 AT_LEAST_1 = (
@@ -31,34 +19,27 @@ AT_LEAST_1 = (
     "eval_steps", "eval_samples", "save_steps", "guard_steps", "save_total_limit", "reward_workers", "steps_per_stage",
     "advance_window",
 )  # fmt: skip
+POSITIVE = (
+    "clip_range", "value_clip_range", "value_learning_rate", "sft_learning_rate", "target_kl", "learning_rate", "max_grad_norm",
+)  # fmt: skip
+NOT_NEGATIVE = ("value_coef", "answer_tolerance", "weight_decay", "beta", "eval_temperature", "gpu_price")
 # flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
-RULES = (
+RANGES = (
     *((name, 1, None, True, "") for name in AT_LEAST_1),
+    *((name, 0, None, False, "") for name in POSITIVE),
+    *((name, 0, None, True, "") for name in NOT_NEGATIVE),
     ("refill", 0, 4, True, "it is a share of the step's prompts"),
     ("gamma", 0, 1, False, "it is a discount factor"),
     ("gae_lambda", 0, 1, True, "it weights between one step and the whole completion"),
-    ("clip_range", 0, None, False, ""),
-    ("value_clip_range", 0, None, False, ""),
-    ("value_coef", 0, None, True, ""),
-    ("value_learning_rate", 0, None, False, ""),
-    ("sft_learning_rate", 0, None, False, ""),
-    ("target_kl", 0, None, False, ""),
     ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
     ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
-    ("answer_tolerance", 0, None, True, ""),
     ("max_seq_length", 2, None, True, ""),
     ("lora_rank", 0, None, True, "0 trains all weights"),
     ("eval_count", 0, None, True, "0 is the whole test set"),
-    ("learning_rate", 0, None, False, ""),
-    ("weight_decay", 0, None, True, ""),
     ("warmup_ratio", 0, 1, True, "it is a share of the steps"),
-    ("max_grad_norm", 0, None, False, ""),
-    ("beta", 0, None, True, ""),
     ("temperature", 0, None, False, "greedy rollouts of one prompt are all equal, so nothing can be learned from them"),
-    ("eval_temperature", 0, None, True, ""),
     ("top_p", 0, 1, False, "it is a probability"),
     ("grace_seconds", 1, None, True, "otherwise nothing can be saved"),
-    ("gpu_price", 0, None, True, ""),
     ("budget", 0, None, False, "otherwise nothing can be run"),
     ("max_minutes", 0, None, False, "otherwise nothing can be run"),
     ("max_tokens", 1, None, True, "otherwise nothing can be sampled"),
@@ -80,24 +61,13 @@ def validate(config: Config) -> None:
             continue
         if choices and value is not None and value not in choices:
             raise unknown_name(option(f.name), value, choices)
-    for rule in RULES:
-        check_range(config, *rule)
+    for row in RANGES:
+        check_range(config, *row)
     check_groups(config)
-    check_reward(config)
-    check_reward_files(config)
     if config.dataset_name in TASKS:
         load_entry(TASKS[config.dataset_name]).check_flags(config)
-    check_data(config)
-    check_algorithm(config)
-    check_generation(config)
-    check_puzzle_flags(config)
-    check_stages(config)
-    check_pipeline(config)
-    check_budget(config)
-    guard_actions(config.guard)
-    check_full_training(config)
-    check_server_flags(config)
-    check_report_to(config.report_to)
+    for check in (*reward_rules.RULES, *data_rules.RULES, *training_rules.RULES, *run_rules.RULES):
+        check(config)
     check_lengths(config)
     if config.exp_name is not None and not is_folder_name(config.exp_name):
         raise UserError(
@@ -120,7 +90,7 @@ CHECKS.append(validate)
 def check_range(
     config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str
 ) -> None:
-    """Checks one row of RULES. Raises UserError."""
+    """Checks one row of RANGES. Raises UserError."""
     value = getattr(config, name)
     if value is None:  # a flag that was left out
         return

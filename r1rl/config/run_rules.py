@@ -12,9 +12,6 @@ BUDGET_FLAGS = ("budget", "max_minutes", "max_tokens")
 SAMPLING_STAGES = ("cold-start", "rejection")  # stages that do not train
 
 
-# ---- the pipeline
-
-
 def stage_index(stage: str) -> int:
     """Returns the index from 0 of a stage that is given by name or by number from 1. Raises UserError.
 
@@ -70,9 +67,6 @@ def check_pipeline(config: Config) -> None:
         )
 
 
-# ---- guards and trackers
-
-
 def guard_actions(text: str | None) -> dict[str, str]:
     """Returns the action of every guard, by name; `text` is the value of --guard. Raises UserError.
 
@@ -110,17 +104,21 @@ def check_action(name: str, action: str) -> None:
     )
 
 
-def check_report_to(text: str) -> None:
+def check_guards(config: Config) -> None:
+    """Checks --guard. Raises UserError."""
+    guard_actions(config.guard)
+
+
+def check_report_to(config: Config) -> None:
     """Checks the names of trackers; none must be alone. Raises UserError."""
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in config.report_to.split(",")]
     for name in names:
         if name not in TRACKERS:
             raise unknown_name("--report-to", name, TRACKERS)
     if "none" in names and len(set(names)) > 1:
-        raise UserError(f"--report-to {text}: none means no tracker. Leave it out, or the others.")
-
-
-# ---- budget
+        raise UserError(
+            f"--report-to {config.report_to}: none means no tracker. Leave it out, or the others."
+        )
 
 
 def check_budget(config: Config) -> None:
@@ -137,6 +135,9 @@ def check_budget(config: Config) -> None:
         many = f"stage {config.stage} samples without training, so it cannot end early: leave it out there"
     if many is not None:
         raise UserError(f"{' and '.join(given)} limit one training run, and {many}.")
+
+
+RULES = (check_pipeline, check_budget, check_guards, check_report_to)
 
 
 def check_price(config: Config, price: float | None) -> None:

@@ -145,3 +145,6 @@ def check_server_flags(config: Config) -> None:
             "--engine vllm-server with --load-in-4bit (the default): the server samples from the unquantized base weights, "
             "so the trainer's 4-bit weights would be a different model. Add --no-load-in-4bit."
         )
+
+
+RULES = (check_algorithm, check_generation, check_full_training, check_server_flags)

@@ -1,4 +1,4 @@
-"""Engines: prompts -> rollouts, all prompts of a step in one call. This file has the protocol and the choice."""
+"""Which engine samples, why, and its start."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from r1rl.system.errors import UserError
 
 
 def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
-    """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer), "vllm-server" or "transformers"."""
+    """Returns (kind, reason): "shared" (Unsloth's vLLM), "vllm" (next to the trainer), "vllm-server" or "transformers"."""
     if config.engine == SERVER:
-        return SERVER, "asked for; the adapter goes over at each step"
+        return SERVER, "requested; it receives the adapter at each step"
     vllm = all_installed or importlib.util.find_spec("vllm") is not None
     unsloth = config.wants_unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
     if config.engine == "transformers":
-        return "transformers", "asked for"
+        return "transformers", "requested"
     if config.engine == "vllm" and not vllm:
         raise UserError(
             "--engine vllm: vLLM is not installed here. Install it (pip install -e '.[gpu]', or "
@@ -37,13 +37,13 @@ def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[
     if has_gpu and unsloth:
         return (
             "shared",
-            "Unsloth and a GPU are here: one copy of the base weights serves sampling and training",
+            "with Unsloth and a GPU one copy of the base weights serves sampling and training",
         )
     if has_gpu and config.load_in_4bit:
         return "transformers", "without Unsloth, a 4-bit model and vLLM would sample from different weights"
     if not has_gpu and config.engine == "auto":
         return "transformers", "on a CPU its decoder was measured to be faster than vLLM's CPU build"
-    return "vllm", "asked for" if config.engine == "vllm" else "vLLM is installed"
+    return "vllm", "requested" if config.engine == "vllm" else "vLLM is installed"
 
 
 # Module and class of each kind of engine. A new one is one line here, its rule in `choose`, and one file.
@@ -56,6 +56,6 @@ ENGINES = {
 
 
 def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
-    """Starts the engine that `choose` chose; `folder` is the run's, for what an engine must write."""
+    """Returns the started engine of this kind; `folder`: the run's, for files that an engine writes."""
     module, _, name = ENGINES[kind].partition(":")
     return getattr(importlib.import_module(module), name).start(config, policy, folder)

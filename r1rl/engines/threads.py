@@ -1,4 +1,4 @@
-"""Work in several threads of one torch thread each, none of which can keep the program from ending."""
+"""Runs work in several threads with one torch thread each; none of them delays the program's exit."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import torch
 
 from r1rl.system.deadline import TooLong
 
-TO_BEGIN = 1.0  # seconds that a thread may take to begin
+TO_BEGIN = 1.0  # seconds for a thread to start
 S, T = TypeVar("S"), TypeVar("T")
 
 
 def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: threading.Event) -> list[T]:
-    """work(part) for each part, in `count` threads; raises what the first part that failed has raised.
+    """Runs work(part) for each part in `count` threads; raises the first failed part's exception.
 
     `stopped` is set when nobody waits for the results any more: work is to look at it, and return soon.
 
-    Unlike concurrent.futures' threads, which the interpreter waits for at its end, one that hangs is left behind.
+    A hanging thread is abandoned, while the interpreter waits for threads of concurrent.futures at exit.
     """
     left = list(enumerate(parts))[::-1]
     results: list[T | None] = [None] * len(parts)
     errors: dict[int, BaseException] = {}
 
     def run(ended: threading.Event) -> None:
-        torch.set_num_threads(1)  # of this thread alone
+        torch.set_num_threads(1)  # of this thread only
         try:
             while not errors and left:
                 place, part = left.pop()
                 try:
                     results[place] = work(part)
-                except BaseException as error:  # it is raised below
+                except BaseException as error:  # raised below
                     errors[place] = error
         except IndexError:  # another thread was faster
             pass
         finally:
             ended.set()
 
-    threads: dict[threading.Thread, threading.Event] = {}  # those begun, and when they have ended
+    threads: dict[threading.Thread, threading.Event] = {}  # started threads and the event of their end
     try:
         for _ in range(count):
             ended = threading.Event()
@@ -51,7 +51,7 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
     except BaseException as error:
         left.clear()
         stopped.set()
-        if not isinstance(error, TooLong):  # Ctrl-C: a thread inside torch must not outlive the interpreter
+        if not isinstance(error, TooLong):  # Ctrl-C: no thread inside torch may outlive the interpreter
             wait(threads)
         raise
     if errors:
@@ -60,7 +60,7 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
 
 
 def wait(threads: Mapping[threading.Thread, threading.Event]) -> None:
-    """Until all have ended.
+    """Waits until all threads have ended.
 
     Not by join(): until Python 3.13 one that a signal has cut short takes its thread for ended ever after (CPython's
     threading.py, _wait_for_tstate_lock). And a signal may have left start() before the new thread could tell that it runs.

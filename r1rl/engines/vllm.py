@@ -1,4 +1,4 @@
-"""vLLM beside the trainer: an engine of our own in this process, the adapter merged and the weights reloaded."""
+"""vLLM in this process: with its own merged weights that are reloaded, or with the weights that Unsloth shares."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class VllmEngine:
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> VllmEngine:
-        """Starts it; nothing is written to the run's folder."""
+        """Returns the started engine."""
         return cls(config, policy)
 
     def __init__(self, config: Config, policy: Policy):
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are handed over in memory
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # weights are passed in memory
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         from vllm import LLM
@@ -33,7 +33,7 @@ class VllmEngine:
         self.name = "vllm"
         self.config, self.policy = config, policy
         self.ends = stop_tokens(policy)
-        self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
+        self.seeded = not policy.on_gpu  # on a GPU a seed per request costs a kernel per request and token
         if policy.on_gpu:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
         else:
@@ -45,12 +45,12 @@ class VllmEngine:
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
             trust_remote_code=policy.trusted,
-            load_format="auto" if policy.trusted else "safetensors",  # never a pickle unasked
+            load_format="auto" if policy.trusted else "safetensors",  # no pickle unless trusted
             max_model_len=config.max_seq_length,
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
             logprobs_mode="processed_logprobs",
-            seed=config.seed + distributed.rank(),  # of requests without a seed of their own
+            seed=config.seed + distributed.rank(),  # of requests without a seed
             disable_log_stats=True,
             **device,
         )
@@ -71,7 +71,7 @@ class VllmEngine:
         self.llm.reset_prefix_cache()  # cached prefixes belong to the older weights
 
     def restart(self) -> None:
-        """Shut down and made anew: it runs in this process, so nothing else of a call that hung remains."""
+        """Rebuilds the engine; being in-process, a hung call leaves nothing behind."""
         self.close()
         del self.llm
         free_memory()
@@ -84,12 +84,12 @@ class VllmEngine:
 
 
 def stop_tokens(policy: Policy) -> list[int]:
-    """What ends a completion beside the tokens that the model's files declare, which vLLM reads itself."""
+    """Returns end tokens in addition to those that the model's files declare and vLLM reads."""
     return [] if policy.turn_end is None else [policy.turn_end]
 
 
 def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence[int] = ()):
-    """vLLM's SamplingParams, one a prompt: seeds differ by prompt, vLLM itself varies them within a group."""
+    """Returns vLLM's SamplingParams, one per prompt: seeds differ by prompt, and vLLM varies them within a group."""
     from vllm import SamplingParams
 
     def params(seed: int | None):
@@ -111,14 +111,14 @@ def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence
 
 
 def prompt_seed(sampling: Sampling, place: int) -> int | None:
-    """The seed of the prompt at this place of a call; None where nothing is random, or may differ each time."""
+    """Returns the seed of the prompt at this place of a call; None for greedy or unseeded sampling."""
     if sampling.seed is None or sampling.temperature == 0:
         return None
     return (sampling.seed * 1_000_003 + (sampling.first + place) * sampling.n) % 2**31
 
 
 def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:
-    """vLLM's RequestOutputs as Rollouts."""
+    """Returns vLLM's RequestOutputs as rollouts."""
     rollouts = []
     for prompt, output in zip(prompts, outputs):
         for sample in output.outputs:
@@ -131,13 +131,13 @@ def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:
 
 
 class SharedEngine:
-    """The base weights exist once in GPU memory; the adapter goes over in memory at each step."""
+    """The base weights exist once in GPU memory; the adapter is passed in memory at each step."""
 
     name = "vllm (weights shared by Unsloth)"
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> SharedEngine:
-        """Starts it with a folder of its own beside the run's checkpoints."""
+        """Returns the engine; it writes to a folder next to the run's checkpoints."""
         return cls(policy, folder / "checkpoints" / "engine")
 
     def __init__(self, policy: Policy, folder: Path):
@@ -159,8 +159,8 @@ class SharedEngine:
         return rollouts_from_outputs(prompts, outputs)
 
     def sync(self) -> None:
-        """A new request id: vLLM loads an id once, so an old id would keep the older adapter."""
+        """Makes a new request id: vLLM loads an id once, so an old id would keep the old adapter."""
         self.lora_request = self.policy.model.load_lora(str(self.folder), load_tensors=True)
 
     def close(self) -> None:
-        """The engine is part of the model and goes with it."""
+        """Does nothing: the engine is part of the model."""

@@ -1,4 +1,4 @@
-"""A vLLM server over HTTP: a request, its answer, and the same request again while the server is away."""
+"""HTTP client of a vLLM server: requests, answers, and retries while the server is unavailable."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from typing import Any
 
 from r1rl.system.redact import redact
 
-API_KEY = "VLLM_API_KEY"  # the environment's variable that vLLM itself reads its key from
+API_KEY = "VLLM_API_KEY"  # the environment variable that vLLM itself reads
 
 CONNECT = 5.0  # seconds to open a connection
 
-READ = 60.0  # seconds between two parts of an answer that has begun
+READ = 60.0  # seconds between two parts of an answer
 
-LOOK = 0.5  # seconds between two looks whether anybody still waits
+LOOK = 0.5  # seconds between checks whether the caller still waits
 
 AWAY = (
     500,
     502,
     503,
     504,
-)  # status codes of a server that is going down, or of a proxy before one that is not there
+)  # status codes of a stopping server, or of a proxy without one
 
-PATIENCE = 240.0  # seconds that a server may be away: one that is started anew is back in a minute or two
+PATIENCE = 240.0  # seconds to wait for an unavailable server; a restart takes one or two minutes
 
-PAUSE = 2.0  # seconds before the same is asked again
+PAUSE = 2.0  # seconds before a retry
 
-LONGEST_WORDS = 300  # characters of a server's message that are shown
+LONGEST_WORDS = 300  # characters shown of a server's message
 
 
 class NoAnswer(Exception):
-    """Nobody answered, or not to the end."""
+    """The server did not answer, or not completely."""
 
 
 class Refused(Exception):
-    """The server answered with an error: its status code and its own words."""
+    """The server answered with an error: status code and message."""
 
     def __init__(self, status: int, words: str):
         super().__init__(f"{words} (HTTP {status})")
@@ -51,14 +51,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VllmServer:
-    """Where it is. Holds no connection: each request has its own, so that any thread may ask."""
+    """The address of a server. Each request opens a connection, so that any thread may send one."""
 
     host: str
     port: int
 
     @property
     def address(self) -> str:
-        """As in a URL."""
+        """Host and port as in a URL."""
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def ask(
@@ -68,7 +68,7 @@ class VllmServer:
         seconds: float | None = None,
         stopped: threading.Event | None = None,
     ) -> Any:
-        """The answer to a POST of `body` as JSON, or to a GET without one; text where it is no JSON.
+        """Returns the answer to a POST of `body` as JSON, or to a GET without one; text if it is not JSON.
 
         `seconds`: until it must begin. Once `stopped` is set nobody waits: the connection is closed, and vLLM then drops
         the request. Raises NoAnswer and Refused.
@@ -98,7 +98,7 @@ class VllmServer:
         away: Collection[int] = AWAY,
         stopped: threading.Event | None = None,
     ) -> Any:
-        """The same, asked again while the server is away, for PATIENCE seconds: only for what is safe to repeat.
+        """Sends a request, with retries for PATIENCE seconds while the server is unavailable: only if it is safe to repeat.
 
         `away`: status codes that mean this. Raises NoAnswer when patience is over, and Refused for any other status.
         """
@@ -119,7 +119,7 @@ class VllmServer:
 
 
 def wait_for_answer(sock, seconds: float | None, stopped: threading.Event | None) -> None:
-    """Until there is something to read. Raises OSError when `seconds` are over or nobody waits any more."""
+    """Waits for data. Raises OSError after `seconds`, or when the caller no longer waits."""
     ends = None if seconds is None else time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
@@ -131,12 +131,12 @@ def wait_for_answer(sock, seconds: float | None, stopped: threading.Event | None
 
 
 def reason(error: Exception) -> str:
-    """Why there was no answer, in a few words."""
+    """Returns a short reason why there was no answer."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def parsed(text: str) -> Any:
-    """JSON, or the text itself: some of vLLM's answers are a sentence."""
+    """Returns JSON, or the text: some of vLLM's answers are a sentence."""
     try:
         return json.loads(text)
     except ValueError:
@@ -144,7 +144,7 @@ def parsed(text: str) -> Any:
 
 
 def words_of(text: str) -> str:
-    """The message in an error's body, in one line: vLLM's {"error": {"message": ...}}, FastAPI's {"detail": ...}, or all."""
+    """Returns the message of an error body in one line: vLLM's {"error": {"message": ...}}, FastAPI's {"detail": ...}, or all."""
     found = parsed(text)
     if isinstance(found, dict):
         found = found.get("error", found.get("detail", found))

@@ -28,41 +28,35 @@ from r1rl.system.errors import UserError
 from r1rl.system.files import SAVING
 from r1rl.system.out_of_memory import CannotGoOn
 
-AT_ONCE = (
-    256  # requests; each has all completions of a prompt, and vLLM itself runs 256 to 1,024 of these at once
-)
-LOADING = 120.0  # seconds that loading an adapter may take: up to a gigabyte is read, perhaps over a network
+AT_ONCE = 256  # requests, each with all completions of a prompt; vLLM runs 256 to 1,024 of these at once
+LOADING = 120.0  # seconds for loading an adapter of up to a gigabyte, possibly over a network
 CLOSING = 5.0  # seconds
 
 
 class ServerGone(CannotGoOn, UserError):
-    """The server went away during the run: a trainer saves what was learned, other commands end with the message."""
+    """The server became unavailable: a trainer saves what was learned, other commands end with the message."""
 
 
 class VllmServerEngine:
-    """Samples from the adapter that was handed over last."""
+    """Samples from the adapter that was loaded last."""
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> VllmServerEngine:
-        """Connects to the server; the adapter goes over through the run's folder."""
+        """Returns the engine; the adapter is passed through the run's folder."""
         return cls(config, policy, folder)
 
     def __init__(self, config: Config, policy: Policy, folder: Path):
-        """`folder`: the run's, which the server must see under the same path; what an earlier process left is removed."""
+        """`folder`: the run's, which the server must see under the same path; leftovers of an earlier process are removed."""
         self.server = server_of(config)
         self.name = f"vllm-server at {self.server.address}"
         self.policy = policy
         self.folder = folder.resolve() / "checkpoints" / "engine"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.ends = stop_tokens(policy)
-        self.seeded = (
-            not policy.on_gpu
-        )  # as beside the trainer: seeds cost a kernel a request and token on a GPU
-        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # no other run's on the same server
+        self.seeded = not policy.on_gpu  # as in-process: on a GPU seeds cost a kernel per request and token
+        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # unique among the runs of a server
         self.count = 0
-        self.adapter: Path | None = (
-            None  # the one that is sampled from; its folder's name is its name on the server
-        )
+        self.adapter: Path | None = None  # the loaded one; its folder's name is its name on the server
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
         """See Engine. Raises ServerGone, and UserError where the server refuses a prompt."""
@@ -73,7 +67,7 @@ class VllmServerEngine:
         except Refused as refusal:
             if refusal.status != 404:
                 raise self._refused("sample", refusal) from None
-        self._load(self.adapter)  # a server that was started anew knows no adapter
+        self._load(self.adapter)  # a restarted server has no adapter
         try:
             return self._sample(prompts, sampling)
         except Refused as refusal:
@@ -94,7 +88,7 @@ class VllmServerEngine:
         return [rollout for group in groups for rollout in group]
 
     def _request(self, prompt: Prompt, sampling: Sampling, place: int) -> dict[str, Any]:
-        """All that shapes a distribution is given: for what is left out the server takes the model's generation_config."""
+        """Returns a request with all sampling settings: for omitted ones the server uses the model's generation_config."""
         return {
             "model": self.adapter.name,
             "prompt": list(prompt.ids),
@@ -116,7 +110,7 @@ class VllmServerEngine:
         }
 
     def sync(self) -> None:
-        """Hands the present adapter over. Raises ServerGone, and UserError where the server does not take it."""
+        """Loads the present adapter into the server. Raises ServerGone, and UserError if the server refuses it."""
         self.count += 1
         older, newer = self.adapter, self.folder / f"{self.names}-{self.count}"
         write_adapter(self.policy, newer)
@@ -126,17 +120,17 @@ class VllmServerEngine:
             self._drop(older)
 
     def restart(self) -> None:
-        """After a call that hung: its connections are closed by now, and the server has dropped what it sampled."""
+        """Does nothing after a hung call: its connections are closed, and the server has dropped its requests."""
         self.sync()
 
     def close(self) -> None:
-        """See Engine. The server stays up, without the adapter; it is the user's."""
+        """See Engine. The server keeps running without the adapter."""
         if self.adapter is not None:
             self._drop(self.adapter)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _load(self, adapter: Path) -> None:
-        """Safe to repeat: a name is this adapter's alone, so one that is loaded already was loaded by a lost answer's request."""
+        """Loads an adapter. Safe to repeat: names are unique, so a loaded one was loaded by a request whose answer was lost."""
         body = {"lora_name": adapter.name, "lora_path": str(adapter)}
         try:
             self.server.insist(LOAD, body, LOADING, [s for s in AWAY if s != 500])
@@ -147,7 +141,7 @@ class VllmServerEngine:
                 raise self._refused("load the adapter", refusal) from None
 
     def _drop(self, adapter: Path) -> None:
-        """Forgets an adapter; a server that is away just now forgets it anyway."""
+        """Unloads an adapter; a stopped server forgets it anyway."""
         with contextlib.suppress(NoAnswer, Refused):
             self.server.ask(UNLOAD, {"lora_name": adapter.name}, CLOSING)
         shutil.rmtree(adapter, ignore_errors=True)
@@ -167,9 +161,9 @@ class VllmServerEngine:
 
 
 def write_adapter(policy: Policy, folder: Path) -> None:
-    """The adapter as PEFT writes it, whole or not at all; in bfloat16 from a GPU, which is what the server computes in.
+    """Writes the adapter in PEFT's format, atomically; from a GPU in bfloat16, in which the server computes.
 
-    Not by save_pretrained: that asks the hub each time whether the base model has another vocabulary by now.
+    Not by save_pretrained, which asks the hub each time whether the vocabulary of the base model has changed.
     """
     import torch
     from peft import get_peft_model_state_dict
@@ -186,7 +180,7 @@ def write_adapter(policy: Policy, folder: Path) -> None:
 
 
 def rollouts_from_answer(prompt: Prompt, answer: dict[str, Any]) -> list[Rollout]:
-    """An answer of /v1/completions to one prompt as Rollouts, in the order of its samples."""
+    """Returns an answer of /v1/completions to one prompt as rollouts, in the order of its samples."""
     rollouts = []
     for choice in sorted(answer["choices"], key=lambda c: c["index"]):
         ids, logprobs = tuple(choice["token_ids"]), tuple(choice["logprobs"]["token_logprobs"])

@@ -18,9 +18,6 @@ from r1rl.records import Rollout
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 
 
-# ---- hidden states and logprobs
-
-
 def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
     """Returns the hidden states before the output layer, for rows padded on the right."""
     with policy.autocast():
@@ -74,9 +71,6 @@ def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H
     return tuple(torch.cat(x) for x in zip(*parts))
 
 
-# ---- of completions
-
-
 def completion_logprobs(
     policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
 ) -> list[list[float]]:
@@ -101,19 +95,9 @@ def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[f
     return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()
 
 
-# ---- for TRL's trainer
-
-
 def batch_logprobs(
-    trainer,
-    model,
-    input_ids,
-    attention_mask,
-    logits_to_keep,
-    batch_size=None,
-    compute_entropy=False,
-    **kwargs,
-):  # -> (B, C) logprobs, (B, C) entropies or None, None
+    trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+):  # -> (B, C) logprobs, (B, C) entropies or None, None  # fmt: skip
     """Replaces TRL's `_get_per_token_logps_and_entropies` on a CPU, where TRL's own needs a triton kernel."""
     real = attention_mask.bool()
     c = logits_to_keep

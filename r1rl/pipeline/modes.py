@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import DATA_FLAGS, data_label
+from r1rl.config.data_rules import data_label
 from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
 from r1rl.reports.summary import describe_difference
+from r1rl.runs.evaluation import EVAL_FLAGS
 from r1rl.runs.folder import rl_folder, sft_folder
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
@@ -25,13 +26,6 @@ from r1rl.system.errors import UserError
 from r1rl.system.interrupt import handled_signals
 
 Train = Callable[[Config, str], int]
-
-EVAL_FLAGS = (
-    "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
-    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
-    "unsloth", "engine", "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
-    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
-)  # fmt: skip
 
 
 def run_mode(config: Config, recipe: str, train: Train) -> int:

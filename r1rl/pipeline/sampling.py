@@ -138,7 +138,7 @@ def sample_chunks(
         dump.append(ROLLOUTS, lines)
         if time.perf_counter() - printed > SECONDS_BETWEEN_LINES:
             printed = time.perf_counter()
-            right = f"{sum(s.correct for s in graded)} of {len(graded)} right"
+            right = f"{sum(s.correct for s in graded)} of {len(graded)} correct"
             console.print(f"chunk {step} of {len(all_chunks)} ({style.name}): {right}")
 
 

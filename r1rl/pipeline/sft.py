@@ -12,11 +12,10 @@ from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.config.run_rules import check_price
 from r1rl.reports import run_end
 from r1rl.reports.summary import paired_test
-from r1rl.runs import folder as runs_folder
 from r1rl.runs import progress
 from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
-from r1rl.runs.folder import MERGED
+from r1rl.runs.folder import MERGED, continue_from, last_line
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.session import Session
@@ -39,7 +38,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_epochs(config, len(items))
     dump = session.open_run(config, recipe)
-    checkpoint = runs_folder.continue_from(dump) if config.resume else None
+    checkpoint = continue_from(dump) if config.resume else None
     on = session.here.describe()
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {on}")
     what = f"conversations of {config.sft_data}" if config.sft_data else "worked solutions"
@@ -67,7 +66,7 @@ def fine_tune(config: Config, recipe: str) -> int:
             config = with_epochs(config, len(examples))
         evaluated = len(eval_prompts) * config.eval_samples
         budget = Budget(config, session.price, evaluated, between=False)
-        meter = progress.meter_of_run(config, budget, dump, runs_folder.last_line(dump, FINE_TUNING))
+        meter = progress.meter_of_run(config, budget, dump, last_line(dump, FINE_TUNING))
         reward, build_trainer = load_rewards(config), trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
         status.stop()

@@ -37,7 +37,7 @@ STORY = {
         MERGED_CONFIG,
         {"save_merged": True, "reward": "accuracy=1,language=0.2"},
     ),
-    "rejection": Stage("samples, keeps what is right, readable and different: data", SFT_FILE),
+    "rejection": Stage("samples, keeps correct, readable, different completions: data", SFT_FILE),
     "sft-2": Stage("fine-tunes the base model on that data, mixed with conversations", MERGED_CONFIG),
     "rl-final": Stage(
         "GRPO over problems and general prompts", MERGED_CONFIG, {"save_merged": True, "reward": "accuracy=1"}

@@ -90,9 +90,6 @@ def speeds_of(memory: MemoryPlan, shape: Shape) -> tuple[float, float, str] | No
     return card.sampled * scale, card.learned * scale, f"{card.name}: {SPEEDS_OF}"
 
 
-# ---- cards
-
-
 @dataclass(frozen=True, slots=True)
 class Card:
     """One kind of GPU."""

@@ -92,39 +92,20 @@ class Dump:
 
 
 def completion_line(
-    step: int,
-    split: str,
-    group: int,
-    sample: int,
-    prompt: Prompt,
-    scored: Scored,
-    advantage: float | None,
+    step: int, split: str, group: int, sample: int, prompt: Prompt, scored: Scored, advantage: float | None,
     seconds: float,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Returns the line of one completion; dumps/README.md describes every field."""
     rollout, problem = scored.rollout, scored.problem
     return {
-        "schema_version": SCHEMA_VERSION,
-        "step": step,
-        "split": split,
-        "task": problem.task,
-        "problem_id": problem.id,
-        "level": problem.level,
-        "group": group,
-        "sample": sample,
-        "prompt": prompt.text.removesuffix(prompt.prefix),
-        "completion": rollout.completion,
-        "tokens": len(rollout.completion_ids),
-        "finish": rollout.finish,
-        "extracted": scored.extracted,
-        "answer": problem.answer,
-        "correct": scored.correct,
-        "rewards": scored.rewards,
-        "reward": scored.reward,
-        "advantage": advantage,
-        "logprob": sum(rollout.sampler_logprobs),
-        "seconds": round(seconds, 3),
-    }
+        "schema_version": SCHEMA_VERSION, "step": step, "split": split,
+        "task": problem.task, "problem_id": problem.id, "level": problem.level,
+        "group": group, "sample": sample, "prompt": prompt.text.removesuffix(prompt.prefix),
+        "completion": rollout.completion, "tokens": len(rollout.completion_ids), "finish": rollout.finish,
+        "extracted": scored.extracted, "answer": problem.answer, "correct": scored.correct,
+        "rewards": scored.rewards, "reward": scored.reward, "advantage": advantage,
+        "logprob": sum(rollout.sampler_logprobs), "seconds": round(seconds, 3),
+    }  # fmt: skip
 
 
 def as_json(line: dict[str, Any]) -> str:

@@ -60,9 +60,6 @@ def adapter_settings(adapter: Path) -> dict[str, Any]:
     return dataclasses.asdict(Config(model_name=current_base(base), lora_rank=rank))
 
 
-# ---- checkpoints
-
-
 def checkpoint_of(folder: Path, which: str) -> Path:
     """Returns the folder of checkpoint `best`, `last`, or a step's number. Raises UserError with the existing ones."""
     usable = {p.name: p for p in (folder / "checkpoints").glob("*") if is_checkpoint(p)}

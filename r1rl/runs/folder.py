@@ -207,20 +207,12 @@ def spent(dump: Dump) -> Cost:
 
 def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, Any]:
     """Returns what is needed to repeat the run, with secrets masked."""
-    described = {
-        "schema_version": 1,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": list(sys.argv),
-        "recipe": recipe,
-        "config": dataclasses.asdict(config),
-        "r1rl": __version__,
-        "commit": commit(),
-        "python": platform.python_version(),
-        "versions": versions(),
-        "machine": machine,
-        "processes": distributed.size(),
-    }
-    return redact_all(described)
+    return redact_all({
+        "schema_version": 1, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": list(sys.argv),
+        "recipe": recipe, "config": dataclasses.asdict(config),
+        "r1rl": __version__, "commit": commit(), "python": platform.python_version(), "versions": versions(),
+        "machine": machine, "processes": distributed.size(),
+    })  # fmt: skip
 
 
 def commit() -> str | None:

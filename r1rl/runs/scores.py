@@ -92,17 +92,12 @@ class Evaluation:
     def summary(self) -> dict[str, Any]:
         """The line of evaluations.jsonl."""
         line: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "step": self.step,
-            "problems": self.problems,
-            "samples": self.samples,
-            "correct": sum(self.correct),
-            "accuracy": self.accuracy,
-            "mean_tokens": self.tokens(),
+            "schema_version": SCHEMA_VERSION, "step": self.step, "problems": self.problems, "samples": self.samples,
+            "correct": sum(self.correct), "accuracy": self.accuracy, "mean_tokens": self.tokens(),
             "truncated": fmean(s.rollout.finish == "length" for s in self.scored),
             "no_answer": sum(s.extracted is None for s in self.scored),
             "evaluation_seconds": round(self.seconds, 3),
-        }
+        }  # fmt: skip
         if self.samples == 1:
             _, line["low"], line["high"] = self.interval()
         else:

@@ -6,21 +6,12 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 ATTEMPTS = 60  # signals, one a second, after which a call counts as one that never returns to Python
 
 
 class TooLong(BaseException):
     """Raised in the main thread. Not an Exception, so that no library handles it as an error of its own."""
-
-
-@dataclass
-class Watched:
-    """The state of the watched call, shared with the signal handler."""
-
-    inside: bool = True
-    due: bool = False
 
 
 @contextlib.contextmanager
@@ -35,19 +26,20 @@ def deadline(seconds: float, overdue: Callable[[], bool], stuck: Callable[[], No
     if threading.current_thread() is not main:
         yield
         return
-    call, done = Watched(), threading.Event()
+    inside, due, done = True, False, threading.Event()
     before = signal.getsignal(signal.SIGALRM)
 
     def on_alarm(number, frame):
-        if call.inside and call.due:
+        if inside and due:
             raise TooLong
         if callable(before):  # somebody else's alarm
             before(number, frame)
 
     def wait():
+        nonlocal due
         if done.wait(seconds) or not overdue():
             return
-        call.due = True
+        due = True
         for _ in range(ATTEMPTS):
             signal.pthread_kill(main.ident, signal.SIGALRM)
             if done.wait(1.0):
@@ -59,6 +51,6 @@ def deadline(seconds: float, overdue: Callable[[], bool], stuck: Callable[[], No
     try:
         yield
     finally:
-        call.inside = False
+        inside = False
         done.set()
         signal.signal(signal.SIGALRM, before)

@@ -21,40 +21,24 @@ LONGEST_LINE = 2**20  # characters that are kept back until their line ends
 # (pattern of a secret, replacement). All repetitions are bounded or consume what they read, so a line of a million
 # characters takes milliseconds.
 SHAPES = (
-    (re.compile(r"(?<=://)[^/\s\"'<>]{1,500}@"), f"{MASK}@"),  # https://user:password@host
+    (r"(?<=://)[^/\s\"'<>]{1,500}@", f"{MASK}@"),  # https://user:password@host
     # Hugging Face, GitHub, GitLab, OpenAI and similar ones, AWS, Slack, Google, Weights & Biases, JSON web tokens
-    (re.compile(r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z0-9]{16,}"), MASK),
-    (
-        re.compile(
-            r"(?<![A-Za-z0-9])(?:gh[opusr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,})"
-        ),
-        MASK,
-    ),
-    (re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{16,}"), MASK),
-    (re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"), MASK),
-    (
-        re.compile(
-            r"(?<![A-Za-z0-9])(?:xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|wandb_v\d_[A-Za-z0-9_]{16,})"
-        ),
-        MASK,
-    ),
-    (re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z0-9]{16,}", MASK),
+    (r"(?<![A-Za-z0-9])(?:gh[opusr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,})", MASK),
+    (r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{16,}", MASK),
+    (r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", MASK),
+    (r"(?<![A-Za-z0-9])(?:xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|wandb_v\d_[A-Za-z0-9_]{16,})", MASK),
+    (r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", MASK),
     # 40 hexadecimal digits may be a commit: they are a key only after a word such as "key"
-    (
-        re.compile(
-            r"(?i)((?:wandb|key|token|secret|login|password)[^\n]{0,40}?[\W_])[0-9a-f]{40}(?![0-9a-f])"
-        ),
-        rf"\g<1>{MASK}",
-    ),
+    (r"(?i)((?:wandb|key|token|secret|login|password)[^\n]{0,40}?[\W_])[0-9a-f]{40}(?![0-9a-f])", rf"\g<1>{MASK}"),
     # api_key=..., "token": "...", Authorization: Bearer ...: values with letters and digits, so that no word is masked
     (
-        re.compile(
-            r"(?i)((?:token|key|secret|passw(?:or)?d|authorization)[\"']?\s{0,2}[=:]\s{0,2}[\"']?(?:bearer |basic )?|bearer )"
-            r"(?=[\w+/~-]{0,200}\d)(?=[\w+/~-]{0,200}[a-z])[\w+/~-]{8,200}={0,2}"
-        ),
+        r"(?i)((?:token|key|secret|passw(?:or)?d|authorization)[\"']?\s{0,2}[=:]\s{0,2}[\"']?(?:bearer |basic )?|bearer )"
+        r"(?=[\w+/~-]{0,200}\d)(?=[\w+/~-]{0,200}[a-z])[\w+/~-]{8,200}={0,2}",
         rf"\g<1>{MASK}",
     ),
-)
+)  # fmt: skip
+PATTERNS = [(re.compile(shape), replacement) for shape, replacement in SHAPES]
 
 
 def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +66,7 @@ def redact(text: str, secrets: Mapping[str, str] | None = None) -> str:
     """
     for value in secrets_of(os.environ) if secrets is None else secrets:
         text = text.replace(value, MASK)
-    for pattern, replacement in SHAPES:
+    for pattern, replacement in PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 

@@ -6,13 +6,8 @@ The parts' weighted losses and gradients add up to those of the whole batch, for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any
 
 import torch
-
-from r1rl.system import distributed
 
 Batch = dict[str, torch.Tensor]
 
@@ -114,56 +109,3 @@ def weight(batch: Batch, rows: Sequence[int], loss_type: str) -> float:
         tokens = batch["completion_mask"].sum(1)
         return (tokens[torch.tensor(rows, device=tokens.device)].sum() / tokens.sum()).item()
     return len(rows) / len(batch["completion_mask"])  # means over rows
-
-
-@dataclass
-class Learned:
-    """The part of one process in the update of a step."""
-
-    loss: float | None  # None: out of memory
-    tokens: int  # learned from
-    metrics: dict[str, float]  # of the base class: means over the passes
-    gaps: torch.Tensor | None  # (N,), |sampler logprob - trainer logprob|
-    why_stopped: str | None
-    findings: list[Any] = field(default_factory=list)  # of guards, reported by the first process
-    heard: int | None = None  # a signal received
-
-
-def reduce_step(
-    trainer: Any, loss: torch.Tensor | None, batch: Batch, seen: dict[str, int]
-) -> torch.Tensor | None:
-    """Reduces one step over all processes: returns its loss, None if one ran out of memory, and sums the gradients.
-
-    `batch`: the whole step's. `seen`: how many numbers of each name the base class had before.
-    Raises Stopped if a process received a signal: the step is abandoned, and no saved state has changed.
-    """
-    metrics, guarding = trainer._metrics["train"], trainer.guarding
-    new = {name: values[seen.get(name, 0) :] for name, values in metrics.items()}
-    parts = distributed.all_gather(
-        Learned(
-            None if loss is None else loss.item(),
-            int(batch["completion_mask"][trainer.local_rows(batch)].sum()),
-            {name: fmean(values) for name, values in new.items() if values},
-            torch.cat(trainer.step.gaps).cpu() if trainer.step.gaps else None,
-            guarding.why_stopped,
-            guarding.pop_unreported(),
-            trainer.interrupt.signal_received,
-        )
-    )
-    guarding.merge(parts)
-    trainer.interrupt.sync_signal([part.heard for part in parts])
-    if any(part.loss is None for part in parts):
-        guarding.skipped = "memory"
-        return None
-    for name in sorted({name for part in parts for name in part.metrics}):
-        del metrics[name][seen.get(name, 0) :]
-        metrics[name].append(mean_by_tokens(parts, name))
-    trainer.step.gaps = [part.gaps for part in parts if part.gaps is not None]
-    distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
-    return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
-
-
-def mean_by_tokens(parts: list[Learned], name: str) -> float:
-    """Returns the mean of a metric over all tokens, from the means of the processes that have some."""
-    having = [(part.metrics[name], part.tokens) for part in parts if name in part.metrics and part.tokens]
-    return sum(value * tokens for value, tokens in having) / max(1, sum(tokens for _, tokens in having))

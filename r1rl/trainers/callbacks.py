@@ -1,4 +1,4 @@
-"""Callbacks of the trainers: the budget, the profile, the trackers, the stages of a curriculum, the optimizer's clock."""
+"""Callbacks of the trainers: optimizer time, budget, profile, trackers and the stages of a curriculum."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from transformers import TrainerCallback
@@ -26,18 +27,38 @@ from r1rl.system.console import console, printable
 from r1rl.system.redact import redact, redact_all
 from r1rl.trainers.prompt_order import Plan, State, after_step, draw, level
 
+FIRST_PROFILED = 2  # the first step builds kernels and caches and is not like the others
+TABLE_ROWS = 40  # operations in the profile's table
+SHOWN_ROWS = 8  # completions of an evaluation that trackers get
+TABLES = ("wandb", "trackio")  # trackers with tables and a config; both have the same functions
+
+
+class OptimizerClock(TrainerCallback):
+    """Measures the optimizer's time."""
+
+    def __init__(self, meter: Meter):
+        self.meter = meter
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when gradients are clipped."""
+        self.start = time.perf_counter()
+
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers after the weights are updated."""
+        self.meter.add("optimizer", time.perf_counter() - self.start)
+
 
 class StopInBudget(TrainerCallback):
-    """Measures what steps and checkpoints cost and ends the run before the step that would exceed the budget."""
+    """Reports the cost of steps and checkpoints to the budget; stops before the step that would exceed it."""
 
     def __init__(self, meter: Meter):
         self.meter, self.budget = meter, meter.budget
         self.began = meter.spent()  # of the current step
-        self.mark = 0.0  # when the next checkpoint began
+        self.mark = 0.0  # seconds of the run when the next checkpoint may begin
         self.steps_here = 0
 
     def on_step_begin(self, args, state, control, **kwargs):
-        """Called by transformers before each optimizer step. Raises UserError if the budget does not cover the first one."""
+        """Called by transformers before each optimizer step. Raises UserError if the budget has no room for the first."""
         self.began = self.meter.spent()
         if self.steps_here == 0:
             distributed.on_first(lambda: self.budget.check_left(self.began))
@@ -72,13 +93,8 @@ class StopInBudget(TrainerCallback):
         self.budget.saving(self.meter.spent().seconds - self.mark)
 
 
-FIRST = 2  # the first step builds kernels and caches, so it is not typical
-
-TABLE_ROWS = 40  # operations in the table
-
-
 class Profile(TrainerCallback):
-    """Profiles steps from the second of this process on, which makes them slower."""
+    """Records `steps` steps from the second step of this process on; they take somewhat longer."""
 
     def __init__(self, steps: int, folder: Path):
         self.steps, self.folder = steps, folder
@@ -90,16 +106,16 @@ class Profile(TrainerCallback):
         from torch.profiler import profile
 
         self.begun += 1
-        if self.begun == FIRST:
+        if self.begun == FIRST_PROFILED:
             self.profiler = profile().__enter__()
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called by transformers after each optimizer step."""
-        if self.profiler is not None and self.begun == FIRST + self.steps - 1:
+        if self.profiler is not None and self.begun == FIRST_PROFILED + self.steps - 1:
             self.finish(state.global_step)
 
     def on_train_end(self, args, state, control, **kwargs):
-        """Called by transformers at the end, also of a run with fewer steps than --profile."""
+        """Called after the last step: the run may be shorter than the profile."""
         if self.profiler is not None:
             self.finish(state.global_step)
 
@@ -108,7 +124,7 @@ class Profile(TrainerCallback):
         profiler, self.profiler = self.profiler, None
         profiler.__exit__(None, None, None)
         self.folder.mkdir(exist_ok=True)
-        name = f"steps_{step - (self.begun - FIRST)}-{step}"
+        name = f"steps_{step - (self.begun - FIRST_PROFILED)}-{step}"
         by = "self_cuda_time_total" if any(e.self_device_time_total for e in profiler.key_averages()) else ""
         table = profiler.key_averages().table(sort_by=by or "self_cpu_time_total", row_limit=TABLE_ROWS)
         (self.folder / f"{name}.txt").write_text(table, encoding="utf-8")
@@ -118,16 +134,8 @@ class Profile(TrainerCallback):
         )
 
 
-SHOWN_ROWS = 8  # completions of an evaluation that are shown
-
-TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own; both have the same functions
-
-
 class Trackers(TrainerCallback):
-    """Sends the run to each tracker, but not the base class's own log, whose names differ.
-
-    Only one of several processes sends.
-    """
+    """Sends the run's metrics to each tracker, from the first process. The base class's own log does not reach them."""
 
     def __init__(self, config: Config, folder: Path):
         self.config = config
@@ -140,7 +148,7 @@ class Trackers(TrainerCallback):
             board.logging_dir = str(folder / "logs" / "tensorboard")
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Called by transformers: the trackers open their runs."""
+        """Called by transformers: the trackers start their runs."""
         for name, callback in self.inner.items():
             callback.on_train_begin(args, state, control, **kwargs)
             if name in TABLES:
@@ -148,7 +156,7 @@ class Trackers(TrainerCallback):
                 importlib.import_module(name).config.update(settings, allow_val_change=True)
 
     def on_save(self, args, state, control, **kwargs):
-        """Called by transformers: some trackers upload checkpoints if their environment variables ask for it."""
+        """Called by transformers: some trackers upload checkpoints, if their environment variables say so."""
         for callback in self.inner.values():
             callback.on_save(args, state, control, **kwargs)
 
@@ -157,7 +165,7 @@ class Trackers(TrainerCallback):
         self._log(trainer, dict(numbers(line)))
 
     def evaluated(self, trainer: Any, result: Evaluation) -> None:
-        """Sends a line of evaluations.jsonl and a few of its completions."""
+        """Sends a line of evaluations.jsonl and some of its completions."""
         self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
         rows = completion_rows(result)
         for name, callback in self.inner.items():
@@ -168,7 +176,7 @@ class Trackers(TrainerCallback):
                 callback.tb_writer.flush()
 
     def close(self, trainer: Any) -> None:
-        """Closes the trackers after the last evaluation, which follows the end of transformers' training."""
+        """Closes the trackers; called after the last evaluation, when transformers has ended training already."""
         for callback in self.inner.values():
             callback.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
 
@@ -178,7 +186,7 @@ class Trackers(TrainerCallback):
 
 
 def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
-    """Returns the first completions of an evaluation with secrets masked and control characters escaped."""
+    """Returns the first completions of an evaluation, of the same problems each time, as safe text."""
     return [
         {
             "step": result.step,
@@ -195,12 +203,12 @@ def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
 
 
 def safe(text: str) -> str:
-    """Returns text of a model or a dataset made safe for a tracker's page."""
+    """Returns text of a model or data set for a public page: secrets masked, control characters escaped."""
     return printable(redact(text))
 
 
 def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
-    """Returns the completions as a table of wandb or trackio."""
+    """Sends the completions as a table to wandb or trackio."""
     import pandas
 
     table = tracker.Table(dataframe=pandas.DataFrame(list(rows)))
@@ -208,7 +216,7 @@ def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Returns the completions as text for TensorBoard, which renders Markdown and HTML: both are escaped, in <pre>."""
+    """Returns the completions as text for TensorBoard. Its page renders Markdown and HTML: both are escaped, in <pre>."""
     parts = []
     for row in rows:
         head = f"{row['problem']}: {'right' if row['correct'] else 'wrong'}, {row['extracted']} for {row['answer']}"
@@ -220,7 +228,7 @@ class Stages(TrainerCallback, ExportableState):
     """Moves through the stages of a curriculum; transformers saves `state()` in trainer_state.json of each checkpoint."""
 
     def __init__(self, plan: Plan, prompts: Sequence[Prompt], seed: int, ended: Callable[[int], None]):
-        """`ended` is called with the level of a stage after its last step."""
+        """`ended` is called with the level of each stage after its last step."""
         self.plan, self.seed, self.ended = plan, seed, ended
         self.now = State()
         self.pass_rates: list[float] = []  # of the current step's groups
@@ -232,20 +240,25 @@ class Stages(TrainerCallback, ExportableState):
         return level(self.plan, self.now)
 
     def draw(self, count: int) -> list[int]:
-        """Returns the places of the current step's prompts, all of one level."""
+        """Returns the positions of the current step's prompts, all of one level."""
         return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
 
     def draw_more(self, count: int) -> list[int]:
-        """Returns the places of more prompts of the current level; a repeated step gets the same ones."""
+        """Returns the positions of more prompts of this level; a repeated step gets the same."""
         rows = self.rows[self.level]
         return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
+
+    def record(self, correct: Sequence[bool], group_size: int) -> None:
+        """Keeps the pass rate of each group of the current step."""
+        starts = range(0, len(correct), group_size)
+        self.pass_rates = [fmean(correct[i : i + group_size]) for i in starts]
 
     def state(self) -> dict[str, Any]:
         """See ExportableState."""
         return {"args": {}, "attributes": self.now.to_dict()}
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Restores the state of a checkpoint; a new run begins with the first stage."""
+        """Continues from the checkpoint's state; a new run has that of its start."""
         self.now = State.from_dict(state.stateful_callbacks[type(self).__name__]["attributes"])
 
     def on_step_end(self, args, state, control, **kwargs):
@@ -254,18 +267,3 @@ class Stages(TrainerCallback, ExportableState):
         self.now = after_step(self.plan, self.now, self.pass_rates)
         if self.level != before:
             self.ended(before)
-
-
-class OptimizerClock(TrainerCallback):
-    """Measures the time of the optimizer."""
-
-    def __init__(self, meter: Meter):
-        self.meter = meter
-
-    def on_pre_optimizer_step(self, args, state, control, **kwargs):
-        """Called by transformers when gradients are clipped."""
-        self.start = time.perf_counter()
-
-    def on_optimizer_step(self, args, state, control, **kwargs):
-        """Called by transformers after the weights are updated."""
-        self.meter.add("optimizer", time.perf_counter() - self.start)

@@ -1,4 +1,4 @@
-"""Metrics of a step's completions for metrics.jsonl, and the detection of collapsing reasoning."""
+"""Metrics of one step's completions, for its line in metrics.jsonl, and the watch for a collapse of the reasoning."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
-from r1rl.records import NO_GOLD, Rollout, Scored
+from r1rl.records import NO_GOLD, Rollout, Scored, reasoning_text
 from r1rl.system import machine
 from r1rl.trainers.advantages import groups_without_signal
 
+WINDOW = 10  # steps per mean; single steps are too noisy
+SHARE = 0.5  # of the length at the start
+
 
 def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
-    """Returns the metrics of these completions."""
+    """Returns the metrics that follow from the completions and their rewards alone."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
     graded = [s for s in scored if s.problem.answer_type != NO_GOLD]
@@ -39,8 +42,14 @@ def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     }
 
 
+def reasoning_tokens(rollouts: Sequence[Rollout], tokenizer: Any, think_tag: str) -> float:
+    """Returns the mean length of the completions' reasoning, in tokens."""
+    texts = [reasoning_text(r.completion, think_tag) for r in rollouts]
+    return fmean(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+
 def peak_memory(on_gpu: bool) -> float:
-    """Returns the peak memory so far in GiB, of the GPU or else of the process."""
+    """Returns the largest memory of the run so far in GiB: the GPU's, without one the process's."""
     if on_gpu:
         import torch
 
@@ -48,14 +57,9 @@ def peak_memory(on_gpu: bool) -> float:
     return round(peak / 2**30, 3)
 
 
-WINDOW = 10  # steps per mean; single steps are too noisy
-
-SHARE = 0.5  # of the length at the start
-
-
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """A collapse: the means of the first and of the latest window."""
+    """A collapse of the reasoning: the means of the first and of the latest window."""
 
     step: int  # the latest, from 1
     start_length: float
@@ -75,16 +79,16 @@ class Collapse:
 def find_collapse(
     lengths: Sequence[float], rewards: Sequence[float], window: int = WINDOW, share: float = SHARE
 ) -> Collapse | None:
-    """Returns the first step at which the reasoning has collapsed; None if it has not.
+    """Returns the first collapse, None if there is none.
 
-    `lengths` and `rewards` are the means of each step, of one stage of a curriculum if there is one: harder
-    puzzles have other lengths and rewards. The first window is the start, the latest must not overlap it.
+    `lengths` and `rewards` are the means of each step; of a curriculum, those of one stage: harder puzzles have other
+    lengths and rewards. The first window is the start; the latest must not overlap it.
 
     >>> find_collapse([100.0, 100.0, 40.0, 40.0], [0.0, 0.0, 1.0, 1.0], window=2).step
     4
     """
     if len(lengths) != len(rewards):
-        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of each")
+        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of both")
     if len(lengths) < 2 * window:
         return None
     start_length, start_reward = fmean(lengths[:window]), fmean(rewards[:window])
@@ -104,12 +108,12 @@ class Watch:
         self.rewards: list[float] = []
 
     def add(self, level: int | None, length: float, reward: float | None) -> Collapse | None:
-        """Adds one step. Returns a collapse in the step that first shows it, at most once per stage."""
+        """Adds one step. Returns the collapse in the first step that shows it, at most once per stage."""
         if level != self.level:
             self.level, self.lengths, self.rewards = level, [], []
         if reward is None:
             return None
         self.lengths.append(length)
         self.rewards.append(reward)
-        found = find_collapse(self.lengths, self.rewards)
-        return found if found is not None and found.step == len(self.lengths) else None
+        collapse = find_collapse(self.lengths, self.rewards)
+        return collapse if collapse is not None and collapse.step == len(self.lengths) else None

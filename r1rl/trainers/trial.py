@@ -1,11 +1,12 @@
-"""The trial before step 1: a full engine batch and one update at the longest sample, so that no later step is a surprise.
+"""The trial before step 1: a full batch of the engine and one update at the longest sample.
 
-A run that fits today's samples can run out of memory at step 120 with the first long one. So all that a step can need is
-needed once before it: the batch is made of the longest prompts and of completions as long as they may become.
+A run that fits today's samples can run out of memory at step 120 with the first long one. So the trial needs what any
+step can need: its batch has the longest prompts, and completions of the greatest length.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,16 +20,16 @@ from r1rl.system import distributed
 from r1rl.system.console import console, duration
 from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
-from r1rl.trainers.saving import preserved_random_states
+from r1rl.trainers.saving import kept_random_states
 
 OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit on a GPU, 32-bit on a CPU
 
 
 class Trial(TrainerCallback):
-    """Runs `sample` and `update` once at their largest before step 1 and prints the longest time of a step.
+    """Runs `sample` and `update` once at their largest when training begins, and prints a step's longest time.
 
-    `update` takes what `sample` returns, and returns how many like it a step has, or None where memory does not suffice;
-    both leave the trainer as it was but for gradients, which are dropped here.
+    `update` takes what `sample` returns, and returns how many such updates a step has, or None if memory runs out. Both
+    leave the trainer as it was except for gradients, which are removed here.
     """
 
     def __init__(
@@ -40,13 +41,13 @@ class Trial(TrainerCallback):
         """Called by transformers when model and optimizer are ready. Raises UserError if memory runs out."""
         trainer, rollouts = self.trainer, []
         trainer.meter.phase("trying the longest sample")
-        # The optimizer allocates its moments in step 1; their memory is held here until then.
+        # The optimizer creates its moments in step 1; their memory is held here meanwhile.
         trained = [p for p in trainer.model.parameters() if p.requires_grad]
         moments = sum(p.numel() for p in trained) * OPTIMIZER_BYTES[trainer.policy.on_gpu]
         begun = time.perf_counter()
         try:
             held = torch.zeros(moments, dtype=torch.uint8, device=trainer.model.device)
-            with trainer.interrupt.interruptible(), preserved_random_states():
+            with trainer.interrupt.interruptible(), kept_random_states():
                 if self.sample is not None:
                     rollouts = self.sample()
                 sampled = time.perf_counter()
@@ -71,7 +72,7 @@ class Trial(TrainerCallback):
         return control
 
     def too_large(self) -> str:
-        """Returns the error: what did not fit, and which flag to change."""
+        """Returns the error message: what did not fit, and which flag to change."""
         config = self.trainer.run
         return (
             f"memory ran out when the longest sample was tried before step 1: {config.generation_batch_size} completions "
@@ -79,7 +80,7 @@ class Trial(TrainerCallback):
         )
 
     def report(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
-        """Prints the line of the first screen."""
+        """Prints the line on the first screen; both times in seconds per step."""
         steps, price = state.max_steps - state.global_step, self.trainer.meter.price
         step = sampling + updating
         cost = "" if price is None else f", ${steps * step / 3600 * price:.2f}"
@@ -100,7 +101,7 @@ def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
 
 
 def full_batch(trainer) -> list[Rollout]:
-    """Samples a step's completions from the longest prompts and extends each to --max-completion-length."""
+    """Samples as many completions as a step does, of the longest prompts, and extends each to the greatest length."""
     config, g = trainer.run, trainer.run.num_generations
     chunk = config.generation_chunk and config.generation_chunk * g
     prompts = longest_prompts(trainer.train_prompts, config.generation_batch_size // g)
@@ -110,23 +111,23 @@ def full_batch(trainer) -> list[Rollout]:
 
 
 def stretched(rollout: Rollout, length: int) -> Rollout:
-    """Returns the rollout with its tokens repeated up to this length; without tokens, those of its prompt's end."""
+    """Returns the rollout with its tokens repeated up to this length; without tokens, the prompt's last one."""
     ids = rollout.completion_ids or rollout.prompt_ids[-1:]
     logprobs = rollout.sampler_logprobs or (0.0,)
     times = -(-length // len(ids))
-    return Rollout(
-        rollout.prompt,
-        rollout.completion,
-        rollout.prompt_ids,
-        (ids * times)[:length],
-        (logprobs * times)[:length],
-        "length",
+    return dataclasses.replace(
+        rollout,
+        completion_ids=(ids * times)[:length],
+        sampler_logprobs=(logprobs * times)[:length],
+        finish="length",
     )
 
 
-def rewarded(rollouts: Sequence[Rollout], owners: Sequence[Prompt], names: Sequence[str]) -> list[Scored]:
-    """Returns the rollouts with reward 1 for every other completion, so that every group has a signal."""
+def made_up_rewards(
+    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], names: Sequence[str]
+) -> list[Scored]:
+    """Returns reward 1 for every other completion: each group has a signal."""
     return [
         Scored(r, p.problem, None, bool(i % 2), dict.fromkeys(names, float(i % 2)), float(i % 2))
-        for i, (r, p) in enumerate(zip(rollouts, owners))
+        for i, (r, p) in enumerate(zip(rollouts, prompts))
     ]

@@ -66,7 +66,7 @@ def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
     shown = capsys.readouterr().out
     during = list(read_lines(run / EVALUATIONS))[-1]
     assert f"live     {during['correct']} / 8" in shown
-    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in shown
+    assert "differs  in +0 correct answers and 0 of 8 completions, by at most 0 nats" in shown
     assert float(re.search(r"logprob by ([\d.]+) nats", shown).group(1)) > 0
     saved = load_file(run / "checkpoints" / "best" / "adapter_model.safetensors")
     assert all(
@@ -85,7 +85,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Loading weights" not in done.stdout + done.stderr
-    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in done.stdout
+    assert "differs  in +0 correct answers and 0 of 8 completions, by at most 0 nats" in done.stdout
     assert state.repositories == {"me/tiny": True}
     sent = {name: (tmp_path / "out" / name).read_bytes() for name, _ in files_of(tmp_path / "out")}
     assert {"README.md", "config.json", "model.safetensors", "tokenizer.json"} <= sent.keys()

@@ -107,9 +107,9 @@ def test_the_right_server_passes_and_is_left_as_it_was(stand_in, tmp_path):
 @pytest.mark.parametrize(
     ("path", "answer", "parts"),
     [
-        ("/v1/models", (404, {"detail": "Not Found"}), ("is no vLLM server (Not Found (HTTP 404))",)),
-        ("/v1/models", (200, "hello"), ("is no vLLM server",)),
-        ("/v1/models", (401, {"error": "Unauthorized"}), ("wants its key", "set VLLM_API_KEY")),
+        ("/v1/models", (404, {"detail": "Not Found"}), ("is not a vLLM server (Not Found (HTTP 404))",)),
+        ("/v1/models", (200, "hello"), ("is not a vLLM server",)),
+        ("/v1/models", (401, {"error": "Unauthorized"}), ("requires its key", "set VLLM_API_KEY")),
         ("/v1/models", (200, {"data": [{"id": "Qwen/Qwen3-8B", "root": "Qwen/Qwen3-8B", "max_model_len": 4096}]}),
          ("serves 'Qwen/Qwen3-8B', and --model-name is 'tiny'", "--served-model-name tiny")),
         ("/v1/models", (200, {"data": [{"id": TINY, "root": TINY, "max_model_len": 600}]}),

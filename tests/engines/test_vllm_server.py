@@ -168,5 +168,5 @@ def test_the_server_passes_its_check_and_wrong_ones_do_not(config, monkeypatch):
         with pytest.raises(UserError, match=r"does not see /not/there, .*under the same path"):
             check_server(config, on_gpu=False)
     monkeypatch.setenv("VLLM_API_KEY", "another")
-    with pytest.raises(UserError, match=r"wants its key .*VLLM_API_KEY"):
+    with pytest.raises(UserError, match=r"requires its key .*VLLM_API_KEY"):
         check_server(config, on_gpu=False)

@@ -232,7 +232,7 @@ def test_an_engine_that_hangs_once_is_started_anew(tmp_path, own, unbroken, caps
     hang(trainer, {2})
     trainer.fit(None, [])
     assert [g for _, g, _ in fired(tmp_path)] == ["engine", "engine"]
-    assert "it is started anew" in capsys.readouterr().out
+    assert "it is restarted" in capsys.readouterr().out
     assert without_times(tmp_path / "run" / ROLLOUTS) == without_times(unbroken / ROLLOUTS)
     assert lines(tmp_path)[1]["guards"] == ["engine", "engine"]
 

@@ -37,12 +37,12 @@ def sampled(tmp_path, monkeypatch):
 
 def test_logprobs_are_the_models_own(sampled):
     expected = completion_logprobs(sampled.policy, sampled.step.rollouts, sampled.run.temperature)
-    for row, logprobs in zip(sampled.experience.logprobs, expected):
+    for row, logprobs in zip(sampled.step.experience.logprobs, expected):
         assert row.tolist() == pytest.approx(logprobs, abs=2e-4)
 
 
 def test_values_are_the_heads_of_the_state_before_each_token(sampled):
-    rollout, values = sampled.experience.rollouts[3], sampled.experience.values[3]
+    rollout, values = sampled.step.experience.rollouts[3], sampled.step.experience.values[3]
     ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids])
     with torch.no_grad():
         out = sampled.policy.model(input_ids=ids, output_hidden_states=True)
@@ -59,14 +59,17 @@ def gradients(trainer) -> dict[str, torch.Tensor]:
 
 def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
     """At ratio 1 the surrogate's gradient is that of -A log pi, the value loss's that of half the squared error."""
-    rows = list(range(len(sampled.experience.rollouts)))
+    rows = list(range(len(sampled.step.experience.rollouts)))
     sampled.model.train()
-    sampled._backward(rows)
+    sampled.backward_minibatch(sampled.step, rows)
     got = gradients(sampled)
 
-    logprobs, values, _ = sampled._evaluated(sampled.experience.rollouts)
+    logprobs, values, _ = sampled.evaluate_pass(sampled.step.experience.rollouts)
     logprobs, values = torch.cat(logprobs), torch.cat(values)
-    advantages, returns = torch.cat(sampled.experience.advantages), torch.cat(sampled.experience.returns)
+    advantages, returns = (
+        torch.cat(sampled.step.experience.advantages),
+        torch.cat(sampled.step.experience.returns),
+    )
     loss = -(advantages * logprobs).mean() + sampled.run.value_coef * 0.5 * ((values - returns) ** 2).mean()
     loss.backward()
     expected = gradients(sampled)
@@ -77,12 +80,12 @@ def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
 
 
 def test_chunks_change_no_gradient(sampled, monkeypatch):
-    rows = list(range(len(sampled.experience.rollouts)))
+    rows = list(range(len(sampled.step.experience.rollouts)))
     sampled.model.train()
-    whole_loss = sampled._backward(rows)
+    whole_loss = sampled.backward_minibatch(sampled.step, rows)
     whole = gradients(sampled)
     monkeypatch.setattr(sampled, "run", Config(**{**vars_of(sampled.run), "update_chunk": 3}))
-    chunked_loss = sampled._backward(rows)
+    chunked_loss = sampled.backward_minibatch(sampled.step, rows)
     chunked = gradients(sampled)
     assert chunked_loss == pytest.approx(whole_loss, rel=1e-4, abs=1e-6)
     for name in whole:
@@ -171,11 +174,11 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trainer, "rewards", {"length": reward})
     trainer.sample_step(list(range(16)))
-    assert len(trainer.experience.rollouts) == 15
+    assert len(trainer.step.experience.rollouts) == 15
     assert trainer.step.scored[0].reward is None
-    returns = [r[-1].item() for r in trainer.experience.returns]
-    assert returns == [len(r.completion_ids) for r in trainer.experience.rollouts]
-    flat = torch.cat(trainer.experience.advantages)
+    returns = [r[-1].item() for r in trainer.step.experience.returns]
+    assert returns == [len(r.completion_ids) for r in trainer.step.experience.rollouts]
+    flat = torch.cat(trainer.step.experience.advantages)
     assert flat.mean().item() == pytest.approx(0, abs=1e-5)
     assert flat.std().item() == pytest.approx(1, abs=1e-4)
 

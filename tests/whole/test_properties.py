@@ -273,7 +273,7 @@ def test_files_to_grade_are_read_or_refused(tmp_path, content, suffix):
 )
 def test_a_conversation_with_a_turn_that_is_none_is_refused_whole(turn):
     turns = [{"from": "human", "value": "?"}, turn, {"from": "gpt", "value": "!"}]
-    with pytest.raises(UserError, match="here is no conversation"):
+    with pytest.raises(UserError, match="here is not a conversation"):
         conversation({"conversations": turns}, "here", "think")
 
 

@@ -84,11 +84,11 @@ PLACES = {
     "first evaluation": ("engine.generate", 1, 0),
     "first step": ("engine.generate", 2, 0),
     "generation": ("engine.generate", 5, 2),
-    "update": ("_note_gap", 3, 2),
+    "update": ("record_gap", 3, 2),
     "evaluation": ("engine.generate", 4, 2),
     "last evaluation": ("evaluate", 3, 4),
     "optimizer step": ("optimizer_step", 3, 3),
-    "checkpoint": ("save_with_checkpoint", 1, 4),
+    "checkpoint": ("save_extras", 1, 4),
 }
 
 
@@ -134,7 +134,7 @@ def test_a_stop_between_the_steps_of_one_generation(tmp_path):
 def test_a_stop_between_ppos_optimizer_steps_takes_them_back(tmp_path, monkeypatch):
     make_trainer(tmp_path, "whole", **PPO).fit(None, [])
     trainer = make_trainer(tmp_path, "parts", **PPO)
-    before_call(trainer, "_backward", 4, monkeypatch)  # the second pass of step 2
+    before_call(trainer, "backward_minibatch", 4, monkeypatch)  # the second pass of step 2
     stopped_run(trainer, [])
     assert checkpoints.step_of(resumed(tmp_path, "parts", PPO)) == 1
     assert_same(tmp_path / "parts", tmp_path / "whole")

@@ -50,7 +50,7 @@ def reward_file(exported: RunExport, framework: Framework) -> str:
     notes = "".join(f"#\n# NOT IN HERE: {line}\n" for line in exported.notes if line.startswith("The reward"))
     prefix = exported.train[0].prefix
     settings = pprint.pformat(exported.reward_settings(), sort_dicts=False)
-    return f'''"""The reward of the run {exported.run.name} for {framework.name}, by the run's own rules."""
+    return f'''"""The reward of the run {exported.run.name} for {framework.name}, by the run's rules."""
 
 # It imports r1rl, which must be installed where this runs: a copy of the grader's 400 tested lines would differ from it
 # after the next change. They need neither torch nor a GPU:

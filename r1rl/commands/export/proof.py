@@ -44,7 +44,7 @@ class Comparison:
         return [
             f"live     {format_accuracy(sum(self.live), n)}",
             f"export   {format_accuracy(sum(self.export), n)}, loaded in a fresh process",
-            f"differs  in {difference:+d} right answers and {self.other_completions} of {n} completions, by at most "
+            f"differs  in {difference:+d} correct answers and {self.other_completions} of {n} completions, by at most "
             f"{self.largest_gap:.2g} nats a token",
         ]
 
