@@ -34,6 +34,7 @@ COMMANDS = {
     "ask": "ask a run's model one question",
     "chat": "ask a run's model one question after another",
     "data": "check the data that a run would use",
+    "runs": "list the runs in a folder",
     "inspect": "show a run: its table, its completions",
     "report": "write the page of a run, or one page of several runs",
     "dump": "write a dump as parquet, or a small part of it",

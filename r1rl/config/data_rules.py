@@ -123,7 +123,7 @@ def check_puzzle_flags(config: Config) -> None:
 
 
 def check_stages(config: Config) -> None:
-    """Checks that stages have an end, and that flags that end a stage come with stages. Raises UserError."""
+    """Checks that stages have an end and that --max-steps is their length, or that there are none. Raises UserError."""
     if config.stages is None:
         for name in STAGE_ENDS:
             if getattr(config, name) is not None:
@@ -142,15 +142,8 @@ def check_stages(config: Config) -> None:
             f"--stages {config.stages}: nothing would end the first stage. Add --steps-per-stage 100, or --advance-at "
             "0.8 for a stage to end at this accuracy, or both."
         )
-    check_length(config)
-
-
-def check_length(config: Config) -> None:
-    """Checks that a given --max-steps is the length of the stages together. Raises UserError."""
-    if config.steps_per_stage is None:
-        return
-    whole = stage_count(config) * config.steps_per_stage
-    if config.max_steps not in (whole, DEFAULTS["max_steps"]):
+    whole = stage_count(config) * (config.steps_per_stage or 0)
+    if config.steps_per_stage is not None and config.max_steps not in (whole, DEFAULTS["max_steps"]):
         raise UserError(
             f"--max-steps {config.max_steps} is not the length of --stages {config.stages} with --steps-per-stage "
             f"{config.steps_per_stage}, which is {whole}: leave --max-steps out, or change --steps-per-stage."

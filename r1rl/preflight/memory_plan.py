@@ -124,15 +124,10 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
     return MemoryPlan(place, tuple(parts), utilization, sequences, least, prompt)
 
 
-def wanted_sequences(config: Config) -> int:
-    """Returns the most sequences of one call: the completions of a step, or of an evaluation."""
-    evaluated = config.eval_count * config.eval_samples or MOST_SEQUENCES
-    return min(MOST_SEQUENCES, max(config.generation_batch_size, evaluated))
-
-
 def useful_cache(config: Config, place: Place, one: int) -> int:
     """Returns the bytes of cache with which the engine holds all sequences of a call at once; more would be unused."""
-    wanted = wanted_sequences(config)
+    evaluated = config.eval_count * config.eval_samples or MOST_SEQUENCES
+    wanted = min(MOST_SEQUENCES, max(config.generation_batch_size, evaluated))
     cache = wanted * one
     if place.engine == "shared":
         below = [gib for gib, sequences in SEQUENCES_BY_CACHE if sequences < wanted]

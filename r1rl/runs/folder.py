@@ -89,7 +89,9 @@ def check_folder(config: Config) -> None:
         check_disk(config, folder)
         check_settings(config, folder)
     except UserError:
-        remove_if_new(folder, existing)
+        while folder != existing:  # a refused run leaves no folders behind
+            folder.rmdir()
+            folder = folder.parent
         raise
 
 
@@ -140,13 +142,6 @@ def check_settings(config: Config, folder: Path) -> None:
             f"--exp-name {config.exp_name!r} exists already, with these settings. Nothing was changed; add --resume to "
             "continue it, or choose another --exp-name."
         )
-
-
-def remove_if_new(folder: Path, existing: Path) -> None:
-    """Removes the folders that a refused run has made."""
-    while folder != existing:
-        folder.rmdir()
-        folder = folder.parent
 
 
 # ---- open and continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -64,7 +63,8 @@ class Evaluation:
     @cached_property
     def reward(self) -> tuple[float, float, float]:
         """(mean, low, high) of the rewards that apply; a bootstrap interval over problems."""
-        means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
+        rewards = ([s.reward for s in group if s.reward is not None] for group in self.by_problem())
+        means = [fmean(known) for known in rewards if known]
         return (fmean(means), *bootstrap_interval(means, seed=0)) if means else (0.0, 0.0, 0.0)
 
     def describe(self) -> str:
@@ -107,11 +107,6 @@ class Evaluation:
         if (measure := MEASURES.get(self.scored[0].problem.answer_type)) is not None:
             line["measure"] = measure
         return line
-
-
-def known_rewards(scored: Sequence[Scored]) -> list[float]:
-    """Returns the rewards that apply."""
-    return [s.reward for s in scored if s.reward is not None]
 
 
 def score_of(line: dict[str, Any]) -> float:

@@ -25,7 +25,7 @@ def parts(text: str, words: Words = WORDS, rule=HEURISTICS) -> tuple[float, ...]
 
 
 def different(number: int) -> str:
-    """A text of so many different words, none of which is looked for."""
+    """A text of `number` different words, none of which earns anything."""
     return " ".join(f"w{i}" for i in range(number))
 
 

@@ -1,4 +1,4 @@
-"""A reward function of the user's own: loaded by its name, tried early, and each mistake told with its line."""
+"""Custom rewards: loaded by name, tried early, with each mistake reported by its line; batches, async, timeouts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rollout(completion: str) -> Rollout:
 
 
 @pytest.fixture
-def own(tmp_path):
+def custom(tmp_path):
     """A config whose reward is the function `score` of a file with this text."""
 
     def write(text: str, function: str = "score") -> Config:
@@ -33,8 +33,8 @@ def own(tmp_path):
     return write
 
 
-def test_is_loaded_by_its_name(own):
-    config = own("def score(rollout, problem):\n    return len(rollout.completion)\n")
+def test_is_loaded_by_its_name(custom):
+    config = custom("def score(rollout, problem):\n    return len(rollout.completion)\n")
     check_rewards(config, PROBLEMS)
     rewards = load_rewards(config)
     assert list(rewards) == ["score"]
@@ -42,9 +42,9 @@ def test_is_loaded_by_its_name(own):
     assert result == 4 and type(result) is float
 
 
-def test_may_do_what_other_files_do(own):
+def test_may_do_what_other_files_do(custom):
     """Dataclasses with lazy annotations, numpy's numbers, None for a problem that it has nothing to say of."""
-    config = own(
+    config = custom(
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
         "import numpy as np\n"
@@ -57,20 +57,20 @@ def test_may_do_what_other_files_do(own):
     assert [reward(rollout("a"), problem) for problem in PROBLEMS] == [0.5, None]
 
 
-def test_may_import_its_neighbours_which_hide_nothing_of_pythons(own, tmp_path, monkeypatch):
+def test_may_import_its_neighbours_which_hide_nothing_of_pythons(custom, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "neighbour.py").write_text("value = 3\n")
     (tmp_path / "signal.py").write_text("raise ImportError('not this one')\n")
     assert (
-        rated(own("import neighbour, signal\ndef score(rollout, problem):\n    return neighbour.value\n"))
+        rated(custom("import neighbour, signal\ndef score(rollout, problem):\n    return neighbour.value\n"))
         == [3] * 3
     )
 
 
-def test_is_tried_on_five_rollouts(own, tmp_path):
+def test_is_tried_on_five_rollouts(custom, tmp_path):
     seen = tmp_path / "seen"
     text = f"def score(rollout, problem):\n    open({str(seen)!r}, 'a').write(repr(rollout.completion) + '\\n')\n"
-    check_rewards(own(text), PROBLEMS)
+    check_rewards(custom(text), PROBLEMS)
     solution, question = repr(PROBLEMS[0].solution), repr("Why?")
     assert seen.read_text().splitlines() == [solution, question, solution, question, solution]
 
@@ -97,17 +97,17 @@ def test_is_tried_on_five_rollouts(own, tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told(own, text, parts):
+def test_mistakes_are_reported(custom, text, parts):
     with pytest.raises(UserError) as error:
-        check_rewards(own(text), PROBLEMS)
+        check_rewards(custom(text), PROBLEMS)
     for part in ("mine.py", *parts):
         assert part in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_bad_result_is_found_later_too(own):
+def test_a_bad_result_is_found_later_too(custom):
     """The trial cannot see everything: a number that is none would spoil the weights in silence."""
-    config = own(
+    config = custom(
         "def score(rollout, problem):\n    return float('inf') if 'x' in rollout.completion else 0\n"
     )
     check_rewards(config, PROBLEMS)
@@ -141,15 +141,15 @@ def rated(config: Config, completions=("a", "bb", "ccc")) -> list[float | None]:
         "class Score:\n    def __call__(self, rollout, problem):\n        return len(rollout.completion)\nscore = Score()\n",
     ],
 )
-def test_all_kinds_of_functions(own, text):
-    config = own(text)
+def test_all_kinds_of_functions(custom, text):
+    config = custom(text)
     check_rewards(config, PROBLEMS)
     assert rated(config) == [1.0, 2.0, 3.0]
 
 
-def test_batch_functions_get_columns_by_name(own):
+def test_batch_functions_get_columns_by_name(custom):
     problem = Problem("train/7", "2 + 2?", "4", columns={"answer": "it is 4", "hint": "add"})
-    config = own(
+    config = custom(
         "def score(completions, prompts, answer, hint, problem_id):\n"
         "    assert (prompts, answer, hint, problem_id) == (['?'], ['it is 4'], ['add'], ['train/7'])\n"
         "    return [None]\n"
@@ -158,9 +158,9 @@ def test_batch_functions_get_columns_by_name(own):
     assert rate(reward, [rollout("x")], [problem]) == [None]
 
 
-def test_batch_functions_get_messages_in_a_chat(own):
-    """As TRL gives them for conversations: its own rewards and those of its notebooks read them so."""
-    config = own(
+def test_batch_functions_get_messages_in_a_chat(custom):
+    """As TRL passes conversations: the rewards of TRL and its notebooks read them so."""
+    config = custom(
         "def score(prompts, completions, answer):\n"
         "    assert prompts[0][-1] == {'role': 'user', 'content': '1 + 1?'}\n"
         "    return [float(c[0]['content'] == a) for c, a in zip(completions, answer)]\n"
@@ -192,9 +192,9 @@ def test_batch_functions_get_messages_in_a_chat(own):
         ("import os\ndef score(rollout, problem):\n    os._exit(3)\n", ("ended with exit code 3",)),
     ],
 )
-def test_mistakes_in_batch_functions(own, text, parts):
+def test_mistakes_in_batch_functions(custom, text, parts):
     with pytest.raises(UserError) as error:
-        check_rewards(own(text), PROBLEMS)
+        check_rewards(custom(text), PROBLEMS)
     for part in ("mine.py:score", *parts):
         assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -208,8 +208,8 @@ def test_mistakes_in_batch_functions(own, text, parts):
         "    await asyncio.sleep(60 * (rollout.completion == 'bb'))\n    return 1\n",
     ],
 )
-def test_a_call_that_takes_too_long_counts_for_nothing(own, text):
-    config = dataclasses.replace(own(text), reward_timeout=0.5)
+def test_a_call_that_takes_too_long_counts_for_nothing(custom, text):
+    config = dataclasses.replace(custom(text), reward_timeout=0.5)
     rewards = load_rewards(config)
     (reward,) = rewards.values()
     problems = [PROBLEMS[0]] * 3
@@ -220,29 +220,29 @@ def test_a_call_that_takes_too_long_counts_for_nothing(own, text):
     assert take_timeouts(load_rewards(Config())) == {}
 
 
-def test_a_batch_that_hangs_counts_for_nothing(own):
+def test_a_batch_that_hangs_counts_for_nothing(custom):
     text = "def score(completions, **_):\n    while len(completions) == 2:\n        pass\n    return [1] * len(completions)\n"
-    config = dataclasses.replace(own(text), reward_timeout=0.2)
+    config = dataclasses.replace(custom(text), reward_timeout=0.2)
     assert rated(config, ("a", "b")) == [None, None]
     assert rated(config, ("a", "b", "c")) == [1, 1, 1]
 
 
-def test_a_reward_that_hangs_is_found_in_the_trial(own):
+def test_a_reward_that_hangs_is_found_in_the_trial(custom):
     text = "import time\ndef score(rollout, problem):\n    time.sleep(60)\n"
     with pytest.raises(UserError, match=r"within --reward-timeout 0.1 seconds on 5 of 5 examples"):
-        check_rewards(dataclasses.replace(own(text), reward_timeout=0.1), PROBLEMS)
+        check_rewards(dataclasses.replace(custom(text), reward_timeout=0.1), PROBLEMS)
 
 
-def test_a_reward_that_never_answers_ends_the_run(own):
+def test_a_reward_that_never_answers_ends_the_run(custom):
     text = "import time\nasync def score(completions, **_):\n    time.sleep(60)\n"
-    config = dataclasses.replace(own(text), reward_timeout=0.01)
+    config = dataclasses.replace(custom(text), reward_timeout=0.01)
     (reward,) = load_rewards(config).values()
     reward._in_a_row = 15
     with pytest.raises(UserError, match="16 times in a row"):
         reward.many([rollout("a")], PROBLEMS[:1])
 
 
-def test_several_processes_share_the_work(own, tmp_path):
+def test_several_processes_share_the_work(custom, tmp_path):
     text = (
         "import os, pathlib, time\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
@@ -252,25 +252,25 @@ def test_several_processes_share_the_work(own, tmp_path):
         "        time.sleep(0.01)\n"
         "    return len(rollout.completion)\n"
     )
-    config = dataclasses.replace(own(text), reward_workers=2, reward_timeout=20)
+    config = dataclasses.replace(custom(text), reward_workers=2, reward_timeout=20)
     assert rated(config) == [1.0, 2.0, 3.0]
     assert len(list(tmp_path.glob("here-*"))) == 2
 
 
-def test_general_prompts_do_not_reach_it(own):
-    own("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
-    config = own("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
+def test_general_prompts_do_not_reach_it(custom):
+    custom("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
+    config = custom("def score(completions, **_):\n    return [len(completions)] * len(completions)\n")
     config = dataclasses.replace(config, general_data="small-talk", general_reward="format")
     rewards = load_rewards(config)
     problems = [PROBLEMS[0], Problem("general/0", "Hi", "", task="general", answer_type="none"), PROBLEMS[1]]
     assert rate(rewards["score"], [rollout(c) for c in "abc"], problems) == [2.0, None, 2.0]
 
 
-def test_nothing_to_rate_asks_nobody(own):
-    assert rated(own("def score(completions, **_):\n    return [max(completions)]\n"), ()) == []
+def test_nothing_to_rate_calls_no_function(custom):
+    assert rated(custom("def score(completions, **_):\n    return [max(completions)]\n"), ()) == []
 
 
-def test_timeouts_are_told_at_the_end(tmp_path, capsys):
+def test_timeouts_are_reported_at_the_end(tmp_path, capsys):
     from fake_run import make_run
 
     from r1rl.reports.run_end import finish
@@ -284,5 +284,5 @@ def test_timeouts_are_told_at_the_end(tmp_path, capsys):
     stop = Interrupt()
     stop.asked = True
     finish(Dump(run), Config(exp_name="run"), stop)
-    told = " ".join(capsys.readouterr().out.split())
-    assert "12 calls did not return within --reward-timeout 60 seconds" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "12 calls did not return within --reward-timeout 60 seconds" in printed

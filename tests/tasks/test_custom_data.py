@@ -1,4 +1,4 @@
-"""Data of one's own: every format, columns, types of answers, what is kept apart, prompts, and what is told of mistakes."""
+"""Custom data: formats, columns, answer types, the split for evaluation, prompts, and messages about mistakes."""
 
 from __future__ import annotations
 
