@@ -75,7 +75,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         if config.algorithm == "grpo"
         else 0.0,  # with a value head the KL is part of the rewards
         epsilon=0.2,
-        epsilon_high=0.2,
+        epsilon_high=0.2 if config.epsilon_high is None else config.epsilon_high,
         scale_rewards=config.scale_rewards,
         mask_truncated_completions=False,
         importance_sampling_level="token",
