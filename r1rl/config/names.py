@@ -90,7 +90,6 @@ REWARDS = {
     "language": "r1rl.rewards.r1:language_reward",
     "rules": "r1rl.rewards.no_gold:rules_reward",
     "reward-model": "r1rl.rewards.no_gold:reward_model_reward",
-    "brevity": "r1rl.rewards.brevity:brevity_reward",
 }
 
 
