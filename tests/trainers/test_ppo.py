@@ -66,7 +66,10 @@ def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
 
     logprobs, values, _ = sampled.evaluate_pass(sampled.step.experience.rollouts)
     logprobs, values = torch.cat(logprobs), torch.cat(values)
-    advantages, returns = torch.cat(sampled.step.experience.advantages), torch.cat(sampled.step.experience.returns)
+    advantages, returns = (
+        torch.cat(sampled.step.experience.advantages),
+        torch.cat(sampled.step.experience.returns),
+    )
     loss = -(advantages * logprobs).mean() + sampled.run.value_coef * 0.5 * ((values - returns) ** 2).mean()
     loss.backward()
     expected = gradients(sampled)
