@@ -232,12 +232,12 @@ def test_idle_prompts_are_drawn_less_often_and_a_replay_knows_them(trainer):
     draw = Draw(trainer.train_prompts, seed=1)
     ids = [p.problem.id for p in trainer.train_prompts]
     for i in range(10):
-        draw.seen(ids[i], [1.0, 1.0])
-    draw.seen(ids[0], [1.0, 0.0])
+        draw.record(ids[i], [1.0, 1.0])
+    draw.record(ids[0], [1.0, 0.0])
     assert draw.idle == set(ids[1:10])
-    kept = sum(1 in draw.without_idle([1, 30], step) for step in range(1000))
+    kept = sum(1 in draw.replace_idle([1, 30], step) for step in range(1000))
     assert 200 < kept < 300  # a quarter
-    assert draw.without_idle([0, 30], 5) == [0, 30]
+    assert draw.replace_idle([0, 30], 5) == [0, 30]
     again = Draw(trainer.train_prompts, seed=1)
     again.replay(
         {"step": s, "group": g, "problem_id": ids[i], "reward": r}
