@@ -127,7 +127,8 @@ WRITERS = {  # functions whose result is written to a file of the run
     "runs/dump.py": ["completion_line"], "runs/scores.py": ["summary"], "runs/folder.py": ["describe"],
     "runs/progress.py": ["step_done"], "reports/summary.py": ["numbers"],
     "pipeline/filtering.py": ["counts", "conversation"],
-    "trainers/step_metrics.py": ["step_metrics"], "trainers/grpo.py": ["metrics_line", "record_gap", "log"],
+    "trainers/step_metrics.py": ["step_metrics"], "trainers/grpo.py": ["metrics_line", "log"],
+    "trainers/update.py": ["record_gap"],
     "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
 }  # fmt: skip
 RECORDS = {"engines/proof.py": "Proof", "pipeline/table.py": "Row"}
