@@ -50,9 +50,8 @@ def train(config: Config, recipe: str) -> int:
     from r1rl.tasks.prompts import Builder
     from r1rl.trainers import prompt_order, trainer_class
 
-    session = Session(
-        config, trains=True
-    )  # checks whatever can go wrong later, before anything slow is loaded
+    # Whatever can go wrong later is checked first, before anything slow is loaded.
+    session = Session(config, trains=True)
     task = registry.load_task(config)  # 1. task: problems with gold answers
     train_problems = registry.training_problems(task, config)
     on_first(lambda: check_rewards(config, train_problems))
@@ -62,8 +61,8 @@ def train(config: Config, recipe: str) -> int:
     dump = session.open_run(config, recipe)
     checkpoint = on_first(lambda: folder.continue_from(dump)) if config.resume else None
     on_first(lambda: budget.check_left(folder.spent(dump)))
-    on = f"{session.here.describe()}{describe()}"
-    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {on}")
+    machine = f"{session.here.describe()}{describe()}"
+    console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {machine}")
     counts = f"{len(train_problems)} problems, {len(eval_problems)} for evaluation"
     console.print(f"task     {task.source}: {counts}")
     plan = prompt_order.load_plan(config)
@@ -82,10 +81,8 @@ def train(config: Config, recipe: str) -> int:
         reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         meter = progress.meter_of_run(config, budget, dump, folder.last_line(dump))
         # 5. advantage, 6. update, 7. dump: what the trainer does with the rollouts of each step, in this order
-        build_trainer = trainer_class(config)
-        trainer = build_trainer(
-            config, policy, engine, reward, train_prompts, eval_prompts, dump, meter, stop
-        )
+        Trainer = trainer_class(config)
+        trainer = Trainer(config, policy, engine, reward, train_prompts, eval_prompts, dump, meter, stop)
         status.stop()
         trainer.fit(checkpoint, proofs)
         trainer.engine.close()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import rounding
 import vl_convert
 from hypothesis import settings
 
@@ -19,6 +20,10 @@ ROOT = Path(__file__).parents[1]
 # Set before torch is imported: where two processes share the cores, threads that spin slow both down up to ten times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+if rounding.is_on():
+    rounding.on_import()
+    rounding.reach_children()
 
 settings.register_profile("same", derandomize=True)  # the same examples in every run
 settings.load_profile("same")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 
@@ -115,3 +116,11 @@ def test_heavy_modules_are_heavy():
 def test_only_models_imports_unsloth():
     users = {n.split(".")[0] for n in FILES if "unsloth" in {m.split(".")[0] for m in imports(n)}}
     assert users == {"models"}
+
+
+def test_programs_in_the_tests_import_what_exists():
+    """Also those that are written as text and run in another process."""
+    known = {"r1rl", *(f"r1rl.{name}" for name in FILES)}
+    for path in (ROOT / "tests").rglob("*.py"):
+        named = re.findall(r"\b(?:from|import) (r1rl(?:\.\w+)*)", path.read_text(encoding="utf-8"))
+        assert set(named) <= known, f"{path.relative_to(ROOT)}: {sorted(set(named) - known)}"

@@ -139,6 +139,7 @@ class Config:
     max_grad_norm: float = flag(0.1, "norm at which gradients are clipped", "update")
     loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
     beta: float = flag(0.0, "weight of the KL divergence from the initial model; 0 needs no reference model", "update")
+    epsilon_high: float | None = flag(None, "upper clip range of the probability ratio, above 0.2 for clip-higher (DAPO, arXiv:2503.14476: 0.28); with --steps-per-generation above 1; default: 0.2, as for the lower range", "update")
     importance_correction: bool = flag(False, "weight tokens by the ratio of trainer to sampler probability, truncated at 2", "update")
 
     sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")

@@ -16,6 +16,7 @@ TASKS = {
     "safety-queries": "r1rl.tasks.safety.generated:SafetyQueries",
     "math": "r1rl.tasks.math:Math",
     "countdown": "r1rl.tasks.countdown:Countdown",
+    "chain-sum": "r1rl.tasks.chain_sum:ChainSum",
 }
 DATASETS = tuple(TASKS)
 SAFETY_TASK = "cot-safety"  # Problem.task of aegis and safety-queries: they share prompt and grader

@@ -63,7 +63,14 @@ def check_generation(config: Config) -> None:
         raise UserError(
             f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} has no groups: leave it out."
         )
-    at_once = config.steps_per_generation
+    at_once, high = config.steps_per_generation, config.epsilon_high
+    if high is not None and (at_once == 1 or config.algorithm != "grpo"):
+        raise UserError(
+            f"--epsilon-high {high} clips probability ratios, which are 1 in the first optimizer step on a completion: add "
+            "--steps-per-generation 2 or more with --algorithm grpo, or leave it out."
+        )
+    if high is not None and not 0.2 <= high < 10:
+        raise UserError(f"--epsilon-high {high} must be at least 0.2, the lower clip range, and below 10.")
     if at_once == 1:
         return
     if config.algorithm != "grpo" or config.stages:

@@ -1,11 +1,11 @@
-"""Rewards -> advantages, as pure functions over lists."""
+"""Advantages and KL penalties from rewards, as pure functions of lists."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-EPSILON = 1e-4  # TRL's: bounds the advantages of a group with nearly equal rewards
+EPSILON = 1e-4  # TRL's: keeps a group of nearly equal rewards from getting huge advantages
 
 
 def group_advantages(
@@ -14,13 +14,13 @@ def group_advantages(
     """Returns each reward minus the mean of its group, divided by a standard deviation.
 
     Source: DeepSeekMath (arXiv:2402.03300) section 4.1.2 for scale="group"; Dr. GRPO (arXiv:2503.20783) section 3.2
-    for scale="none". A reward of None is left out of its group's mean and gets the advantage 0.
+    for scale="none". A reward of None does not count in its group's mean and gets the advantage 0.
 
     >>> [round(a, 3) for a in group_advantages([1.0, 0.0, 0.0, 0.0], 4)]
     [1.5, -0.5, -0.5, -0.5]
     """
     if len(rewards) % group_size:
-        raise ValueError(f"{len(rewards)} rewards are not whole groups of {group_size}")
+        raise ValueError(f"{len(rewards)} rewards are not a multiple of the group size {group_size}")
     groups = [rewards[i : i + group_size] for i in range(0, len(rewards), group_size)]
     batch_std = deviation([r for r in rewards if r is not None])
     advantages = []
@@ -42,7 +42,7 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> int:
-    """Returns the number of groups with equal rewards, whose advantages are all 0."""
+    """Returns the number of groups with equal rewards: all their advantages are 0, so they have no gradient."""
     groups = (rewards[i : i + group_size] for i in range(0, len(rewards), group_size))
     return sum(len({r for r in group if r is not None}) <= 1 for group in groups)
 
@@ -50,7 +50,7 @@ def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> i
 def token_rewards(
     reward: float, logprobs: Sequence[float], reference: Sequence[float] | None, beta: float
 ) -> list[float]:  # (C,)
-    """Returns the reward of each token: -beta * (log pi - log pi_ref), and the completion's reward on the last one.
+    """Returns the reward of each token: -beta * (log pi - log pi_ref), plus the completion's reward on the last one.
 
     Source: Ziegler et al. (arXiv:1909.08593) equation 2; Stiennon et al. (arXiv:2009.01325) section 3.4.
 
@@ -59,7 +59,7 @@ def token_rewards(
     """
     penalties = [0.0] * len(logprobs)
     if reference is not None:
-        penalties = [-beta * (own - other) for own, other in zip(logprobs, reference)]
+        penalties = [-beta * (log_pi - log_ref) for log_pi, log_ref in zip(logprobs, reference)]
     penalties[-1] += reward
     return penalties
 
@@ -70,7 +70,7 @@ def gae(
     """Returns (advantages, returns) of one completion by generalised advantage estimation.
 
     delta_t = r_t + gamma V(s_t+1) - V(s_t); A_t = delta_t + gamma lam A_t+1; return_t = A_t + V(s_t). The state
-    after the last token has the value 0, also where a completion was cut: nothing is earned beyond it.
+    after the last token has the value 0, also in a truncated completion: no reward follows.
     Source: Schulman et al. (arXiv:1506.02438) equations 11 and 16.
 
     >>> gae([0.0, 1.0], [0.5, 0.5], gamma=1.0, lam=0.5)
@@ -86,7 +86,7 @@ def gae(
 
 
 def whitened(values: Sequence[float]) -> list[float]:
-    """Returns the values shifted and scaled to mean 0 and standard deviation 1 (divisor n - 1, as deviation has it).
+    """Returns the values shifted and scaled to mean 0 and standard deviation 1 (divisor n - 1).
 
     Source: detail 7 of the 37 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/); here over
     all tokens of a step, as in https://huggingface.co/blog/the_n_implementation_details_of_rlhf_with_ppo.
@@ -97,9 +97,9 @@ def whitened(values: Sequence[float]) -> list[float]:
 
 
 def adapted_beta(beta: float, kl: float, target: float, share: float) -> float:
-    """Returns the KL weight of the next step: higher if the divergence is over its target, lower if under.
+    """Returns the KL weight for the next step: larger if the divergence is above its target, smaller if below.
 
-    `share` is the step's part of the controller's horizon. Source: Ziegler et al. (arXiv:1909.08593) section 2.2.
+    `share` is the step's share of the controller's horizon. Source: Ziegler et al. (arXiv:1909.08593) section 2.2.
     """
     error = min(max(kl / target - 1, -0.2), 0.2)
     return beta * (1 + error * share)

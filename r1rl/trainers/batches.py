@@ -1,6 +1,6 @@
-"""Cuts a step's batch into the parts that go through the model at once, with the weight of each part's loss.
+"""Cuts a step's batch into the parts of single passes and computes the weight of each part's loss.
 
-The parts' weighted losses and gradients add up to those of the whole batch, for each of TRL's ways to average tokens.
+The weighted losses and gradients of the parts sum to those of the batch, for each of TRL's ways to average tokens.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from collections.abc import Sequence
 
 import torch
 
-Batch = dict[str, torch.Tensor]
+Batch = dict[str, torch.Tensor]  # TRL's tensors: (B, T) or (B,), and scalars
 
-BY_TOKENS = ("dapo", "cispo", "vespo")  # divided by the tokens of the whole batch already
-
-LEFT = ("prompt_ids", "prompt_mask")  # padded on the left, all else on the right
+BY_TOKENS = ("dapo", "cispo", "vespo")  # losses that TRL divides by the tokens of the whole batch
+LEFT = ("prompt_ids", "prompt_mask")  # padded on the left, all others on the right
 
 
 def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
-    """Returns these rows of every entry that has rows; `trim` removes padding that none of them needs."""
+    """Returns these rows of every tensor that has rows; `trim` removes padding that none of them needs."""
     index = torch.tensor(rows, device=batch["completion_mask"].device)
     size, wide = batch["completion_mask"].shape
     has_rows = {k: isinstance(v, torch.Tensor) and v.dim() > 0 and len(v) == size for k, v in batch.items()}
@@ -34,23 +33,23 @@ def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
 
 
 def all_rows(batch: Batch) -> list[int]:
-    """Returns all rows."""
+    """Returns the positions of all rows."""
     return list(range(len(batch["completion_mask"])))
 
 
 def with_signal(batch: Batch, group_size: int) -> list[int]:
-    """Returns the rows of groups with an advantage other than 0; the others have no gradient."""
-    alive = (batch["advantages"].view(-1, group_size) != 0).any(1)
-    return [i for i, living in enumerate(alive.repeat_interleave(group_size).tolist()) if living]
+    """Returns the rows of groups in which an advantage is not 0: the others have no gradient."""
+    signal = (batch["advantages"].view(-1, group_size) != 0).any(1)
+    return [i for i, has in enumerate(signal.repeat_interleave(group_size).tolist()) if has]
 
 
 def lengths(batch: Batch) -> tuple[list[int], list[int]]:
-    """Returns the tokens of each prompt and of each completion."""
+    """Returns (tokens of each prompt, tokens of each completion)."""
     return batch["prompt_mask"].sum(1).tolist(), batch["completion_mask"].sum(1).tolist()
 
 
 def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
-    """Returns the rows of each process: `unit` neighbours stay together, the longest go to the least loaded process."""
+    """Returns the rows that each process learns from, with about as many tokens each; `unit` neighbours stay together."""
     if processes == 1:
         return [all_rows(batch)]
     tokens = [p + c for p, c in zip(*lengths(batch))]
@@ -67,10 +66,10 @@ def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
 def split(
     batch: Batch, budget: int, unit: int = 1, padded: bool = True, rows: Sequence[int] | None = None
 ) -> list[list[int]]:
-    """Returns the rows of each part, longest first, with at most `budget` tokens unless a single unit has more.
+    """Returns the rows of each part, the longest first; a part has at most `budget` tokens or is a single unit.
 
-    `unit` neighbours stay together. Padded parts cost their longest row times their rows; else a unit costs its
-    completions and one prompt. `rows`: only these are wanted, in such units.
+    `unit` neighbours stay together. A padded part costs its longest row times its rows; without padding a unit costs its
+    completions and one prompt. `rows`: only these, in whole units; None: all.
     """
     prompts, completions = lengths(batch)
     rows = range(len(prompts)) if rows is None else rows
@@ -94,7 +93,7 @@ def split(
 
 
 def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tuple[int, bool]:
-    """Returns (tokens per pass for this divisor, whether that is a single row)."""
+    """Returns (1 / `divisor` of the tokens of a pass within `budget`, whether each pass then has a single row)."""
     rows = [p + c for p, c in zip(*lengths(batch))]
     whole = max(rows) * len(rows) if padded else sum(rows)
     budget = min(budget, whole) // divisor

@@ -1,4 +1,4 @@
-"""Which prompts a step samples: replacements for prompts without signal, and the stages of a curriculum."""
+"""Which prompts a step samples, other than those of TRL's sampler: --skip-solved, --refill and --stages."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from r1rl.config.flags import Config, read_people
 from r1rl.records import Prompt
 from r1rl.system.errors import UserError
 
-SKIP_PROBABILITY = 0.75  # of a prompt whose completions all earned the same reward the last time
+SKIPPED = 0.75  # probability that a prompt is skipped whose last group had equal rewards
 
 
 class Draw:
-    """Remembers which prompts had no signal when last sampled. Draws depend on seed and step only."""
+    """Remembers which prompts had no signal when last sampled; draws depend on these, the seed and the step alone."""
 
     def __init__(self, prompts: Sequence[Prompt], seed: int):
         self.ids = [p.problem.id for p in prompts]
         self.seed = seed
-        self.idle: set[str] = set()  # ids of problems whose last group earned equal rewards
+        self.idle: set[str] = set()  # ids of problems whose last group had equal rewards
 
     def record(self, problem_id: str, rewards: Collection[float | None]) -> None:
-        """Records the rewards of one group."""
+        """Records one group."""
         if len(set(rewards)) > 1:
             self.idle.discard(problem_id)
         else:
             self.idle.add(problem_id)
 
     def replay(self, lines: Iterable[dict]) -> None:
-        """Records the groups of a dump, so that a resumed run draws like an uninterrupted one."""
+        """Records the groups of a dump, so that a resumed run draws as an uninterrupted one."""
         groups: dict[tuple, list] = {}
         for line in lines:
             key = (line["step"], line["group"], line["problem_id"])
@@ -42,14 +42,14 @@ class Draw:
     def replace_idle(self, drawn: Sequence[int], step: int) -> list[int]:
         """Returns the drawn prompts with most idle ones replaced by others that are not idle."""
         chance = random.Random(f"{self.seed}/{step}/idle")
-        passed = {i for i in drawn if self.ids[i] in self.idle and chance.random() < SKIP_PROBABILITY}
-        fresh = iter(self.fresh(len(passed), step, "exchange", drawn, skip_idle=True))
-        return [next(fresh, i) if i in passed else i for i in drawn]
+        skipped = {i for i in drawn if self.ids[i] in self.idle and chance.random() < SKIPPED}
+        fresh = iter(self.fresh(len(skipped), step, "exchange", drawn, skip_idle=True))
+        return [next(fresh, i) if i in skipped else i for i in drawn]
 
     def fresh(
         self, count: int, step: int, why: str, but: Collection[int], skip_idle: bool = False
     ) -> list[int]:
-        """Returns at most `count` places of prompts that are not in `but`."""
+        """Returns at most `count` positions of prompts other than `but`; `why` makes the draw its own."""
         taken = set(but)
         left = [
             i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)
@@ -59,40 +59,40 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stages of a curriculum, each ended by a number of steps, a pass rate, or whichever comes first."""
+    """The stages of a curriculum, and what ends one: a number of steps, a pass rate, or whichever comes first."""
 
-    levels: tuple[int, ...]  # one per stage; the last stage lasts until the run ends
+    levels: tuple[int, ...]  # one per stage, in order; the last stage lasts until the run ends
     steps_per_stage: int | None = None  # None: only the pass rate ends a stage
     advance_at: float | None = None  # mean pass rate of the last `window` groups that ends a stage
     window: int = 32
 
     def __post_init__(self):
         if not self.levels:
-            raise ValueError("a curriculum needs at least one stage")
+            raise ValueError("a curriculum needs at least one stage, and there is none")
         if len(self.levels) > 1 and self.steps_per_stage is None and self.advance_at is None:
-            raise ValueError("nothing ends the first stage: give steps_per_stage or advance_at")
+            raise ValueError("nothing ends the first stage: set steps_per_stage or advance_at")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The position of a run in its plan; saved with every checkpoint."""
+    """A run's position in its plan; saved with every checkpoint."""
 
     stage: int = 0  # position in Plan.levels
     steps: int = 0  # done in this stage
     recent: tuple[float, ...] = ()  # pass rates of this stage's latest groups, at most Plan.window
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the state as JSON data."""
+        """Returns the fields for JSON."""
         return asdict(self) | {"recent": list(self.recent)}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> State:
-        """Returns the state of JSON data."""
+        """The inverse of `to_dict`."""
         return cls(saved["stage"], saved["steps"], tuple(saved["recent"]))
 
 
 def load_plan(config: Config) -> Plan | None:
-    """Returns the plan of --stages; None without it."""
+    """Returns the plan of --stages, None without the flag."""
     if config.stages is None:
         return None
     levels = read_people("--stages", config.stages)
@@ -100,12 +100,12 @@ def load_plan(config: Config) -> Plan | None:
 
 
 def check_levels(plan: Plan, available: set[int | None]) -> None:
-    """Checks that each stage has problems. Raises UserError."""
+    """Raises UserError if a stage has no problems."""
     missing = [str(level) for level in plan.levels if level not in available]
     if missing:
         raise UserError(
-            f"--stages: no prompt with {missing[0]} people is left to train on, those there were are over "
-            "--max-prompt-length: raise it, or leave this stage out."
+            f"--stages: no prompt with {missing[0]} people is left to train on: all are longer than --max-prompt-length. "
+            "Increase it, or leave this stage out."
         )
 
 
@@ -129,14 +129,14 @@ def after_step(plan: Plan, state: State, pass_rates: Sequence[float]) -> State:
 
 
 def is_over(plan: Plan, steps: int, recent: Sequence[float]) -> bool:
-    """Returns whether a stage has had its steps, or a window of groups with the wanted pass rate."""
+    """Whether a stage has had its steps, or a full window of groups with the wanted pass rate."""
     if plan.steps_per_stage is not None and steps >= plan.steps_per_stage:
         return True
     return plan.advance_at is not None and len(recent) == plan.window and fmean(recent) >= plan.advance_at
 
 
 def describe(plan: Plan) -> str:
-    """Returns the plan in one line."""
+    """Returns the plan in a few words, for the first screen."""
     if len(plan.levels) == 1:
         return f"level {plan.levels[0]} alone"
     ends = [] if plan.steps_per_stage is None else [f"after {plan.steps_per_stage} steps"]
@@ -146,9 +146,9 @@ def describe(plan: Plan) -> str:
 
 
 def draw(items: Sequence[int], count: int, steps: int, seed: str) -> list[int]:
-    """Returns the `count` items of the step after `steps` steps: random permutations of all items, one after another.
+    """Returns the `count` items of the step after `steps` steps: all items in one random order, then in another.
 
-    It depends on nothing else, so a resumed run draws like an uninterrupted one.
+    The draw depends on nothing else, so a resumed run draws as an uninterrupted one.
     """
     passes = range(steps * count // len(items), ((steps + 1) * count - 1) // len(items) + 1)
     drawn = [x for i in passes for x in random.Random(f"{seed}/{i}").sample(list(items), len(items))]

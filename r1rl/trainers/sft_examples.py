@@ -1,4 +1,4 @@
-"""Conversations as tokens with labels: only assistant turns are learned, after the same prompt that sampling uses."""
+"""SFT examples from conversations: the assistant's turns are learned, after the same prompt as in sampling."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from r1rl.tasks.conversations import Conversation
 from r1rl.tasks.prompts import PLAIN, Builder
 from r1rl.tasks.registry import answer_type_of
 
-IGNORED = -100  # label of tokens that are not learned
+IGNORED = -100  # the label of tokens that are not learned
 
 
 def conversation_examples(
     rows: Sequence[Conversation], tokenizer, config: Config
 ) -> list[dict[str, list[int]]]:
-    """Returns input_ids and labels of each conversation; only assistant turns with their end token are learned.
+    """Returns input_ids and labels of each conversation; only the assistant's turns and their end tokens are learned.
 
-    A conversation over --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
+    A conversation longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
     examples = [example(row, tokenizer, config) for row in rows]
     return fitting(examples, config.max_seq_length, "conversation", "conversations")
@@ -47,10 +47,10 @@ def fitting(
 
 
 def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]]:
-    """Returns one example: a question and its answer as in training, anything longer turn by turn."""
+    """Returns one conversation: a question of a task with its prompt as in sampling, anything longer turn by turn."""
     roles = [m["role"] for m in row["messages"]]
     if roles == ["user", "assistant"] and "task" in row:
-        pieces = as_asked(row, tokenizer, config)
+        pieces = as_sampled(row, tokenizer, config)
     elif config.is_chat:
         pieces = by_template(row["messages"], tokenizer)
     else:
@@ -63,13 +63,13 @@ def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]
     return {"input_ids": ids, "labels": labels}
 
 
-def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
-    """Returns the prompt of `prompts.Builder` and the answer without the prefix that the prompt ends in."""
-    asked, answered = (m["content"] for m in row["messages"])
+def as_sampled(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
+    """Returns (text, learned) of the prompt as `tasks.prompts.Builder` makes it, and of the rest of the answer."""
+    question, answer = (m["content"] for m in row["messages"])
     prompt = Builder(tokenizer, config).prompt(
-        Problem("", asked, "", task=row["task"], answer_type=answer_type_of(row["task"]))
+        Problem("", question, "", task=row["task"], answer_type=answer_type_of(row["task"]))
     )
-    rest = answered.removeprefix(prompt.prefix)
+    rest = answer.removeprefix(prompt.prefix)
     if not config.is_chat and not prompt.prefix:
         plain = config.prompt_style == PLAIN or row["task"] == GENERAL_TASK
         rest = f"{' ' if plain else chr(10)}{rest.lstrip()}"
@@ -77,7 +77,7 @@ def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bo
 
 
 def by_turns(messages: list[dict[str, str]], end: str) -> list[tuple[str, bool]]:
-    """Returns the turns for a base model without a template: system text, "Question:", "Answer:", each answer with its end."""
+    """Returns (text, learned) for a base model without a template: system text, "Question:", "Answer:", end token."""
     pieces = []
     for message in messages:
         if message["role"] == "assistant":

@@ -22,7 +22,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 VARIABLE = "R1RL_TEST_ROUNDING"
 STARTUP = Path(__file__).parent / "startup"
@@ -52,7 +55,7 @@ def salt_of(shape: tuple[int, ...]) -> int:
     return signed(salt)
 
 
-def moved(x: Any) -> Any:
+def moved(x: torch.Tensor) -> torch.Tensor:
     """`x` with a quarter of its values moved; other types than bfloat16 and float32 are returned as they are."""
     import torch
 
@@ -72,18 +75,23 @@ def moved(x: Any) -> Any:
 def rounded(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its result moved, and the gradient that its result receives."""
 
-    @functools.wraps(function, assigned=("__name__", "__doc__"), updated=())
-    def call(*args: Any, **kwargs: Any) -> Any:
-        import torch
+    import torch
 
+    class Moved(torch.autograd.Function):
+        """Moves a result on the way forward and its gradient on the way back."""
+
+        @staticmethod
+        def forward(ctx: Any, out: torch.Tensor) -> torch.Tensor:
+            return moved(out)
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+            return moved(gradient)
+
+    @functools.wraps(function, assigned=("__name__", "__doc__"), updated=())
+    def call(*args: Any, **kwargs: Any) -> torch.Tensor:
         out = function(*args, **kwargs)
-        if not isinstance(out, torch.Tensor):
-            return out
-        with torch.no_grad():
-            out.detach().copy_(moved(out))
-        if out.requires_grad:
-            out.register_hook(moved)
-        return out
+        return Moved.apply(out) if out.requires_grad else moved(out)
 
     return call
 
@@ -109,6 +117,7 @@ class AfterTorch(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec("torch")
+        sys.meta_path.insert(0, self)  # whoever asks for the spec may only want to know whether there is one
         load = spec.loader.exec_module
 
         def exec_module(module: Any) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import inspect as commands_inspect
 from r1rl.config.flags import Config

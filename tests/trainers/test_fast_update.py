@@ -232,12 +232,12 @@ def test_idle_prompts_are_drawn_less_often_and_a_replay_knows_them(trainer):
     draw = Draw(trainer.train_prompts, seed=1)
     ids = [p.problem.id for p in trainer.train_prompts]
     for i in range(10):
-        draw.seen(ids[i], [1.0, 1.0])
-    draw.seen(ids[0], [1.0, 0.0])
+        draw.record(ids[i], [1.0, 1.0])
+    draw.record(ids[0], [1.0, 0.0])
     assert draw.idle == set(ids[1:10])
-    kept = sum(1 in draw.without_idle([1, 30], step) for step in range(1000))
+    kept = sum(1 in draw.replace_idle([1, 30], step) for step in range(1000))
     assert 200 < kept < 300  # a quarter
-    assert draw.without_idle([0, 30], 5) == [0, 30]
+    assert draw.replace_idle([0, 30], 5) == [0, 30]
     again = Draw(trainer.train_prompts, seed=1)
     again.replay(
         {"step": s, "group": g, "problem_id": ids[i], "reward": r}
@@ -326,6 +326,8 @@ def test_several_steps_learn_from_one_generation(tmp_path):
     ("given", "words"),
     [
         ({"steps_per_generation": 3, "max_steps": 4}, "--max-steps 4 is not a multiple"),
+        ({"epsilon_high": 0.28}, "--epsilon-high 0.28 clips probability ratios"),
+        ({"epsilon_high": 0.1, "steps_per_generation": 2}, "must be at least 0.2"),
         ({"steps_per_generation": 2, "max_steps": 4, "eval_steps": 2, "save_steps": 5}, "--save-steps 5"),
         ({"algorithm": "ppo", "refill": 0.5}, "--refill looks for groups"),
         ({"algorithm": "ppo", "steps_per_generation": 2}, "does not go with --algorithm ppo"),

@@ -148,6 +148,28 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
         assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
 
 
+@pytest.mark.parametrize(("high", "clipped_at"), [(None, 1.2), (0.28, 1.28)])
+def test_epsilon_high_bounds_the_ratio_of_rewarded_tokens(tmp_path, monkeypatch, high, clipped_at):
+    """Worked: the ratio is e^0.5 = 1.65 everywhere and all advantages are 1, so each token's loss is minus the clip."""
+    trainer = make_trainer(
+        tmp_path,
+        max_steps=2,
+        save_steps=2,
+        eval_steps=2,
+        steps_per_generation=2,
+        epsilon_high=high,
+        loss_type="grpo",
+    )
+    trainer.current_gradient_accumulation_steps = 1
+    trainer.policy = dataclasses.replace(trainer.policy, mixed=False)
+    monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
+    batch = sampled_batch(trainer)
+    batch["advantages"] = torch.ones(len(batch["advantages"]))
+    batch["old_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
+    trainer.step.gaps, trainer.step.part = [], batch
+    assert trainer.part_loss(trainer.model.train()).item() == pytest.approx(-clipped_at, rel=1e-3)
+
+
 def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, importance_correction=True)
     trainer.current_gradient_accumulation_steps = 1

@@ -91,6 +91,7 @@ def test_no_signal_and_truncation_also_across_a_resume(tmp_path):
     assert {m["reward_spread"] for m in lines(tmp_path)} == {0.0}
 
 
+@pytest.mark.slow
 def test_a_policy_that_runs_away_is_found(tmp_path, own):
     settings = {"reward": own("brief"), "beta": 0.01, "learning_rate": 0.1, "max_steps": 6}
     make_trainer(tmp_path, **QUIET, **settings, guard="kl=stop").fit(None, [])
@@ -99,6 +100,7 @@ def test_a_policy_that_runs_away_is_found(tmp_path, own):
     assert [m["kl"] > 1 for m in lines(tmp_path)][-3:] == [True] * 3
 
 
+@pytest.mark.slow
 def test_a_model_that_is_sure_of_everything_is_found(tmp_path, own):
     settings = {**QUIET, "max_completion_length": 16, "reward": own("sure"), "learning_rate": 1e-2}
     make_trainer(tmp_path, **settings, max_steps=25, guard_steps=3, guard="entropy=stop,truncated=off").fit(

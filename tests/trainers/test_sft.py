@@ -97,6 +97,7 @@ def test_real_gsm8k_can_be_learnt(program, tmp_path):
     assert (tmp_path / "sft" / MERGED / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     whole = make_fine_tuner(tmp_path, "whole")
     whole.fit(None)

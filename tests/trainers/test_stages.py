@@ -123,6 +123,7 @@ def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after
         assert without_times(tmp_path / "parts" / name) == without_times(whole / name)
 
 
+@pytest.mark.slow
 def test_a_pass_rate_ends_a_stage_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "grade_rollout", lambda rollout, problem, config: Grade("", "", True))
     by_rate = {

@@ -61,6 +61,15 @@ def test_a_run_with_the_trial_equals_one_without(tmp_path, kind):
         assert torch.equal(a, b), name
 
 
+@pytest.mark.parametrize("changes", [{}, {"algorithm": "ppo"}], ids=["grpo", "ppo"])
+def test_the_trial_keeps_the_step_of_a_resumed_run(tmp_path, changes):
+    """A run that resumes within a generation has its step before training begins."""
+    trainer = make_trainer(tmp_path, **changes)
+    trainer.step = restored = trainer.new_step([0, 1])
+    assert trainer.try_update(trial.full_batch(trainer)) >= 1
+    assert trainer.step is restored and not restored.rollouts
+
+
 def test_it_goes_through_the_model_with_the_longest_part_and_leaves_no_gradient(tmp_path, capsys):
     trainer = make_trainer(tmp_path, trial=True, max_steps=1, eval_count=1)
     seen = []

@@ -22,7 +22,7 @@ def learned(program, tmp_path_factory):
     """A short run with a high learning rate."""
     dumps = tmp_path_factory.mktemp("dumps")
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 20, "--eval-count", 100, "--no-unsloth", "--engine", "transformers", "--dumps", dumps, "--exp-name", "run",
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 20, "--eval-count", 40, "--no-unsloth", "--engine", "transformers", "--dumps", dumps, "--exp-name", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return dumps / "run", done.stdout

@@ -131,7 +131,7 @@ def test_every_loader_is_told_whom_to_trust():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOADERS:
                 told = {k.arg or ast.unparse(k.value).split("(")[0] for k in node.keywords}
-                assert told & {"trust_remote_code", "loading"}, f"{path}:{node.lineno}"
+                assert told & {"trust_remote_code", "load_options"}, f"{path}:{node.lineno}"
                 found += 1
     assert found >= 8
 
@@ -255,12 +255,12 @@ def test_a_refused_checkpoint_is_told_in_one_sentence(tmp_path, monkeypatch):
     newest = tmp_path / "a" / "checkpoints" / "checkpoint-7"
     newest.mkdir(parents=True)
 
-    def train(config, recipe):
+    def run(config, recipe, given):
         raise pickle.UnpicklingError("Weights only load failed. GLOBAL posix.system")
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     with pytest.raises(UserError) as told:
-        dispatch.train_command(flags, train)
+        dispatch.train_command(flags, run)
     assert told.value.exit_code == 2
     for part in ("checkpoint-7", "was not read", "could run any program", "--resume", "error.log"):
         assert part in str(told.value)

@@ -157,7 +157,7 @@ class Guarding(TrainerCallback):
             free_memory()
             if self.actions["memory"] == "stop" or smallest(self.divisor):
                 words = (
-                    f"not enough memory for the update, {failed}. Use a smaller --max-completion-length, "
+                    f"not enough memory to learn from this step, {failed}. Use a smaller --max-completion-length, "
                     "--tokens-per-micro-batch or --lora-rank"
                 )
                 self.report_local(Finding("memory", words, final=True))
