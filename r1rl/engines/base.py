@@ -1,4 +1,4 @@
-"""What an engine is: prompts to rollouts, all prompts of a step in one call."""
+"""The protocol of engines and the settings of a sampling call."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
-    batch_size: int | None = None  # completions at once; engines with a scheduler ignore it
-    first: int = 0  # the place of these prompts among `of` that several processes sample together
+    batch_size: int | None = None  # most completions at once; engines with a scheduler ignore it
+    first: int = 0  # the position of these prompts among the `of` that all processes sample
     of: int | None = None  # None: these are all
 
 
 class Engine(Protocol):
-    """Samples from the policy."""
+    """Samples from the policy. An engine may also have `restart()`, which --guard engine=fix calls."""
 
     name: str
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """Returns `sampling.n` rollouts for each prompt, prompt by prompt: (len(prompts) * n)."""
+        """Returns `sampling.n` rollouts per prompt, prompt by prompt: (len(prompts) * n,)."""
         ...
 
     def sync(self) -> None:
-        """Copies the policy's present weights; called after each optimizer step."""
+        """Copies the policy's current weights; called after each optimizer step."""
         ...
 
     def close(self) -> None:
-        """Frees memory and ends processes."""
+        """Frees memory and processes."""
         ...

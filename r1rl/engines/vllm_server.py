@@ -1,9 +1,9 @@
-"""A vLLM server as the engine: on GPUs of its own, or on another machine that sees the run's folder.
+"""A vLLM server as the engine: on other GPUs, or on another machine that sees the run's folder.
 
-It is vLLM's own server, `vllm serve`, started by the user. At each sync the adapter is written into the run's folder and
-the server loads it under a new name: a name's cached prompts belong to its weights, so an old one would mix the two.
-One request for each prompt, all of a step at once, in threads that do nothing but wait: a request has one seed, so
-several prompts in it would share their random numbers, and what fails is asked again alone. The standard library does.
+It is vLLM's own server, `vllm serve`, started by the user. At each sync the adapter is written to the run's folder and
+the server loads it under a new name: cached prompts belong to a name, so the same name would mix old and new weights.
+Each prompt is one request, and all requests of a step are sent at once, from threads: a request has one seed, so several
+prompts in it would share their random numbers; and a request that fails is repeated alone.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
 from r1rl.engines.threads import in_threads
 from r1rl.engines.vllm import prompt_seed, stop_tokens
-from r1rl.engines.vllm_http import AWAY, PATIENCE, NoAnswer, Refused
+from r1rl.engines.vllm_http import AWAY, RETRY_SECONDS, NoAnswer, Refused
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 from r1rl.system.errors import UserError
 from r1rl.system.files import SAVING
 from r1rl.system.out_of_memory import CannotGoOn
 
-AT_ONCE = 256  # requests, each with all completions of a prompt; vLLM runs 256 to 1,024 of these at once
-LOADING = 120.0  # seconds for loading an adapter of up to a gigabyte, possibly over a network
-CLOSING = 5.0  # seconds
+AT_ONCE = 256  # requests, each with all completions of a prompt; vLLM runs 256 to 1,024 completions at once
+LOAD_SECONDS = 120.0  # to load an adapter: up to a gigabyte, perhaps over a network
+UNLOAD_SECONDS = 5.0
 
 
 class ServerGone(CannotGoOn, UserError):
-    """The server became unavailable: a trainer saves what was learned, other commands end with the message."""
+    """The server went away during the run: a trainer saves its last step, other commands end with the message."""
 
 
 class VllmServerEngine:
-    """Samples from the adapter that was loaded last."""
+    """Samples from the adapter of the last sync."""
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> VllmServerEngine:
-        """Returns the engine; the adapter is passed through the run's folder."""
+        """Starts it; the adapter is sent through the run's folder."""
         return cls(config, policy, folder)
 
     def __init__(self, config: Config, policy: Policy, folder: Path):
-        """`folder`: the run's, which the server must see under the same path; leftovers of an earlier process are removed."""
+        """`folder`: the run's, which the server must see under the same path; adapters of an earlier process are removed."""
         self.server = server_of(config)
         self.name = f"vllm-server at {self.server.address}"
         self.policy = policy
         self.folder = folder.resolve() / "checkpoints" / "engine"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.ends = stop_tokens(policy)
-        self.seeded = not policy.on_gpu  # as in-process: on a GPU seeds cost a kernel per request and token
-        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # unique among the runs of a server
+        self.seeded = not policy.on_gpu  # on a GPU each seed costs a kernel per request and token
+        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # no other run on the server has this
         self.count = 0
-        self.adapter: Path | None = None  # the loaded one; its folder's name is its name on the server
+        self.adapter: Path | None = None  # the one in use; its folder has its name on the server
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """See Engine. Raises ServerGone, and UserError where the server refuses a prompt."""
+        """See Engine. Raises ServerGone, and UserError if the server refuses a prompt."""
         if self.adapter is None:
             self.sync()
         try:
@@ -78,7 +78,7 @@ class VllmServerEngine:
 
         def sample(place: int) -> list[Rollout]:
             body = self._request(prompts[place], sampling, place)
-            answer = self.server.insist(COMPLETIONS, body, stopped=stopped)
+            answer = self.server.request_patiently(COMPLETIONS, body, stopped=stopped)
             return rollouts_from_answer(prompts[place], answer)
 
         try:
@@ -88,7 +88,7 @@ class VllmServerEngine:
         return [rollout for group in groups for rollout in group]
 
     def _request(self, prompt: Prompt, sampling: Sampling, place: int) -> dict[str, Any]:
-        """Returns a request with all sampling settings: for omitted ones the server uses the model's generation_config."""
+        """Returns the request's body. It sets all that shapes the distribution: else the model's generation_config would."""
         return {
             "model": self.adapter.name,
             "prompt": list(prompt.ids),
@@ -110,7 +110,7 @@ class VllmServerEngine:
         }
 
     def sync(self) -> None:
-        """Loads the present adapter into the server. Raises ServerGone, and UserError if the server refuses it."""
+        """Sends the current adapter. Raises ServerGone, and UserError if the server does not accept it."""
         self.count += 1
         older, newer = self.adapter, self.folder / f"{self.names}-{self.count}"
         write_adapter(self.policy, newer)
@@ -120,50 +120,50 @@ class VllmServerEngine:
             self._drop(older)
 
     def restart(self) -> None:
-        """Does nothing after a hung call: its connections are closed, and the server has dropped its requests."""
+        """Sends the adapter again: the connections of a call that hung are closed, and the server has dropped it."""
         self.sync()
 
     def close(self) -> None:
-        """See Engine. The server keeps running without the adapter."""
+        """See Engine. Unloads the adapter; the user's server keeps running."""
         if self.adapter is not None:
             self._drop(self.adapter)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _load(self, adapter: Path) -> None:
-        """Loads an adapter. Safe to repeat: names are unique, so a loaded one was loaded by a request whose answer was lost."""
+        """Loads an adapter. Safe to repeat: if its name is loaded already, only an earlier answer was lost."""
         body = {"lora_name": adapter.name, "lora_path": str(adapter)}
         try:
-            self.server.insist(LOAD, body, LOADING, [s for s in AWAY if s != 500])
+            self.server.request_patiently(LOAD, body, LOAD_SECONDS, [s for s in AWAY if s != 500])
         except NoAnswer as error:
             raise self._gone(error) from None
         except Refused as refusal:
-            if "already been loaded" not in refusal.words:
+            if "already been loaded" not in refusal.message:
                 raise self._refused("load the adapter", refusal) from None
 
     def _drop(self, adapter: Path) -> None:
-        """Unloads an adapter; a stopped server forgets it anyway."""
+        """Unloads and deletes an adapter; a server that is away has lost it anyway."""
         with contextlib.suppress(NoAnswer, Refused):
-            self.server.ask(UNLOAD, {"lora_name": adapter.name}, CLOSING)
+            self.server.request(UNLOAD, {"lora_name": adapter.name}, UNLOAD_SECONDS)
         shutil.rmtree(adapter, ignore_errors=True)
 
     def _gone(self, error: NoAnswer) -> ServerGone:
         return ServerGone(
             "engine",
-            f"the vLLM server at {self.server.address} has not answered for {PATIENCE:.0f} s ({error}). Start it again; "
+            f"the vLLM server at {self.server.address} has not answered for {RETRY_SECONDS:.0f} s ({error}). Start it again; "
             "--resume continues from the last checkpoint, also with another --vllm-server-host and --vllm-server-port",
         )
 
-    def _refused(self, what: str, refusal: Refused) -> UserError:
+    def _refused(self, action: str, refusal: Refused) -> UserError:
         return UserError(
-            f"the vLLM server at {self.server.address} refuses to {what}: {refusal}. Look at what it says itself; "
+            f"the vLLM server at {self.server.address} refuses to {action}: {refusal}. Look at its log; "
             "--resume continues from the last checkpoint."
         )
 
 
 def write_adapter(policy: Policy, folder: Path) -> None:
-    """Writes the adapter in PEFT's format, atomically; from a GPU in bfloat16, in which the server computes.
+    """Writes the adapter as PEFT does, completely or not at all; from a GPU in bfloat16, the server's type.
 
-    Not by save_pretrained, which asks the hub each time whether the vocabulary of the base model has changed.
+    Not with save_pretrained: it asks the hub each time whether the base model's vocabulary has changed.
     """
     import torch
     from peft import get_peft_model_state_dict
@@ -180,7 +180,7 @@ def write_adapter(policy: Policy, folder: Path) -> None:
 
 
 def rollouts_from_answer(prompt: Prompt, answer: dict[str, Any]) -> list[Rollout]:
-    """Returns an answer of /v1/completions to one prompt as rollouts, in the order of its samples."""
+    """Returns the Rollouts of an answer of /v1/completions to one prompt, in the order of its samples."""
     rollouts = []
     for choice in sorted(answer["choices"], key=lambda c: c["index"]):
         ids, logprobs = tuple(choice["token_ids"]), tuple(choice["logprobs"]["token_logprobs"])
