@@ -1,4 +1,4 @@
-"""Several processes do what one does: the same run but for rounding, each line once, one word when it ends early."""
+"""Several processes make the same run as one, except for rounding: each line once, one message when it ends early."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ def test_a_signal_to_one_process_ends_both_with_a_checkpoint_and_both_go_on(dump
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_an_error_is_told_once(dumps):
+def test_an_error_is_reported_once(dumps):
     codes, said = ended(start(dumps, "two"))
     assert codes == [2, 2]
     assert said.count("exists already") == said.count("error:") == 1
     assert "Traceback" not in said
 
 
-def test_an_error_in_one_process_ends_both_with_its_words(dumps, tmp_path):
+def test_an_error_in_one_process_ends_both_with_its_message(dumps, tmp_path):
     (tmp_path / "rewards.py").write_text(
         "import os\n\ncalls = []\n\n\ndef picky(rollout, problem):\n    calls.append(1)\n"
         "    if os.environ['RANK_OF_TEST'] == '1' and len(calls) > 8:\n        raise ValueError('no more')\n"
