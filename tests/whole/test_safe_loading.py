@@ -131,7 +131,7 @@ def test_every_loader_is_told_whom_to_trust():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOADERS:
                 told = {k.arg or ast.unparse(k.value).split("(")[0] for k in node.keywords}
-                assert told & {"trust_remote_code", "loading"}, f"{path}:{node.lineno}"
+                assert told & {"trust_remote_code", "load_options"}, f"{path}:{node.lineno}"
                 found += 1
     assert found >= 8
 
