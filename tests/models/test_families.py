@@ -79,7 +79,7 @@ def make_family(folder, name):
     config = AutoConfig.for_model(kind, **SHAPE, **more, vocab_size=len(tokenizer),
                                   eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.bos_token_id, pad_token_id=1)  # fmt: skip
     model = AutoModelForCausalLM.from_config(config)
-    model.generation_config.eos_token_id = [tokenizer.eos_token_id]  # the turn's end is not told here
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id]  # the end of a turn is not declared
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -136,14 +136,16 @@ def test_the_whole_loop(tmp_path, name, rewarded):
 @pytest.mark.parametrize("name", [n for n in FAMILIES if turned(n)])
 def test_the_turns_end_is_found_in_the_template(tmp_path, name):
     folder = make_family(tmp_path / "model", name)
-    told = {"model_name": str(folder), "load_in_4bit": False, "unsloth": False, "lora_rank": 8}
-    chat = load_policy(Config(**told, is_chat=True), has_gpu=False, shared_engine=False)
-    plain = load_policy(Config(**told), has_gpu=False, shared_engine=False)
+    settings = {"model_name": str(folder), "load_in_4bit": False, "unsloth": False, "lora_rank": 8}
+    chat = load_policy(Config(**settings, is_chat=True), has_gpu=False, shared_engine=False)
+    plain = load_policy(Config(**settings), has_gpu=False, shared_engine=False)
     token = chat.tokenizer.convert_tokens_to_ids(FAMILIES[name][3])
     assert chat.end_ids == plain.end_ids | {token} and token not in plain.end_ids
     assert end_of_turn(chat.tokenizer, is_chat=True) == FAMILIES[name][3]
     assert chat.tokenizer.pad_token_id is not None
-    (prompt,) = Builder(chat.tokenizer, Config(**told, is_chat=True))([Problem("", "2 + 2?", "4")], "test")
+    (prompt,) = Builder(chat.tokenizer, Config(**settings, is_chat=True))(
+        [Problem("", "2 + 2?", "4")], "test"
+    )
     begin = chat.tokenizer.bos_token_id
     assert begin is None or (prompt.ids[0] == begin and prompt.ids.count(begin) == 1)
     assert "2 + 2?" in prompt.text and "Solve the problem" in prompt.text

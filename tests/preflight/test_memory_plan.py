@@ -27,7 +27,7 @@ from r1rl.runs.dump import METRICS, read_lines
 from r1rl.system.errors import UserError
 from r1rl.system.machine import has_fast_bfloat16
 
-# What the hub tells of each model's safetensors.
+# The number of weights that the hub gives for each model's safetensors.
 TOTALS = {
     "SmolLM2-135M": 134_515_008,
     "Qwen2.5-0.5B": 494_032_768,
@@ -44,7 +44,7 @@ CPU = Place("2 CPU cores", 16 * GIB, 16 * GIB, False, "transformers", "", False,
 
 
 def config_json(name: str, shape: Shape) -> dict:
-    """What stands in the config.json of a model of this shape."""
+    """Returns the config.json of a model of this shape."""
     family = "qwen2" if shape.bias else "qwen3" if shape.head_norms else "llama"
     return {
         "model_type": family,
@@ -127,7 +127,7 @@ def test_the_hubs_cache_comes_before_the_table(monkeypatch, tmp_path):
 
 
 def kept_by_autograd(shape: Shape, rank: int, rows: int, length: int, attention: str, mixed: bool) -> int:
-    """Bytes that autograd keeps in one forward pass beside the model's own weights."""
+    """Returns the bytes that autograd keeps in one forward pass, without the model's weights."""
     from peft import LoraConfig, get_peft_model
 
     config = Qwen2Config(**{k: v for k, v in config_json("", shape).items() if k != "model_type"},

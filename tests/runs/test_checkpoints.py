@@ -51,9 +51,9 @@ def test_an_older_checkpoint_is_taken_for_a_damaged_one(tmp_path, capsys, how):
     name, damage = DAMAGE[how]
     damage(folder / "checkpoint-4" / name)
     assert runs_folder.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
-    told = capsys.readouterr().out
-    assert "not resumed from checkpoint-4 (" in told and "continues from checkpoint-2" in told
-    assert name in told
+    shown = capsys.readouterr().out
+    assert "not resumed from checkpoint-4 (" in shown and "continues from checkpoint-2" in shown
+    assert name in shown
 
 
 def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path, capsys):

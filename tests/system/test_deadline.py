@@ -26,7 +26,7 @@ lib = ctypes.CDLL(None)
 lib.pthread_mutex_init(lock, None)
 lib.pthread_mutex_lock(lock)
 with deadline.deadline(0.2, lambda: True, lambda: os._exit(3)):
-    lib.pthread_mutex_lock(lock)  # compiled code that waits for itself, and heeds no signal
+    lib.pthread_mutex_lock(lock)  # compiled code that waits for itself and ignores signals
 """
 
 
@@ -67,14 +67,14 @@ def test_a_call_in_time_and_one_that_may_go_on_are_left_alone():
 
 
 def test_anothers_alarm_gets_through():
-    heard = []
-    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    alarms = []
+    before = signal.signal(signal.SIGALRM, lambda *_: alarms.append(1))
     try:
         with deadline(30, never, never):
             signal.raise_signal(signal.SIGALRM)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert heard == [1]
+    assert alarms == [1]
 
 
 def test_outside_of_the_main_thread_nothing_is_watched():
@@ -96,7 +96,7 @@ def test_what_cannot_be_woken_ends_the_process():
 
 
 class Engine:
-    """Takes its time, and runs out of memory above so many completions at once."""
+    """A slow engine that runs out of memory above `fits` completions at once."""
 
     name = "test"
 

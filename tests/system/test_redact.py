@@ -189,10 +189,10 @@ TALKATIVE = """
 import logging, os, subprocess, sys
 
 def score(rollout, problem):
-    told = " ".join(os.environ[n] for n in ("HF_TOKEN", "WANDB_API_KEY", "MY_PASSWORD"))
-    print("printed", told)
-    logging.getLogger("x").warning("logged %s", told)
-    os.write(1, b"written " + told.encode() + b"\\n")
+    secrets = " ".join(os.environ[n] for n in ("HF_TOKEN", "WANDB_API_KEY", "MY_PASSWORD"))
+    print("printed", secrets)
+    logging.getLogger("x").warning("logged %s", secrets)
+    os.write(1, b"written " + secrets.encode() + b"\\n")
     subprocess.run(["sh", "-c", "echo child $HF_TOKEN $WANDB_API_KEY $MY_PASSWORD >&2"])
     sys.stderr.write("url https://me:" + os.environ["MY_PASSWORD"] + "@host/ " + "\\x00" * 3 + "\\n")
     return float(len(rollout.completion) % 7)
