@@ -88,7 +88,7 @@ def test_a_folder_in_the_format_of_gsm8k_replaces_them_too(name, tmp_path):
         (tmp_path / f"{split}.jsonl").write_text(row)
     task = load_task(Config(dataset_name=name, dataset_path=str(tmp_path)))
     assert [(p.question, p.answer, p.task) for p in task.load("train")] == [("1 + 1?", "2", "gsm8k")]
-    with pytest.raises(UserError, match="train.jsonl is missing"):
+    with pytest.raises(UserError, match=r"train\.jsonl is missing"):
         (tmp_path / "train.jsonl").unlink()
         task.load("train")
 
