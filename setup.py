@@ -41,6 +41,7 @@ TEST = [
     "ipykernel==7.4.0",  # what they run in
     "selenium==4.51.0",  # drives the Chromium that the report is tested in
     "ruff==0.17.5",  # format and lint
+    "setuptools>=77",  # builds the wheel that a test installs
 ]
 
 setup(
@@ -49,6 +50,10 @@ setup(
     description="R1-Zero-like reinforcement learning that one person can run on one GPU in an afternoon",
     python_requires=">=3.11,<3.14",  # pandas 3.1 starts at 3.11; torch 2.13 wheels end at 3.13
     packages=find_packages(include=["r1rl", "r1rl.*"]),
+    py_modules=["main"],
+    entry_points={
+        "console_scripts": ["r1rl = main:main"]
+    },  # `r1rl ...` is `python main.py ...` without a checkout
     package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json"]},
     install_requires=REQUIRED,
     extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS},

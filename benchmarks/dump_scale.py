@@ -1,7 +1,7 @@
-"""How `inspect` and `report` cope with a dump of 200,000 completions (about 1 GB): time, memory, size of the page.
+"""Measures `inspect` and `report` on a dump of 200,000 completions (about 1 GB): time, memory, size of the page.
 
 usage: python benchmarks/dump_scale.py [--completions N] [--folder DIR]
-Fails if one of them takes more than 60 s or 2 GB, or the page more than 5 MB.
+Fails if a command takes more than 60 s or 2 GB, or if the page is larger than 5 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
-from made_run import completion, make_run  # noqa: E402
+from fake_run import completion, make_run  # noqa: E402
 
 from r1rl.runs.dump import ROLLOUTS  # noqa: E402
 from r1rl.tasks.word_problems import generate_worked  # noqa: E402
@@ -29,7 +29,7 @@ STEPS, GROUP = 500, 8
 
 
 def main() -> int:
-    """Makes the dump, runs both commands, prints what they took. Returns 1 if a limit was passed."""
+    """Makes the dump, runs both commands and prints time and memory. Returns 1 if a limit was exceeded."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def enlarge(path: Path, completions: int) -> None:
-    """Rewrites rollouts.jsonl with so many completions of about 5 KB, as of a model that writes a lot."""
+    """Rewrites rollouts.jsonl with `completions` completions of about 5 KB, like those of a verbose model."""
     rng = random.Random(0)
     pool = [long_completion(w, rng) for w in generate_worked("train", 0, 400)]
     a_step = completions // STEPS
@@ -67,7 +67,7 @@ def enlarge(path: Path, completions: int) -> None:
 
 
 def long_completion(worked, rng: random.Random) -> dict:
-    """A line whose reasoning goes on for about 3,500 characters."""
+    """Returns a line with reasoning of about 3,500 characters."""
     line = completion(1, "train", 0, 0, worked, 1.0, rng, advantage=0.5)
     body, tail = line["completion"].split("\n</reasoning>")
     words = (
@@ -84,7 +84,7 @@ def long_completion(worked, rng: random.Random) -> dict:
 
 
 def measure(command: str, run: Path) -> bool:
-    """Runs one command and prints time and peak memory. Returns whether it kept to the limits."""
+    """Runs one command and prints time and peak memory. Returns whether it stayed within the limits."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), command, str(run)], stdout=subprocess.DEVNULL

@@ -1,10 +1,10 @@
-"""Kills a real tiny run at random moments of every phase, resumes it to the end and compares it with one never killed.
+"""Kills a real tiny run at random moments of every phase, resumes it to the end and compares it with an uninterrupted run.
 
 usage: python benchmarks/faults.py [--kills 40] [--seed 0] [--folder DIR] [--output benchmarks/faults.json]
 
-About half a minute a kill on 2 cores. What goes on in the process is read from outside, off its folder, and inside a
-phase from how long the phase took in the unbroken run; SIGTERM and SIGKILL take turns, and each fourth run is killed
-twice. Compared are metrics, completions, evaluations and the weights, line by line but for times.
+A kill takes about half a minute on 2 cores. The phase of a run is read from its folder, and the moment within a phase from
+the length of the phase in the uninterrupted run. SIGTERM and SIGKILL take turns, and each fourth run is killed twice.
+Metrics, completions, evaluations and weights are compared line by line, except for times.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LIMIT = 300  # seconds for one process
 
 @dataclass
 class Times:
-    """How long the phases of the unbroken run took, in seconds."""
+    """Seconds of the phases of the uninterrupted run."""
 
     startup: float = 8.0
     generate: float = 1.0
@@ -53,7 +53,7 @@ class Times:
 
 @dataclass
 class Kill:
-    """One kill, and what the run was like in the end."""
+    """One kill, and the result of the comparison."""
 
     run: str
     aimed: str  # phase
@@ -62,12 +62,12 @@ class Kill:
     met: bool  # whether the process still ran when the signal was sent
     exit_code: int = 0
     seconds: float = 0.0  # from the signal to the end of the process
-    steps_lost: int = 0  # complete steps that the resumed process did again
+    steps_lost: int = 0  # complete steps that the resumed process repeated
     found: dict[str, int] = field(default_factory=dict)  # lost, doubled, different, unable
 
 
 def command(folder: Path, name: str) -> list[str]:
-    """The run as a user types it; with --resume where there is something to resume."""
+    """Returns the command of a run, with --resume if the run exists."""
     resume = ["--resume"] if (folder / name / "run.json").exists() else []
     return [
         sys.executable,
@@ -82,34 +82,34 @@ def command(folder: Path, name: str) -> list[str]:
 
 
 def start(folder: Path, name: str) -> subprocess.Popen:
-    """The run in a process of its own; what it prints goes to a log beside its folder."""
+    """Starts the run in its own process, with its output in a log next to its folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "COLUMNS": "140"}
     with (folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(command(folder, name), stdout=log, stderr=log, env=environment)
 
 
-# ---- what goes on in a run, seen from outside
+# ---- the phase of a run, read from its folder
 
 
 def count(path: Path) -> int:
-    """Whole lines of a dump file."""
+    """Returns the number of complete lines of a dump file."""
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def steps_in(path: Path) -> set[int]:
-    """The steps that a dump file has lines of."""
+    """Returns the steps that have lines in a dump file."""
     return {line["step"] for line in read_lines(path)}
 
 
 def newest_checkpoint(run: Path) -> int:
-    """The step of the newest checkpoint; 0 without one."""
+    """Returns the step of the newest checkpoint; 0 without one."""
     return max(
         (int(p.parent.name.split("-")[1]) for p in run.glob("checkpoints/checkpoint-*/COMPLETE")), default=0
     )
 
 
 def has_begun(phase: str, run: Path, step: int) -> bool:
-    """Whether the phase, or for the shortest ones the one before it, is under way or over."""
+    """Whether the phase (for the shortest ones: the phase before it) has begun."""
     if phase in ("generate", "reward"):
         before = step - 1
         due = before % EVERY == 0
@@ -126,7 +126,7 @@ def has_begun(phase: str, run: Path, step: int) -> bool:
 
 
 def wait_until(process: subprocess.Popen, phase: str, run: Path, step: int) -> bool:
-    """Waits for the phase; False where the process ended before."""
+    """Waits for the phase. Returns False if the process ended before."""
     until = time.perf_counter() + LIMIT
     while not has_begun(phase, run, step):
         if process.poll() is not None or time.perf_counter() > until:
@@ -136,7 +136,7 @@ def wait_until(process: subprocess.Popen, phase: str, run: Path, step: int) -> b
 
 
 def into(phase: str, times: Times, share: float) -> float:
-    """Seconds from the sign of a phase to the moment aimed at; `share` of the phase has then gone by."""
+    """Returns the seconds from the first sign of a phase until `share` of the phase has passed."""
     if phase == "start-up":
         return share * times.startup
     if phase == "reward":
@@ -149,7 +149,7 @@ def into(phase: str, times: Times, share: float) -> float:
 def kill_in(
     process: subprocess.Popen, run: Path, phase: str, step: int, number: signal.Signals, seconds: float
 ) -> Kill:
-    """Sends the signal so many seconds after the sign of the phase, and waits for the end."""
+    """Sends the signal `seconds` after the first sign of the phase, and waits for the end."""
     if phase != "start-up":
         wait_until(process, phase, run, step)
     time.sleep(seconds)
@@ -164,11 +164,11 @@ def kill_in(
     return Kill(run.name, phase, step, number.name, met, code, round(seconds, 2), lost)
 
 
-# ---- the unbroken run, and the comparison
+# ---- the uninterrupted run, and the comparison
 
 
-def unbroken(folder: Path) -> Times:
-    """Makes the run to compare with, and measures its phases. Exits where it fails."""
+def uninterrupted(folder: Path) -> Times:
+    """Makes the run to compare with and returns the seconds of its phases. Exits if it fails."""
     began, run = time.perf_counter(), folder / "whole"
     process = start(folder, "whole")
     seen: dict[str, float] = {}
@@ -184,7 +184,7 @@ def unbroken(folder: Path) -> Times:
                 seen[name] = time.perf_counter()
         time.sleep(0.002)
     if process.returncode:
-        raise SystemExit(f"the unbroken run failed: see {folder / 'whole.log'}")
+        raise SystemExit(f"the uninterrupted run failed: see {folder / 'whole.log'}")
     steps = list(read_lines(run / METRICS))
     times = Times(startup=seen["proof"] - began, report=time.perf_counter() - seen["summary"])
     for part in ("generate", "reward", "update", "optimizer"):
@@ -196,7 +196,7 @@ def unbroken(folder: Path) -> Times:
 
 
 def lines_of(path: Path) -> list[tuple[tuple, dict]]:
-    """(what a line is of, the line without times) of each line of a dump file."""
+    """Returns (key, line without times) for each line of a dump file; the key is its step, split, group and sample."""
     found = []
     for line in read_lines(path):
         key = tuple(line.get(name) for name in ("step", "split", "group", "sample"))
@@ -205,7 +205,7 @@ def lines_of(path: Path) -> list[tuple[tuple, dict]]:
 
 
 def compare(one: Path, other: Path) -> dict[str, int]:
-    """Lines of `other` that `one` lacks, has twice, or has different; files of weights count as a line."""
+    """Counts the lines of `other` that `one` lacks, has twice or has different; a file of weights counts as a line."""
     found = Counter(lost=0, doubled=0, different=0)
     names = {METRICS, ROLLOUTS, EVALUATIONS}
     names |= {str(p.relative_to(x)) for x in (one, other) for p in x.glob("eval/*.jsonl")}
@@ -227,7 +227,7 @@ def compare(one: Path, other: Path) -> dict[str, int]:
 
 
 def finish(folder: Path, name: str) -> dict[str, int]:
-    """Resumes a run to its end; what it is like in comparison with the unbroken one."""
+    """Resumes a run to its end. Returns the differences from the uninterrupted one."""
     code = start(folder, name).wait(LIMIT)
     found = compare(folder / name, folder / "whole") if code == 0 else {}
     done = (folder / name / "summary.json").exists() and (folder / name / "report.html").exists()
@@ -238,7 +238,7 @@ def finish(folder: Path, name: str) -> dict[str, int]:
 
 
 def target(phase: str, rng: random.Random, after: int) -> int:
-    """A step for the phase, later than `after`."""
+    """Returns a random step for the phase, later than `after`."""
     if phase in ("evaluate", "checkpoint"):
         first = 0 if phase == "evaluate" and after == 0 else (after // EVERY + 1) * EVERY
         return rng.choice(range(first, STEPS + 1, EVERY)) if first <= STEPS else STEPS
@@ -248,7 +248,7 @@ def target(phase: str, rng: random.Random, after: int) -> int:
 def one_run(
     folder: Path, name: str, plan: list[tuple[str, signal.Signals]], times: Times, rng: random.Random
 ) -> list[Kill]:
-    """One run, killed once or several times, then resumed to its end."""
+    """Makes one run, kills it once or several times, and resumes it to its end."""
     kills = []
     for phase, number in plan:
         process = start(folder, name)
@@ -259,7 +259,7 @@ def one_run(
         kill.found = found
         print(
             f"{name:<7} {kill.signal:<7} in {kill.aimed:<10} step {kill.step}: ended in {kill.seconds:5.2f} s with "
-            f"{kill.exit_code:>4}, {kill.steps_lost} steps done again; {words(found)}",
+            f"{kill.exit_code:>4}, {kill.steps_lost} steps repeated; {describe(found)}",
             flush=True,
         )
     if not any(found.values()):
@@ -267,28 +267,28 @@ def one_run(
     return kills
 
 
-def words(found: dict[str, int]) -> str:
-    """What is wrong with a run."""
+def describe(found: dict[str, int]) -> str:
+    """Returns the differences of a run as text."""
     wrong = [f"{n} {what}" for what, n in found.items() if n]
-    return ", ".join(wrong) or "equal to the unbroken run"
+    return ", ".join(wrong) or "equal to the uninterrupted run"
 
 
 def planned(kills: int, rng: random.Random) -> list[list[tuple[str, signal.Signals]]]:
-    """The kills of each run: all phases in turn with both signals in turn, in random order; each fourth run has two."""
+    """Returns the kills of each run: all phases with both signals in turn, in random order; each fourth run has two."""
     n = len(PHASES)
     each = [(PHASES[i % n], SIGNALS[(i + i // n) % 2]) for i in range(kills)]
     rng.shuffle(each)
     plans: list[list[tuple[str, signal.Signals]]] = []
     while each:
         size = min(len(each), 2 if len(plans) % 4 == 3 else 1)
-        # A run that was killed in its report has nothing left to be killed in but the start-up.
+        # After a kill in the report only the start-up is left.
         plans.append(sorted((each.pop() for _ in range(size)), key=lambda kill: kill[0] == "report"))
     return plans
 
 
 def table(kills: list[Kill]) -> str:
-    """Markdown: a row for each phase and signal."""
-    rows = ["| phase | signal | kills | equal | lost | doubled | different | unable to resume | steps done again | end after the signal, at most |",
+    """Returns a Markdown table with a row for each phase and signal."""
+    rows = ["| phase | signal | kills | equal | lost | doubled | different | unable to resume | steps repeated | end after the signal, at most |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for phase in PHASES:
         for number in SIGNALS:
@@ -312,31 +312,31 @@ def table(kills: list[Kill]) -> str:
 
 
 def main() -> int:
-    """Prints a line for each kill and the table; the exit code is 1 where a run differs."""
+    """Prints a line for each kill and the table. Returns 1 if a run differs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where the runs are made (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="folder of the runs (default: a temporary folder)")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "faults.json")
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="r1rl-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     rng, began = random.Random(args.seed), time.perf_counter()
-    times = unbroken(folder)
-    print("unbroken run: " + ", ".join(f"{k} {v:.3g} s" for k, v in asdict(times).items()), flush=True)
+    times = uninterrupted(folder)
+    print("uninterrupted run: " + ", ".join(f"{k} {v:.3g} s" for k, v in asdict(times).items()), flush=True)
     kills: list[Kill] = []
     for i, plan in enumerate(planned(args.kills, rng), start=1):
         kills += one_run(folder, f"run{i}", plan, times, rng)
         write_results(args, times, kills, (time.perf_counter() - began) / 60)
     equal = sum(not any(k.found.values()) for k in kills)
-    print(f"\n{table(kills)}\n\n{equal} of {len(kills)} kills: resumed and equal to the unbroken run")
+    print(f"\n{table(kills)}\n\n{equal} of {len(kills)} kills: resumed and equal to the uninterrupted run")
     return 0 if equal == len(kills) else 1
 
 
 def write_results(args: argparse.Namespace, times: Times, kills: list[Kill], minutes: float) -> None:
-    """What was seen so far; after each run, as the whole takes half an hour."""
+    """Writes the results so far; called after each run, because all of them take half an hour."""
     result = {
         "schema_version": 1, "date": time.strftime("%Y-%m-%d"), "flags": FLAGS, "seed": args.seed,
         "planned": args.kills, "minutes": round(minutes, 1), "times": asdict(times),

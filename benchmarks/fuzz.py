@@ -1,9 +1,9 @@
-"""Coverage-guided fuzzing of everything that parses what a model or a file says: no crash, no hang, no false "correct".
+"""Fuzzes all parsers of model outputs and files, guided by coverage: no crash, no hang, no false "correct".
 
 usage: pip install atheris && python benchmarks/fuzz.py [SECONDS FOR EACH TARGET, default 30] [TARGET...]
 
-Each target runs in a process of its own, on two kinds of input in turn: text as it comes, and pieces of the forms that
-the parsers look for. Prints a Markdown table; a crash or an input over ten seconds is printed with its bytes.
+Each target runs in its own process on two kinds of input in turn: random text, and pieces of the forms that the parsers
+look for. Prints a Markdown table; a crash or an input over ten seconds is printed with its bytes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-SLOW = 10  # seconds for one input; it is a hang
-LONGEST = 4096  # bytes of an input
+SLOW = 10  # seconds for one input; longer is a hang
+LONGEST = 4096  # most bytes of an input
 PIECES = (
     "<answer>", "</answer>", "<reasoning>", "</reasoning>", "<think>", "####", "\\boxed{", "\\frac{1}{2}", "}", "{", "$",
     "\\text{", "^{", "\\dfrac", "\\times", "answer is ", "the ", " = ", "so ", "check: ", "Wait, ", "half of ", "\n", " ",
@@ -31,7 +31,7 @@ PIECES = (
 
 
 def texts(data: bytes) -> str:
-    """Half of the inputs are text as it comes, half are made of pieces."""
+    """Returns an input as text: half of the inputs are decoded, half are made of pieces."""
     if data[:1] < b"\x80":
         return data[1:].decode("utf-8", "surrogateescape")
     return "".join(PIECES[i % len(PIECES)] if i < 224 else chr(i - 224 + 40) for i in data[1:])
@@ -162,6 +162,7 @@ def dumps() -> Callable[[bytes], None]:
     from r1rl.reports.completions import Filter, read_completions
     from r1rl.reports.survey import survey
     from r1rl.runs.dump import ROLLOUTS, keep_lines, numbered_lines, read_lines, repair
+    from r1rl.runs.run_data import RunData
 
     folder = Path(tempfile.mkdtemp())
     path = folder / ROLLOUTS
@@ -171,7 +172,7 @@ def dumps() -> Callable[[bytes], None]:
         damaged: list[str] = []
         list(numbered_lines(path, damaged))
         list(read_completions(folder, Filter(), damaged))
-        survey(folder)
+        survey(RunData(folder))
         repair(path)
         keep_lines(path, 1, damaged)
         assert all(line["step"] <= 1 for line in read_lines(path))
@@ -220,7 +221,7 @@ TARGETS = {
 
 
 def suppressed(function: Callable, *arguments: object) -> object:
-    """The result, or None where the input is refused."""
+    """Returns the function's result, or None if it rejects the input."""
     from r1rl.system.errors import UserError
 
     try:
@@ -230,7 +231,7 @@ def suppressed(function: Callable, *arguments: object) -> object:
 
 
 def fuzz(name: str, seconds: int) -> None:
-    """One target, in this process, which libFuzzer ends."""
+    """Fuzzes one target in this process, which libFuzzer ends."""
     import atheris
 
     with atheris.instrument_imports(include=["r1rl"]):
@@ -248,7 +249,7 @@ def fuzz(name: str, seconds: int) -> None:
 
 
 def main() -> int:
-    """Prints a row for each target. Returns 1 where one has failed."""
+    """Prints a row for each target. Returns 1 if one failed."""
     if sys.argv[1:2] == ["--target"]:
         fuzz(sys.argv[2], int(sys.argv[3]))
         return 0

@@ -1,6 +1,6 @@
-"""Kills a small run of recipe r1-tiny in each of its eight stages, resumes it, and compares it with one never killed.
+"""Kills a small run of recipe r1-tiny in each of its eight stages, resumes it, and compares it with an uninterrupted one.
 
-usage: python benchmarks/kill_stages.py [FOLDER]     (minutes; the folder is made anew under the system's temporary one)
+usage: python benchmarks/kill_stages.py [FOLDER]     (a few minutes; default: a new temporary folder)
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ROOT = Path(__file__).parents[1]
 SIZES = {"cold-start": {"max_samples": 24}, "rejection": {"max_samples": 48}}
 FLAGS = ("--max-steps", "4", "--save-steps", "2", "--num-epochs", "1", "--eval-count", "20", "--num-generations", "4",
          "--per-device-train-batch-size", "16", "--no-unsloth", "--engine", "transformers")  # fmt: skip
-# What shows that a stage is under way; when it is there, the stage is killed.
+# File whose appearance shows that a stage is running; the stage is then killed.
 SIGNS = {"cold-start": "rollouts.jsonl", "rejection": "rollouts.jsonl"}
 
 
 def command(folder: Path, name: str) -> list[str]:
-    """One run of the pipeline."""
+    """Returns the command of one run of the pipeline."""
     settings = folder / "sizes.json"
     settings.write_text(json.dumps(SIZES))
     return [sys.executable, str(ROOT / "main.py"), "--recipe", "r1-tiny", "--dumps", str(folder), "--exp-name", name,
@@ -35,14 +35,14 @@ def command(folder: Path, name: str) -> list[str]:
 
 
 def start(arguments: list[str], log: Path) -> subprocess.Popen:
-    """The program in a process group of its own, so that a kill takes parent and stage."""
+    """Starts the program in its own process group, so that a kill ends parent and stage."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     with log.open("ab") as file:
         return subprocess.Popen(arguments, stdout=file, stderr=file, env=environment, start_new_session=True)
 
 
 def kill_in(stage: Path, sign: str, process: subprocess.Popen) -> int:
-    """SIGKILL as soon as the stage's sign is there. Returns how many lines its dump then had."""
+    """Sends SIGKILL as soon as the stage's file appears. Returns the number of lines in its dump."""
     while not any(stage.glob(sign)):
         if process.poll() is not None:
             raise SystemExit(f"the run ended with {process.returncode} before {stage.name} began")
@@ -53,16 +53,16 @@ def kill_in(stage: Path, sign: str, process: subprocess.Popen) -> int:
 
 
 def without_times(path: Path) -> list[dict]:
-    """The lines of a dump file, but for times and memory."""
+    """Returns the lines of a dump file without times and memory."""
     return [{k: v for k, v in line.items() if k not in TIMES} for line in read_lines(path)]
 
 
 def main() -> int:
-    """Prints a line for each stage; the exit code is 1 where the two runs differ."""
+    """Prints a line for each stage. Returns 1 if the two runs differ."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="r1rl-kills-"))
     folder.mkdir(parents=True, exist_ok=True)
     if start(command(folder, "whole"), folder / "whole.log").wait():
-        raise SystemExit(f"the unbroken run failed: see {folder / 'whole.log'}")
+        raise SystemExit(f"the uninterrupted run failed: see {folder / 'whole.log'}")
     resume: list[str] = []
     for number, name in enumerate(STAGES, start=1):
         process = start(command(folder, "killed") + resume, folder / "killed.log")

@@ -11,13 +11,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas
 
-from r1rl.reports.summary import load_run
+from r1rl.runs.run_data import RunData
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito's, told apart by colour-blind readers
+COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito's colours, distinct for colour-blind readers
 
 
 def main() -> None:
-    """Accuracy with its intervals and mean reward on the left, completion length on the right."""
+    """Draws accuracy with intervals and mean reward on the left, completion length on the right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("-o", type=Path, required=True)
@@ -44,10 +44,10 @@ def main() -> None:
 
 
 def draw(folder: Path, colour: str, left, right) -> None:
-    """One run in both panels."""
+    """Draws one run in both panels."""
     steps = pandas.read_json(folder / "metrics.jsonl", lines=True)
     evals = pandas.read_json(folder / "evaluations.jsonl", lines=True)
-    label = f"seed {load_run(folder)['config']['seed']}"
+    label = f"seed {RunData(folder).config['seed']}"
     left.plot(
         steps.step, 100 * steps.reward.rolling(5, min_periods=1).mean(), color=colour, alpha=0.5, linewidth=1
     )

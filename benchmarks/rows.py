@@ -1,7 +1,7 @@
-"""The rows of the step benchmark: each is a process of its own that does one thing whenever it is asked to.
+"""The rows of the step benchmark: separate processes that do one thing per request.
 
-Processes of their own, because Unsloth rewrites TRL for a whole process, and vLLM its threads. A row that is not asked
-waits on a pipe and costs nothing.
+They are separate because Unsloth patches TRL for a whole process and vLLM changes its threads. An idle row waits on a pipe
+and costs nothing.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOREVER = 10**6  # steps: a row is stopped from outside
-CYCLE = 4  # steps after which the prompts come again
+FOREVER = 10**6  # steps: a row is terminated by its parent
+CYCLE = 4  # steps after which the prompts repeat
 UNSLOTH_ON_CPU = "TRL's own trainer runs on a CPU only with Unsloth imported"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all rows of a table have in common."""
+    """Settings that all rows of a table share."""
 
     folder: str  # temporary
     model: str = "tiny"  # a name that Config knows, or a folder
     prompts: int = 8
-    group: int = 8  # completions a prompt
+    group: int = 8  # completions per prompt
     tokens: int = 128  # the longest completion
     gpu: bool = False
-    passes: int = 1  # forward and backward passes that a step is divided into
-    memory_share: float = 0.5  # of the GPU, for an engine
-    flags: dict[str, Any] = field(default_factory=dict)  # more fields of Config, for our rows
+    passes: int = 1  # forward and backward passes per step
+    memory_share: float = 0.5  # share of the GPU memory for an engine
+    flags: dict[str, Any] = field(default_factory=dict)  # other fields of Config, for our rows
 
     @property
     def completions(self) -> int:
-        """Of one step."""
+        """Completions per step."""
         return self.prompts * self.group
 
 
 class RowFailed(Exception):
-    """A row's process ended, or could not do what it was asked for."""
+    """A row's process ended or failed to answer a request."""
 
 
 class Row:
-    """This side of a row: starts its process, asks, and reads what came of it."""
+    """The parent's side of a row: starts its process, sends requests and reads answers."""
 
     def __init__(self, role: str, setup: Setup, timeout: float = 900.0):
         self.role, self.timeout = role, timeout
@@ -61,16 +61,16 @@ class Row:
         start = time.perf_counter()
         self.process.start()
         theirs.close()
-        self.about = self.read()  # what the row says of itself once it is ready
+        self.about = self.read()  # the row's description, sent when it is ready
         self.seconds_to_start = time.perf_counter() - start
 
     def ask(self, what: str, *arguments: Any) -> Any:
-        """Does one thing in the row's process and returns its numbers."""
+        """Sends a request to the row's process and returns its numbers."""
         self.pipe.send((what, *arguments))
         return self.read()
 
     def read(self) -> Any:
-        """The next answer. Raises RowFailed with the end of the row's log."""
+        """Returns the next answer. Raises RowFailed with the end of the row's log."""
         try:
             if not self.pipe.poll(self.timeout):
                 raise EOFError(f"no answer in {self.timeout:.0f} s")
@@ -84,7 +84,7 @@ class Row:
         return value
 
     def close(self) -> None:
-        """Ends the process."""
+        """Terminates the process."""
         if self.process.is_alive():
             self.process.terminate()
             self.process.join(10)
@@ -94,7 +94,7 @@ class Row:
 
 
 def run_row(role: str, setup: Setup, pipe, log: str) -> None:
-    """The row's process: what the libraries print goes to a file."""
+    """Runs in the row's process, with the output of libraries in a file."""
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
@@ -111,7 +111,7 @@ def run_row(role: str, setup: Setup, pipe, log: str) -> None:
 
 
 def serve(pipe, about: dict[str, Any], actions: dict[str, Any]) -> None:
-    """Answers requests for as long as there are any."""
+    """Answers requests until the pipe closes."""
     pipe.send(("ready", about))
     while True:
         what, *arguments = pipe.recv()
@@ -119,16 +119,16 @@ def serve(pipe, about: dict[str, Any], actions: dict[str, Any]) -> None:
 
 
 def missing(packages: Sequence[str]) -> str:
-    """Words for what a row lacks here; empty if nothing."""
+    """Returns which packages a row lacks, as text; empty if none."""
     lacking = [p for p in packages if importlib.util.find_spec(p) is None]
     return f"{' and '.join(lacking)} not installed" if lacking else ""
 
 
-# ---- what the rows have in common
+# ---- shared by all rows
 
 
 def our_config(setup: Setup, name: str, **flags: Any):
-    """Our Config for this table's work; `flags` beat the table's own."""
+    """Returns our Config for this table; `flags` override the table's settings."""
     from r1rl.config.flags import Config
     from r1rl.config.recipes import overrides
 
@@ -142,7 +142,7 @@ def our_config(setup: Setup, name: str, **flags: Any):
         "max_completion_length": setup.tokens,
         "max_seq_length": max(1024, 512 + setup.tokens),
         "gpu_memory_utilization": setup.memory_share,
-        "learning_rate": 1e-6,  # nothing is to be learned from made-up rewards, and random weights are easily upset
+        "learning_rate": 1e-6,  # the rewards are fake, and random weights are sensitive
         "eval_on_start": False,
         "eval_steps": FOREVER,
         "save_steps": FOREVER,
@@ -154,7 +154,7 @@ def our_config(setup: Setup, name: str, **flags: Any):
 
 
 def prompts_of_one_length(config, tokenizer, count: int):
-    """Training prompts that all have as many tokens as most have: whatever a row draws, it is as much work."""
+    """Returns training prompts of the most frequent length, so that every draw is the same amount of work."""
     from collections import Counter
 
     from r1rl.tasks.prompts import Builder
@@ -170,9 +170,9 @@ def prompts_of_one_length(config, tokenizer, count: int):
 
 
 def every_other(reward):
-    """The reward at work, but every other completion gets 1 and the rest 0, whatever they say.
+    """Returns a reward that calls the given one but pays 1 for every other completion and 0 for the rest.
 
-    Random weights solve nothing, and a group whose rewards are all equal may be left out of an update: not equal work.
+    Random weights solve nothing, and groups with equal rewards may be left out of an update, which would change the work.
     """
     turns = itertools.cycle((1.0, 0.0))
 
@@ -185,7 +185,7 @@ def every_other(reward):
 
 
 def seconds(on_gpu: bool) -> float:
-    """The clock, once the GPU has done what it was given."""
+    """Returns the time after the GPU has finished its work."""
     if on_gpu:
         import torch
 
@@ -194,7 +194,7 @@ def seconds(on_gpu: bool) -> float:
 
 
 def memory(on_gpu: bool) -> dict[str, float]:
-    """The most memory so far, in GiB."""
+    """Returns the peak memory so far in GiB."""
     from r1rl.system import machine
 
     found = {"process_gib": machine.peak_memory() / 2**30}
@@ -209,7 +209,7 @@ def memory(on_gpu: bool) -> dict[str, float]:
 
 
 def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
-    """Whole steps of our trainer, through the program's own entry points."""
+    """Runs whole steps of our trainer through the program's entry points."""
     config = our_config(setup, name, **flags)
     from r1rl.engines import choice
     from r1rl.models import policy as models_policy
@@ -243,7 +243,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     from r1rl.trainers import trainer_class
 
     class KeptMeter(progress.Meter):
-        """The program's clock, of which the last step's line is kept."""
+        """A Meter that keeps the line of the last step."""
 
         def step_done(self, line):
             self.kept = super().step_done(line)
@@ -263,7 +263,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
     )
 
     def evaluate(lengths):
-        """An evaluation as the run does it: weights, one engine call, grading, dump."""
+        """Evaluates as a run does: weights, one engine call, grading, dump."""
         calls, generate = [], engine.generate
         engine.generate = lambda *given: calls.append(1) or generate(*given)
         forced.set(lengths)
@@ -274,11 +274,11 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
         return {"seconds": taken, "engine_calls": len(calls), "problems": len(trainer.eval_prompts)}
 
     def parts():
-        """The meter's parts of the last step, but for the rest that it calls update."""
+        """Returns the meter's parts of the last step without update, which the gate measures."""
         return {k: v for k, v in meter.kept["parts"].items() if k != "update"}
 
     def released():
-        meter.step_began = time.perf_counter()  # the wait at the gate is no part of a step
+        meter.step_began = time.perf_counter()  # waiting at the gate is not part of a step
 
     about = {"engine": f"{engine.name} ({why})", "backend": policy.backend, "mixed": policy.mixed,
              "prompt_tokens": len(trainer.train_prompts[0].ids)}  # fmt: skip
@@ -291,7 +291,7 @@ def ours(setup: Setup, pipe, name: str, **flags: Any) -> None:
 
 
 def trl_stock(setup: Setup, pipe, checkpointing: bool = True) -> None:
-    """TRL's GRPOTrainer with its own generation and defaults: the same model, prompts, lengths, batch and optimizer."""
+    """Runs TRL's GRPOTrainer with its own generation and defaults on the same model, prompts, lengths, batch and optimizer."""
     if not setup.gpu:
         import unsloth  # noqa: F401 - see UNSLOTH_ON_CPU
     import timed
@@ -333,7 +333,7 @@ def trl_stock(setup: Setup, pipe, checkpointing: bool = True) -> None:
 
 
 def equal_arguments(config, setup: Setup) -> dict[str, Any]:
-    """What a peer is told so that it does the same work; everything else is its own default."""
+    """Returns the settings with which TRL does the same work; it keeps its defaults for everything else."""
     return {
         "per_device_train_batch_size": config.per_device_train_batch_size,
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
@@ -357,9 +357,9 @@ def equal_arguments(config, setup: Setup) -> dict[str, Any]:
 
 
 def published(setup: Setup, pipe) -> None:
-    """R1RL's configuration as published: stock Unsloth GRPO in 4 bit, 2 prompts x 8, evaluation in batches of 32.
+    """Runs R1RL's published configuration: stock Unsloth GRPO in 4 bit, 2 prompts x 8, evaluation in batches of 32.
 
-    Its settings are those of our recipe default, whose source recipes.py names; lengths and shape are the table's.
+    The settings are those of our recipe default, whose source is in recipes.py; lengths and shape are the table's.
     """
     from unsloth import FastLanguageModel
 
@@ -395,7 +395,7 @@ def published(setup: Setup, pipe) -> None:
     arguments = GRPOConfig(output_dir=f"{setup.folder}/published", use_vllm=True, optim="adamw_8bit", **equal)
 
     def evaluate_in(batch: int):
-        """Engine calls of `batch` prompts, one after the other."""
+        """Returns an evaluation in engine calls of `batch` prompts, one after the other."""
 
         def evaluate(lengths, trainer, forced, prompts):
             from vllm import SamplingParams
@@ -419,7 +419,7 @@ def published(setup: Setup, pipe) -> None:
 
 
 def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=None) -> None:
-    """A trainer of TRL's at work on our prompts with our reward, in steps of forced lengths."""
+    """Runs a TRL trainer on our prompts with our reward, in steps of forced lengths."""
     import timed
     from datasets import Dataset
 
@@ -463,7 +463,7 @@ def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=
 
 
 def bare_engine(setup: Setup, pipe) -> None:
-    """`vllm.LLM.generate` on the same prompts with the sampled tokens' logprobs, and nothing around it."""
+    """Runs `vllm.LLM.generate` alone, on the same prompts, with the sampled tokens' logprobs."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     import timed
@@ -548,7 +548,7 @@ def bare_update(setup: Setup, pipe) -> None:
         return {"seconds": taken, "tokens": tokens, "rows_at_once": at_once[completion], **memory(setup.gpu)}
 
     def matrix_peak():
-        """Multiplications and additions a second of one large bfloat16 product: what the card can do at best."""
+        """Returns the multiplications and additions per second of one large bfloat16 product, the hardware's peak."""
         size = 8192 if setup.gpu and "tiny" not in setup.model else 512
         a = torch.randn(size, size, device=device, dtype=torch.bfloat16)
         best = float("inf")

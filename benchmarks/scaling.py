@@ -1,10 +1,10 @@
-"""How cost grows: a step and its parts against completions a step, completion length and model size.
+"""Measures how cost grows: a step and its parts by completions per step, completion length and model size.
 
 usage: python benchmarks/scaling.py [--gpu] [--budget SECONDS] [--redraw]
-Each point is our trainer in a process of its own, with completions of forced lengths and, for shapes other than tiny,
-random weights; the points of a sweep take turns. Writes scaling.json, scaling.md and scaling.png (with --gpu
-scaling_gpu.*) beside this file. The model sweep has few completions of few tokens, so that 0.5B can be had on a CPU.
---redraw makes table and plot from the JSON.
+Each point is our trainer in its own process, with completions of forced lengths and, for shapes other than tiny, random
+weights; the points of a sweep take turns. Writes scaling.json, scaling.md and scaling.png (with --gpu scaling_gpu.*) next
+to this file. The model sweep uses few short completions, so that 0.5B fits on a CPU. --redraw makes table and plot from
+the JSON.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import step  # first: it sets what must be set before torch is imported
+import step  # first: it sets environment variables that torch reads at import
 from rows import Row, RowFailed, Setup
 from shapes import parameters
 
 HERE = Path(__file__).parent
 GROUP = 8
-PASS_TOKENS = 16_000  # prompts and completions in one forward and backward pass, at most
-PROMPT_TOKENS = 80  # about; decides passes only
-NOISE = 0.08  # relative error of a fit that is as good as repeated measurements are
-COLOURS = {  # Okabe and Ito's, told apart by colour-blind readers
+PASS_TOKENS = 16_000  # most tokens of prompts and completions in one forward and backward pass
+PROMPT_TOKENS = 80  # approximate; only decides the number of passes
+NOISE = 0.08  # relative error of repeated measurements: a fit need not be better
+COLOURS = {  # Okabe and Ito's colours, distinct for colour-blind readers
     "step": "#000000",
     "generate": "#0072b2",
     "forward/backward": "#d55e00",
@@ -43,7 +43,7 @@ COLOURS = {  # Okabe and Ito's, told apart by colour-blind readers
 
 @dataclass(frozen=True)
 class Point:
-    """One size of work."""
+    """One measured size."""
 
     shape: str
     completions: int
@@ -51,7 +51,7 @@ class Point:
 
     @property
     def passes(self) -> int:
-        """A power of two, so that a pass keeps to PASS_TOKENS."""
+        """Number of passes: a power of two, so that a pass has at most PASS_TOKENS."""
         whole = self.completions * (PROMPT_TOKENS + self.tokens)
         wanted = 2 ** max(0, math.ceil(math.log2(whole / PASS_TOKENS)))
         return min(wanted, self.completions)
@@ -59,7 +59,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Points that differ in one thing."""
+    """Points that differ in one quantity."""
 
     name: str
     unit: str
@@ -68,7 +68,7 @@ class Sweep:
 
     @property
     def fixed(self) -> str:
-        """What all its points have in common, in words."""
+        """The quantities that all points share, as text."""
         p = self.points[0]
         words = {
             "model": p.shape,
@@ -79,7 +79,7 @@ class Sweep:
 
 
 def sweeps(gpu: bool) -> list[Sweep]:
-    """The three questions."""
+    """Returns the three sweeps."""
     base, tokens, many = ("0.5B", 512, 128) if gpu else ("tiny", 128, 64)
     few, brief = (64, 256) if gpu else (2 * GROUP, 32)  # two prompts, so that both cores sample
     shapes = ("0.5B", "1.5B", "3B", "7B") if gpu else ("tiny", "8M", "33M", "130M", "0.5B")
@@ -87,14 +87,14 @@ def sweeps(gpu: bool) -> list[Sweep]:
     by_length = tuple(Point(base, many, n) for n in (64, 128, 256, 512, 1024))
     by_model = tuple(Point(s, few, brief) for s in shapes)
     return [
-        Sweep("completions", "completions a step", by_count, lambda p: p.completions),
-        Sweep("length", "tokens a completion", by_length, lambda p: p.tokens),
+        Sweep("completions", "completions per step", by_count, lambda p: p.completions),
+        Sweep("length", "tokens per completion", by_length, lambda p: p.tokens),
         Sweep("model", "parameters", by_model, lambda p: sum(parameters(p.shape).values())),
     ]
 
 
 def measure(gpu: bool, steps: int, budget: float, together: bool) -> dict[str, Any]:
-    """Every sweep's points. Those of a sweep take turns step by step: machines get faster and slower within a minute."""
+    """Measures all sweeps. The points of a sweep take turns step by step, because the machine's speed changes within a minute."""
     began, left_out = time.perf_counter(), []
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -117,14 +117,14 @@ def measure(gpu: bool, steps: int, budget: float, together: bool) -> dict[str, A
 
 
 def key(point: Point) -> str:
-    """A name in the JSON."""
+    """Returns the point's name in the JSON."""
     return f"{point.shape} {point.completions} x {point.tokens}"
 
 
 def measure_points(
     points: Sequence[Point], folder: Path, gpu: bool, steps: int, until: float
 ) -> tuple[dict[str, Any], dict[Point, str]]:
-    """(what was measured, why others failed): a turn that is not timed, then `steps`, none beginning after `until`."""
+    """Returns (results, reasons of failures) after a warm-up turn and `steps` timed turns, none of which starts after `until`."""
     rows: dict[Point, Row] = {}
     failed: dict[Point, str] = {}
     answers: dict[Point, list[dict[str, Any]]] = {point: [] for point in points}
@@ -152,7 +152,7 @@ def measure_points(
 
 
 def setup_of(point: Point, folder: Path, gpu: bool) -> Setup:
-    """What a point's row needs to know."""
+    """Returns the setup of a point's row."""
     own = folder / key(point).replace(" ", "-")
     own.mkdir()
     return Setup(
@@ -168,7 +168,7 @@ def setup_of(point: Point, folder: Path, gpu: bool) -> Setup:
 
 
 def medians(point: Point, prompt_tokens: float, answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A point's seconds, part by part."""
+    """Returns a point's seconds by part."""
     parts = {name: median(a["parts"].get(name, 0.0) for a in answers) for name in answers[0]["parts"]}
     shown = ("generate", "forward/backward", "optimizer", "sync")
     whole = [a["seconds"] for a in answers]
@@ -184,11 +184,11 @@ def medians(point: Point, prompt_tokens: float, answers: Sequence[dict[str, Any]
     }
 
 
-# ---- what the numbers say
+# ---- analysis
 
 
 def fit(xs: Sequence[float], ys: Sequence[float], powers: int) -> tuple[float, float, float]:
-    """Not negative (a, b, c) of y = a + b x + c x^2 with the least relative error: every subset of terms is tried."""
+    """Returns the non-negative (a, b, c) of y = a + b x + c x^2 with the least relative error, over every subset of terms."""
     import numpy
 
     x, y = numpy.array(xs, float), numpy.array(ys, float)
@@ -199,7 +199,7 @@ def fit(xs: Sequence[float], ys: Sequence[float], powers: int) -> tuple[float, f
         for chosen in itertools.combinations(range(powers + 1), size):
             found, *_ = numpy.linalg.lstsq(terms[:, chosen], numpy.ones(len(xs)), rcond=None)
             off = float(((terms[:, chosen] @ found - 1) ** 2).mean()) ** 0.5
-            # A term more must earn its place: where there is no error left, or it does not get a tenth less, it does not.
+            # Another term is only kept if the error is above the noise and falls by a tenth or more.
             if (found >= 0).all() and off < 0.9 * error and error > NOISE:
                 error = off
                 best = tuple(
@@ -209,37 +209,37 @@ def fit(xs: Sequence[float], ys: Sequence[float], powers: int) -> tuple[float, f
 
 
 def bends(xs: Sequence[float], ys: Sequence[float], powers: int) -> str:
-    """Where cost turns from fixed to proportional and from that to quadratic, in words, as of `fit`."""
+    """Returns as text where the cost changes from fixed to proportional and from that to quadratic, by `fit`."""
     a, b, c = fit(xs, ys, powers)
     words = []
     if a and b:
-        words.append(f"at {short(a / b)} half of it is fixed{outside(a / b, xs)}")
+        words.append(f"at {short(a / b)} half of the cost is fixed{outside(a / b, xs)}")
     if b and c:
         words.append(
-            f"at {short(b / c)} what grows with the square is as large as the proportional part{outside(b / c, xs)}"
+            f"at {short(b / c)} the quadratic part is as large as the proportional part{outside(b / c, xs)}"
         )
     if a and c and not b:
         at = math.sqrt(a / c)
-        words.append(f"at {short(at)} it turns from fixed to quadratic{outside(at, xs)}")
+        words.append(f"at {short(at)} the cost changes from fixed to quadratic{outside(at, xs)}")
     kinds = [k for k, v in (("fixed", a), ("proportional", b), ("quadratic", c)) if v]
     return ("; ".join(words) if words else f"no bend: {kinds[0]}") + "."
 
 
 def outside(value: float, xs: Sequence[float]) -> str:
-    """Words where a bend lies outside of what was measured."""
+    """Returns a note if a bend is outside the measured range."""
     if value < min(xs):
-        return " (below what was measured)"
-    return " (beyond what was measured)" if value > max(xs) else ""
+        return " (below the measured range)"
+    return " (beyond the measured range)" if value > max(xs) else ""
 
 
 def slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
-    """Local exponents between neighbours: 0 fixed, 1 proportional, 2 quadratic."""
+    """Returns the exponents between neighbouring points: 0 fixed, 1 proportional, 2 quadratic."""
     pairs = zip(zip(xs, ys), zip(xs[1:], ys[1:]))
     return [math.log(d / b) / math.log(c / a) for (a, b), (c, d) in pairs]
 
 
 def short(value: float) -> str:
-    """Two digits or more, with a unit of size."""
+    """Formats a number with two or more digits and a unit."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
         if value >= size:
             return plain(value / (1e3 if unit == "k" else size)) + unit
@@ -247,18 +247,18 @@ def short(value: float) -> str:
 
 
 def plain(value: float) -> str:
-    """Without exponent and without digits that say nothing."""
+    """Formats a number without exponent and without meaningless digits."""
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def measured(sweep: Sweep, result: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
-    """(x, point) of the points that were measured."""
+    """Returns (x, point) of the points that were measured."""
     points = result["points"][sweep.name]
     return [(sweep.x(p), points[key(p)]) for p in sweep.points if key(p) in points]
 
 
 def costs(point: dict[str, Any]) -> dict[str, float]:
-    """Microseconds a token: of sampling by sampled tokens, of the update by all that it reads."""
+    """Returns the microseconds per token: sampling by sampled tokens, update by all tokens that it reads."""
     sampled = point["completions"] * point["tokens"]
     read = sampled + point["completions"] * point["prompt_tokens"]
     taken = point["seconds"]
@@ -267,7 +267,7 @@ def costs(point: dict[str, Any]) -> dict[str, float]:
 
 
 def markdown(result: dict[str, Any], gpu: bool) -> str:
-    """The tables and the bends."""
+    """Returns the page with tables and bends."""
     about = result["about"]
     here = about["machine"]
     lines = [
@@ -276,9 +276,9 @@ def markdown(result: dict[str, Any], gpu: bool) -> str:
         f"Made by `{about['command']}` on {about['date']} (commit {(about['commit'] or 'unknown')[:12]}): "
         f"{here['gpu'] or here['processor']}, {here['cores']} cores, "
         f"torch {about['versions'].get('torch')}; {about['seconds']} s in all.",
-        "Our trainer, whole steps, median seconds; every completion has the length given. Shapes other than tiny have",
-        "random weights. `us a token`: sampling by sampled tokens; update (forward, backward, optimizer) by all tokens",
-        "that it is about, prompts included. A pass has at most 16,000 of them.",
+        "Our trainer, whole steps, median seconds; every completion has the given length. Shapes other than tiny have",
+        "random weights. `us per token`: sampling by sampled tokens; update (forward, backward, optimizer) by all tokens",
+        "that it reads, prompts included. A pass has at most 16,000 of them.",
     ]
     for sweep in sweeps(gpu):
         rows = measured(sweep, result)
@@ -289,7 +289,7 @@ def markdown(result: dict[str, Any], gpu: bool) -> str:
             "",
             f"## {sweep.unit} ({sweep.fixed}; prompts of {first['prompt_tokens']} tokens)",
             "",
-            f"| {sweep.unit} | step | generate | forward/backward | optimizer | sync | rest | us a token, sampling | update | passes |",
+            f"| {sweep.unit} | step | generate | forward/backward | optimizer | sync | rest | us per token, sampling | update | passes |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for x, point in rows:
@@ -305,24 +305,24 @@ def markdown(result: dict[str, Any], gpu: bool) -> str:
             lines.append(
                 f"- {part}: exponents from point to point {exponents}; {bends(xs, ys, 2 if sweep.name == 'length' else 1)}"
             )
-    lines += ["", "## Why it bends where it does", "", *WHY]
+    lines += ["", "## Why the cost bends", "", *WHY]
     if result["left_out"]:
-        lines += ["", f"Left out, for want of time or because they failed: {json.dumps(result['left_out'])}"]
+        lines += ["", f"Left out for lack of time or because they failed: {json.dumps(result['left_out'])}"]
     return "\n".join(lines) + "\n"
 
 
-WHY = [  # of the algorithm; how much of each there is, is in the tables
-    "- Sampling runs one small product a layer and token whatever the number of rows, so with few rows a token costs the",
-    "  overhead of its operations (on a GPU: reading all weights); beyond the bend it is arithmetic, and proportional.",
-    "- With the length, every new token reads all keys and values before it: the quadratic term, in sampling and update.",
-    "- Prompts are read once a group, in sampling and in the update; the update's tokens count them for each completion.",
-    "- With the model's size, small ones pay overhead, large ones arithmetic; the output layer grows with the vocabulary,",
-    "  which is 640 up to 33M, 32,768 at 130M and 151,936 from 0.5B on. Sync merges and copies all projections: proportional.",
+WHY = [  # properties of the algorithm; the tables show their size
+    "- Completions: sampling runs one small product per layer and token for any number of rows, so with few rows a token costs",
+    "  the overhead of its operations (on a GPU: reading all weights). Beyond the bend the cost is arithmetic and proportional.",
+    "- Length: every new token reads all earlier keys and values, which is the quadratic term in sampling and update.",
+    "- Prompts are read once per group, in sampling and in the update; the update's tokens count them for each completion.",
+    "- Model size: small models pay overhead, large ones arithmetic. The output layer grows with the vocabulary, which is 640 up",
+    "  to 33M, 32,768 at 130M and 151,936 from 0.5B on. Sync merges and copies all projections, which is proportional.",
 ]
 
 
 def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
-    """Small multiples on logarithmic axes: seconds above, microseconds a token below."""
+    """Draws the sweeps on logarithmic axes: seconds above, microseconds per token below."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -349,7 +349,7 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
                 "o-",
                 color=colour,
                 markersize=3,
-                label=f"{name}, a token",
+                label=f"{name}, per token",
             )
         whole = [p["seconds"]["step"] for _, p in rows]
         above.plot(
@@ -373,8 +373,8 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
         below.set_xticks(
             xs, [p["shape"] for _, p in rows] if sweep.name == "model" else [short(x) for x in xs]
         )
-    axes[0, 0].set_ylabel("seconds a step")
-    axes[1, 0].set_ylabel("microseconds a token")
+    axes[0, 0].set_ylabel("seconds per step")
+    axes[1, 0].set_ylabel("microseconds per token")
     for row in axes:
         named = row[0].get_legend_handles_labels()
         row[2].legend(*named, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -383,17 +383,17 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
 
 
 def main() -> int:
-    """Measures, or reads what was measured; writes all three files. Returns 1 if a point is missing."""
+    """Measures, or reads earlier measurements, and writes all three files. Returns 1 if a point is missing."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--gpu", action="store_true")
-    parser.add_argument("--steps", type=int, default=3, help="timed steps of a point")
-    parser.add_argument("--budget", type=float, default=840.0, help="seconds after which no turn begins")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps per point")
+    parser.add_argument("--budget", type=float, default=840.0, help="seconds after which no turn starts")
     parser.add_argument(
         "--one-by-one",
         action="store_true",
-        help="a sweep's points after one another, as on a GPU: 12 GiB instead of 20",
+        help="measure the points of a sweep one after another, as on a GPU: 12 GiB instead of 20",
     )
     parser.add_argument("--redraw", action="store_true")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of the three files")

@@ -1,4 +1,4 @@
-"""Models of given shapes with random weights, for timings: nothing is downloaded, and every token id has a text."""
+"""Makes models of given shapes with random weights for timings. Nothing is downloaded, and every token id has a text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHAPES = {
 
 
 def parameters(name: str) -> dict[str, int]:
-    """Weights that multiply every token ("body") and those of the output layer ("head")."""
+    """Returns the number of weights that multiply every token ("body") and of the output layer ("head")."""
     hidden, layers, heads, kv_heads, inner, vocabulary, _ = SHAPES[name]
     dim = hidden // heads
     attention = hidden * dim * (heads + 2 * kv_heads) + heads * dim * hidden
@@ -31,7 +31,7 @@ def parameters(name: str) -> dict[str, int]:
 
 
 def make(name: str, folder: Path, on_gpu: bool = False) -> str:
-    """The model's folder, made if need be; "tiny" is the embedded model, with the weights that it has learned."""
+    """Returns the model's folder and makes it if it does not exist; "tiny" is the embedded model with its trained weights."""
     target = folder / f"shape-{name}"
     if name == "tiny":
         return "tiny"
@@ -68,7 +68,7 @@ def make(name: str, folder: Path, on_gpu: bool = False) -> str:
 
 
 def write_tokenizer(folder: Path, vocabulary: int) -> None:
-    """The embedded model's tokenizer, with as many words more as the vocabulary needs."""
+    """Writes the embedded model's tokenizer, with enough additional words for the vocabulary."""
     source = Path(TINY_MODELS["tiny"])
     content = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
     known = content["model"]["vocab"]

@@ -1,7 +1,8 @@
-"""A long run of recipe tiny whose memory, files and threads are watched from outside: do they stay flat?
+"""Watches memory, open files and threads during a long run of recipe tiny.
 
 usage: python benchmarks/soak.py [--steps 2000] [-o benchmarks/soak.json]     (about 10 minutes on 2 cores)
-Steps are smaller than the recipe's (8 completions), so that 2,000 of them pass; evaluations and checkpoints are in.
+Steps are smaller than the recipe's (8 completions), so that 2,000 of them take minutes; evaluations and checkpoints
+are included.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from scipy.stats import linregress
 ROOT = Path(__file__).parents[1]
 FLAGS = ("--recipe", "tiny", "--add-reasoning-prefix", "--per-device-train-batch-size", "8", "--num-generations", "4",
          "--eval-steps", "200", "--eval-count", "50", "--save-steps", "100", "--learning-rate", "1e-4")  # fmt: skip
-SETTLED = 1000  # steps after which caches and heap are full: growth counts from here
+SETTLED = 1000  # steps after which caches and heap are full; growth is measured from here
 
 
 def main() -> None:
-    """Runs, prints the table in Markdown, writes it as JSON."""
+    """Runs, prints the table as Markdown and writes it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("-o", type=Path, default=Path(__file__).with_name("soak.json"))
@@ -51,12 +52,12 @@ def main() -> None:
 
 
 def marks(steps: int) -> list[int]:
-    """The steps of the table's rows."""
+    """Returns the steps of the table's rows."""
     return [1, *range(max(1, steps // 20), steps + 1, max(1, steps // 20))]
 
 
 def watch(folder: Path, steps: int) -> list[dict[str, float]]:
-    """The run's memory (resident), open files and threads, as its steps end. Raises SystemExit where it fails."""
+    """Returns the run's resident memory, open files and threads at the end of its steps. Raises SystemExit if it fails."""
     command = [sys.executable, str(ROOT / "main.py"), *FLAGS, "--max-steps", str(steps), "--dumps", str(folder),
                "--exp-name", "soak"]  # fmt: skip
     rows, begun, read = [], time.monotonic(), 0
@@ -83,7 +84,7 @@ def watch(folder: Path, steps: int) -> list[dict[str, float]]:
 
 
 def seen(pid: int) -> dict[str, float]:
-    """Of a process as /proc has it; nothing of one that has just ended."""
+    """Returns memory, open files and threads of a process from /proc; zeros for a process that has just ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         files = len(list(Path(f"/proc/{pid}/fd").iterdir()))

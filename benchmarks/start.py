@@ -1,4 +1,4 @@
-"""Times what a person waits for first: --help, and the messages for wrong input. usage: python benchmarks/start.py"""
+"""Times --help and the error messages for wrong input. usage: python benchmarks/start.py"""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ COMMANDS = {
     "--recipe tiny --print-config": ["--recipe", "tiny", "--print-config"],
     "an unknown recipe": ["--recipe", "tiney"],
     "the default recipe without a GPU": ["--add-reasoning-prefix"],
-    "a dataset folder that is not there": ["--recipe", "tiny", "--dataset-path", "nowhere"],
+    "a dataset folder that does not exist": ["--recipe", "tiny", "--dataset-path", "nowhere"],
     "a chat without a chat template": ["--recipe", "tiny", "--is-chat"],
-    "inspect of a run that is not there": ["inspect", "dumps/nowhere"],
+    "inspect of a run that does not exist": ["inspect", "dumps/nowhere"],
 }
 REPEATS = 9
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def once(arguments: list[str]) -> float:
-    """Seconds of one process."""
+    """Returns the seconds that one process takes."""
     start = time.perf_counter()
     subprocess.run([sys.executable, str(MAIN), *arguments], capture_output=True, check=False)
     return time.perf_counter() - start

@@ -1,11 +1,11 @@
-"""Times a training step and its parts beside its peers and its limits, turn by turn on one machine.
+"""Times a training step and its parts against other implementations and against limits, on one machine.
 
 usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 4] [--json FILE] [--rows NAME ...]
-Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of a long-tailed mix of lengths. With
---gpu: 128 completions x 512 tokens and the mix, on random weights of the shape. All rows make the same lengths, which
-are forced and checked, and half of each group is rewarded, so that every group is learned from. Rows take turns step by
-step, because machines drift within a minute. Every figure of a round is a total over a total, and so is every ratio; shown
-are the median of the rounds and their spread.
+Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of mixed lengths with a long tail. With
+--gpu: 128 completions x 512 tokens and mixed lengths, on random weights of the shape. All rows sample the same lengths, which
+are forced and checked, and half of each group is rewarded, so that every group has a signal. Rows take turns step by step,
+because the speed of a machine changes within a minute. Every figure and ratio of a round is one of totals; the tables show
+the median of the rounds and their spread.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-# Before anything imports torch, here or in a row: threads of rows that wait must not spin.
+# Set before torch is imported, here or in a row: threads of waiting rows must not spin.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# A row is ended like a process that is no longer needed; Python would warn of what it had open.
+# Rows are terminated; Python would warn about their open resources.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
@@ -47,7 +47,7 @@ from r1rl.system import machine  # noqa: E402
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 CPU_ROWS = ("ours", "ours vllm", "trl", "trl plain", "bare engine", "bare update")
 GPU_ROWS = ("ours 4 bit", "ours bf16", "trl", "published", "bare engine", "bare update")
-WHAT = {  # each row in words
+WHAT = {  # description of each row
     "ours": "r1rl, its own decoder",
     "ours vllm": "r1rl --engine vllm",
     "ours 4 bit": "r1rl, the default recipe (4 bit, engine shared)",
@@ -58,38 +58,38 @@ WHAT = {  # each row in words
     "bare engine": "vllm.LLM.generate alone",
     "bare update": "forward, backward, AdamW alone, no padding",
 }
-FIXED_ONLY = ("trl plain",)  # rows that the mix is spared
+FIXED_ONLY = ("trl plain",)  # rows that are not measured with mixed lengths
 PUBLISHED = 16  # completions in a step of R1RL's published configuration
 EVALUATION = 200  # problems
-STEADY = 0.10  # spread of a ratio over the rounds, beyond which it is called unsteady
-DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # the default cadence: every 100 steps and before the first
-TINY_RUN = {"steps": 40, "evaluations": 5}  # recipe tiny looks more often, to draw a curve: every 10 steps
+STEADY = 0.10  # spread of a ratio over the rounds above which it is marked unsteady
+DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # by default: every 100 steps and before the first
+TINY_RUN = {"steps": 40, "evaluations": 5}  # recipe tiny evaluates more often, for its curve: every 10 steps
 
 
 def mixed_lengths(count: int, mean: float, longest: int, seed: int) -> tuple[int, ...]:
-    """Log-normal lengths (sigma 0.7: the longest tenth is six times the shortest) cut at `longest`."""
+    """Returns log-normal lengths (sigma 0.7: the longest tenth is six times the shortest) cut at `longest`."""
     draws = [random.Random(seed + i).gauss(0.0, 0.7) for i in range(count)]
     low, high = 0.0, math.log(longest) + 3.0
-    for _ in range(50):  # the scale at which the mean after the cut is the one wanted
+    for _ in range(50):  # find the scale that gives the wanted mean after the cut
         middle = (low + high) / 2
         lengths = [max(2, min(longest, round(math.exp(middle + d)))) for d in draws]
         low, high = (middle, high) if sum(lengths) / count < mean else (low, middle)
     return tuple(lengths)
 
 
-Step = dict[str, Any]  # what a row says of a step: its seconds, parts, tokens, completions
-# Of what is summed up over steps, and by the sum of what it is divided.
+Step = dict[str, Any]  # a row's answer for a step: seconds, parts, tokens, completions
+# A quotient of sums over steps: numerator and denominator of one step.
 Value = tuple[Callable[[Step], float], Callable[[Step], float]]
 
 
 class Measured:
-    """What was measured: by workload, row and round, the answers of each step."""
+    """The answers of each step, by workload, row and round."""
 
     def __init__(self):
         self.steps: dict[str, dict[str, list[list[Step]]]] = {}
 
     def add(self, work: str, row: str, number: int, answer: Step) -> None:
-        """One step of a round."""
+        """Adds one step of a round."""
         rounds = self.steps.setdefault(work, {}).setdefault(row, [])
         while len(rounds) <= number:
             rounds.append([])
@@ -100,43 +100,43 @@ class Measured:
         return all(self.steps.get(work, {}).get(row) for row in rows)
 
     def rounds(self, work: str, row: str, value: Value) -> list[float]:
-        """A value in each round: the total of the one over the total of the other."""
+        """Returns a value in each round, a quotient of totals."""
         of, per = value
         return [sum(map(of, steps)) / sum(map(per, steps)) for steps in self.steps[work][row]]
 
     def ratio(self, work: str, over: tuple[str, Value], under: tuple[str, Value]) -> list[float]:
-        """One ratio a round."""
+        """Returns the ratio of two values in each round."""
         pairs = zip(self.rounds(work, *over), self.rounds(work, *under))
         return [a / b for a, b in pairs]
 
 
 def field(name: str) -> Callable[[Step], float]:
-    """What a row said of its step."""
+    """Returns a function that reads a field of a step."""
     return lambda step: step[name]
 
 
 def part(*names: str) -> Callable[[Step], float]:
-    """The seconds of some parts together."""
+    """Returns a function that sums the seconds of some parts of a step."""
     return lambda step: sum(step["parts"].get(name, 0.0) for name in names)
 
 
 def of_a_step(value: Callable[[Step], float]) -> Value:
-    """On average."""
+    """Returns the mean of a quantity per step."""
     return value, lambda step: 1.0
 
 
 def share(*names: str) -> Value:
-    """Those parts' share of the step."""
+    """Returns the share of some parts in the step."""
     return part(*names), field("seconds")
 
 
 def sampling_seconds(step: Step) -> float:
-    """Of the generation where the step has parts, else of all of it: a bare engine does nothing else."""
+    """Returns the seconds of generation; for a bare engine, which has no parts, those of the whole step."""
     return step["parts"]["generate"] if "parts" in step else step["seconds"]
 
 
 def around(step: Step) -> float:
-    """Seconds of everything outside generation and forward/backward."""
+    """Returns the seconds outside generation and forward/backward."""
     return step["seconds"] - part("generate", "forward/backward")(step)
 
 
@@ -153,8 +153,8 @@ class Target:
     what: str
     limit: float
     at_most: bool
-    values: list[float]  # one a round
-    kind: str = "x"  # how it is shown: "x", "%", "s", "GiB"
+    values: list[float]  # one per round
+    kind: str = "x"  # unit: "x", "%", "s", "GiB"
 
     @property
     def value(self) -> float:
@@ -163,7 +163,7 @@ class Target:
 
     @property
     def reached(self) -> bool:
-        """Whether the median is on the right side."""
+        """Whether the median meets the limit."""
         return self.value <= self.limit if self.at_most else self.value >= self.limit
 
     @property
@@ -172,16 +172,16 @@ class Target:
         return (max(self.values) - min(self.values)) / self.value if self.value else 0.0
 
     def show(self, value: float) -> str:
-        """A value of this kind."""
+        """Formats a value with its unit."""
         return {"x": f"{value:.2f}", "%": f"{value:.1%}", "s": f"{value:.2f} s", "GiB": f"{value:.1f} GiB"}[
             self.kind
         ]
 
     def cells(self) -> list[str]:
-        """The line as it is printed."""
+        """Returns the printed cells."""
         sign = "at most" if self.at_most else "at least"
         spread = f"{self.show(min(self.values))} to {self.show(max(self.values))}"
-        # A spread of small shares says nothing; of ratios and speeds it says how steady the machine was.
+        # The spread of ratios and speeds shows how steady the machine was; that of small shares shows nothing.
         unsteady = self.kind == "x" and len(self.values) > 1 and self.spread > STEADY
         verdict = "[green]reached[/green]" if self.reached else "[red]missed[/red]"
         note = " (unsteady)" if unsteady else ""
@@ -189,7 +189,7 @@ class Target:
 
 
 def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> list[Target]:
-    """The issue's targets, as far as their rows were measured."""
+    """Returns the targets whose rows were measured."""
     found = []
     main_rows = [r for r in ("ours", "ours vllm", "ours 4 bit", "ours bf16") if r in table.steps["fixed"]]
     for work in table.steps:
@@ -246,10 +246,10 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
 
 
 def update_flops(step: Step, extra: dict[str, Any], shape: str) -> float:
-    """Multiplications and additions that an update cannot do without.
+    """Returns the multiplications and additions that an update needs at least.
 
-    Frozen weights get no gradient of their own, so forward and backward are two products each. A group's prompt is
-    counted once, the output layer sees completions alone; attention and what is computed again are left out.
+    Frozen weights have no gradient, so forward and backward are one product each. The prompt of a group counts once, and the
+    output layer sees completions only; attention and recomputation are left out.
     """
     size = shapes.parameters(shape)
     read = step["tokens"] + step["completions"] / Setup.group * extra["prompt_tokens"]
@@ -257,7 +257,7 @@ def update_flops(step: Step, extra: dict[str, Any], shape: str) -> float:
 
 
 def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]], args) -> tuple:
-    """(Measured, what else was measured, why rows are missing)."""
+    """Returns (Measured, other measurements, reasons for missing rows)."""
     table, extra, absent = Measured(), {"evaluations": {}, "rows": {}}, {}
     for name in names:
         needs = ["vllm"] if name == "trl" and setup.gpu else NEEDS.get(name, [])
@@ -287,7 +287,7 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
 
 
 def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> None:
-    """Starts a row and lets it do one step of each kind that is not timed."""
+    """Starts a row and runs one untimed step of each workload."""
     own = setup
     if name == "published":
         own = dataclasses.replace(setup, prompts=PUBLISHED // 8, group=8, passes=1)
@@ -306,7 +306,7 @@ def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> Non
 
 
 def turn(rows, name, table: Measured, work: str, number: int, lengths, call: int, absent) -> None:
-    """A row's step in a round."""
+    """Runs a row's step in a round."""
     try:
         table.add(work, name, number, rows[name].ask("step", slice_for(name, lengths, call)))
     except RowFailed as error:
@@ -314,7 +314,7 @@ def turn(rows, name, table: Measured, work: str, number: int, lengths, call: int
 
 
 def fail(rows, name: str, absent, error: RowFailed) -> None:
-    """Says loudly why a row is given up; the others go on."""
+    """Prints why a row failed; the others continue."""
     console.print(f"[red]FAILED[/red] {error}", markup=True)
     absent[name] = "FAILED: " + str(error).splitlines()[0]
     if row := rows.pop(name, None):
@@ -322,7 +322,7 @@ def fail(rows, name: str, absent, error: RowFailed) -> None:
 
 
 def evaluate_rows(rows, setup: Setup, extra, absent) -> None:
-    """An evaluation of 200 problems in each row that can do one, with the mix of lengths."""
+    """Runs an evaluation of 200 problems, with mixed lengths, in each row that supports it."""
     lengths = mixed_lengths(EVALUATION, mean_length(setup), setup.tokens, seed=2)
     for name in list(rows):
         if name.startswith("ours") or name == "published":
@@ -334,7 +334,7 @@ def evaluate_rows(rows, setup: Setup, extra, absent) -> None:
 
 
 def slice_for(name: str, lengths: tuple[int, ...], call: int) -> tuple[int, ...]:
-    """A row's lengths of one step: all, or for the published configuration the next sixteen."""
+    """Returns a row's lengths of one step: all, or for the published configuration the next sixteen."""
     if name != "published":
         return lengths
     start = call * PUBLISHED % len(lengths)
@@ -342,12 +342,12 @@ def slice_for(name: str, lengths: tuple[int, ...], call: int) -> tuple[int, ...]
 
 
 def mean_length(setup: Setup) -> float:
-    """The mix's: about 50 of 128, as the tiny model's, and in this proportion for others."""
+    """Returns the mean of the mixed lengths: about 50 of 128, as for the tiny model, and in proportion for others."""
     return setup.tokens * 50 / 128
 
 
 def first_completion(flags: Sequence[str]) -> float:
-    """Seconds from the start of `main.py --recipe tiny` to the first completion in its dump."""
+    """Returns the seconds from the start of `main.py --recipe tiny` to the first completion in its dump."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
@@ -377,10 +377,10 @@ def first_completion(flags: Sequence[str]) -> float:
 
 
 def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], works) -> None:
-    """One table a workload: each row's seconds, and its ratio to our first one."""
+    """Prints one table per workload: each row's seconds, and its ratio to the first of our rows."""
     for work, lengths in works.items():
         title = f"{work}: {len(lengths)} completions, {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most"
-        shown = Table("row", "s a step", "min to max", "tokens/s sampled", "against ours", "over rounds", title=title)  # fmt: skip
+        shown = Table("row", "s per step", "min to max", "tokens/s sampled", "against ours", "over rounds", title=title)  # fmt: skip
         base = next((n for n in names if n.startswith("ours") and table.has(work, n)), None)
         for name in names:
             if not table.has(work, name):
@@ -406,7 +406,7 @@ def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], wo
 
 
 def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
-    """The parts of a step, median seconds and share."""
+    """Prints the parts of a step, median seconds and share."""
     measured = [n for n in names if table.has(work, n)]
     parts: dict[str, None] = {}
     for name in measured:
@@ -415,7 +415,7 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
     for p in parts:
         cells = []
         for name in measured:
-            if p not in table.steps[work][name][0][0]["parts"]:  # a peer that does not tell this part apart
+            if p not in table.steps[work][name][0][0]["parts"]:  # not measured separately by this row
                 cells.append("-")
                 continue
             taken = median(table.rounds(work, name, of_a_step(part(p))))
@@ -425,7 +425,7 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
 
 
 def print_targets(found: Sequence[Target], extra: dict[str, Any]) -> None:
-    """What was to be reached, and what was."""
+    """Prints the targets with the measured values."""
     shown = Table("what", "target", "measured", "over rounds", "", title="targets")
     for target in found:
         shown.add_row(*target.cells())
@@ -443,7 +443,7 @@ def print_targets(found: Sequence[Target], extra: dict[str, Any]) -> None:
 
 
 def about_here(gpu: bool) -> dict[str, Any]:
-    """Machine, date, versions and command."""
+    """Returns machine, date, versions and command."""
     here = machine.look()
     return {
         "date": time.strftime("%Y-%m-%d %H:%M %Z"),
@@ -457,12 +457,12 @@ def about_here(gpu: bool) -> dict[str, Any]:
 
 
 def without_paths(flags: Sequence[str]) -> list[str]:
-    """The command without where it wrote: that is of the machine, not of the measurement."""
+    """Returns the flags without output paths, which belong to the machine and not to the measurement."""
     return [f for at, f in enumerate(flags) if not {f, *flags[max(0, at - 1) : at]} & {"--json", "--folder"}]
 
 
 def processor() -> str:
-    """The processor's name, with the matrix instructions that it has."""
+    """Returns the processor's name with its matrix instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -477,22 +477,24 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--gpu", action="store_true", help="the rows for a GPU")
+    parser.add_argument("--gpu", action="store_true", help="measure the rows for a GPU")
     parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
-    parser.add_argument("--steps", type=int, default=4, help="steps of each row in a round")
-    parser.add_argument("--prompts", type=int, help="prompts of a step (default: 8, with --gpu 16)")
+    parser.add_argument("--steps", type=int, default=4, help="steps of each row per round")
+    parser.add_argument("--prompts", type=int, help="prompts per step (default: 8, with --gpu 16)")
     parser.add_argument("--tokens", type=int, help="longest completion (default: 128, with --gpu 512)")
-    parser.add_argument("--passes", type=int, help="passes of a step (default: 1, with --gpu 8)")
-    parser.add_argument("--rows", nargs="*", help="only these rows")
+    parser.add_argument("--passes", type=int, help="passes per step (default: 1, with --gpu 8)")
+    parser.add_argument("--rows", nargs="*", help="measure only these rows")
     parser.add_argument(
         "--one-by-one",
         action="store_true",
-        help="one row after the other: where not all fit on the card at once",
+        help="measure one row after the other, if not all fit on the card at once",
     )
     parser.add_argument("--no-start", action="store_true", help="do not time --help and the first completion")
-    parser.add_argument("--folder", type=Path, help="where models and logs go (default: a temporary folder)")
-    parser.add_argument("--json", type=Path, help="default: benchmarks/step_cpu.json, or step_gpu_SHAPE.json")
+    parser.add_argument("--folder", type=Path, help="folder of models and logs (default: a temporary folder)")
+    parser.add_argument(
+        "--json", type=Path, help="output file (default: benchmarks/step_cpu.json, or step_gpu_SHAPE.json)"
+    )
     args = parser.parse_args()
     args.shape = args.shape or ("0.5B" if args.gpu else "tiny")
     args.json = args.json or ROOT / "benchmarks" / (
@@ -502,7 +504,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measures, prints, writes. Returns 1 if a row failed."""
+    """Measures, prints and writes. Returns 1 if a row failed."""
     args = arguments()
     began = time.perf_counter()
     names = [n for n in (GPU_ROWS if args.gpu else CPU_ROWS) if not args.rows or n in args.rows]
@@ -543,7 +545,7 @@ def main() -> int:
 
 
 def in_a_process(shape: str, folder: Path, gpu: bool) -> str:
-    """Makes the model in a process of its own, which gives all memory back."""
+    """Makes the model in a separate process, so that its memory is freed, and returns its name or folder."""
     if shape == "tiny":
         return "tiny"
     code = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import shapes; from pathlib import Path; shapes.make({shape!r}, Path({str(folder)!r}), {gpu})"
@@ -552,14 +554,14 @@ def in_a_process(shape: str, folder: Path, gpu: bool) -> str:
 
 
 def gpu_share(shape: str) -> float:
-    """The engine's share of the card: weights and 5 GiB, so that all rows fit beside one another on a large card."""
+    """Returns the engine's share of the card: weights and 5 GiB, so that all rows fit on a large card together."""
     size = shapes.parameters(shape)
     total = machine.look().gpu_total / 2**30
     return min(0.5, (2 * (size["body"] + size["head"]) / 2**30 + 5.0) / max(total, 1.0))
 
 
 def rounded(value: Any) -> Any:
-    """Floats with five digits: more is noise."""
+    """Rounds floats to five digits."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Completions of forced lengths, and a gate that lets a trainer do one step at a time. Imports transformers."""
+"""Forces the lengths of completions, and stops a trainer after each step. Imports transformers."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from transformers import LogitsProcessor, LogitsProcessorList, TrainerCallback
 
 
 class Forced:
-    """The lengths of the completions to come, in the order they are asked for; before the first `set` they are free."""
+    """The lengths of the next completions in the order of requests; before the first `set` they are free."""
 
     def __init__(self):
         self.lengths: Sequence[int] | None = None
-        self.seconds = 0.0  # that generation has taken
+        self.seconds = 0.0  # spent in generation
         self.made = 0  # completions whose length was checked
         self.inside = False  # a wrapped `generate` may call another one
 
     def set(self, lengths: Sequence[int]) -> None:
-        """What is to be made next, in one call of the engine or in several."""
+        """Sets the lengths of the next completions, in one call of the engine or several."""
         self.lengths, self.seconds, self.made = lengths, 0.0, 0
 
     def next(self, count: int) -> Sequence[int]:
-        """The lengths of the next so many completions."""
+        """Returns the lengths of the next `count` completions."""
         lengths = self.lengths[self.made : self.made + count]
         if len(lengths) < count:
             raise RuntimeError(
-                f"{self.made + count} completions were asked for, {len(self.lengths)} lengths are given"
+                f"{self.made + count} completions were requested, {len(self.lengths)} lengths are set"
             )
         return lengths
 
     def check(self, counts: Sequence[int]) -> None:
-        """Raises where an engine did not make what it was told to."""
+        """Raises RuntimeError if completions do not have the forced lengths."""
         wanted = self.next(len(counts))
         wrong = [(i, c, n) for i, (c, n) in enumerate(zip(counts, wanted)) if c != n]
         if wrong:
             raise RuntimeError(
-                f"{len(wrong)} of {len(counts)} completions have another length; (row, made, wanted): {wrong[:5]}"
+                f"{len(wrong)} of {len(counts)} completions have a wrong length; (row, length, wanted): {wrong[:5]}"
             )
         self.made += len(counts)
 
     def vllm(self, generate):
-        """`LLM.generate` that makes n completions of these lengths: n requests of one completion each.
+        """Returns an `LLM.generate` that makes n completions of these lengths, as n requests of one completion each.
 
-        vLLM can bound a request's length, but not each of its n completions'; the prompt is read once all the same,
-        by prefix caching. The end token and stop texts are ignored.
+        vLLM can limit the length of a request, but not of each of its n completions. Prefix caching still reads the prompt only
+        once. The end token and stop texts are ignored.
         """
 
         def forced(prompts, sampling_params=None, *args, **kwargs):
@@ -79,7 +79,7 @@ class Forced:
         return forced
 
     def transformers(self, generate, end_ids: Sequence[int]):
-        """A model's `generate` whose rows end, with an end token, at these lengths."""
+        """Returns a model's `generate` whose rows end with an end token at these lengths."""
         end = list(end_ids)
 
         def forced(input_ids, *args, **kwargs):
@@ -98,7 +98,7 @@ class Forced:
 
 
 class EndAt(LogitsProcessor):
-    """Forbids the end tokens before a row's length and leaves nothing else at it."""
+    """Forbids the end tokens before a row's length and everything else at it."""
 
     def __init__(self, lengths: torch.Tensor, end_ids: list[int], prompt_length: int):
         self.lengths, self.end_ids, self.prompt_length = lengths, end_ids, prompt_length
@@ -113,11 +113,11 @@ class EndAt(LogitsProcessor):
 
 
 def forced_engine(policy, forced: Forced):
-    """Our transformers engine, whose rows end at the forced lengths."""
+    """Returns our transformers engine with rows that end at the forced lengths."""
     from r1rl.engines.transformers import TransformersEngine
 
     class ForcedEngine(TransformersEngine):
-        """Rows are told apart by the list that their tokens are collected in."""
+        """Identifies rows by the list that collects their tokens."""
 
         def generate(self, prompts, sampling):
             if forced.lengths is None:
@@ -147,7 +147,7 @@ def forced_engine(policy, forced: Forced):
 
 
 def timed(base):
-    """A trainer class that tells what its passes took, without what it did to get the batch."""
+    """Returns a trainer class that measures its passes without the preparation of the batch."""
 
     class Timed(base):
         passes = 0.0
@@ -172,7 +172,7 @@ def timed(base):
 
 
 class Gate(TrainerCallback):
-    """Stops a trainer before each step until it is asked for one, and tells what the last one took."""
+    """Stops a trainer before each step until one is requested, and sends the times of the last one."""
 
     def __init__(self, pipe, trainer, forced: Forced, on_gpu: bool, about, parts, released, actions):
         self.pipe, self.trainer, self.forced, self.on_gpu = pipe, trainer, forced, on_gpu
@@ -182,15 +182,15 @@ class Gate(TrainerCallback):
         self.logged: dict[str, float] = {}
 
     def on_optimizer_step(self, args, state, control, **kwargs) -> None:
-        """Clipping and the optimizer's own work, since the last backward pass."""
+        """Measures clipping and optimizer since the last backward pass."""
         self.optimizer = seconds(self.on_gpu) - self.trainer.ended
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
-        """Keeps what the trainer says of its completions."""
+        """Keeps the trainer's logs about its completions."""
         self.logged |= logs or {}
 
     def on_step_begin(self, args, state, control, **kwargs) -> None:
-        """The end of one step and the beginning of the next."""
+        """Ends one step and starts the next."""
         if self.start is None:
             self.pipe.send(("ready", self.about))
         else:
@@ -206,14 +206,16 @@ class Gate(TrainerCallback):
         self.start = seconds(self.on_gpu)
 
     def result(self) -> dict[str, Any]:
-        """The last step's numbers. Raises where its completions were not as long as they had to be."""
+        """Returns the last step's numbers. Raises RuntimeError if its completions did not have the forced lengths."""
         whole = seconds(self.on_gpu) - self.start
         lengths = self.forced.lengths
         if self.forced.made != len(lengths):
-            raise RuntimeError(f"{self.forced.made} completions were made, {len(lengths)} were to be")
+            raise RuntimeError(f"{self.forced.made} completions were made instead of {len(lengths)}")
         mean = self.logged["completions/mean_length"]
         if abs(mean - sum(lengths) / len(lengths)) > 0.01:
-            raise RuntimeError(f"the trainer saw a mean length of {mean}, not {sum(lengths) / len(lengths)}")
+            raise RuntimeError(
+                f"the trainer logged a mean length of {mean}, not {sum(lengths) / len(lengths)}"
+            )
         parts = {**self.parts(), "forward/backward": self.trainer.passes, "optimizer": self.optimizer}
         return {
             "seconds": whole,

@@ -1,4 +1,4 @@
-"""The old name of r1rl.rewards.standalone, for reward files that version 0.1 exported; they name a task."""
+"""The old module name of r1rl.rewards.standalone, imported by reward files that version 0.1 exported."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ __all__ = ["OutsideReward", "completion_of"]
 def OutsideReward(
     task: str, prefix: str, special: Sequence[str], settings: dict[str, Any]
 ) -> standalone.OutsideReward:
-    """The reward for problems of this task. See standalone.OutsideReward."""
+    """Returns the reward for problems of this task; see standalone.OutsideReward. Old files pass the task's name."""
     return standalone.OutsideReward(answer_type_of(task), prefix, special, settings)

@@ -1,6 +1,6 @@
-"""The frozen records that flow through a run: Problem, Prompt, Rollout, Scored; and the tags that a completion has.
+"""The records that flow through a run (Problem, Prompt, Rollout, Scored) and the tags of a completion.
 
-No field is ever overwritten with something else; a later stage makes a new record instead.
+Records are frozen: a later stage makes a new record instead of changing a field.
 """
 
 from __future__ import annotations
@@ -10,23 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REASONING_TAG = "reasoning"
-
 ANSWER_TAG = "answer"
-
 REASONING_PREFIX = f"<{REASONING_TAG}>"
+STOP_TEXT = f"</{ANSWER_TAG}>"  # sampling ends here: text after a closed answer is not read
 
-STOP_TEXT = f"</{ANSWER_TAG}>"  # sampling ends here: whatever follows a closed answer is not read
-
-# Answer types: what an answer is, how a prompt asks for one, how one is graded.
+# Answer types. They decide how a prompt asks for the answer and how the answer is graded.
 NUMBER, LATEX, TEXT, CHOICE = ANSWER_TYPES = "number", "latex", "text", "choice"  # --answer-type
-
-COUNTDOWN = "countdown"  # a calculation that uses the given numbers
-
-KNIGHTS_KNAVES = "knights_knaves"  # everybody's role
-
+COUNTDOWN = "countdown"  # an equation that uses the given numbers
+KNIGHTS_KNAVES = "knights_knaves"  # the role of each person
 VERDICT = "verdict"  # safe or unsafe
-
-NO_GOLD = "none"  # a general prompt: nothing counts as right
+NO_GOLD = "none"  # a general prompt without a gold answer: no completion counts as correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +31,20 @@ class Problem:
     answer: str  # the gold answer as the source gives it, e.g. "1,080"; checked at load time
     solution: str = ""  # the source's worked solution, empty where it has none
     task: str = ""
-    level: int | None = None  # difficulty where the task knows one (steps, people, MATH level)
-    answer_type: str = (
-        NUMBER  # what an answer is: it decides how the problem asks for one and how one is graded
-    )
-    # The row that the problem comes from, where it is the user's own; for rewards.
+    level: int | None = None  # difficulty where the task defines one (steps, people, MATH level)
+    answer_type: str = NUMBER
+    # The row of the user's data that the problem was made from, for custom rewards.
     columns: dict[str, Any] = field(default_factory=dict, hash=False, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A problem as the model reads it."""
+
+    problem: Problem
+    text: str
+    ids: tuple[int, ...]
+    prefix: str = ""  # the end of `text` that is shown as the beginning of the completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ class Rollout:
     """One sampled completion."""
 
     prompt: str
-    completion: str  # what a reader sees: begins with the reasoning prefix if the prompt ended in it
+    completion: str  # as shown: begins with the reasoning prefix if the prompt ended in it
     prompt_ids: tuple[int, ...]
-    completion_ids: tuple[int, ...]  # what was sampled, the prefix not included
-    sampler_logprobs: tuple[float, ...]  # the engine's, one a completion token, after temperature
+    completion_ids: tuple[int, ...]  # the sampled tokens, without the prefix
+    sampler_logprobs: tuple[float, ...]  # the engine's, one per completion token, after temperature
     finish: str  # "stop": end token or closing tag; "length": cut at max_completion_length
 
 
@@ -67,26 +68,16 @@ class Scored:
     extracted: str | None  # the answer found in the completion, normalised; None if there is none
     correct: bool
     rewards: dict[str, float | None]  # None: this reward does not apply to this problem
-    reward: float | None  # None: no reward applied; left out of its group
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A problem as the model reads it."""
-
-    problem: Problem
-    text: str
-    ids: tuple[int, ...]
-    prefix: str = ""  # the end of `text` that a reader counts as the completion's beginning
+    reward: float | None  # None: no reward applies; left out of its group
 
 
 def visible_text(prompt: Prompt, text: str) -> str:
-    """The completion as a reader sees it: the prompt's prefix first, nothing after the closed answer."""
+    """Returns the completion as shown: the prompt's prefix first, nothing after the closed answer."""
     head, stop, _ = text.partition(STOP_TEXT)
     return prompt.prefix + head + stop
 
 
 def reasoning_text(completion: str, tag: str = REASONING_TAG) -> str:
-    """What stands before the end of the reasoning, or without tags before the answer; else the whole text."""
+    """Returns the text before the closing reasoning tag, else before the answer tag, else the whole completion."""
     before = re.split(f"</{tag}>|<{ANSWER_TAG}>", completion, maxsplit=1)[0]
     return before.rpartition(f"<{tag}>")[2]

@@ -1,27 +1,147 @@
-"""A finished run's model: its settings, its checkpoints, and the policy with an engine, ready to answer."""
+"""The prologue of every program that samples: check, load the model, start the engine, prove that it follows the policy.
+
+Training, fine-tuning, the sampling stages of the pipeline, eval, ask, chat and export share it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.system.console import divert
+from r1rl.engines.choice import choose, start_engine
+from r1rl.preflight.checks import check_surroundings, check_tokenizer
+from r1rl.preflight.prepare import prepared
+from r1rl.records import Prompt
+from r1rl.runs import folder
+from r1rl.runs.dump import Dump
+from r1rl.system import distributed, machine
+from r1rl.system.console import Waiting, console, divert
 
 
-def surroundings(config: Config, folder: Path) -> Any:
-    """Looks at the machine and checks all that can go wrong before anything slow is loaded. Raises UserError.
+class Session:
+    """The machine, the model and the engine of one program.
 
-    From then on what libraries print goes into the run's log.
+    Call `open_run`, `load_tokenizer`, `start` and `prove` in this order. `start` sets `policy` and `engine`, and in
+    `config` the engine's share of the GPU memory.
     """
-    from r1rl.preflight import checks
-    from r1rl.system import machine
 
-    here = machine.look()
-    checks.check_surroundings(dataclasses.replace(config, report_to="none"), here)
-    with contextlib.suppress(OSError):  # a run that may only be read: then they print here
-        (folder / "logs").mkdir(exist_ok=True)
-        divert(folder / "logs" / "libraries.log")
-    return here
+    policy: Any
+    engine: Any
+
+    def __init__(
+        self,
+        config: Config,
+        trains: bool = False,
+        adapter: Path | None = None,
+        engine: str | None = None,
+        quiet: bool = False,
+    ):
+        """Checks flags, files, hub, machine and engine, before anything slow is loaded. Raises UserError.
+
+        `trains`: the policy will be trained. `adapter`: folder of the checkpoint to load, None for a new adapter.
+        `engine`: the kind of engine, None for the one that --engine chooses. `quiet`: prints no model and engine.
+        """
+        console.quiet = not distributed.is_first()  # only one of several processes prints
+        self.config, self.trains, self.adapter, self.quiet = config, trains, adapter, quiet
+        self.here = machine.look()
+        check_surroundings(config, self.here)
+        self.has_gpu = self.here.gpu is not None
+        self.kind, self.reason = choose(config, self.has_gpu) if engine is None else (engine, "")
+        self.folder = Path(config.dumps)
+
+    @classmethod
+    def of_run(cls, config: Config, run: Path, checkpoint: Path) -> Session:
+        """Returns the session for a checkpoint of a finished run, with the engine that runs on every machine."""
+        session = cls(
+            dataclasses.replace(config, report_to="none"),
+            adapter=checkpoint,
+            engine="transformers",
+            quiet=True,
+        )
+        session.write_log(run)
+        return session
+
+    @property
+    def price(self) -> float | None:
+        """US dollars per hour; None if unknown."""
+        return self.here.price(self.config.gpu_price)
+
+    def open_run(self, config: Config, recipe: str) -> Dump:
+        """Creates the run's folder and run.json, or finds them for --resume. Raises UserError.
+
+        From here on the output of libraries goes to the run's log.
+        """
+        self.config = config
+        distributed.on_first(lambda: folder.check_folder(config))
+        dump = distributed.on_first(lambda: folder.open_run(config, recipe, self.here.to_dict()))
+        self.write_log(dump.folder)
+        return dump
+
+    def write_log(self, run: Path) -> None:
+        """Sends the output of libraries to the run's log; to the terminal if the run's folder is read-only."""
+        self.folder = run
+        with contextlib.suppress(OSError):
+            (run / "logs").mkdir(exist_ok=True)
+            divert(run / "logs" / f"libraries{distributed.rank_suffix()}.log")
+        machine.keep_memory()
+
+    def load_tokenizer(self) -> Any:
+        """Imports the libraries and returns the model's tokenizer. Raises UserError."""
+        from r1rl.models.policy import import_backend, load_tokenizer
+
+        import_backend(self.config)
+        tokenizer = load_tokenizer(self.config)
+        check_tokenizer(self.config, tokenizer)
+        return tokenizer
+
+    def start(self, prompts: Sequence[Prompt], status: Waiting, show_plan: bool = False) -> None:
+        """Plans the memory for the longest prompt, loads the policy and starts the engine. Raises UserError.
+
+        `show_plan`: prints the plan's memory, time and cost, which are those of a training with GRPO.
+        """
+        from r1rl.models.policy import load_policy
+
+        longest = max((len(p.ids) for p in prompts), default=self.config.max_prompt_length)
+        self.config, plan = prepared(self.config, self.here, longest, self.folder)
+        config = self.config
+        for line in plan if show_plan else ():
+            console.print(line)
+        status.update(f"loading {config.model_name}")
+        adapter = None if self.adapter is None else str(self.adapter)
+        self.policy = load_policy(config, self.has_gpu, self.kind == "shared", adapter)
+        trained = f", {config.trained_part}" if self.trains or adapter else ""
+        self._print(f"model    {config.model_name}, {self.policy.backend}{trained}")
+        status.update("starting the engine")
+        self.engine = start_engine(self.kind, config, self.policy, self.folder)
+        self._print(f"engine   {self.engine.name}: {self.reason}")
+
+    def prove(self, prompts: Sequence[Prompt], status: Waiting, quick: bool = False) -> list[Any]:
+        """Proves that the engine samples from the policy, and prints the result. Returns the proofs. Raises UserError.
+
+        A base model has no trained adapter: then the logprobs of engine and trainer are compared. `quick`: one kind of
+        projection instead of all. Neither weights nor random states are changed afterwards.
+        """
+        from r1rl.engines import proof
+
+        if not prompts:
+            return []
+        status.update("proving that the engine follows the adapter")
+        if self.trains or self.adapter is not None:
+            kinds = self.policy.targets[:1] if quick else None
+            proofs = proof.prove_adapter(self.policy, self.engine, prompts, self.config.seed, kinds)
+            console.print(f"proof    {proof.describe_proofs(proofs)}")
+            return proofs
+        gap, largest = proof.base_gap(self.policy, self.engine, prompts, self.config.seed)
+        console.print(
+            f"proof    no adapter to follow; the logprobs of engine and model differ by {gap:.4f} nats a token (at most "
+            f"{largest:.4f})"
+        )
+        return []
+
+    def _print(self, line: str) -> None:
+        if not self.quiet:
+            console.print(line)

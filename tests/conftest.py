@@ -1,29 +1,51 @@
-"""Shared by the tests: where the real data is, and how to run the program as a user does."""
+"""Fixtures of all tests: the program as a user runs it, a tokenizer. What tests import is in tests/helpers."""
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import rounding
+import vl_convert
 from hypothesis import settings
+
+from r1rl.config.flags import TINY_MODELS
 
 ROOT = Path(__file__).parents[1]
 
-# Before torch is imported: beside another busy process spinning threads make everything up to ten times slower.
+# Set before torch is imported: where two processes share the cores, threads that spin slow both down up to ten times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+if rounding.is_on():
+    rounding.on_import()
+    rounding.reach_children()
 
-settings.register_profile("same", derandomize=True)  # the same examples in every run: a test is no lottery
+settings.register_profile("same", derandomize=True)  # the same examples in every run
 settings.load_profile("same")
+
+
+def pytest_report_header(config):
+    """Says when the slow tests are left out."""
+    if config.option.markexpr == "not slow":
+        return "slow tests are left out; -m slow runs them, -m 'slow or not slow' runs all tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vega_bundled_once():
+    """Vega's script is the same in every report, and takes a second to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "javascript_bundle", functools.cache(vl_convert.javascript_bundle))
+        yield
 
 
 @pytest.fixture(scope="session")
 def program():
-    """Runs `python main.py ...` in a process of its own; returns the finished process with its output as text."""
+    """Runs `python main.py ...` in its own process and returns that, finished, with its output as text."""
 
     def run(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -36,3 +58,11 @@ def program():
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """The tokenizer of the embedded model for word problems."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(TINY_MODELS["tiny"], padding_side="left")

@@ -1,4 +1,4 @@
-"""The pages: their commands are understood, their links lead somewhere, what is generated is up to date."""
+"""The docs: their commands parse, their links resolve, their quotes and fields exist, generated pages are up to date."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import takewhile
 
 import pytest
 from conftest import ROOT
+from test_layers import ORDER
 
 from r1rl.commands.dispatch import COMMANDS, load_command, train_parser
 from r1rl.config.parser import Parser
@@ -21,9 +22,9 @@ GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
 
 
 def commands(page):
-    """Every `python main.py ...` in the page's code, without its comment and with lines that go on joined.
+    """Returns every `python main.py ...` in the page's code, without comment and with continued lines joined.
 
-    Also by a launcher: `torchrun ... main.py ...`.
+    Commands started by a launcher (`torchrun ... main.py ...`) are included.
     """
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     blocks = re.findall(r"^```\w*\n.*?^```|(?:^    [^\n]*\n)+", text, flags=re.MULTILINE | re.DOTALL)
@@ -35,7 +36,7 @@ def commands(page):
 
 
 def whole_lines(block):
-    """Its lines, where a quoted text goes on in the next one as one."""
+    """Returns the lines of a block; a quoted text that continues on the next line makes one line."""
     lines = [""]
     for line in block.splitlines():
         lines = [*lines[:-1], f"{lines[-1]} {line}"] if lines[-1].count("'") % 2 else [*lines, line]
@@ -46,7 +47,7 @@ CASES = [(page, command) for page in PAGES if page.name != "messages.md" for com
 
 
 @pytest.mark.parametrize(("page", "command"), CASES, ids=lambda x: getattr(x, "name", x))
-def test_commands_on_the_pages_are_understood(page, command):
+def test_commands_in_the_docs_parse(page, command):
     tokens = shlex.shlex(re.sub(r"\[[^\]]*\]", "", command), posix=True, punctuation_chars=True)
     tokens.whitespace_split = True
     words = list(takewhile(lambda word: not set(word) <= set("();<>|&"), tokens))
@@ -60,16 +61,16 @@ def test_commands_on_the_pages_are_understood(page, command):
         parser.parse_args(words)
     except SystemExit as done:  # --help
         assert done.code == 0, command
-    except UserError as error:  # a command that is only named
+    except UserError as error:  # a command that the text only mentions
         assert "the following arguments are required" in str(error)
 
 
-def test_there_are_commands_to_look_at():
+def test_there_are_commands():
     assert len(CASES) > 60
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
+def test_links_resolve(page):
     text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target, place in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
         if not target.startswith(("http://", "https://")):
@@ -79,13 +80,13 @@ def test_links_lead_somewhere(page):
 
 
 def headings(page):
-    """The names by which a page's headings are linked to: small letters and hyphens, as Markdown's renderers make them."""
+    """Returns the anchors of a page's headings: lower case with hyphens, as Markdown renderers make them."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def test_the_readme_is_one_page_and_leads_to_all_others():
+def test_the_readme_is_one_page_and_links_to_all_others():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
     assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60
@@ -93,24 +94,23 @@ def test_the_readme_is_one_page_and_leads_to_all_others():
     assert {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")} <= linked
     installs = [
         line for line in text.splitlines() if line.startswith("pip install -e ")
-    ]  # as .ci/run finds them
+    ]  # found the same way by .ci/run
     assert installs[:2] == [
         "pip install -e . && python main.py --recipe tiny --add-reasoning-prefix",
         "pip install -e '.[test]' && pytest -n 2 --dist loadfile",
     ]
 
 
-def test_every_recipe_is_in_the_table_and_its_scores_in_the_results():
+def test_the_table_has_every_recipe_and_its_scores_are_in_the_results():
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    table = page.split("## Recipe, file, flags")[0]
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| ", table, flags=re.MULTILINE)) == set(RECIPES)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| ", page, flags=re.MULTILINE)) == set(RECIPES)
     measured = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     for text in (page, (ROOT / "README.md").read_text(encoding="utf-8")):
         scores = re.findall(r"\b\d+ / \d+\b|\b\d+ % of \d+ \(\d+ to \d+\)", text)
         assert scores and [score for score in scores if score not in measured] == []
 
 
-def test_messages_that_troubleshooting_quotes_are_the_programs():
+def test_troubleshooting_quotes_messages_of_the_program():
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     said = [
         re.sub(r"\\([_*])", r"\1", line).replace("&lt;", "<")
@@ -123,18 +123,20 @@ def test_messages_that_troubleshooting_quotes_are_the_programs():
         assert any(re.search(".*".join(parts), line) for line in said), words
 
 
-WRITERS = {  # functions whose result goes into a file of the run
-    "dump.py": ["completion_line"], "evaluate.py": ["summary"], "run.py": ["describe"], "summary.py": ["numbers"],
-    "rejection.py": ["counts", "conversation"], "progress.py": ["step_done"],
-    "trainers/step_numbers.py": ["step_numbers"], "trainers/grpo.py": ["_record", "_stage_numbers", "log"],
-    "trainers/sft.py": ["log"], "trainers/guarding.py": ["step"],
+WRITERS = {  # functions whose result is written to a file of the run
+    "runs/dump.py": ["completion_line"], "runs/scores.py": ["summary"], "runs/folder.py": ["describe"],
+    "runs/progress.py": ["step_done"], "reports/summary.py": ["numbers"],
+    "pipeline/filtering.py": ["counts", "conversation"],
+    "trainers/step_metrics.py": ["step_metrics"], "trainers/grpo.py": ["metrics_line", "log"],
+    "trainers/update.py": ["record_gap"],
+    "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
 }  # fmt: skip
-RECORDS = {"proof.py": "Proof", "pipeline_table.py": "Row"}
+RECORDS = {"engines/proof.py": "Proof", "pipeline/table.py": "Row"}
 
 
-def test_no_field_is_written_that_the_dumps_page_lacks():
+def test_the_dumps_page_describes_every_written_field():
     described = set(re.findall(r"`([a-z0-9_]+)`", (ROOT / "dumps" / "README.md").read_text(encoding="utf-8")))
-    package, written = ROOT / "r1rl", set()
+    package, written, found = ROOT / "r1rl", set(), set()
     for path in package.rglob("*.py"):
         name = path.relative_to(package).as_posix()
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -146,19 +148,34 @@ def test_no_field_is_written_that_the_dumps_page_lacks():
             elif isinstance(node, ast.FunctionDef) and node.name in WRITERS.get(name, []):
                 assert keys_in(node), node.name
                 written |= keys_in(node)
+                found.add(node.name)
             elif isinstance(node, ast.ClassDef) and node.name == RECORDS.get(name):
+                found.add(node.name)
                 written |= {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
+    assert found == {name for names in WRITERS.values() for name in names} | set(RECORDS.values())
     assert {"verdict", "in_form", "action", "fallen", "low", "groups_refilled", "sampled"} <= written
     assert written - described == set()
 
 
 def keys_in(node):
-    """The names of fields that an expression or a function sets: keys of dicts, and of places that are assigned to."""
+    """Returns the field names that a node sets: keys of dicts and of subscript assignments."""
     found = [key for n in ast.walk(node) if isinstance(n, ast.Dict) for key in n.keys]
     found += [
         n.slice for n in ast.walk(node) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
     ]
     return {k.value for k in found if isinstance(k, ast.Constant) and isinstance(k.value, str)}
+
+
+def test_one_grpo_step_is_at_most_twenty_files():
+    page = (ROOT / "docs" / "grpo.md").read_text(encoding="utf-8").split("## Read one step")[1]
+    files = re.findall(r"^\d+\. `([\w/.]+)`: ", page.split("\n## ")[0], flags=re.MULTILINE)
+    assert 10 < len(files) <= 20 and [f for f in files if not (ROOT / f).is_file()] == []
+
+
+def test_grpo_lists_the_packages_in_order():
+    page = (ROOT / "docs" / "grpo.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", page, flags=re.MULTILINE)
+    assert listed == [name for name in ORDER if name not in ("outside_reward", "main")]
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -168,7 +185,7 @@ def test_generated_pages_are_up_to_date(name):
     )
 
 
-def test_the_table_of_trls_defaults_is_trls_own(tmp_path):
+def test_the_table_of_trls_defaults_is_correct(tmp_path):
     from trl import GRPOConfig
 
     page = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8").split("## From TRL's defaults")[1]

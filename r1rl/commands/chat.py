@@ -1,39 +1,38 @@
-"""`python main.py chat RUN`: question after question to the trained model, until the input ends."""
+"""`python main.py chat RUN`: answers one question after another, until the input ends."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from r1rl.commands.ask import add_model_arguments, answerer, show
+from r1rl.commands.ask import add_model_arguments, load_answerer, show
+from r1rl.records import Rollout
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Adds the command's arguments."""
     add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reads a question a line. Each stands alone, as in training: the model sees no earlier ones."""
-    answer = answerer(args)
+    """Reads one question per line. As in training, the model does not see earlier questions."""
+    answer = load_answerer(args)
     if sys.stdin.isatty():
-        console.print("a question a line, each on its own; Ctrl-D or Ctrl-C ends")
+        console.print("one question per line, each without the earlier ones; Ctrl-D or Ctrl-C ends")
     try:
-        while True:
-            question = read_line()
-            if question is None:
-                return 0
+        while (question := read_line()) is not None:
             if question.strip():
                 respond(answer, question, args)
     except KeyboardInterrupt:
         console.print()
-        return 0
+    return 0
 
 
-def respond(answer, question: str, args: argparse.Namespace) -> None:
-    """One answer; a question that does not fit is told, and the next one asked."""
+def respond(answer: Callable[[str], Rollout], question: str, args: argparse.Namespace) -> None:
+    """Prints one answer, or why a question does not fit."""
     try:
         with Waiting("answering"):
             rollout = answer(question)
@@ -45,7 +44,7 @@ def respond(answer, question: str, args: argparse.Namespace) -> None:
 
 
 def read_line() -> str | None:
-    """The next line of the terminal, or of a file; None at the end."""
+    """Returns the next line of the terminal or of a file; None at the end."""
     try:
         return console.input("> ") if sys.stdin.isatty() else input()
     except EOFError:

@@ -1,4 +1,4 @@
-"""`python main.py completion bash`: a script after which the TAB key knows commands, flags and their choices."""
+"""`python main.py completion bash`: a script with which the TAB key completes commands, flags and their choices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATHS = (
     "reward_model", "sft_output", "rl_output", "sft_data", "stage_settings", "adapter", "runs", "run", "file",
 )  # fmt: skip
 
-# The programs of shtab are for `main.py ...`; these hand them the words behind `python` and leave all else as it was.
+# shtab completes `main.py ...`; these pass it the words after `python` and leave other programs alone.
 PYTHON = {
     "bash": """
 _r1rl_python() {
@@ -38,12 +38,12 @@ compdef _r1rl_python python python3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The shell."""
+    """Adds the command's arguments."""
     parser.add_argument("shell", choices=tuple(PYTHON), help="shell to write the script for")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the script. Raises UserError where shtab is not installed."""
+    """Prints the script. Raises UserError if shtab is not installed."""
     try:
         import shtab
     except ImportError:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def whole_parser() -> Parser:
-    """One parser of the training flags and of all commands."""
+    """Returns one parser of the training flags and all commands."""
     from r1rl.commands.dispatch import COMMANDS, load_command, train_parser
 
     parser = train_parser()
@@ -72,7 +72,7 @@ def whole_parser() -> Parser:
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Tells shtab what a flag's value can be: one of its choices, or a file."""
+    """Sets what shtab offers as a flag's value: its choices, or files."""
     import shtab
 
     for action in parser._actions:

@@ -1,4 +1,4 @@
-"""`python main.py eval`: evaluates a checkpoint or a base model in a process of its own."""
+"""`python main.py eval`: evaluates a checkpoint or a base model, as a separate run."""
 
 from __future__ import annotations
 
@@ -7,86 +7,63 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import DATA_FLAGS
 from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
 from r1rl.config.recipes import RECIPES, overrides
 from r1rl.models.weights import check_weights, is_checkpoint
-from r1rl.runs.finished import lone, settings_of
+from r1rl.reports.tables import print_levels
+from r1rl.rewards.weighted import load_rewards
+from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
+from r1rl.runs.finished import adapter_settings, settings_of
+from r1rl.runs.run_data import RunData
+from r1rl.session import Session
+from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
+from r1rl.tasks import registry
+from r1rl.tasks.prompts import Builder
 
-FLAGS = (
-    "model_name", "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "people", "claim_depth", "answer_format", "answer_tolerance",
-    "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
-    "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine",
-    "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature", "per_device_eval_batch_size", "seed",
-    "dumps", "exp_name", "trust_remote_code",
-)  # fmt: skip
+FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments: the training flags that an evaluation has a use for."""
-    parser.add_argument(
-        "--adapter", type=Path, help="folder of a checkpoint; its run's settings are the defaults"
-    )
+    """Adds the training flags that apply to an evaluation."""
+    parser.add_argument("--adapter", type=Path, help="folder of a checkpoint; defaults: its run's settings")
     parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
     add_flags(parser, only=FLAGS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluates, prints the result with its interval, and dumps the completions as a run of its own."""
+    """Evaluates, prints the result with its interval, and dumps the completions."""
     given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe")}
     config = resolve(args.adapter, args.recipe, given)
-    from r1rl.engines import choice as engines_base
-    from r1rl.preflight import checks, prepare
-    from r1rl.reports.summary import print_levels
-    from r1rl.rewards.weighted import load_rewards
-    from r1rl.runs import folder as run_folder
-    from r1rl.runs.evaluation import dump_evaluation, evaluate
-    from r1rl.system import machine
-    from r1rl.system.console import Waiting, console, divert
-    from r1rl.tasks import prompts, registry
-
-    here = machine.look()
-    checks.check_surroundings(config, here)
-    kind, why = engines_base.choose(config, here.gpu is not None)
+    session = Session(config, adapter=args.adapter)
     task = registry.load_task(config)
     problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
-    run_folder.check_folder(config)
-    dump = run_folder.open_run(config, "eval", here.to_dict())
-    divert(dump.folder / "logs" / "libraries.log")
-    with Waiting("loading the model"):
-        from r1rl.models import policy as models_policy
-
-        models_policy.import_backend(config)
-        tokenizer = models_policy.load_tokenizer(config)
-        checks.check_tokenizer(config, tokenizer)
-        asked = prompts.Builder(tokenizer, config)(problems, "test")
-        config, _ = prepare.prepared(config, here, max(len(p.ids) for p in asked))
-        adapter = None if args.adapter is None else str(args.adapter)
-        policy = models_policy.load_policy(config, here.gpu is not None, kind == "shared", adapter)
-        engine = engines_base.start_engine(kind, config, policy, dump.folder)
-        engine.sync()
-    with Waiting(f"sampling {len(asked)} problems with {engine.name} ({why})"):
-        result = evaluate(engine, asked, load_rewards(config), config, step=0)
-    dump_evaluation(dump, asked, result, result.seconds)
-    what = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
+    dump = session.open_run(config, "eval")
+    with Waiting("loading the libraries") as status:
+        prompts = Builder(session.load_tokenizer(), config)(problems, "test")
+        session.start(prompts, status)
+        session.prove(prompts, status)
+        config, engine = session.config, session.engine
+        status.update(f"sampling {len(prompts)} problems")
+        result = evaluate(engine, prompts, load_rewards(config), config, step=0)
+    dump_evaluation(dump, prompts, result, result.seconds)
+    model = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
-    console.print(
-        f"{what}, {task.source}, {decoding}: {result.describe()}, {result.tokens():.0f} tokens a completion"
-    )
-    print_levels(dump.folder)
+    numbers = f"{result.describe()}, {result.tokens():.0f} tokens a completion"
+    console.print(f"{model}, {task.source}, {decoding}: {numbers}")
+    print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")
     engine.close()
     return 0
 
 
 def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
-    """Flags over recipe over the run that the checkpoint belongs to. Raises UserError."""
+    """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
         raise UserError(
-            f"what is to be evaluated? Give --adapter DIR, --model-name DIR, or --recipe {'|'.join(RECIPES)}."
+            f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}."
         )
     settings: dict[str, Any] = {}
     if adapter is not None:
@@ -94,15 +71,13 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
             if adapter.is_dir():
                 check_weights(adapter, "--adapter")
             raise UserError(
-                f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name a checkpoint's folder."
+                f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name the folder of a checkpoint."
             )
-        described = next(
-            (p / "run.json" for p in adapter.resolve().parents if (p / "run.json").is_file()), None
-        )
-        settings = lone(adapter) if described is None else settings_of(described.parent)
+        described = [path for p in adapter.resolve().parents if (path := p / "run.json").is_file()]
+        settings = settings_of(described[0].parent) if described else adapter_settings(adapter)
         if not given.get("trust_remote_code"):
-            check_reward_code(settings, described)
-    settings |= {"trust_remote_code": False}  # who evaluates says so, not whoever made the run
+            check_reward_code(settings, described[0] if described else None)
+    settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}
     return Config(**{**settings, **given})

@@ -9,7 +9,7 @@ import heapq
 import itertools
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +17,45 @@ from rich.rule import Rule
 from rich.text import Text
 
 from r1rl.pipeline.table import RESULT, show_pipeline
-from r1rl.reports.completions import (
-    Completion,
-    Filter,
-    add_filters,
-    differences,
-    filter_of,
-    history,
-    read_completions,
-)
+from r1rl.reports.completions import Completion, Filter, add_filters, differences, filter_of, read_completions
 from r1rl.reports.highlights import Picker
-from r1rl.reports.screen import comparison, damage, screen
+from r1rl.reports.screen import comparison, screen
 from r1rl.reports.selfcheck import Check
+from r1rl.reports.summary import damage
 from r1rl.reports.survey import survey
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.runs.finished import check_run
+from r1rl.runs.run_data import RunData
 from r1rl.system.console import console, printable
 from r1rl.system.errors import UserError
 
-# How words are marked: by style, and in brackets where there are no colours.
+# Style, opening and closing mark of changed words; the marks are for output without colours.
 MARKS = {"same": ("", "", ""), "gone": ("strike red", "[-", "-]"), "new": ("bold green", "{+", "+}")}
+HINTS = """\
+completions: --show --step A:B --split --correct --wrong --contains --selfcheck --level --longest -n
+one problem: --problem ID     the ten most instructive: --cherry-pick     for programs: --csv --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN"
-    )
-    parser.add_argument("--show", action="store_true", help="show completions; any filter does so too")
+    """Adds the command's arguments."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, as dumps/RUN")
+    parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
-    parser.add_argument("--longest", action="store_true", help="the longest ones first")
+    parser.add_argument("--longest", action="store_true", help="the longest completions first")
     parser.add_argument("-n", type=int, default=5, help="completions to show (default: 5)")
     parser.add_argument("--problem", metavar="ID", help="one problem, such as test/17, at each evaluation")
     parser.add_argument("--cherry-pick", action="store_true", help="the ten most instructive completions")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--csv", action="store_true", help="print CSV: completions, or without filters the steps"
-    )
-    form.add_argument("--json", action="store_true", help="print JSON lines: the same, and evaluations")
+    form.add_argument("--csv", action="store_true", help="CSV: the completions, or without filters the steps")
+    form.add_argument("--json", action="store_true", help="JSON lines: the same, and the evaluations")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what is asked for. Raises UserError for a folder that is no run."""
+    """Prints the screen or the completions; returns the exit code. Raises UserError for a folder that is no run."""
     for folder in args.runs:
         check_run(folder)
     if args.n < 0:
-        raise UserError(f"-n {args.n} must be at least 0: it is how many completions are shown.")
+        raise UserError(f"-n {args.n} must be at least 0: it is the number of completions to show.")
     wanted = filter_of(args)
     if args.csv or args.json:
         export(args, wanted)
@@ -79,103 +72,97 @@ def run(args: argparse.Namespace) -> int:
         for folder in pipelines:
             show_pipeline(folder)
         if others := [folder for folder in args.runs if folder not in pipelines]:
-            show_runs(others)
+            show_runs([RunData(folder) for folder in others])
     return 0
 
 
-def show_runs(folders: list[Path]) -> None:
-    """Each run in one screen; several also side by side."""
-    for folder in folders:
-        console.print(screen(folder, survey(folder)))
+def show_runs(runs: list[RunData]) -> None:
+    """Prints each run in one screen; several runs also in comparison."""
+    for data in runs:
+        console.print(screen(data, survey(data)))
         console.print()
-    if len(folders) > 1:
-        console.print(comparison(folders))
-    console.print(
-        "completions: --show --step A:B --split --correct --wrong --contains --selfcheck --level --longest -n"
-    )
-    console.print(
-        "one problem: --problem ID     the ten most instructive: --cherry-pick     for programs: --csv --json"
-    )
+    if len(runs) > 1:
+        console.print(comparison(runs))
+    console.print(HINTS)
 
 
-def chosen(args: argparse.Namespace, wanted: Filter, damaged: list[str]) -> Iterable[Completion]:
-    """The completions of all runs that pass the filter."""
+# ---- completions
+
+
+def matching(args: argparse.Namespace, wanted: Filter, damaged: list[str]) -> Iterable[Completion]:
+    """Returns the completions of all runs that pass the filter, as a stream."""
     return itertools.chain.from_iterable(read_completions(f, wanted, damaged) for f in args.runs)
 
 
+def longest(completions: Iterable[Completion], count: int) -> list[Completion]:
+    """Returns the `count` longest completions."""
+    return heapq.nlargest(count, completions, key=lambda c: c.line["tokens"])
+
+
+def picked(folder: Path) -> list[tuple[str, Completion, Check | None]]:
+    """Returns the ten most instructive completions of a run."""
+    picker = Picker()
+    survey(RunData(folder), picker)
+    return picker.picked()
+
+
 def show_filtered(args: argparse.Namespace, wanted: Filter) -> None:
-    """The first or the longest completions that fit, and how many there are."""
+    """Prints the first or the longest matching completions, and how many match."""
     damaged: list[str] = []
-    counted = itertools.count()
-    stream = (c for c, _ in zip(chosen(args, wanted, damaged), counted))
-    if args.longest:
-        first = heapq.nlargest(args.n, stream, key=lambda c: c.line["tokens"])
-    else:
-        first = list(itertools.islice(stream, args.n))
-    found = len(first) if not args.longest else next(counted)
+    counter = itertools.count()
+    stream = (c for c, _ in zip(matching(args, wanted, damaged), counter))
+    first = longest(stream, args.n) if args.longest else list(itertools.islice(stream, args.n))
     for completion in first:
         show(completion, completion.check)
-    if not args.longest:
-        found += sum(1 for _ in stream)
+    for _ in stream:  # counts the rest
+        pass
     console.print(Rule())
-    console.print(f"{len(first)} of {found} completions that fit")
+    console.print(f"{len(first)} of {next(counter)} matching completions")
     for line in damage(damaged):
         console.print(Text(line))
 
 
 def show_picked(folder: Path) -> None:
-    """The ten most instructive completions, each with its criterion and its place in the dump."""
-    picker = Picker()
-    survey(folder, picker)
-    for title, completion, check in picker.picked():
+    """Prints the ten most instructive completions, each with its criterion and its place in the dump."""
+    for title, completion, check in picked(folder):
         console.print(Text(f"\n{title}", style="bold magenta"))
         show(completion, check)
 
 
 def show(completion: Completion, check: Check | None) -> None:
-    """One completion. Text of a model is printed as text: no markup, no terminal escapes."""
+    """Prints one completion. Text of a model is printed as text: no markup, no terminal escapes."""
     line = completion.line
-    verdict = "right" if line["correct"] else "wrong"
     words = [
         f"step {line['step']}", printable(line["problem_id"]),
-        f"{verdict}: {printable(str(line['extracted']))} for {printable(line['answer'])}",
+        f"{completion.verdict}: answer {printable(str(line['extracted']))}, gold {printable(line['answer'])}",
         f"{line['tokens']} tokens, {printable(line['finish'])}", completion.place,
     ]  # fmt: skip
     words += [f"{check.kind} check: {check.outcome}"] if check else []
     console.print(Rule(Text(" · ".join(words)), align="left"))
-    console.print(Text(printable(question(line)), style="cyan"))
-    text = line["completion"]
-    if check is None:
-        console.print(Text(printable(text)))
-        return
-    shown = Text(printable(text[: check.start]))
-    shown.append(printable(text[check.start : check.end]), style="bold yellow")
-    console.print(shown.append(printable(text[check.end :])))
-
-
-def question(line: dict[str, Any]) -> str:
-    """The prompt without what stands before the question."""
-    return line["prompt"].rpartition("Question: ")[2].strip()
+    console.print(Text(printable(completion.question), style="cyan"))
+    text, start, end = line["completion"], *((check.start, check.end) if check else (0, 0))
+    shown = Text(printable(text[:start]))
+    shown.append(printable(text[start:end]), style="bold yellow")
+    console.print(shown.append(printable(text[end:])))
 
 
 def show_history(folder: Path, problem: str) -> None:
-    """One problem's answer at each evaluation, what changed since the one before marked."""
-    completions = history(folder, problem)
+    """Prints one problem's completion at each evaluation, with the changes since the previous one marked."""
+    found = read_completions(folder, Filter(split="eval", problem=problem))
+    completions = [c for c in found if c.line["sample"] == 0]
     if not completions:
         known = sorted({c.line["problem_id"] for c in read_completions(folder, Filter(split="eval"))})
         raise UserError(
-            f"no evaluation of {folder.name} asks {problem!r}; there are: {', '.join(known[:8])}, ..."
+            f"--problem {problem!r}: no evaluation of {folder.name} has it; it has {', '.join(known[:8])}, ..."
         )
-    console.print(Text(f"{folder.name}, {problem}: {printable(question(completions[0].line))}", style="cyan"))
-    before = None
+    console.print(Text(f"{folder.name}, {problem}: {printable(completions[0].question)}", style="cyan"))
+    before = completions[0].line["completion"]
     for completion in completions:
         line = completion.line
-        verdict = "right" if line["correct"] else "wrong"
-        console.print(
-            Rule(Text(f"step {line['step']}: {printable(str(line['extracted']))}, {verdict}"), align="left")
-        )
+        title = f"step {line['step']}: {printable(str(line['extracted']))}, {completion.verdict}"
+        console.print(Rule(Text(title), align="left"))
         text = Text()
-        for kind, words in differences(before or line["completion"], line["completion"]):
+        for kind, words in differences(before, line["completion"]):
             style, opening, closing = MARKS[kind]
             plain = console.color_system is None and kind != "same"
             text.append(opening + printable(words) + closing if plain else printable(words), style=style)
@@ -183,8 +170,11 @@ def show_history(folder: Path, problem: str) -> None:
         before = line["completion"]
 
 
+# ---- for programs
+
+
 def export(args: argparse.Namespace, wanted: Filter) -> None:
-    """Completions that fit, or without a filter the steps (as JSON the evaluations too), for programs."""
+    """Prints matching completions; without a filter the steps, as JSON also the evaluations."""
     if args.show or args.longest or args.cherry_pick or args.problem or wanted != Filter():
         wanted = dataclasses.replace(wanted, problem=args.problem)
         rows = (exported(c) for c in exportable(args, wanted))
@@ -194,39 +184,32 @@ def export(args: argparse.Namespace, wanted: Filter) -> None:
     (write_csv if args.csv else write_json_lines)(rows)
 
 
-def exportable(args: argparse.Namespace, wanted: Filter) -> Iterable[Completion]:
-    """The completions to export, in the order they would be shown."""
+def exportable(args: argparse.Namespace, wanted: Filter) -> Iterator[Completion]:
+    """Yields the completions to export, in the order in which they would be shown."""
     if args.cherry_pick:
         for folder in args.runs:
-            picker = Picker()
-            survey(folder, picker)
-            yield from (completion for _, completion, _ in picker.picked())
+            yield from (completion for _, completion, _ in picked(folder))
     elif args.longest:
-        yield from heapq.nlargest(args.n, chosen(args, wanted, []), key=lambda c: c.line["tokens"])
+        yield from longest(matching(args, wanted, []), args.n)
     else:
-        yield from chosen(args, wanted, [])
+        yield from matching(args, wanted, [])
 
 
 def exported(completion: Completion) -> dict[str, Any]:
-    """The dump's line with its place and its check."""
+    """Returns the line of the dump with its run, its place and its check."""
     check = completion.check
-    folder = (
-        completion.file.parent.parent if completion.file.parent.name == "eval" else completion.file.parent
-    )
-    found = {} if check is None else dataclasses.asdict(check)
-    names = [f.name for f in dataclasses.fields(Check)]
-    checks = {f"check_{name}": found.get(name) for name in names}
-    return {"run": folder.name, "place": completion.place, **completion.line, **checks}
+    checks = {f"check_{f.name}": getattr(check, f.name, None) for f in dataclasses.fields(Check)}
+    return {"run": completion.folder.name, "place": completion.place, **completion.line, **checks}
 
 
 def write_json_lines(rows: Iterable[dict[str, Any]]) -> None:
-    """JSON lines to standard output; ASCII, so that no terminal and no encoding stumbles."""
+    """Prints JSON lines, in ASCII, which any terminal and encoding can represent."""
     for row in rows:
         print(json.dumps(row))
 
 
 def write_csv(rows: Iterable[dict[str, Any]]) -> None:
-    """CSV to standard output; the first row's names are the columns."""
+    """Prints CSV; the first row's names are the columns."""
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
@@ -238,5 +221,5 @@ def write_csv(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def cell(value: Any) -> Any:
-    """A lone surrogate is not to be encoded: it becomes its escape."""
+    """Returns the value; a lone surrogate in a text, which UTF-8 cannot represent, becomes its escape."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""`python main.py plan`: what a run would need and cost, before anything is loaded; also for a card that is not here."""
+"""`python main.py plan`: memory, time and cost of a run, without loading a model; also for a GPU that is not here."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
-from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
+from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import memory_lines, place_of_card, time_words
-from r1rl.preflight.suggestions import remedy
+from r1rl.preflight.suggestions import suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
@@ -25,18 +25,20 @@ from r1rl.tasks.prompts import Builder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The training flags, and the card to plan for."""
+    """Adds the training flags, and the card to plan for."""
     add_recipe(parser)
     names = "|".join(card.name for card in CARDS)
-    parser.add_argument("--card", metavar=names, help="plan for this card, which need not be here")
+    parser.add_argument("--card", metavar=names, help="plan for this card, which may be in another machine")
     parser.add_argument(
-        "--presets", action="store_true", help="a table: the flags that fit on each card, memory, time, money"
+        "--presets",
+        action="store_true",
+        help="print a table: the flags that fit on each card, memory, time, cost",
     )
     add_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the plan. Returns 0 also where it does not fit: that is what was asked."""
+    """Prints the plan. Returns 0, also if the run does not fit."""
     given = vars(args)
     card, presets = given.pop("card"), given.pop("presets")
     config, recipe, _ = resolve_given(given)
@@ -46,21 +48,21 @@ def run(args: argparse.Namespace) -> int:
         return 0
     here = machine.look()
     if card is None and here.gpu is None and not is_local(config.model_name):
-        card = DEFAULT_CARD  # this model needs a GPU, and there is none
+        card = DEFAULT_CARD  # this model needs a GPU, and this machine has none
     place = place_here(config, here) if card is None else place_of_card(config, card_named(card))
-    price = here.price(config) if card is None else config.gpu_price or card_named(card).price
+    price = here.price(config.gpu_price) if card is None else config.gpu_price or card_named(card).price
     show(config, recipe, shape, place, price, here)
     return 0
 
 
 def known_shape(config: Config) -> Shape:
-    """The model's shape. Raises UserError where it is not known."""
+    """Returns the model's shape. Raises UserError if it is not known."""
     if config.model_name not in TINY_MODELS:
         check_model_name(config.model_name)
     shape = shape_of(config.model_name)
     if shape is None:
         raise UserError(
-            f"--model-name {config.model_name!r}: its shape is not known, so nothing can be planned. There are "
+            f"--model-name {config.model_name!r}: its shape is not known, so nothing can be planned. Known are "
             f"{', '.join(KNOWN)}, models in the hub's cache, and local folders with a config.json of "
             f"{', '.join(sorted(FAMILIES))}."
         )
@@ -70,7 +72,7 @@ def known_shape(config: Config) -> Shape:
 def show(
     config: Config, recipe: str, shape: Shape, place: Place, price: float | None, here: machine.Machine
 ) -> None:
-    """The whole plan on the screen."""
+    """Prints the whole plan."""
     memory = plan_memory(config, shape, place, longest_prompt(config))
     prompts = config.generation_batch_size // config.num_generations
     console.print(
@@ -80,9 +82,9 @@ def show(
     console.print(
         f"model    {config.model_name}: {shape.weights:,} weights, "
         + (
-            f"of LoRA rank {config.lora_rank} {shape.adapter(config.lora_rank):,} are trained"
+            f"LoRA of rank {config.lora_rank} trains {shape.adapter(config.lora_rank):,} more"
             if config.lora_rank
-            else "all of them are trained"
+            else "all are trained"
         )
     )
     if place.here:
@@ -90,34 +92,32 @@ def show(
         if others := machine.held_by_others(here):
             console.print(f"others   {others}")
     else:
-        console.print(f"machine  {place.name}, {place.total / GIB:.1f} GiB: not here, so all this is a plan")
+        console.print(
+            f"machine  {place.name}, {place.total / GIB:.1f} GiB: not in this machine, so these are estimates"
+        )
     console.print(f"engine   {place.engine}: {place.why}")
-    for line in part_lines(memory):
-        console.print(line, markup=False)
+    for p in memory.parts:
+        part = f"  {p.size / GIB:6.2f} GiB  {p.name:<28}{p.when:<15} {p.how}"
+        console.print(part.rstrip(), markup=False)
     for line in memory_lines(config, shape, memory):
         console.print(line)
     folder = Path(config.dumps) / config.exp_name if config.exp_name else None
     time = plan_time(config, shape, memory, folder)
     if time is None:
-        console.print(f"time     nothing is assumed of {place.name}; a run tells after its first steps")
+        console.print(f"time     unknown for {place.name}; a run prints it after its first steps")
     else:
         console.print(f"time     {time_words(time, price)}")
-        console.print(f"         {time.evaluations} evaluations of about {time.evaluation:.0f} s are in it")
+        console.print(f"         including {time.evaluations} evaluations of about {time.evaluation:.0f} s")
     if price is not None and config.gpu_price is None:
-        console.print(f"price    usual for this card in {machine.PRICES_OF}; --gpu-price knows better")
+        console.print(f"price    usual for this card in {machine.PRICES_OF}; set yours with --gpu-price")
     if config.mode or config.pipeline:
-        console.print("note     this is one reinforcement learning; --mode and --pipeline run more than that")
-
-
-def part_lines(memory: MemoryPlan) -> list[str]:
-    """The parts of the memory plan, one a line."""
-    return [f"  {p.size / GIB:6.2f} GiB  {p.name:<28}{p.when:<15} {p.how}".rstrip() for p in memory.parts]
+        console.print("note     this is the reinforcement learning alone; --mode and --pipeline run more")
 
 
 def longest_prompt(config: Config) -> int | None:
-    """Tokens of the longest prompt, counted with the model folder's tokenizer.json; None for a model of the hub.
+    """Returns the tokens of the longest prompt by the tokenizer.json in the model's folder; None for a hub model.
 
-    Chat templates need transformers, which is not light: those are planned at the limit.
+    Chat templates need transformers, which is slow to import: for them the plan uses the limit.
     """
     file = TINY_MODELS.get(config.model_name, Path(config.model_name)) / "tokenizer.json"
     if config.is_chat or not file.is_file():
@@ -143,18 +143,18 @@ COLUMNS = (
 
 
 def presets_table(config: Config, shape: Shape) -> str:
-    """For each card the flags that fit there, with memory, time and money, in Markdown."""
+    """Returns the flags that fit on each card, with memory, time and cost, in Markdown."""
     rows = [COLUMNS, tuple("---" for _ in COLUMNS), *(preset(config, shape, card) for card in CARDS)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([*lines, "", f"Speeds: {SPEEDS_OF}. Prices: usual ones of {machine.PRICES_OF}."])
 
 
 def preset(config: Config, shape: Shape, card: Card) -> tuple[str, ...]:
-    """One row of the table."""
+    """Returns one row of the table."""
     place = place_of_card(config, card)
     memory, flags = plan_memory(config, shape, place), "none"
     if not memory.fits:
-        found = remedy(config, shape, place)
+        found = suggest(config, shape, place)
         if found is None:
             return card.name, f"{card.memory / GIB:.1f}", "does not fit", *("" for _ in COLUMNS[3:])
         config, memory, flags = found.config, found.plan, f"`{found.flags}`"

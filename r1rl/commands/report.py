@@ -11,16 +11,16 @@ from r1rl.system.console import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Adds the command's arguments."""
     parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are overlaid"
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are compared"
     )
     parser.add_argument("-o", "--output", type=Path, help="the page (default: report.html in the first run)")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="also write the charts as PNG pictures")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the page. Raises UserError for what is no run or cannot be written."""
+    """Writes the page; returns the exit code. Raises UserError for a folder that is no run or cannot be written."""
     for folder in args.runs:
         check_run(folder)
     target = args.output or args.runs[0] / "report.html"
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         drawn = write_report(args.runs, target)
     console.print(f"report   {target} ({target.stat().st_size / 1e6:.1f} MB)")
     if args.plots:
-        from r1rl.reports.charts import write_plots  # matplotlib takes a second to load
+        from r1rl.reports.charts import write_plots
 
         for path in write_plots(drawn, args.plots):
             console.print(f"picture  {path}")

@@ -1,4 +1,4 @@
-"""Config: one dataclass of all flags, with a default and a line of help each."""
+"""Config: all flags of a run in one dataclass, with a default and a line of help each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from r1rl.config.names import (
     DATASETS,
     DEFAULT_PEOPLE,
     FEWEST_PEOPLE,
+    GUARD_HELP,
     MOST_PEOPLE,
     REWARDS,
     SERVER,
@@ -20,190 +21,182 @@ from r1rl.config.names import (
     TRACKERS,
     shown_name,
 )
-from r1rl.config.names import HELP as GUARD_HELP
 from r1rl.records import ANSWER_TYPES
 from r1rl.system.errors import UserError
 
 ENGINES = ("auto", "vllm", "transformers", SERVER)
-
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
-
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
-
 SCALE_REWARDS = ("group", "batch", "none")
-
 PROMPT_STYLES = ("tags", "plain")
-
 MODES = ("sft", "rl", "both", "eval")
-
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-
+REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
 DEFAULT_SFT_BATCH_SIZE = 4
 
-REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
-
-TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # ship in the package
-
+TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
+TINY_FOLDER = Path(__file__).parents[1] / "models" / "tiny"
 TINY_MODELS = {
-    TINY_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "word_problems",
-    TINY_KK_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "knights_knaves",
-    TINY_SAFETY_MODEL: Path(__file__).parents[1] / "models" / "tiny" / "safety",
+    TINY_MODEL: TINY_FOLDER / "word_problems",
+    TINY_KK_MODEL: TINY_FOLDER / "knights_knaves",
+    TINY_SAFETY_MODEL: TINY_FOLDER / "safety",
 }
 
-# What every Config is checked by. rules.py adds itself: it imports Config, so Config cannot import it.
+# The checks of every Config. rules.py adds its own: it imports Config, so Config cannot import it.
 CHECKS: list[Callable[[Config], None]] = []
 
 
 def flag(default: Any, help: str, group: str, *short: str, choices: tuple[str, ...] = ()) -> Any:
-    """One field of Config: its default, its line of help, its group in --help, its short names."""
+    """Returns one field of Config: its default, its line of help, its group in --help, its short names."""
     metadata = {"help": help, "group": group, "short": short, "choices": choices}
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Config:
-    """All flags of a run. Recipes are overrides of these defaults, flags are overrides of the recipe."""
+    """All flags of a run. A recipe overrides these defaults; flags override the recipe."""
 
     # fmt: off
-    exp_name: str | None = flag(None, "name of the run and of its folder under dumps; default: dataset and time", "run", "-en")
-    dumps: str = flag("dumps", "folder that holds all runs", "run", "-du")
-    project_name: str = flag("r1-rl", "project name told to trackers", "run", "-pn")
-    seed: int = flag(3407, "seed of everything random: order of problems, evaluation subset, adapter, sampling", "run")
+    exp_name: str | None = flag(None, "name of the run and of its folder under --dumps; default: dataset and time", "run", "-en")
+    dumps: str = flag("dumps", "folder of all runs", "run", "-du")
+    project_name: str = flag("r1-rl", "project name for trackers", "run", "-pn")
+    seed: int = flag(3407, "random seed: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
-    report_to: str = flag("none", f"trackers beside the dump, one or several: {', '.join(TRACKERS)}", "run")
-    mode: str | None = flag(None, "for supervised fine-tuning before reinforcement learning: one of the two, both, or an evaluation of what each has made", "run", choices=MODES)
-    sft_output: str | None = flag(None, "folder of the fine-tuning's run; default: dumps/<exp-name>-sft", "run")
-    rl_output: str | None = flag(None, "folder of the reinforcement learning's run; default: dumps/<exp-name>-rl", "run")
-    gpu_price: float | None = flag(None, "US dollars an hour, for the money shown in the progress bar; default: a usual price of the card", "run")
+    report_to: str = flag("none", f"trackers to use in addition to the dump, separated by commas: {', '.join(TRACKERS)}", "run")
+    mode: str | None = flag(None, "sft: supervised fine-tuning; rl: reinforcement learning; both: one after the other; eval: evaluate the models of both", "run", choices=MODES)
+    sft_output: str | None = flag(None, "folder of the fine-tuning run; default: dumps/<exp-name>-sft", "run")
+    rl_output: str | None = flag(None, "folder of the reinforcement learning run; default: dumps/<exp-name>-rl", "run")
+    gpu_price: float | None = flag(None, "US dollars per hour, for the cost in the progress bar; default: a usual price of the GPU", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
-    dataset_path: str | None = flag(None, "your own problems: a .jsonl, .json, .csv or .parquet file, or a folder of such (see --question-column); or a folder with train.jsonl and test.jsonl in GSM8K's format, or for knights_knaves with 3ppl/train.parquet and so on, or for aegis with its columns (also a single file); instead of the hub or the generator", "task")
-    dataset_config: str | None = flag(None, "configuration of a hub's dataset, as main of openai/gsm8k", "task")
-    train_split: str | None = flag(None, "split to train on: of a hub's dataset, or the name of a file in --dataset-path; default: train", "task")
-    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation where there is one, else a tenth of the training split is cut off", "task")
+    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the Hugging Face hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_path: str | None = flag(None, "local data instead of the hub or the generator: a .jsonl, .json, .csv or .parquet file or a folder of them (see --question-column); a folder with train.jsonl and test.jsonl in GSM8K's format; for knights_knaves 3ppl/train.parquet and so on; for aegis a file or folder with its columns", "task")
+    dataset_config: str | None = flag(None, "configuration of a hub dataset, as main of openai/gsm8k", "task")
+    train_split: str | None = flag(None, "split to train on: of a hub dataset, or the name of a file in --dataset-path; default: train", "task")
+    eval_split: str | None = flag(None, "split to evaluate on; default: test or validation if there is one, else a tenth of the training split is held out", "task")
     question_column: str | None = flag(None, "column of your data with the question; default: question", "task")
-    answer_column: str | None = flag(None, "column of your data with the right answer, alone, after #### or in \\boxed{}; default: answer", "task")
-    answer_type: str = flag("number", "what the answers of your data are and how they are compared: number, latex (by meaning), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
-    max_samples: int | None = flag(None, "train on so many problems, drawn with the seed; default: all", "task")
-    people: str | None = flag(None, "people in the puzzles of knights_knaves that are trained on: a number from 2 to 8, or several, mixed, as in 3,4,5; default: 3", "task")
-    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of one stage after the other, as in 2,3,4,5,6; instead of --people", "task")
-    steps_per_stage: int | None = flag(None, "optimizer steps of a stage; the run's --max-steps follows from it", "task")
-    advance_at: float | None = flag(None, "share of right completions in the last --advance-window groups at which a stage ends by itself", "task")
-    advance_window: int = flag(32, "groups that --advance-at looks back on", "task")
-    claim_depth: int = flag(1, "how deep the claims of made-up knights_knaves are nested: 1 joins claims about one person with one word, 2 joins such", "task")
+    answer_column: str | None = flag(None, "column of your data with the gold answer: the answer alone, after #### or in \\boxed{}; default: answer", "task")
+    answer_type: str = flag("number", "type of the answers in your data, which decides how they are compared: number, latex (by value), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
+    max_samples: int | None = flag(None, "number of training problems to use, drawn with the seed; default: all", "task")
+    people: str | None = flag(None, "people in the training puzzles of knights_knaves: a number from 2 to 8, or several that are mixed, as in 3,4,5; default: 3", "task")
+    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of each stage, as in 2,3,4,5,6; instead of --people", "task")
+    steps_per_stage: int | None = flag(None, "optimizer steps per stage; sets --max-steps", "task")
+    advance_at: float | None = flag(None, "accuracy over the last --advance-window groups at which a stage ends early", "task")
+    advance_window: int = flag(32, "number of groups that --advance-at averages over", "task")
+    claim_depth: int = flag(1, "nesting depth of claims in generated knights_knaves puzzles: 1 joins claims about one person with one word, 2 joins those", "task")
     not_remove_comma: bool = flag(False, "keep commas in numbers when comparing answers", "task")
-    answer_tolerance: float = flag(0.0, "largest difference between a right number and the gold one; 0: exact", "task")
-    answer_format: str = flag("tag", "where the number stands in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
+    answer_tolerance: float = flag(0.0, "largest difference between a correct number and the gold answer; 0: exact", "task")
+    answer_format: str = flag("tag", "where to look for the number in a completion; knights_knaves looks in the tag, and without one in the last sentences", "task", choices=ANSWER_FORMATS)
 
-    prompt_style: str = flag("tags", "tags: a system text asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; queries of aegis and safety-queries have a prompt of their own", "prompt", choices=PROMPT_STYLES)
-    system_prompt_file: str | None = flag(None, "file with a system text of your own; it must say what form the answer has", "prompt")
-    prompt_template: str | None = flag(None, "what is said around a question: a text with {question} and, if you like, other {columns}, or a file that holds one", "prompt")
-    think_tag: str = flag("reasoning", "name of the tag that the reasoning stands in", "prompt", choices=("reasoning", "think"))
+    prompt_style: str = flag("tags", "tags: a system prompt asks for reasoning and answer in tags; plain: the question alone, as in Question: ... Answer:; aegis and safety-queries have a fixed prompt", "prompt", choices=PROMPT_STYLES)
+    system_prompt_file: str | None = flag(None, "file with a custom system prompt; it must describe the format of the answer", "prompt")
+    prompt_template: str | None = flag(None, "custom text around a question, with {question} and optionally other {columns}; or a file that holds it", "prompt")
+    think_tag: str = flag("reasoning", "name of the tag around the reasoning", "prompt", choices=("reasoning", "think"))
     is_chat: bool = flag(False, "use the tokenizer's chat template, for instruction-tuned models", "prompt", "-chat")
-    add_reasoning_prefix: bool = flag(False, "end the prompt in <reasoning> (see --think-tag), so that every completion begins by reasoning", "prompt", "-rp")
-    max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and named", "prompt", "-mplen")
+    add_reasoning_prefix: bool = flag(False, "end the prompt with <reasoning> (see --think-tag), so that every completion begins with reasoning", "prompt", "-rp")
+    max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and listed", "prompt", "-mplen")
 
-    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' are in the package", "model", "-m")
+    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' ship in the package", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
     lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
-    unsloth: bool = flag(True, "load the model with Unsloth where it is installed", "model")
-    trust_remote_code: bool = flag(False, "run code that comes with a model: Python files of its own, and weights that are no safetensors but pickles", "model")
+    unsloth: bool = flag(True, "load the model with Unsloth if it is installed", "model")
+    trust_remote_code: bool = flag(False, "run code that comes with a model: its Python files, and weights stored as pickles instead of safetensors", "model")
 
-    engine: str = flag("auto", "what samples; auto: vLLM on a GPU, transformers (with a decoder of our own) on a CPU or where vLLM is not installed; vllm-server: a `vllm serve` of yours, on GPUs of its own (docs/more-gpus.md)", "rollout", choices=ENGINES)
-    vllm_server_host: str = flag("127.0.0.1", "machine of --engine vllm-server; a key, if it wants one, comes from VLLM_API_KEY", "rollout")
-    vllm_server_port: int = flag(8000, "its port", "rollout")
+    engine: str = flag("auto", "engine that samples; auto: vLLM on a GPU, transformers (with the project's decoder) on a CPU or without vLLM; vllm-server: a `vllm serve` that you run on other GPUs (docs/more-gpus.md)", "rollout", choices=ENGINES)
+    vllm_server_host: str = flag("127.0.0.1", "host of --engine vllm-server; its API key, if any, comes from VLLM_API_KEY", "rollout")
+    vllm_server_port: int = flag(8000, "port of --engine vllm-server", "rollout")
     gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
-    num_generations: int = flag(8, "completions for a prompt: the group size G", "rollout", "-ngen")
-    max_completion_length: int = flag(750, "tokens; a completion is cut there", "rollout", "-mclen")
-    refill: float = flag(0.0, "sample fresh prompts for groups whose completions all earn the same, up to this share of a step's prompts; 0: none", "rollout")
-    skip_solved: bool = flag(False, "pass over most prompts whose completions all earned the same the last time", "rollout")
-    steps_per_generation: int = flag(1, "optimizer steps for which completions are sampled at once; with more than 1 --importance-correction is worth its price", "rollout")
+    num_generations: int = flag(8, "completions per prompt: the group size G", "rollout", "-ngen")
+    max_completion_length: int = flag(750, "tokens at which a completion is cut", "rollout", "-mclen")
+    refill: float = flag(0.0, "sample new prompts for groups whose rewards are all equal, up to this share of a step's prompts; 0: none", "rollout")
+    skip_solved: bool = flag(False, "skip most prompts whose completions all earned the same reward the last time", "rollout")
+    steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with more than 1, use --importance-correction", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
-    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; or several with weights, as in accuracy=1,format=0.5 or by giving the flag again", "reward")
+    reward: str = flag("correctness", f"one of {', '.join(REWARDS)}, or path/to/file.py:function; several with weights, as in accuracy=1,format=0.5 or by repeating the flag", "reward")
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
-    reward_timeout: float = flag(60.0, "seconds that a call of a reward of your own may take; then it counts for nothing", "reward")
-    reward_workers: int = flag(1, "processes in which a slow reward of your own runs; async ones and those for whole batches need one", "reward")
+    reward_timeout: float = flag(60.0, "seconds after which a call of a custom reward is ended; its completions then have no reward", "reward")
+    reward_workers: int = flag(1, "processes that run a slow custom reward; async rewards and those for whole batches need 1", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
-    scale_rewards: str = flag("group", "divide advantages by the reward's standard deviation in the group, in the batch, or not", "reward", choices=SCALE_REWARDS)
+    scale_rewards: str = flag("group", "divide advantages by the standard deviation of the rewards in the group, in the batch, or not at all", "reward", choices=SCALE_REWARDS)
 
-    max_steps: int = flag(500, "steps: one batch of rollouts each", "update", "-mstep")
-    num_epochs: int | None = flag(None, "passes over the training problems, from which --max-steps follows; fine-tuning: passes over the solutions", "update")
-    batch_size: int | None = flag(None, "prompts of a step, instead of --per-device-train-batch-size; fine-tuning: solutions of a step (default: 4)", "update")
+    max_steps: int = flag(500, "optimizer steps; each takes one batch of rollouts", "update", "-mstep")
+    num_epochs: int | None = flag(None, "passes over the training problems; sets --max-steps; in fine-tuning: passes over the solutions", "update")
+    batch_size: int | None = flag(None, "prompts per step, instead of --per-device-train-batch-size; in fine-tuning: solutions per step (default: 4)", "update")
     train_every: int = flag(1, "with --num-epochs: use only every n-th batch of prompts", "update")
-    per_device_train_batch_size: int = flag(16, "completions in one forward and backward pass; a multiple of the group size fits best", "update", "-tbs")
-    gradient_accumulation_steps: int = flag(1, "a step has so many times --per-device-train-batch-size completions", "update", "-gas")
-    tokens_per_micro_batch: int | None = flag(None, "tokens in one forward and backward pass: completions of like length go together; default: those of --per-device-train-batch-size completions at their longest", "update")
+    per_device_train_batch_size: int = flag(16, "completions per forward and backward pass; should be a multiple of --num-generations", "update", "-tbs")
+    gradient_accumulation_steps: int = flag(1, "a step has this many times --per-device-train-batch-size completions", "update", "-gas")
+    tokens_per_micro_batch: int | None = flag(None, "tokens per forward and backward pass, in which completions of similar length are grouped; default: --per-device-train-batch-size completions of full length", "update")
     learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
-    lr_scheduler: str = flag("cosine", "learning rate after the warm-up", "update", choices=("cosine", "linear", "constant"))
+    lr_scheduler: str = flag("cosine", "learning rate schedule after the warm-up", "update", choices=("cosine", "linear", "constant"))
     warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
-    weight_decay: float = flag(0.1, "AdamW's weight decay; its betas are 0.9 and 0.99", "update", "-wd")
-    max_grad_norm: float = flag(0.1, "gradients are clipped to this norm", "update")
+    weight_decay: float = flag(0.1, "weight decay of AdamW, whose betas are 0.9 and 0.99", "update", "-wd")
+    max_grad_norm: float = flag(0.1, "norm at which gradients are clipped", "update")
     loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
-    beta: float = flag(0.0, "weight of the KL divergence to the model that training began with; 0 needs no reference model", "update")
-    importance_correction: bool = flag(False, "weigh tokens by trainer probability over sampler probability, truncated at 2", "update")
+    beta: float = flag(0.0, "weight of the KL divergence from the initial model; 0 needs no reference model", "update")
+    epsilon_high: float | None = flag(None, "upper clip range of the probability ratio, above 0.2 for clip-higher (DAPO, arXiv:2503.14476: 0.28); with --steps-per-generation above 1; default: 0.2, as for the lower range", "update")
+    importance_correction: bool = flag(False, "weight tokens by the ratio of trainer to sampler probability, truncated at 2", "update")
 
     sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
-    keep_calculator_notes: bool = flag(False, "leave <<48/2=24>> in the solutions that are learnt", "fine-tuning")
+    keep_calculator_notes: bool = flag(False, "keep calculator notes such as <<48/2=24>> in the solutions", "fine-tuning")
 
-    sft_data: str | None = flag(None, "conversations to learn instead of the task's worked solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")
-    packing: bool = flag(False, "fill rows of --max-seq-length with several conversations that do not see each other; not with Unsloth", "fine-tuning")
+    sft_data: str | None = flag(None, "conversations for fine-tuning instead of the task's solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")
+    packing: bool = flag(False, "fill rows of --max-seq-length tokens with several conversations that do not attend to each other; not with Unsloth", "fine-tuning")
 
-    pipeline: bool = flag(False, "the eight stages of DeepSeek-R1's training, each in a process and a folder of its own", "pipeline")
-    stage: str | None = flag(None, "one stage alone, with all of its flags given: so the pipeline begins its stages", "pipeline", choices=STAGES)
-    from_stage: str | None = flag(None, f"begin at this stage, by name or number: {', '.join(STAGES)}; those before it must be done", "pipeline")
-    earlier_run: str | None = flag(None, "folder of another pipeline run, whose stages before --from-stage are used", "pipeline")
-    stage_settings: str | None = flag(None, 'JSON file with flags of single stages, as in {"zero": {"max_steps": 100}}', "pipeline")
+    pipeline: bool = flag(False, "run the eight stages of DeepSeek-R1's training, each in a separate process and folder", "pipeline")
+    stage: str | None = flag(None, "run one stage alone; the pipeline starts its stages with this flag and all others", "pipeline", choices=STAGES)
+    from_stage: str | None = flag(None, f"first stage to run, by name or number: {', '.join(STAGES)}; earlier ones must be done", "pipeline")
+    earlier_run: str | None = flag(None, "folder of another pipeline run whose stages before --from-stage are used", "pipeline")
+    stage_settings: str | None = flag(None, 'JSON file with flags for single stages, as in {"zero": {"max_steps": 100}}', "pipeline")
     save_merged: bool = flag(False, "save base model and adapter as one model in <run>/model at the end", "pipeline")
     refine_run: str | None = flag(None, "run whose completions the cold start refines; the pipeline sets it to stage zero", "pipeline")
-    kept_per_problem: int = flag(2, "completions of a problem that become fine-tuning data, at most; the cold start: of each way", "pipeline")
-    general_data: str | None = flag(None, "conversations without reasoning, to be mixed in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
+    kept_per_problem: int = flag(2, "largest number of completions per problem that become fine-tuning data; in the cold start: per prompt style", "pipeline")
+    general_data: str | None = flag(None, "conversations without reasoning to mix in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
     general_reward: str | None = flag(None, "rewards with weights for the prompts of --general-data, as in rules=1,reward-model=0.5", "pipeline")
-    mix_ratio: float = flag(0.1, "share of --general-data in what is learnt", "pipeline")
-    student_model: str | None = flag(None, "hub name or folder of the model that is distilled into", "pipeline")
-    student_layers: int | None = flag(None, "distil into a student that has so many of the teacher's layers", "pipeline")
-    teacher_model: str | None = flag(None, "model that is distilled; the pipeline sets it to stage rl-final's", "pipeline")
-    distill_kl: float = flag(0.0, "weight of the KL divergence to the teacher's token probabilities in the loss of distillation, from 0 to 1; 0: its texts alone", "pipeline")
+    mix_ratio: float = flag(0.1, "share of --general-data in the training data", "pipeline")
+    student_model: str | None = flag(None, "hub name or folder of the student model for distillation", "pipeline")
+    student_layers: int | None = flag(None, "distil into a student with this many of the teacher's layers", "pipeline")
+    teacher_model: str | None = flag(None, "teacher model for distillation; the pipeline sets it to that of stage rl-final", "pipeline")
+    distill_kl: float = flag(0.0, "weight of the KL divergence from the teacher's token probabilities in the distillation loss, 0 to 1; 0: the teacher's texts alone", "pipeline")
 
     algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)
     ppo_epochs: int = flag(4, "passes over a step's rollouts", "value head")
-    minibatches: int = flag(1, "optimizer steps in a pass", "value head")
-    gamma: float = flag(1.0, "discount of later rewards", "value head")
+    minibatches: int = flag(1, "optimizer steps per pass", "value head")
+    gamma: float = flag(1.0, "discount factor of rewards", "value head")
     gae_lambda: float = flag(0.95, "lambda of generalised advantage estimation", "value head")
-    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus to 1 plus this", "value head")
-    value_clip_range: float = flag(0.2, "new values are clipped to the old ones minus to plus this", "value head")
+    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus and plus this", "value head")
+    value_clip_range: float = flag(0.2, "new values are clipped to the old ones minus and plus this", "value head")
     value_coef: float = flag(0.1, "weight of the value loss", "value head")
     value_learning_rate: float = flag(1e-3, "peak learning rate of the value head", "value head")
     whiten_advantages: bool = flag(True, "scale a step's advantages to mean 0 and standard deviation 1", "value head")
-    target_kl: float | None = flag(None, "adapt --beta so that the KL divergence stays near this", "value head")
-    update_chunk: int | None = flag(None, "completions in one forward and backward pass; default: all of a minibatch", "value head")
+    target_kl: float | None = flag(None, "adapt --beta so that the KL divergence stays near this value", "value head")
+    update_chunk: int | None = flag(None, "completions per forward and backward pass; default: a whole minibatch", "value head")
     cleanup_steps: int = flag(50, "steps between clearings of memory caches", "value head")
 
     eval_on_start: bool = flag(True, "evaluate before the first step", "evaluation")
-    eval_count: int = flag(200, "problems in an evaluation, the same ones each time; 0: the whole test set", "evaluation")
+    eval_count: int = flag(200, "problems per evaluation, the same ones each time; 0: the whole test set", "evaluation")
     eval_steps: int = flag(100, "steps between evaluations; there is always one at the end", "evaluation")
-    eval_samples: int = flag(1, "completions for a problem; with more than 1, pass@k and maj@k are given", "evaluation")
-    eval_temperature: float = flag(0.0, "0 decodes greedily", "evaluation")
-    per_device_eval_batch_size: int = flag(64, "completions that the transformers engine evaluates at once; vLLM takes all", "evaluation", "-ebs")
+    eval_samples: int = flag(1, "completions per problem; with more than 1, pass@k and maj@k are reported", "evaluation")
+    eval_temperature: float = flag(0.0, "sampling temperature of evaluations; 0: greedy", "evaluation")
+    per_device_eval_batch_size: int = flag(64, "completions that the transformers engine samples at once in an evaluation; vLLM takes all", "evaluation", "-ebs")
 
     guard: str | None = flag(None, GUARD_HELP, "guards")
-    guard_steps: int = flag(10, "steps in a row that no-signal, truncated and entropy wait for", "guards")
+    guard_steps: int = flag(10, "consecutive steps before no-signal, truncated and entropy act", "guards")
 
     trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
-    profile: int | None = flag(None, "write where the time of so many steps goes, as a table and a trace, into the run's folder", "saving")
+    profile: int | None = flag(None, "number of steps to profile; writes a table and a trace into the run's folder", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
-    save_total_limit: int = flag(2, "checkpoints kept, beside the best one", "saving")
+    save_total_limit: int = flag(2, "checkpoints to keep, in addition to the best one", "saving")
 
-    grace_seconds: float = flag(25.0, "after a SIGTERM, as spot machines send it, the process ends within so many: with the last complete step saved, and with a report if there is time", "saving")
+    grace_seconds: float = flag(25.0, "seconds after a SIGTERM, as spot machines send it, within which the process ends: with the last complete step saved, and with a report if there is time", "saving")
 
-    budget: float | None = flag(None, "US dollars; the run ends within them, its last evaluation, saving and report included; see --gpu-price", "budget")
-    max_minutes: float | None = flag(None, "the same in minutes, from the start of the program", "budget")
+    budget: float | None = flag(None, "US dollars that the run may cost, its last evaluation, saving and report included; see --gpu-price", "budget")
+    max_minutes: float | None = flag(None, "the same in minutes from the start of the program", "budget")
     max_tokens: int | None = flag(None, "the same in sampled tokens, evaluations included", "budget")
     # fmt: on
 
@@ -213,7 +206,7 @@ class Config:
             object.__setattr__(self, "per_device_train_batch_size", completions)
         for check in CHECKS:
             check(self)
-        if self.steps_per_stage is not None:  # the run is as long as its stages together
+        if self.steps_per_stage is not None:  # the run is as long as all stages together
             object.__setattr__(self, "max_steps", stage_count(self) * self.steps_per_stage)
 
     @property
@@ -225,58 +218,58 @@ class Config:
 
     @property
     def wants_unsloth(self) -> bool:
-        """Unsloth loads models with adapters; all weights are trained with transformers alone."""
+        """Whether Unsloth may load the model; training of all weights needs transformers."""
         return self.unsloth and self.lora_rank > 0
 
     @property
-    def trained_words(self) -> str:
-        """What of the model is trained."""
+    def trained_part(self) -> str:
+        """The trained part of the model, for the first screen."""
         return f"LoRA rank {self.lora_rank}" if self.lora_rank else "all weights trained"
 
     @property
     def tokens_a_pass(self) -> int:
-        """Tokens of one forward and backward pass; by default what --per-device-train-batch-size takes at the longest."""
+        """Tokens per forward and backward pass; default: --per-device-train-batch-size completions of full length."""
         longest = self.max_prompt_length + self.max_completion_length
         return self.tokens_per_micro_batch or self.per_device_train_batch_size * longest
 
     @property
     def generation_batch_size(self) -> int:
-        """Completions of one optimizer step."""
+        """Completions per optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
-
-
-def with_steps(config: Config, problems: int) -> Config:
-    """The config with the --max-steps that --num-epochs passes over so many problems take."""
-    if config.num_epochs is None:
-        return config
-    prompts = config.generation_batch_size // config.num_generations  # of one step
-    steps = -(-config.num_epochs * (problems // prompts) // config.train_every)  # the first, then every n-th
-    return dataclasses.replace(config, max_steps=max(1, steps))
 
 
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 
 
+def with_steps(config: Config, problems: int) -> Config:
+    """Returns the config with the --max-steps that --num-epochs passes over this number of problems take."""
+    if config.num_epochs is None:
+        return config
+    prompts = config.generation_batch_size // config.num_generations  # per step
+    steps = -(-config.num_epochs * (problems // prompts) // config.train_every)  # the first, then every n-th
+    return dataclasses.replace(config, max_steps=max(1, steps))
+
+
 def stage_count(config: Config) -> int:
-    """How many stages --stages has."""
+    """Returns the number of stages in --stages."""
     return len(read_people("--stages", config.stages or DEFAULT_PEOPLE))
 
 
 def read_people(option: str, text: str) -> tuple[int, ...]:
-    """The numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
+    """Returns the numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
     fits = len(numbers) == len(parts) == len(set(numbers))
     if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
         raise UserError(
-            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE} with commas between "
-            "them, because there are puzzles for so many people: for example 3 or 2,3,4."
+            f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE}, separated by commas, "
+            "because the puzzles have that many people: for example 3 or 2,3,4."
         )
     return tuple(numbers)
 
 
 def reward_weights(text: str) -> dict[str, float]:
-    """The weight of each reward that --reward names, in the order given. Raises UserError.
+    """Returns the weight of each reward that --reward names, in the order given. Raises UserError.
 
     >>> reward_weights("accuracy, format=0.5")
     {'accuracy': 1.0, 'format': 0.5}
@@ -285,22 +278,23 @@ def reward_weights(text: str) -> dict[str, float]:
     for part in text.split(","):
         name, weight = named_weight(part.strip(), text)
         if name in weights:
-            raise UserError(f"--reward {text!r} names {name!r} twice: give it once, with the weights' sum.")
+            raise UserError(
+                f"--reward {text!r} names {name!r} twice: name it once, with the sum of the weights."
+            )
         weights[name] = weight
     if not any(weights.values()):
         raise UserError(
-            f"--reward {text!r} has no weight but 0: nothing would be learned from. Give one another."
+            f"--reward {text!r} has only weights of 0, so nothing would be learned: give one reward another weight."
         )
     return weights
 
 
 def named_weight(part: str, text: str) -> tuple[str, float]:
-    """("format", 0.5) of "format=0.5". Raises UserError."""
+    """Returns ("format", 0.5) for "format=0.5". Raises UserError."""
     name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
     if not name.strip():
         raise UserError(
-            f"--reward {text!r} has a part without a name: write names with commas between them, as in "
-            "accuracy=1,format=0.5."
+            f"--reward {text!r} has a part without a name: separate names by commas, as in accuracy=1,format=0.5."
         )
     try:
         value = float(weight)
@@ -308,7 +302,7 @@ def named_weight(part: str, text: str) -> tuple[str, float]:
         value = math.nan
     if not math.isfinite(value):
         raise UserError(
-            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because "
-            "rewards are added up with their weights: for example accuracy=1,format=0.5."
+            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because the "
+            "reward is a weighted sum: for example accuracy=1,format=0.5."
         )
     return name.strip(), value

@@ -1,4 +1,4 @@
-"""The names that flags take, and how a list of them is read."""
+"""The names that flags take, and the tables of tasks, rewards, stages and guards."""
 
 from __future__ import annotations
 
@@ -18,61 +18,9 @@ TASKS = {
     "countdown": "r1rl.tasks.countdown:Countdown",
     "chain-sum": "r1rl.tasks.chain_sum:ChainSum",
 }
-
 DATASETS = tuple(TASKS)
-
-
-def load_entry(entry: str) -> Any:
-    """Returns what a table names as "module:attribute"."""
-    module, _, attribute = entry.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-SERVER = "vllm-server"
-
-TRACKERS = ("none", "tensorboard", "trackio", "wandb")
-
-
-def trackers(text: str) -> list[str]:
-    """The names in --report-to, each once, without "none".
-
-    >>> trackers("wandb, tensorboard,wandb")
-    ['wandb', 'tensorboard']
-    """
-    names = [name.strip() for name in text.split(",")]
-    return list(dict.fromkeys(name for name in names if name != "none"))
-
-
-STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")
-
-GENERAL_TASK = "general"  # Problem.task of prompts without a gold answer
-
-SMALL_TALK = "small-talk"  # the --general-data that ships in the package
-
-
-ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
-
-FEWEST_PEOPLE, MOST_PEOPLE = 2, 8
-
-DEFAULT_PEOPLE = "3"
-
-
-HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
-
 SAFETY_TASK = "cot-safety"  # Problem.task of aegis and safety-queries: they share prompt and grader
-
-
-def custom_function(reward: str) -> tuple[Path, str] | None:
-    """(file, function) of a reward given as path/to/file.py:function; None for a shipped one."""
-    file, colon, function = reward.rpartition(":")
-    return (Path(file), function) if colon and file.endswith(".py") else None
-
-
-def shown_name(reward: str) -> str:
-    """What a reward is called in dumps and logs: a function of the user's own by its own name."""
-    own = custom_function(reward)
-    return reward if own is None else own[1]
-
+FEWEST_PEOPLE, MOST_PEOPLE, DEFAULT_PEOPLE = 2, 8, "3"  # in the puzzles of knights_knaves
 
 # --reward: module and function of each shipped reward. A new one is one line here and one function in r1rl/rewards.
 REWARDS = {
@@ -91,14 +39,22 @@ REWARDS = {
     "rules": "r1rl.rewards.no_gold:rules_reward",
     "reward-model": "r1rl.rewards.no_gold:reward_model_reward",
 }
+ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
+HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
+SAME_AS_ACCURACY = {"correctness", *ROLE_REWARDS, "accuracy"}  # rewards that follow from the grade
 
+STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")
+GENERAL_TASK = "general"  # Problem.task of prompts without a gold answer
+SMALL_TALK = "small-talk"  # the --general-data that ships in the package
 
-ACTIONS = ("fix", "warn", "stop", "off")
+SERVER = "vllm-server"  # of --engine
+TRACKERS = ("none", "tensorboard", "trackio", "wandb")
+ACTIONS = ("fix", "warn", "stop", "off")  # of guards
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is looked for, what happens by default, and what else may."""
+    """A guard: its default action, its possible actions, and what it looks for."""
 
     name: str
     default: str
@@ -106,27 +62,59 @@ class Guard:
     help: str
 
 
-WATCHED = ("warn", "stop", "off")  # for what nobody but the user can mend
-
+USER_FIXES = ("warn", "stop", "off")  # actions of guards for faults that only the user can fix
 GUARDS = {
     guard.name: guard
     for guard in (
-        Guard("sync", "stop", WATCHED, "the engine samples from other weights than the trained ones"),
-        Guard("no-signal", "warn", WATCHED, "no group had two different rewards"),
-        Guard("truncated", "warn", WATCHED, "more than half of the completions were cut off"),
+        Guard("sync", "stop", USER_FIXES, "the engine does not sample from the trained weights"),
+        Guard("no-signal", "warn", USER_FIXES, "no group had two different rewards"),
+        Guard("truncated", "warn", USER_FIXES, "more than half of the completions were cut off"),
         Guard("non-finite", "fix", ("fix", "stop", "off"), "NaN or infinity in the loss or its gradient"),
-        Guard("kl", "warn", WATCHED, "the policy has run away: KL divergence or importance ratios"),
-        Guard("reward-hacking", "warn", WATCHED, "the reward rises while the evaluation falls"),
-        Guard("collapse", "warn", WATCHED, "the reasoning becomes short while the reward rises"),
-        Guard("entropy", "warn", WATCHED, "the model has become sure of every token"),
-        Guard("memory", "fix", ("fix", "stop", "off"), "out of memory while learning or sampling"),
+        Guard("kl", "warn", USER_FIXES, "the policy has diverged: KL divergence or importance ratios"),
+        Guard("reward-hacking", "warn", USER_FIXES, "the reward rises while the evaluation falls"),
+        Guard("collapse", "warn", USER_FIXES, "the reasoning becomes short while the reward rises"),
+        Guard("entropy", "warn", USER_FIXES, "the entropy has collapsed: the model is sure of every token"),
+        Guard("memory", "fix", ("fix", "stop", "off"), "out of memory in the update or while sampling"),
         Guard("engine", "fix", ("fix", "warn", "stop", "off"), "the engine hangs"),
     )
 }
-
-HELP = "what a guard does, as in truncated=stop; repeatable, or with commas. " + ", ".join(
+GUARD_HELP = "action of a guard, as in truncated=stop; repeat the flag or separate by commas. " + ", ".join(
     f"{g.name}={'|'.join(g.actions)}" for g in GUARDS.values()
 )
 
-# Accuracy says all that these say.
-FOLLOW_THE_GRADE = {"correctness", "logic-rl", "strict", "answer-only", "accuracy"}
+
+def option(name: str) -> str:
+    """Returns a field of Config as it is written on the command line.
+
+    >>> option("max_steps")
+    '--max-steps'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def trackers(text: str) -> list[str]:
+    """Returns the names in --report-to, each once, without "none".
+
+    >>> trackers("wandb, tensorboard,wandb")
+    ['wandb', 'tensorboard']
+    """
+    names = [name.strip() for name in text.split(",")]
+    return list(dict.fromkeys(name for name in names if name != "none"))
+
+
+def load_entry(entry: str) -> Any:
+    """Returns what a table names as "module:attribute"."""
+    module, _, attribute = entry.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def custom_function(reward: str) -> tuple[Path, str] | None:
+    """Returns (file, function) of a reward given as path/to/file.py:function; None for a shipped one."""
+    file, colon, function = reward.rpartition(":")
+    return (Path(file), function) if colon and file.endswith(".py") else None
+
+
+def shown_name(reward: str) -> str:
+    """Returns the name of a reward in dumps and logs: of a custom one the function's name alone."""
+    custom = custom_function(reward)
+    return reward if custom is None else custom[1]

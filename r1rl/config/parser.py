@@ -1,4 +1,4 @@
-"""One dataclass of flags with a line of help each, its parser, and the checks that need no import."""
+"""The command-line parser made from Config, and the command line that gives a config."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import difflib
 from typing import Any, get_type_hints
 
 from r1rl.config.flags import REPEATABLE, Config
+from r1rl.config.names import option
 from r1rl.system.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with a hint for mistyped flags and the project's form of errors."""
+    """argparse's parser with suggestions for mistyped flags; raises UserError instead of exiting."""
 
     def error(self, message: str):
         raise UserError(f"{message}. `python main.py --help` lists all flags.")
@@ -20,7 +21,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            known = [option for action in self._actions for option in action.option_strings]
+            known = [name for action in self._actions for name in action.option_strings]
             near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
             hint = f"did you mean {near[0]}?" if near else "`python main.py --help` lists all flags."
             raise UserError(f"unknown argument {unknown[0]!r}: {hint}")
@@ -28,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
-    """Adds a command-line option for each field of Config; an option not given leaves no trace."""
+    """Adds an option for each field of Config (or those in `only`); the result holds only the options that are given."""
     types = get_type_hints(Config)
     groups: dict[str, Any] = {}
     for f in dataclasses.fields(Config):
@@ -44,11 +45,11 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options["type"] = value_type(types[f.name])
             options |= {"action": Joined} if f.name in REPEATABLE else {}
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
-        group.add_argument(f"--{f.name.replace('_', '-')}", *meta["short"], **options)
+        group.add_argument(option(f.name), *meta["short"], **options)
 
 
 class Joined(argparse.Action):
-    """A flag that may be given several times: its values are joined by commas."""
+    """The action of a flag that may be repeated: joins its values by commas."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         before = getattr(namespace, self.dest, None)
@@ -56,21 +57,20 @@ class Joined(argparse.Action):
 
 
 def as_arguments(config: Config, only: tuple[str, ...] = ()) -> list[str]:
-    """The command line that gives this config: every flag that is set."""
+    """Returns the command line that gives this config: every flag that is set (or those in `only`)."""
     arguments = []
     for f in dataclasses.fields(Config):
-        value, name = getattr(config, f.name), f.name.replace("_", "-")
+        value = getattr(config, f.name)
         if value is None or (only and f.name not in only):
             continue
         if isinstance(value, bool):
-            arguments.append(f"--{name}" if value else f"--no-{name}")
+            arguments.append(option(f.name) if value else option(f"no_{f.name}"))
         else:
-            arguments += [f"--{name}", str(value)]
+            arguments += [option(f.name), str(value)]
     return arguments
 
 
 def value_type(annotation: Any) -> type:
-    """The type behind `T | None`."""
-    return next(
-        (t for t in getattr(annotation, "__args__", (annotation,)) if t is not type(None)), annotation
-    )
+    """Returns the type T of the annotation `T` or `T | None`."""
+    types = getattr(annotation, "__args__", (annotation,))
+    return next((t for t in types if t is not type(None)), annotation)

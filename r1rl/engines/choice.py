@@ -1,4 +1,4 @@
-"""Engines: prompts -> rollouts, all prompts of a step in one call. This file has the protocol and the choice."""
+"""The table of engines, the choice of --engine, and the start."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from r1rl.system.errors import UserError
 
 
 def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
-    """(engine, reason): "shared" (Unsloth's vLLM), "vllm" (beside the trainer), "vllm-server" or "transformers"."""
+    """Returns (engine, reason) for --engine. Raises UserError if the engine that the flag names cannot run.
+
+    Engines: "shared" (Unsloth's vLLM), "vllm" (next to the trainer), "vllm-server" or "transformers". `all_installed`:
+    decides as if vLLM and Unsloth were installed.
+    """
     if config.engine == SERVER:
-        return SERVER, "asked for; the adapter goes over at each step"
+        return SERVER, "chosen by --engine; it gets the adapter at each step"
     vllm = all_installed or importlib.util.find_spec("vllm") is not None
     unsloth = config.wants_unsloth and (all_installed or importlib.util.find_spec("unsloth") is not None)
     if config.engine == "transformers":
-        return "transformers", "asked for"
+        return "transformers", "chosen by --engine"
     if config.engine == "vllm" and not vllm:
         raise UserError(
             "--engine vllm: vLLM is not installed here. Install it (pip install -e '.[gpu]', or "
@@ -31,22 +35,19 @@ def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[
         if config.engine == "vllm":
             raise UserError(
                 "--engine vllm with --lora-rank 0 on a CPU: vLLM's CPU build keeps the old output layer when all weights "
-                "change. Use --engine transformers."
+                "change, so it would not sample from the policy. Use --engine transformers."
             )
-        return "transformers", "on a CPU it follows all weights"
+        return "transformers", "on a CPU only it follows all weights"
     if has_gpu and unsloth:
-        return (
-            "shared",
-            "Unsloth and a GPU are here: one copy of the base weights serves sampling and training",
-        )
+        return "shared", "with Unsloth on a GPU, one copy of the base weights serves sampling and training"
     if has_gpu and config.load_in_4bit:
-        return "transformers", "without Unsloth, a 4-bit model and vLLM would sample from different weights"
+        return "transformers", "without Unsloth, vLLM cannot share the weights of a 4-bit model"
     if not has_gpu and config.engine == "auto":
         return "transformers", "on a CPU its decoder was measured to be faster than vLLM's CPU build"
-    return "vllm", "asked for" if config.engine == "vllm" else "vLLM is installed"
+    return "vllm", "chosen by --engine" if config.engine == "vllm" else "vLLM is installed"
 
 
-# Module and class of each kind of engine. A new one is one line here, its rule in `choose`, and one file.
+# Module and class of each engine. A new engine is a line here, its rule in `choose`, and a file.
 ENGINES = {
     "shared": "r1rl.engines.vllm:SharedEngine",
     "vllm": "r1rl.engines.vllm:VllmEngine",
@@ -56,6 +57,6 @@ ENGINES = {
 
 
 def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
-    """Starts the engine that `choose` chose; `folder` is the run's, for what an engine must write."""
+    """Starts the engine `kind`; `folder` is the run's, for the files of an engine."""
     module, _, name = ENGINES[kind].partition(":")
     return getattr(importlib.import_module(module), name).start(config, policy, folder)

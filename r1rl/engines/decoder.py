@@ -1,4 +1,4 @@
-"""Decodes Llama-shaped models (Llama, Qwen, Mistral, SmolLM) with few operations a token.
+"""Decodes Llama-shaped models (Llama, Qwen, Mistral, SmolLM) with few operations per token.
 
 What makes it several times as fast as a model's own modules on a CPU: q, k and v are one product, and so are gate and
 up, of weights packed as the processor's kernels read them; the cache is laid out once; what completions share (the
@@ -20,15 +20,15 @@ from transformers import DynamicCache
 from r1rl.models.shape import PACKED_AT_MOST
 from r1rl.system.machine import may_refuse_memory
 
-SAME = 1e-2  # nats; logits further apart than this are no rounding
-ROWS = 32  # that packed weights are laid out for; any number can be multiplied
-WORTH_MOVING = 0.75  # rows are moved together when no more than this share of them would remain
+SAME = 1e-2  # nats; a larger difference between logits is not rounding
+ROWS = 32  # that packed weights are optimised for; any number can be multiplied
+WORTH_MOVING = 0.75  # rows are compacted when at most this share of them remains
 
 
 class Product:
-    """A weight that rows are multiplied by. On a CPU it is kept a second time as the kernels there read it fastest.
+    """A linear weight; on a CPU also kept in oneDNN's packed layout.
 
-    Products of few rows take half of the time so: the other half is bringing the weight into that order, every time.
+    Packing takes half of the time of a product of few rows, so it is done once per update of the weights.
     """
 
     def __init__(self, parameters: Sequence[torch.Tensor], bias: Sequence[torch.Tensor | None] = (None,)):
@@ -38,13 +38,13 @@ class Product:
         self.packed_at: list[int] = []
 
     def pack(self) -> None:
-        """Brings the second copy up to date, where the parameters were written since."""
+        """Packs the weight again if the parameters were written since."""
         versions = [p._version for p in self.parameters]
         if versions != self.packed_at:
             self.packed, self.packed_at = torch.ops.mkldnn._reorder_linear_weight(self.weight, ROWS), versions
 
     def __call__(self, x: torch.Tensor, add: torch.Tensor | None = None) -> torch.Tensor:
-        """(rows, in) -> (rows, out), added to `add` where given."""
+        """(rows, in) -> (rows, out), added to `add` if given."""
         if self.packed is None:
             out = F.linear(x, self.weight, self.bias)
             return out if add is None else add + out
@@ -55,11 +55,11 @@ class Product:
 
 @dataclass
 class Layer:
-    """One layer's weights as they are used; they share memory with the model's own."""
+    """One layer's weights; they share memory with the model's parameters."""
 
     norm: torch.Tensor  # (H,)
     qkv: Product  # H -> (heads + 2 * kv_heads) * D
-    head_norms: tuple[torch.Tensor, torch.Tensor] | None  # of q and k, (D,) each, where the model has them
+    head_norms: tuple[torch.Tensor, torch.Tensor] | None  # of q and k, (D,) each, if the model has them
     out: Product  # heads * D -> H
     mlp_norm: torch.Tensor  # (H,)
     gate_up: Product  # H -> 2 * I
@@ -68,7 +68,7 @@ class Layer:
 
 @dataclass
 class Segment:
-    """Keys and values of T tokens that `rows / S` neighbouring rows share; heads first, as the products take them."""
+    """Keys and values of T tokens that `rows / S` neighbouring rows share; heads first, as the products need them."""
 
     keys: torch.Tensor  # (kv_heads * S, D, T)
     values: torch.Tensor  # (kv_heads * S, T, D)
@@ -76,10 +76,10 @@ class Segment:
 
 
 class FusedModel:
-    """A transformers causal language model, read by `Decoding`. Writing its parameters writes these weights."""
+    """A transformers causal language model as `Decoding` reads it; it shares the memory of the parameters."""
 
     def __init__(self, model: Any):
-        """Raises AttributeError or ValueError where the model is not of this shape."""
+        """Raises AttributeError or ValueError for a model of another shape."""
         self.model, body = model, model.model
         attention = body.layers[0].self_attn
         if any(getattr(layer.self_attn, "sliding_window", None) is not None for layer in body.layers):
@@ -112,18 +112,18 @@ class FusedModel:
         )
 
     def products(self) -> list[Product]:
-        """All of the model's."""
+        """All linear weights of the model."""
         return [p for x in self.layers for p in (x.qkv, x.out, x.gate_up, x.down)] + [self.head]
 
     def to_pack(self) -> list[Product]:
-        """Those to be packed after parameters were written."""
+        """The weights to pack after parameters were written."""
         return self.products() if self.packs else []
 
 
 def can_pack(weights: Sequence[torch.Tensor]) -> bool:
-    """Whether they may be held a second time. The operations are those of torch's compiler for frozen layers.
+    """Returns whether packed copies are possible; the operations are those of torch's compiler for frozen layers.
 
-    They crash where memory is refused; torch's own raise an error, and the guard of the engine goes on with less.
+    They crash if memory is refused, while torch's own raise an error that the engine's guard handles.
     """
     there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
     return (
@@ -135,7 +135,7 @@ def can_pack(weights: Sequence[torch.Tensor]) -> bool:
 
 
 def joined(own: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
-    """The parameters below one another in one tensor, of which each becomes a view."""
+    """Concatenates parameters in one tensor; each becomes a view of it."""
     if all(p is None for p in own):
         return None
     if len(own) == 1:
@@ -147,9 +147,9 @@ def joined(own: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
 
 
 class Decoding:
-    """The state of one batch: G prompts with n rows each, prompt by prompt, one more token a row at each `step`.
+    """The state of one batch: G prompts with n rows each, prompt by prompt, one more token per row at each `step`.
 
-    Calls from Python are kept few: at each of them threads that decode side by side wait for one another.
+    It makes few calls from Python, because threads that decode in parallel wait for each other at each call.
     """
 
     def __init__(self, fused: FusedModel, prompt_ids: Sequence[Sequence[int]], n: int, max_tokens: int):
@@ -164,7 +164,7 @@ class Decoding:
         cos, sin = fused.model.model.rotary_emb(states, places)  # (1, positions, D) each
         first, second = sin.chunk(2, -1)
         self.rotation = torch.stack([cos[0], torch.cat([-first, second], -1)[0]], 1)[:, :, None].to(dtype)
-        # What q, k and v are times their rotation: q is scaled, too, and v left as it is.
+        # Factors of q, k and v with their rotation: q is also scaled, v is unchanged.
         factors = [fused.scale] * fused.heads + [1.0] * fused.kv_heads + [0.0] * fused.kv_heads
         self.factors = torch.tensor(factors, device=device, dtype=dtype)[
             None, :, None
@@ -175,7 +175,7 @@ class Decoding:
         self.own = torch.empty(own, device=device, dtype=dtype)
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Feeds each row its newest token (rows,). Returns the next one's logits (rows, vocab)."""
+        """Feeds each row its newest token (rows,). Returns the logits of the next one (rows, vocab)."""
         fused, x = self.fused, F.embedding(tokens, self.fused.embedding)  # (rows, H)
         rows, kv_heads = len(tokens), fused.kv_heads
         cos, sin = self.rotation[self.lengths + self.length].unbind(1)  # (rows, 1, D) each
@@ -199,7 +199,7 @@ class Decoding:
         return fused.head(F.rms_norm(x, x.shape[-1:], fused.norm, fused.eps))
 
     def compact(self, alive: Sequence[bool]) -> list[int] | None:
-        """Drops rows that are done, where that pays. Returns the rows that remain, some of them done; None: all.
+        """Drops finished rows if that pays. Returns the rows that remain, some of them finished; None: all.
 
         Rows stay a grid of prompts times completions, so a prompt keeps as many as the one with the most alive.
         """
@@ -231,7 +231,7 @@ class Decoding:
         return heads_first.unflatten(0, (self.fused.kv_heads, -1))[:, index].flatten(0, 1)
 
     def _move_own(self, index: torch.Tensor) -> None:
-        """Moves these rows' keys and values to the front of the same memory: a layer never ends behind where it was."""
+        """Moves these rows' keys and values to the front of the same memory."""
         layers, _, most, dim = self.own.shape
         old = self.own.unflatten(1, (2 * self.fused.kv_heads, -1))
         shape = (layers, 2 * self.fused.kv_heads, len(index), most, dim)
@@ -256,7 +256,7 @@ def read_prompts(
         start = torch.tensor([list(prompts[0][:common])], device=device)
         body(start, past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(len(prompts))
-    # Padded on the right, where causal attention never looks.
+    # Padded on the right, which causal attention does not see.
     hidden = body(ids, past_key_values=cache, use_cache=True)[0]  # (G, R, H)
     last = torch.tensor([len(r) - 1 for r in rest], device=device)
     states = hidden[torch.arange(len(rest), device=device), last]  # (G, H)
@@ -272,13 +272,13 @@ def read_prompts(
 
 
 def shared_segment(keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None = None) -> Segment:
-    """Of (kv_heads, S, T, D) each, in memory of its own."""
+    """Returns a segment of (kv_heads, S, T, D) tensors, copied."""
     keys, values = (t.clone(memory_format=torch.contiguous_format).flatten(0, 1) for t in (keys, values))
     return Segment(keys.transpose(1, 2), values, mask)
 
 
 def common_length(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all prompts begin with; each keeps one of its own, from which sampling begins."""
+    """Returns the length of the common prefix; each prompt keeps at least one token to sample from."""
     first, shortest = prompts[0], min(len(p) for p in prompts)
     same = next((i for i in range(shortest) if any(p[i] != first[i] for p in prompts)), shortest)
     return min(same, shortest - 1)
@@ -287,7 +287,7 @@ def common_length(prompts: Sequence[Sequence[int]]) -> int:
 def with_head_norms(
     qkv: torch.Tensor, layer: Layer, fused: FusedModel
 ) -> torch.Tensor:  # (rows, q + k + v, D)
-    """q and k with their own norms, where the model has them (Qwen3)."""
+    """Applies the norms of q and k that some models have (Qwen3)."""
     if layer.head_norms is None:
         return qkv
     *parts, v = qkv.split([fused.heads, fused.kv_heads, fused.kv_heads], dim=1)
@@ -298,7 +298,7 @@ def with_head_norms(
 def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     """Rotary position embedding (arXiv:2104.09864), first half of the dimensions against the second.
 
-    The first half of `sin` is negative, so that what is turned need not be negated.
+    The first half of `sin` is negative, so that the rotated half need not be negated.
     """
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
 
@@ -330,7 +330,7 @@ def attend(queries: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
 
 @torch.inference_mode()
 def fused(model: Any) -> FusedModel | None:
-    """The model for `Decoding`; None where it is of another shape: judged by its logits, not by its name."""
+    """Returns the model for `Decoding`; None if its logits differ, whatever its name says."""
     try:
         found = FusedModel(model)
         ids = torch.arange(24, device=model.device)[None] % model.config.vocab_size  # (1, 24)
@@ -340,6 +340,6 @@ def fused(model: Any) -> FusedModel | None:
         got = torch.stack([row[1] for row in rows]).float().log_softmax(-1)
     except (AttributeError, RuntimeError, TypeError, ValueError):
         return None
-    likely = expected > -20.0  # far below, nothing is ever sampled
+    likely = expected > -20.0  # far below, tokens are never sampled
     allowed = SAME if expected.dtype == torch.float32 and model.dtype == torch.float32 else 20 * SAME
     return found if (got - expected)[likely].abs().max() < allowed else None

@@ -1,4 +1,4 @@
-"""The proof at step 1, every run: does the engine really sample from the trained adapter?
+"""The proof: does the engine really sample from the trained adapter?
 
 Rollouts can silently come from the base model (unsloth#8701), or lack one projection of the adapter
 (unsloth-zoo#942), with a finite loss and exit code 0. So before training each kind of projection is disturbed on
@@ -20,57 +20,66 @@ from r1rl.models.policy import Policy
 from r1rl.records import Prompt, Rollout
 from r1rl.system.errors import UserError
 
-WANTED_SHIFT = 0.2  # nats a token between policy and base: far above rounding, far below nonsense
+WANTED_SHIFT = 0.2  # nats per token between policy and base: far above rounding, far below random text
 
 SMALLEST_NOISE, FIRST_DOUBLINGS, MOST_DOUBLINGS = (
     1e-3,
     6,
     19,
-)  # what is added to a weight, times a normal number
+)  # of the noise added to a weight: the standard deviation
 
-SMALLEST_SHIFT = 0.01  # nats; a token whose logprob hardly moved cannot tell policy and base apart
+SMALLEST_SHIFT = 0.01  # nats; a token whose logprob moves less cannot distinguish policy and base
 
-PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # what is sampled for each kind of projection
+PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # sampled for each kind of projection
 
-TEMPERATURE = 1.5  # a sharp model is so sure of most tokens that a changed weight would not show
+TEMPERATURE = 1.5  # a sharp distribution hardly shows a changed weight
 
 SURE = 4.0  # standard errors
 
-CLEARLY = 1.5  # times as far away
+CLEARLY = 1.5  # times the distance
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was seen when one kind of projection was disturbed; gaps are mean |logprob difference| in nats."""
+    """The measurement for one disturbed kind of projection; gaps are mean |logprob difference| in nats."""
 
     target: str
     gap_to_policy: float
     gap_to_base: float
     shift: float  # from the base model to the policy
-    tokens: int  # tokens that can tell policy and base apart
+    tokens: int  # tokens that distinguish policy and base
     closer_to_policy: int  # of these
 
     @property
     def verdict(self) -> str:
-        """proven or refuted by a sign test over the tokens and by the gaps; open where noise hides the difference."""
+        """Returns "proven" or "refuted" by a sign test over the tokens and by the gaps; "open" if noise hides the difference."""
         errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
         if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
             return "proven"
-        # Refuted only by an engine that really is at the base model: far from both is just noise.
+        # Refuted only for an engine close to the base model; far from both is noise.
         if errors <= -SURE and self.gap_to_base * CLEARLY < self.shift:
             return "refuted"
         return "open"
 
 
-def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> list[Proof]:
-    """One Proof for each kind of projection. Leaves policy and engine as they were. Raises UserError if refuted."""
+def prove_adapter(
+    policy: Policy,
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    seed: int,
+    targets: Sequence[str] | None = None,
+) -> list[Proof]:
+    """Returns one Proof for each of `targets`, the kinds of projection; None: for all.
+
+    Restores policy and engine. Raises UserError if refuted.
+    """
     proofs, prompts, doublings = [], prompts[:PROMPTS], FIRST_DOUBLINGS
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
     with adapter_at_zero(policy):
         engine.sync()
         read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
-        base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter does nothing yet
-        for target in policy.targets:
+        base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter has no effect yet
+        for target in targets or policy.targets:
             weights = disturbed(policy, target)
             before = [w.detach().clone() for w in weights]
             doublings = disturb(policy, weights, read, base, seed, doublings)
@@ -87,28 +96,27 @@ def prove_adapter(policy: Policy, engine: Engine, prompts: Sequence[Prompt], see
         raise UserError(
             f"the engine ({engine.name}) does not sample from the trained adapter: with {worst.target} changed, its "
             f"logprobs are {worst.gap_to_policy:.3f} nats from the policy's and {worst.gap_to_base:.3f} from the base "
-            f"model's (refuted for {', '.join(p.target for p in refuted)}). Training would be blind, so the run stops. "
+            f"model's (refuted for {', '.join(p.target for p in refuted)}). The run would not learn from its own samples, so it stops. "
             "Check the versions of unsloth, unsloth_zoo and vllm, or use --engine transformers."
         )
     return proofs
 
 
-def proof_words(proofs: Sequence[Proof]) -> str:
-    """One line for the first screen."""
+def describe_proofs(proofs: Sequence[Proof]) -> str:
+    """Returns the result in one line."""
     to_policy, to_base = max(p.gap_to_policy for p in proofs), min(p.gap_to_base for p in proofs)
     gaps = f"at most {to_policy:.4f} nats from the policy, at least {to_base:.3f} from the base model"
     unproven = ", ".join(p.target for p in proofs if p.verdict != "proven")
     if not unproven:
-        return f"the engine follows the adapter in all {len(proofs)} projections ({gaps})"
-    return (
-        f"[yellow]not decided[/yellow] for {unproven}: the engine's own noise hides the difference ({gaps})"
-    )
+        where = f"all {len(proofs)} projections" if len(proofs) > 1 else proofs[0].target
+        return f"the engine follows the adapter in {where} ({gaps})"
+    return f"[yellow]not decided[/yellow] for {unproven}: the engine's noise hides the difference ({gaps})"
 
 
 def compare(
     rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str
 ) -> Proof:
-    """The engine's logprobs against the trainer's, with and without what was disturbed."""
+    """Compares the engine's logprobs with the trainer's, with and without the disturbance."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]
     to_base = [abs(e - b) for e, b in zip(engine, without)]
@@ -119,26 +127,26 @@ def compare(
 
 
 def lora_b(policy: Policy, target: str = "") -> list:
-    """The lora_B weights of one kind of projection, or of all: zero means that the adapter does nothing."""
+    """Returns the lora_B weights of one kind of projection, or of all; at zero the adapter has no effect."""
     return [p for n, p in policy.model.named_parameters() if f"{target}.lora_B." in n]
 
 
 def disturbed(policy: Policy, target: str) -> list:
-    """What is disturbed to see the engine follow: lora_B, or the layers' own weights where these are trained."""
+    """Returns the weights to disturb: lora_B, or the layers' own weights if these are trained."""
     if policy.base is not policy.model:
         return lora_b(policy, target)
     return [p for n, p in policy.model.named_parameters() if n.endswith(f".{target}.weight")]
 
 
 def put_back(weights: list, before: list) -> None:
-    """Writes earlier values."""
+    """Restores earlier values."""
     for w, b in zip(weights, before):
         w.data.copy_(b)
 
 
 @contextlib.contextmanager
 def adapter_at_zero(policy: Policy) -> Iterator[None]:
-    """Sets the adapter aside, so that each kind of projection can be tried on its own."""
+    """Disables the adapter, so that each kind of projection can be tested separately; restores it on exit."""
     weights = lora_b(policy)
     before = [w.detach().clone() for w in weights]
     try:
@@ -152,10 +160,10 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
 def disturb(
     policy: Policy, weights: list, read: Sequence[Rollout], base: list[float], seed: int, doublings: int
 ) -> int:
-    """Adds random values to one kind of projection: SMALLEST_NOISE, as often doubled as moves the logprobs by WANTED_SHIFT.
+    """Adds noise, doubled from SMALLEST_NOISE until the logprobs shift by WANTED_SHIFT.
 
-    Measured on completions: what moves the logprobs of a prompt's text may leave those of completions nearly as they are.
-    The search begins at `doublings`, and returns where it ended: the next kind of projection needs about as many.
+    The shift is measured on completions; the logprobs of prompts may shift more. The search begins at `doublings`
+    and returns its last value, because the next kind of projection needs about as many.
     """
     import torch
 
@@ -183,12 +191,20 @@ def disturb(
 
 
 def flat(rows: list[list[float]]) -> list[float]:
-    """All tokens of all rows in a row."""
+    """Returns the tokens of all rows as one list."""
     return [x for row in rows for x in row]
 
 
 def sampler_gap(policy: Policy, rollouts: Sequence[Rollout], temperature: float) -> tuple[float, float]:
-    """(mean, largest) |sampler logprob - trainer logprob| over the tokens of a few rollouts, in nats."""
+    """Returns (mean, largest) |sampler logprob - trainer logprob| over the tokens of a few rollouts, in nats."""
     trainer = completion_logprobs(policy, rollouts, temperature)
     gaps = [abs(t - s) for row, r in zip(trainer, rollouts) for t, s in zip(row, r.sampler_logprobs)]
     return (fmean(gaps), max(gaps)) if gaps else (0.0, 0.0)
+
+
+def base_gap(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> tuple[float, float]:
+    """Returns the same for a few sampled tokens of a model without a trained adapter."""
+    engine.sync()
+    sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=1.0, seed=seed)
+    rollouts = engine.generate(prompts[:PROMPTS], sampling)
+    return sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)

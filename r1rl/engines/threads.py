@@ -1,4 +1,4 @@
-"""Work in several threads of one torch thread each, none of which can keep the program from ending."""
+"""Parallel work in daemon threads with one torch thread each; a thread that hangs does not block the program's exit."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ import torch
 
 from r1rl.system.deadline import TooLong
 
-TO_BEGIN = 1.0  # seconds that a thread may take to begin
+START_TIMEOUT = 1.0  # seconds in which a thread must start
 S, T = TypeVar("S"), TypeVar("T")
 
 
 def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: threading.Event) -> list[T]:
-    """work(part) for each part, in `count` threads; raises what the first part that failed has raised.
+    """Returns work(part) of each part, from `count` threads. Raises the error of the first part that failed.
 
-    `stopped` is set when nobody waits for the results any more: work is to look at it, and return soon.
-
-    Unlike concurrent.futures' threads, which the interpreter waits for at its end, one that hangs is left behind.
+    `stopped` is set when the results are not needed any more: `work` must check it and return soon. The interpreter
+    waits at its end for threads of concurrent.futures, but not for these.
     """
-    left = list(enumerate(parts))[::-1]
+    waiting = list(enumerate(parts))[::-1]
     results: list[T | None] = [None] * len(parts)
     errors: dict[int, BaseException] = {}
 
     def run(ended: threading.Event) -> None:
         torch.set_num_threads(1)  # of this thread alone
         try:
-            while not errors and left:
-                place, part = left.pop()
+            while not errors and waiting:
+                place, part = waiting.pop()
                 try:
                     results[place] = work(part)
-                except BaseException as error:  # it is raised below
+                except BaseException as error:  # raised below
                     errors[place] = error
         except IndexError:  # another thread was faster
             pass
         finally:
             ended.set()
 
-    threads: dict[threading.Thread, threading.Event] = {}  # those begun, and when they have ended
+    threads: dict[threading.Thread, threading.Event] = {}  # and whether they have ended
     try:
         for _ in range(count):
             ended = threading.Event()
@@ -49,7 +48,7 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
             thread.start()
         wait(threads)
     except BaseException as error:
-        left.clear()
+        waiting.clear()
         stopped.set()
         if not isinstance(error, TooLong):  # Ctrl-C: a thread inside torch must not outlive the interpreter
             wait(threads)
@@ -60,14 +59,14 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
 
 
 def wait(threads: Mapping[threading.Thread, threading.Event]) -> None:
-    """Until all have ended.
+    """Waits until all threads have ended.
 
-    Not by join(): until Python 3.13 one that a signal has cut short takes its thread for ended ever after (CPython's
-    threading.py, _wait_for_tstate_lock). And a signal may have left start() before the new thread could tell that it runs.
+    Not with join(): before Python 3.13 a join that a signal interrupts takes its thread for ended ever after (CPython's
+    threading.py, _wait_for_tstate_lock). A signal may also have interrupted start(), before the thread has an `ident`.
     """
-    patience = time.monotonic() + TO_BEGIN
+    deadline = time.monotonic() + START_TIMEOUT
     for thread, ended in threads.items():
-        while thread.ident is None and time.monotonic() < patience:
+        while thread.ident is None and time.monotonic() < deadline:
             time.sleep(0.001)
         if thread.ident is not None:
             ended.wait()

@@ -1,4 +1,4 @@
-"""transformers as the engine, where vLLM is not installed: a batched sampling loop over a merged copy."""
+"""The transformers engine: a batched sampling loop over a merged copy of the model, with the decoder where it fits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from r1rl.models.merge import merge_into, to_merge
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 
-# Rows times weights whose arithmetic takes a core as long as the calls from Python for a token: AMD EPYC, tiny models,
-# benchmarks/RESULTS.md. Where Python and arithmetic are slower or faster together, it stays.
+# Rows times weights at which arithmetic takes one core as long as the calls from Python per token: AMD EPYC, tiny models,
+# benchmarks/RESULTS.md. It holds as long as Python and arithmetic are slower or faster together.
 EVEN = 40e6
 
 
@@ -30,7 +30,7 @@ class TransformersEngine:
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> TransformersEngine:
-        """Starts it; it samples from the policy and nothing else."""
+        """Returns the engine; it needs neither flags nor a folder."""
         return cls(policy)
 
     def __init__(self, policy: Policy):
@@ -40,11 +40,11 @@ class TransformersEngine:
         self.end_ids = policy.end_ids
         self.closing_ids = ids_that_can_close(self.tokenizer)
         self.fused = fused(self.model)
-        # On a CPU, each of so many threads at most samples a part of the prompts alone: small products gain nothing
-        # from being split, and threads that wait for one another at each of them lose much.
+        # On a CPU at most this many threads sample parts of the prompts: splitting small products gains nothing, and
+        # threads that wait for each other at every product lose much.
         self.workers = 1 if policy.on_gpu else torch.get_num_threads()
         self.weights = sum(p.numel() for p in self.model.parameters())
-        self.stopped = threading.Event()  # nobody waits for what is being sampled
+        self.stopped = threading.Event()  # the caller no longer waits
         self.sync()
 
     def sync(self) -> None:
@@ -63,7 +63,7 @@ class TransformersEngine:
             in_threads(Product.pack, self.fused.to_pack(), self.workers, nobody)
 
     def restart(self) -> None:
-        """A new copy for new threads; one that hangs keeps the old one, and its memory."""
+        """Makes a new copy for new threads; a hanging thread keeps the old one and its memory."""
         self.__init__(self.policy)
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class TransformersEngine:
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
         """See Engine. A group's prompt is read once."""
         generator = torch.Generator().manual_seed(0 if sampling.seed is None else sampling.seed)
-        # One random number for each token: what is sampled does not depend on how the rows are split.
+        # One random number per token: samples do not depend on how the rows are split.
         every, first = sampling.of or len(prompts), sampling.first
         noise = torch.rand(sampling.max_tokens, every * sampling.n, generator=generator)
         noise = noise[:, first * sampling.n : (first + len(prompts)) * sampling.n]
@@ -139,7 +139,7 @@ class TransformersEngine:
 
 
 def useful_threads(rows: int, weights: int) -> int:
-    """How many threads are of use to sample `rows` completions from a model of so many weights.
+    """Returns the number of threads that speed up sampling `rows` completions from a model of `weights` weights.
 
     At a call from Python threads wait for one another. With k of them a token takes at least k times one's calls, c, and
     at least one's calls and arithmetic, c + a / k; beyond k (k - 1) = a / c more threads only wait. a grows with
@@ -149,7 +149,7 @@ def useful_threads(rows: int, weights: int) -> int:
 
 
 class CachedDecoding:
-    """What `Decoding` is, for a model of any shape: its own modules with transformers' cache."""
+    """Does what `Decoding` does for a model of any shape, with the model's modules and transformers' cache."""
 
     def __init__(self, model, prompt_ids: Sequence[Sequence[int]], n: int):
         self.model = model
@@ -176,7 +176,7 @@ class CachedDecoding:
         self.first_logits = out.logits[:, -1].repeat_interleave(n, 0)  # (rows, vocab)
 
     def compact(self, alive: Sequence[bool]) -> list[int]:
-        """Drops the finished rows: the long tail is sampled in a small batch. Returns those that remain."""
+        """Drops finished rows, so that the long tail is sampled in a small batch. Returns those that remain."""
         kept = [i for i, living in enumerate(alive) if living]
         index = torch.tensor(kept, device=self.mask.device)
         self.cache.batch_select_indices(index)
@@ -184,7 +184,7 @@ class CachedDecoding:
         return kept
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Feeds one token a row. Returns the next token's logits (rows, vocab)."""
+        """Feeds one token per row. Returns the next token's logits (rows, vocab)."""
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
         self.positions = self.positions + 1
         out = self.model(
@@ -200,9 +200,9 @@ class CachedDecoding:
 def sample(
     logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(tokens, logprobs), each (rows,), from `noise` (rows,), numbers from 0 to 1, through the inverse distribution.
+    """Returns (tokens, logprobs), each (rows,), from `noise` (rows,), numbers from 0 to 1, through the inverse distribution.
 
-    The logprobs are those after temperature and top-p, as vLLM's are.
+    The logprobs are those after temperature and top-p, as in vLLM.
     """
     if sampling.temperature == 0:
         logprobs = logits.float().log_softmax(-1)
@@ -211,7 +211,7 @@ def sample(
         logprobs = (logits.float() / sampling.temperature).log_softmax(-1)
         if sampling.top_p < 1:
             logprobs = nucleus(logprobs, sampling.top_p)
-        mass = logprobs.exp().cumsum(-1)  # (rows, vocab); its end is 1 but for rounding
+        mass = logprobs.exp().cumsum(-1)  # (rows, vocab); the last is 1 up to rounding
         tokens = torch.searchsorted(mass, noise[:, None] * mass[:, -1:], right=True)[:, 0]
         tokens = tokens.clamp(max=logits.shape[-1] - 1)
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
@@ -228,5 +228,5 @@ def nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
 
 
 def ids_that_can_close(tokenizer) -> frozenset[int]:
-    """Tokens that contain the last character of the stop text: only after one of these need text be looked at."""
+    """Returns the tokens that contain the last character of the stop text; only after these is the text decoded."""
     return frozenset(i for token, i in tokenizer.get_vocab().items() if STOP_TEXT[-1] in token)

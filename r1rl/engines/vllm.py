@@ -1,4 +1,4 @@
-"""vLLM beside the trainer: an engine of our own in this process, the adapter merged and the weights reloaded."""
+"""vLLM in the trainer's process: with its own copy of the weights, or sharing them with the trainer through Unsloth."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from r1rl.system.out_of_memory import free_memory
 
 
 class VllmEngine:
-    """Used on a CPU, and on a GPU without Unsloth for weights that are not quantized."""
+    """vLLM with a copy of the weights: on a CPU, and on a GPU without Unsloth for weights that are not quantized."""
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> VllmEngine:
-        """Starts it; nothing is written to the run's folder."""
+        """Starts it; it writes nothing to the run's folder."""
         return cls(config, policy)
 
     def __init__(self, config: Config, policy: Policy):
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are handed over in memory
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the weights are copied in memory
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         from vllm import LLM
@@ -33,24 +33,21 @@ class VllmEngine:
         self.name = "vllm"
         self.config, self.policy = config, policy
         self.ends = stop_tokens(policy)
-        self.seeded = not policy.on_gpu  # seeds a request cost a kernel a request and token on a GPU
+        self.seeded = not policy.on_gpu  # on a GPU each seed costs a kernel per request and token
         if policy.on_gpu:
             device = {"gpu_memory_utilization": config.gpu_memory_utilization}
         else:
-            device = {
-                "enable_chunked_prefill": False,
-                "max_num_batched_tokens": tokens_of_one_chunk(config),
-            }
+            device = {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens_of_one_chunk(config)}
         self.llm = LLM(
             model=policy.path,
             dtype="bfloat16" if policy.on_gpu else "float32",
             trust_remote_code=policy.trusted,
-            load_format="auto" if policy.trusted else "safetensors",  # never a pickle unasked
+            load_format="auto" if policy.trusted else "safetensors",  # a pickle only with --trust-remote-code
             max_model_len=config.max_seq_length,
             enforce_eager=not policy.on_gpu,
             enable_prefix_caching=True,
             logprobs_mode="processed_logprobs",
-            seed=config.seed + distributed.rank(),  # of requests without a seed of their own
+            seed=config.seed + distributed.rank(),  # of requests without a seed
             disable_log_stats=True,
             **device,
         )
@@ -65,13 +62,13 @@ class VllmEngine:
         return rollouts_from_outputs(prompts, outputs)
 
     def sync(self) -> None:
-        """Merges the adapter into the base weights and reloads those in place: tens of milliseconds when small."""
+        """Merges the adapter into the base weights and reloads them in place: tens of milliseconds for small models."""
         pairs = merged_weights(self.policy)
         self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": pairs})
-        self.llm.reset_prefix_cache()  # cached prefixes belong to the older weights
+        self.llm.reset_prefix_cache()  # it belongs to the old weights
 
     def restart(self) -> None:
-        """Shut down and made anew: it runs in this process, so nothing else of a call that hung remains."""
+        """Rebuilds the engine; being in-process, a hung call leaves nothing behind."""
         self.close()
         del self.llm
         free_memory()
@@ -84,12 +81,12 @@ class VllmEngine:
 
 
 def stop_tokens(policy: Policy) -> list[int]:
-    """What ends a completion beside the tokens that the model's files declare, which vLLM reads itself."""
+    """Returns the tokens that end a completion in addition to those of the model's files, which vLLM reads itself."""
     return [] if policy.turn_end is None else [policy.turn_end]
 
 
 def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence[int] = ()):
-    """vLLM's SamplingParams, one a prompt: seeds differ by prompt, vLLM itself varies them within a group."""
+    """Returns vLLM's SamplingParams, one per prompt if seeded; vLLM itself varies the seed within a group."""
     from vllm import SamplingParams
 
     def params(seed: int | None):
@@ -105,20 +102,20 @@ def sampling_params(sampling: Sampling, seeded: bool, count: int, ends: Sequence
             seed=seed,
         )
 
-    if not seeded or sampling.seed is None or sampling.temperature == 0:
+    if not seeded or prompt_seed(sampling, 0) is None:
         return params(None)
     return [params(prompt_seed(sampling, i)) for i in range(count)]
 
 
 def prompt_seed(sampling: Sampling, place: int) -> int | None:
-    """The seed of the prompt at this place of a call; None where nothing is random, or may differ each time."""
+    """Returns the seed of the prompt at this position of a call; None for greedy sampling and without a seed."""
     if sampling.seed is None or sampling.temperature == 0:
         return None
     return (sampling.seed * 1_000_003 + (sampling.first + place) * sampling.n) % 2**31
 
 
 def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:
-    """vLLM's RequestOutputs as Rollouts."""
+    """Returns vLLM's RequestOutputs as Rollouts."""
     rollouts = []
     for prompt, output in zip(prompts, outputs):
         for sample in output.outputs:
@@ -131,23 +128,23 @@ def rollouts_from_outputs(prompts: Sequence[Prompt], outputs) -> list[Rollout]:
 
 
 class SharedEngine:
-    """The base weights exist once in GPU memory; the adapter goes over in memory at each step."""
+    """Unsloth's vLLM: the base weights exist once in GPU memory; the adapter is copied in memory at each step."""
 
     name = "vllm (weights shared by Unsloth)"
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> SharedEngine:
-        """Starts it with a folder of its own beside the run's checkpoints."""
+        """Starts it with a folder among the run's checkpoints."""
         return cls(policy, folder / "checkpoints" / "engine")
 
     def __init__(self, policy: Policy, folder: Path):
         self.policy = policy
-        self.folder = folder  # gets a small adapter_config.json; the weights stay in memory
+        self.folder = folder  # for a small adapter_config.json; the weights stay in memory
         self.lora_request = None
         self.ends = stop_tokens(policy)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """See Engine. Without a lora_request vLLM would sample the base model, with no error."""
+        """See Engine. Without a lora_request vLLM would sample from the base model, without an error."""
         if self.lora_request is None:
             self.sync()
         outputs = self.policy.model.fast_generate(
@@ -159,7 +156,7 @@ class SharedEngine:
         return rollouts_from_outputs(prompts, outputs)
 
     def sync(self) -> None:
-        """A new request id: vLLM loads an id once, so an old id would keep the older adapter."""
+        """Makes a request with a new id: vLLM loads an id once, so an old id would keep the old adapter."""
         self.lora_request = self.policy.model.load_lora(str(self.folder), load_tensors=True)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A vLLM server over HTTP: a request, its answer, and the same request again while the server is away."""
+"""Requests to a vLLM server over HTTP, repeated while the server is away."""
 
 from __future__ import annotations
 
@@ -15,82 +15,70 @@ from typing import Any
 
 from r1rl.system.redact import redact
 
-API_KEY = "VLLM_API_KEY"  # the environment's variable that vLLM itself reads its key from
-
-CONNECT = 5.0  # seconds to open a connection
-
-READ = 60.0  # seconds between two parts of an answer that has begun
-
-LOOK = 0.5  # seconds between two looks whether anybody still waits
-
-AWAY = (
-    500,
-    502,
-    503,
-    504,
-)  # status codes of a server that is going down, or of a proxy before one that is not there
-
-PATIENCE = 240.0  # seconds that a server may be away: one that is started anew is back in a minute or two
-
-PAUSE = 2.0  # seconds before the same is asked again
-
-LONGEST_WORDS = 300  # characters of a server's message that are shown
+API_KEY = "VLLM_API_KEY"  # the environment variable of vLLM's own key
+CONNECT_SECONDS = 5.0  # to open a connection
+READ_SECONDS = 60.0  # between two parts of an answer that has begun
+POLL_SECONDS = 0.5  # between two checks whether the answer is still needed
+AWAY = (500, 502, 503, 504)  # status codes of a server that is shutting down, or of a proxy without a server
+RETRY_SECONDS = 240.0  # how long a server may be away: a restart takes a minute or two
+RETRY_PAUSE = 2.0  # seconds between two attempts
+LONGEST_MESSAGE = 300  # characters of a server's message that are shown
 
 
 class NoAnswer(Exception):
-    """Nobody answered, or not to the end."""
+    """The server gave no answer, or an incomplete one."""
 
 
 class Refused(Exception):
-    """The server answered with an error: its status code and its own words."""
+    """The server answered with an error: its status code and its message."""
 
-    def __init__(self, status: int, words: str):
-        super().__init__(f"{words} (HTTP {status})")
-        self.status, self.words = status, words
+    def __init__(self, status: int, message: str):
+        super().__init__(f"{message} (HTTP {status})")
+        self.status, self.message = status, message
 
 
 @dataclass(frozen=True, slots=True)
 class VllmServer:
-    """Where it is. Holds no connection: each request has its own, so that any thread may ask."""
+    """The address of a server. Each request opens its own connection, so threads can share this."""
 
     host: str
     port: int
 
     @property
     def address(self) -> str:
-        """As in a URL."""
+        """Host and port as in a URL."""
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
-    def ask(
+    def request(
         self,
         path: str,
         body: Any = None,
         seconds: float | None = None,
         stopped: threading.Event | None = None,
     ) -> Any:
-        """The answer to a POST of `body` as JSON, or to a GET without one; text where it is no JSON.
+        """Returns the answer to a POST of `body` as JSON, or to a GET without a body; as text if it is not JSON.
 
-        `seconds`: until it must begin. Once `stopped` is set nobody waits: the connection is closed, and vLLM then drops
-        the request. Raises NoAnswer and Refused.
+        The answer must begin within `seconds`. When `stopped` is set, the connection is closed, and vLLM then drops the
+        request. Raises NoAnswer and Refused.
         """
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get(API_KEY):
             headers["Authorization"] = f"Bearer {key}"
         data = None if body is None else json.dumps(body).encode()
-        with closing(http.client.HTTPConnection(self.host, self.port, timeout=CONNECT)) as connection:
+        with closing(http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_SECONDS)) as connection:
             try:
                 connection.request("GET" if data is None else "POST", path, data, headers)
-                connection.sock.settimeout(READ)
+                connection.sock.settimeout(READ_SECONDS)
                 wait_for_answer(connection.sock, seconds, stopped)
                 response = connection.getresponse()
                 text = response.read().decode("utf-8", "replace")
             except (OSError, http.client.HTTPException, UnicodeError) as error:
                 raise NoAnswer(reason(error)) from None
         if response.status != 200:
-            raise Refused(response.status, words_of(text))
+            raise Refused(response.status, error_message(text))
         return parsed(text)
 
-    def insist(
+    def request_patiently(
         self,
         path: str,
         body: Any,
@@ -98,56 +86,56 @@ class VllmServer:
         away: Collection[int] = AWAY,
         stopped: threading.Event | None = None,
     ) -> Any:
-        """The same, asked again while the server is away, for PATIENCE seconds: only for what is safe to repeat.
+        """Returns the answer to a request that is safe to repeat, with retries for RETRY_SECONDS while the server is away.
 
-        `away`: status codes that mean this. Raises NoAnswer when patience is over, and Refused for any other status.
+        `away`: the status codes of a server that is away. Raises NoAnswer after the retries, Refused for other codes.
         """
         stopped = stopped or threading.Event()
         ends = None
         while True:
             try:
-                return self.ask(path, body, seconds, stopped)
+                return self.request(path, body, seconds, stopped)
             except NoAnswer as error:
                 failed = str(error)
             except Refused as refusal:
                 if refusal.status not in away:
                     raise
                 failed = str(refusal)
-            ends = ends or time.monotonic() + PATIENCE
-            if time.monotonic() > ends or stopped.wait(PAUSE):
+            ends = ends or time.monotonic() + RETRY_SECONDS
+            if time.monotonic() > ends or stopped.wait(RETRY_PAUSE):
                 raise NoAnswer(failed)
 
 
 def wait_for_answer(sock, seconds: float | None, stopped: threading.Event | None) -> None:
-    """Until there is something to read. Raises OSError when `seconds` are over or nobody waits any more."""
+    """Waits until there is something to read. Raises OSError after `seconds`, or when `stopped` is set."""
     ends = None if seconds is None else time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
-        while not selector.select(LOOK):
+        while not selector.select(POLL_SECONDS):
             if stopped is not None and stopped.is_set():
-                raise OSError("nobody waits for it any more")
+                raise OSError("the answer is not needed any more")
             if ends is not None and time.monotonic() > ends:
                 raise OSError(f"no answer within {seconds:.0f} s")
 
 
 def reason(error: Exception) -> str:
-    """Why there was no answer, in a few words."""
+    """Returns why there was no answer, in a few words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def parsed(text: str) -> Any:
-    """JSON, or the text itself: some of vLLM's answers are a sentence."""
+    """Returns JSON as an object, other text as it is: some of vLLM's answers are a sentence."""
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def words_of(text: str) -> str:
-    """The message in an error's body, in one line: vLLM's {"error": {"message": ...}}, FastAPI's {"detail": ...}, or all."""
-    found = parsed(text)
-    if isinstance(found, dict):
-        found = found.get("error", found.get("detail", found))
-    if isinstance(found, dict):
-        found = found.get("message", found)
-    return redact(" ".join(str(found).split()))[:LONGEST_WORDS]
+def error_message(text: str) -> str:
+    """Returns the message of an error's body in one line: vLLM's {"error": {"message": ...}}, FastAPI's {"detail": ...}."""
+    body = parsed(text)
+    if isinstance(body, dict):
+        body = body.get("error", body.get("detail", body))
+    if isinstance(body, dict):
+        body = body.get("message", body)
+    return redact(" ".join(str(body).split()))[:LONGEST_MESSAGE]

@@ -1,9 +1,9 @@
-"""A vLLM server as the engine: on GPUs of its own, or on another machine that sees the run's folder.
+"""A vLLM server as the engine: on other GPUs, or on another machine that sees the run's folder.
 
-It is vLLM's own server, `vllm serve`, started by the user. At each sync the adapter is written into the run's folder and
-the server loads it under a new name: a name's cached prompts belong to its weights, so an old one would mix the two.
-One request for each prompt, all of a step at once, in threads that do nothing but wait: a request has one seed, so
-several prompts in it would share their random numbers, and what fails is asked again alone. The standard library does.
+It is vLLM's own server, `vllm serve`, started by the user. At each sync the adapter is written to the run's folder and
+the server loads it under a new name: cached prompts belong to a name, so the same name would mix old and new weights.
+Each prompt is one request, and all requests of a step are sent at once, from threads: a request has one seed, so several
+prompts in it would share their random numbers; and a request that fails is repeated alone.
 """
 
 from __future__ import annotations
@@ -21,51 +21,45 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
 from r1rl.engines.threads import in_threads
 from r1rl.engines.vllm import prompt_seed, stop_tokens
-from r1rl.engines.vllm_http import AWAY, PATIENCE, NoAnswer, Refused
+from r1rl.engines.vllm_http import AWAY, RETRY_SECONDS, NoAnswer, Refused
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 from r1rl.system.errors import UserError
 from r1rl.system.files import SAVING
 from r1rl.system.out_of_memory import CannotGoOn
 
-AT_ONCE = (
-    256  # requests; each has all completions of a prompt, and vLLM itself runs 256 to 1,024 of these at once
-)
-LOADING = 120.0  # seconds that loading an adapter may take: up to a gigabyte is read, perhaps over a network
-CLOSING = 5.0  # seconds
+AT_ONCE = 256  # requests, each with all completions of a prompt; vLLM runs 256 to 1,024 completions at once
+LOAD_SECONDS = 120.0  # to load an adapter: up to a gigabyte, perhaps over a network
+UNLOAD_SECONDS = 5.0
 
 
 class ServerGone(CannotGoOn, UserError):
-    """The server went away during the run: a trainer saves what was learned, other commands end with the message."""
+    """The server went away during the run: a trainer saves its last step, other commands end with the message."""
 
 
 class VllmServerEngine:
-    """Samples from the adapter that was handed over last."""
+    """Samples from the adapter of the last sync."""
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> VllmServerEngine:
-        """Connects to the server; the adapter goes over through the run's folder."""
+        """Starts it; the adapter is sent through the run's folder."""
         return cls(config, policy, folder)
 
     def __init__(self, config: Config, policy: Policy, folder: Path):
-        """`folder`: the run's, which the server must see under the same path; what an earlier process left is removed."""
+        """`folder`: the run's, which the server must see under the same path; adapters of an earlier process are removed."""
         self.server = server_of(config)
         self.name = f"vllm-server at {self.server.address}"
         self.policy = policy
         self.folder = folder.resolve() / "checkpoints" / "engine"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.ends = stop_tokens(policy)
-        self.seeded = (
-            not policy.on_gpu
-        )  # as beside the trainer: seeds cost a kernel a request and token on a GPU
-        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # no other run's on the same server
+        self.seeded = not policy.on_gpu  # on a GPU each seed costs a kernel per request and token
+        self.names = f"r1rl-{folder.name}-{uuid.uuid4().hex[:8]}"  # no other run on the server has this
         self.count = 0
-        self.adapter: Path | None = (
-            None  # the one that is sampled from; its folder's name is its name on the server
-        )
+        self.adapter: Path | None = None  # the one in use; its folder has its name on the server
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Rollout]:
-        """See Engine. Raises ServerGone, and UserError where the server refuses a prompt."""
+        """See Engine. Raises ServerGone, and UserError if the server refuses a prompt."""
         if self.adapter is None:
             self.sync()
         try:
@@ -73,7 +67,7 @@ class VllmServerEngine:
         except Refused as refusal:
             if refusal.status != 404:
                 raise self._refused("sample", refusal) from None
-        self._load(self.adapter)  # a server that was started anew knows no adapter
+        self._load(self.adapter)  # a restarted server has no adapter
         try:
             return self._sample(prompts, sampling)
         except Refused as refusal:
@@ -84,7 +78,7 @@ class VllmServerEngine:
 
         def sample(place: int) -> list[Rollout]:
             body = self._request(prompts[place], sampling, place)
-            answer = self.server.insist(COMPLETIONS, body, stopped=stopped)
+            answer = self.server.request_patiently(COMPLETIONS, body, stopped=stopped)
             return rollouts_from_answer(prompts[place], answer)
 
         try:
@@ -94,7 +88,7 @@ class VllmServerEngine:
         return [rollout for group in groups for rollout in group]
 
     def _request(self, prompt: Prompt, sampling: Sampling, place: int) -> dict[str, Any]:
-        """All that shapes a distribution is given: for what is left out the server takes the model's generation_config."""
+        """Returns the request's body. It sets all that shapes the distribution: else the model's generation_config would."""
         return {
             "model": self.adapter.name,
             "prompt": list(prompt.ids),
@@ -116,7 +110,7 @@ class VllmServerEngine:
         }
 
     def sync(self) -> None:
-        """Hands the present adapter over. Raises ServerGone, and UserError where the server does not take it."""
+        """Sends the current adapter. Raises ServerGone, and UserError if the server does not accept it."""
         self.count += 1
         older, newer = self.adapter, self.folder / f"{self.names}-{self.count}"
         write_adapter(self.policy, newer)
@@ -126,50 +120,50 @@ class VllmServerEngine:
             self._drop(older)
 
     def restart(self) -> None:
-        """After a call that hung: its connections are closed by now, and the server has dropped what it sampled."""
+        """Sends the adapter again: the connections of a call that hung are closed, and the server has dropped it."""
         self.sync()
 
     def close(self) -> None:
-        """See Engine. The server stays up, without the adapter; it is the user's."""
+        """See Engine. Unloads the adapter; the user's server keeps running."""
         if self.adapter is not None:
             self._drop(self.adapter)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _load(self, adapter: Path) -> None:
-        """Safe to repeat: a name is this adapter's alone, so one that is loaded already was loaded by a lost answer's request."""
+        """Loads an adapter. Safe to repeat: if its name is loaded already, only an earlier answer was lost."""
         body = {"lora_name": adapter.name, "lora_path": str(adapter)}
         try:
-            self.server.insist(LOAD, body, LOADING, [s for s in AWAY if s != 500])
+            self.server.request_patiently(LOAD, body, LOAD_SECONDS, [s for s in AWAY if s != 500])
         except NoAnswer as error:
             raise self._gone(error) from None
         except Refused as refusal:
-            if "already been loaded" not in refusal.words:
+            if "already been loaded" not in refusal.message:
                 raise self._refused("load the adapter", refusal) from None
 
     def _drop(self, adapter: Path) -> None:
-        """Forgets an adapter; a server that is away just now forgets it anyway."""
+        """Unloads and deletes an adapter; a server that is away has lost it anyway."""
         with contextlib.suppress(NoAnswer, Refused):
-            self.server.ask(UNLOAD, {"lora_name": adapter.name}, CLOSING)
+            self.server.request(UNLOAD, {"lora_name": adapter.name}, UNLOAD_SECONDS)
         shutil.rmtree(adapter, ignore_errors=True)
 
     def _gone(self, error: NoAnswer) -> ServerGone:
         return ServerGone(
             "engine",
-            f"the vLLM server at {self.server.address} has not answered for {PATIENCE:.0f} s ({error}). Start it again; "
+            f"the vLLM server at {self.server.address} has not answered for {RETRY_SECONDS:.0f} s ({error}). Start it again; "
             "--resume continues from the last checkpoint, also with another --vllm-server-host and --vllm-server-port",
         )
 
-    def _refused(self, what: str, refusal: Refused) -> UserError:
+    def _refused(self, action: str, refusal: Refused) -> UserError:
         return UserError(
-            f"the vLLM server at {self.server.address} refuses to {what}: {refusal}. Look at what it says itself; "
+            f"the vLLM server at {self.server.address} refuses to {action}: {refusal}. Look at its log; "
             "--resume continues from the last checkpoint."
         )
 
 
 def write_adapter(policy: Policy, folder: Path) -> None:
-    """The adapter as PEFT writes it, whole or not at all; in bfloat16 from a GPU, which is what the server computes in.
+    """Writes the adapter as PEFT does, completely or not at all; from a GPU in bfloat16, the server's type.
 
-    Not by save_pretrained: that asks the hub each time whether the base model has another vocabulary by now.
+    Not with save_pretrained: it asks the hub each time whether the base model's vocabulary has changed.
     """
     import torch
     from peft import get_peft_model_state_dict
@@ -186,7 +180,7 @@ def write_adapter(policy: Policy, folder: Path) -> None:
 
 
 def rollouts_from_answer(prompt: Prompt, answer: dict[str, Any]) -> list[Rollout]:
-    """An answer of /v1/completions to one prompt as Rollouts, in the order of its samples."""
+    """Returns the Rollouts of an answer of /v1/completions to one prompt, in the order of its samples."""
     rollouts = []
     for choice in sorted(answer["choices"], key=lambda c: c["index"]):
         ids, logprobs = tuple(choice["token_ids"]), tuple(choice["logprobs"]["token_logprobs"])

@@ -1,4 +1,4 @@
-"""Chat templates: what a family's own template does with a system text and with thinking, found by rendering it."""
+"""Chat templates: a model family's handling of system texts, thinking and ends of turns, found by rendering its template."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import re
 
 from r1rl.system.errors import UserError
 
-THINK_TAG = "think"  # the tag that reasoning models write by themselves
-
-SWITCH = "enable_thinking"  # of templates that turn a model's own thinking on and off (Qwen3, SmolLM3)
+THINK_TAG = "think"  # the tag in which reasoning models think
+SWITCH = "enable_thinking"  # the parameter of templates that turns thinking on or off (Qwen3, SmolLM3)
 
 
 def opening(tokenizer, messages: list[dict[str, str]], tag: str) -> str:
-    """The prompt up to where the assistant speaks.
+    """Returns the rendered prompt, up to the beginning of the assistant's turn.
 
-    A template with a thinking switch has it on where the run's reasoning stands in <think>, and off elsewhere: the
-    model's own thoughts would stand before the run's. A system text that the template refuses or drops (Gemma 2's
-    raises) stands at the beginning of the user's turn instead.
+    Thinking is turned on if the run's reasoning is in <think>, else off: the model's thoughts would come before the
+    run's reasoning. A system text that the template refuses or drops (Gemma 2's raises) becomes the beginning of the
+    user's turn.
     """
     from jinja2 import TemplateError
 
@@ -38,12 +37,12 @@ def opening(tokenizer, messages: list[dict[str, str]], tag: str) -> str:
 
 
 def switches(tokenizer, tag: str) -> dict[str, bool]:
-    """What the template is told about thinking; nothing where it has no switch."""
+    """Returns the template's parameter for thinking; {} if it has none."""
     return {SWITCH: tag == THINK_TAG} if SWITCH in str(tokenizer.chat_template) else {}
 
 
 def opened_tag(text: str, tag: str) -> str:
-    r"""The reasoning tag at a prompt's end, with the white space after it; "" without one.
+    r"""Returns the reasoning tag at a prompt's end, with the white space after it; "" without one.
 
     >>> opened_tag("<|assistant|>\n<think>\n", "think")
     '<think>\n'
@@ -53,24 +52,24 @@ def opened_tag(text: str, tag: str) -> str:
 
 
 def end_of_turn(tokenizer, is_chat: bool) -> str:
-    """What ends an assistant's turn: the chat template's own token, or the end of the text."""
+    """Returns the text that ends an assistant's turn: by the chat template, or the end-of-text token."""
     if not is_chat:
         return tokenizer.eos_token
-    (_, _), (said, _), *_ = by_template(
+    (_, _), (turn, _), *_ = by_template(
         [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}], tokenizer
     )
-    return said.partition("!")[2]  # Qwen3's template puts empty thoughts before what is said
+    return turn.partition("!")[2]  # Qwen3's template puts empty thoughts before the content
 
 
 def by_template(messages: list[dict[str, str]], tokenizer) -> list[tuple[str, bool]]:
-    """The text by the tokenizer's own chat template, cut where an assistant's turn begins and ends.
+    """Returns the rendered conversation in pieces (text, whether it is an assistant's turn).
 
-    A template that rewrites earlier turns (Qwen3's drops their reasoning) leaves only those to learn that stand in the
-    whole text as they were said.
+    A template may rewrite earlier turns (Qwen3's drops their reasoning). Turns that it changed do not count as an
+    assistant's, so they are not learned. Raises UserError if no turn is left.
     """
 
-    def render(turns: list[dict[str, str]], asking: bool) -> str:
-        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asking)
+    def render(turns: list[dict[str, str]], generation: bool) -> str:
+        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation)
 
     whole, pieces, at = render(messages, False), [], 0
     for i, message in enumerate(messages):
@@ -81,17 +80,19 @@ def by_template(messages: list[dict[str, str]], tokenizer) -> list[tuple[str, bo
             pieces += [(whole[at : len(before)], False), (whole[len(before) : len(after)], True)]
             at = len(after)
     if not pieces:
-        raise UserError("the chat template leaves no assistant's turn as it was said: choose another model.")
+        raise UserError(
+            "the chat template changes every assistant's turn, so none can be learned: choose another model."
+        )
     return [*pieces, (whole[at:], False)] if whole[at:] else pieces
 
 
 def turn_end(tokenizer) -> int | None:
-    """The token by which the chat template ends the assistant's turn; None where it is no single one."""
+    """Returns the id of the token by which the chat template ends an assistant's turn; None if it is not one token."""
     from jinja2 import TemplateError
 
     try:
         ids = tokenizer(end_of_turn(tokenizer, is_chat=True), add_special_tokens=False)["input_ids"]
-    except (UserError, ValueError, TemplateError):  # a template that rewrites what was said
+    except (UserError, ValueError, TemplateError):  # a template that rewrites turns
         return None
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     return ids[0] if ids and ids[0] in special else None

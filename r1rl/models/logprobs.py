@@ -1,4 +1,7 @@
-"""A CPU's way to logprobs for TRL's loss: padding off, a group's prompt read once, logits for completion tokens alone."""
+"""The trainer's logprobs of sampled tokens: of whole completions, and for TRL's loss on a CPU.
+
+Padding is removed, the prompt of a group is read once, and logits are computed for completion tokens only.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +9,23 @@ import contextlib
 from collections.abc import Sequence
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from r1rl.models.policy import Policy
+from r1rl.models.shared_prompts import shared_states
 from r1rl.records import Rollout
-
-
-def batch_logprobs(
-    trainer,
-    model,
-    input_ids,
-    attention_mask,
-    logits_to_keep,
-    batch_size=None,
-    compute_entropy=False,
-    **kwargs,
-):  # (B, C) logprobs, (B, C) entropies or None, None
-    """TRL's `_get_per_token_logps_and_entropies` for a CPU: TRL's own needs a triton kernel, of which there is none.
-
-    Padding is taken off, a group's prompt is read once, and logits are made for completion tokens alone.
-    """
-    real = attention_mask.bool()
-    c = logits_to_keep
-    prompts = [ids[mask].tolist() for ids, mask in zip(input_ids[:, :-c], real[:, :-c])]
-    completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
-    states = completion_states(trainer.policy, prompts, completions)  # (N, H)
-    tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
-    found = token_logprobs(trainer.policy, states, tokens, trainer.temperature)
-    logprobs, entropies = (
-        torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in found
-    )
-    trainer.own_logprobs(logprobs.detach())
-    return logprobs, entropies if compute_entropy else None, None
-
 
 LOGITS_AT_ONCE = 2**25  # 128 MiB in float32
 
 
 def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
-    """The states that the output layer reads, for rows padded on the right."""
+    """Returns the hidden states before the output layer, for rows padded on the right."""
     with policy.autocast():
         return policy.base.model(input_ids=ids, use_cache=False)[0]
 
 
 def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
-    """The output layer alone, for those positions that are needed."""
+    """Applies the output layer to the positions that are needed."""
     head = policy.base.lm_head
     with policy.autocast():
         return head(hidden.to(head.weight.dtype))
@@ -58,12 +34,8 @@ def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
 def completion_states(
     policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
 ):  # -> (N, H)
-    """The state before each completion token, completion after completion; `prompts` has one for each of them."""
-    import torch
-
+    """Returns the state that predicts each completion token, completion by completion; `prompts` has one per completion."""
     if policy.shares_prompts:
-        from r1rl.models.shared_prompts import shared_states
-
         place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owner = [place[tuple(p)] for p in prompts]
         with policy.autocast():
@@ -79,13 +51,11 @@ def completion_states(
 
 
 def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H), (N,) -> (N,), (N,)
-    """(logprobs of the tokens, entropies); the entropies have no gradient.
+    """Returns (logprobs of the tokens, entropies) in nats; the entropies have no gradient.
 
-    Logits of many tokens times a large vocabulary are never whole in memory: with gradients each chunk is computed
+    The logits of many tokens times a large vocabulary are never in memory at once: with gradients each chunk is computed
     again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
     """
-    import torch
-    from torch.utils.checkpoint import checkpoint
 
     def chunk(h, t):
         logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
@@ -104,9 +74,7 @@ def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H
 def completion_logprobs(
     policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
 ) -> list[list[float]]:
-    """The trainer's own logprob of each sampled token, rollout by rollout."""
-    import torch
-
+    """Returns the trainer's logprob of each sampled token, rollout by rollout; without gradients."""
     context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
     with torch.no_grad(), context, policy.autocast():
         if not policy.shares_prompts:
@@ -119,11 +87,27 @@ def completion_logprobs(
 
 
 def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[float]:
-    """The same for one rollout, by the model's own forward pass: whole logits of long batches do not fit."""
-    import torch
-
+    """Returns the logprobs of one rollout by the model's forward pass; logits of a whole long batch would not fit."""
     ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
     kept = len(rollout.completion_ids)
     out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
     return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+
+
+def batch_logprobs(
+    trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+):  # -> (B, C) logprobs, (B, C) entropies or None, None  # fmt: skip
+    """Replaces TRL's `_get_per_token_logps_and_entropies` on a CPU, where TRL's own needs a triton kernel."""
+    real = attention_mask.bool()
+    c = logits_to_keep
+    prompts = [ids[mask].tolist() for ids, mask in zip(input_ids[:, :-c], real[:, :-c])]
+    completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
+    states = completion_states(trainer.policy, prompts, completions)  # (N, H)
+    tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
+    values = token_logprobs(trainer.policy, states, tokens, trainer.temperature)
+    logprobs, entropies = (
+        torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in values
+    )
+    trainer.record_logprobs(logprobs.detach())
+    return logprobs, entropies if compute_entropy else None, None

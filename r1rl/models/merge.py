@@ -1,4 +1,4 @@
-"""Loads the policy: base model, tokenizer, LoRA adapter. The only file that imports unsloth."""
+"""Merges the adapter into the base weights, for engines and exports."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from r1rl.models.policy import Policy
 
 
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
-    """(name in the base checkpoint, base weight + adapter) for every layer with an adapter; without one every weight."""
+    """Yields (name in the base checkpoint, merged weight) for each layer with an adapter; without adapter all weights."""
     return ((name, merged()) for name, merged in to_merge(policy))
 
 
 def to_merge(policy: Policy) -> list[tuple[str, Callable[[], Any]]]:
-    """What `merged_weights` yields, with a function that computes each weight: several threads can share the work."""
+    """Returns (name, function that computes the weight) for what `merged_weights` yields, so that threads can share it."""
     from peft.tuners.lora import LoraLayer
 
     if policy.base is policy.model:
@@ -27,7 +27,7 @@ def to_merge(policy: Policy) -> list[tuple[str, Callable[[], Any]]]:
 
 
 def merged(layer):
-    """Base weight + adapter. A 4-bit base is dequantized: the trainer computes with those values, not with the checkpoint's."""
+    """Returns base weight plus adapter. A 4-bit base is dequantized: those are the values that the trainer uses."""
     import torch
     from peft.utils.integrations import dequantize_module_weight
 
@@ -37,7 +37,7 @@ def merged(layer):
 
 
 def merge_into(policy: Policy, model) -> None:
-    """Copies base weights plus adapter into a plain model of the same shape, in place."""
+    """Copies the merged weights into a plain model of the same shape, in place."""
     import torch
 
     parameters = dict(model.named_parameters())
@@ -47,11 +47,11 @@ def merge_into(policy: Policy, model) -> None:
 
 
 def save_merged(policy: Policy, folder: Path) -> None:
-    """Saves base model and adapter as one plain model, with its tokenizer; whole or not at all."""
+    """Saves base model and adapter as one plain model with its tokenizer. The folder appears once it is complete."""
     model = policy.sampling_copy()
     merge_into(policy, model)
     unfinished = folder.with_name(folder.name + ".new")
     model.save_pretrained(unfinished)
     policy.tokenizer.save_pretrained(unfinished)
-    shutil.rmtree(folder, ignore_errors=True)  # of an earlier end of the same run
+    shutil.rmtree(folder, ignore_errors=True)  # written when the same run ended before
     unfinished.replace(folder)

@@ -1,4 +1,4 @@
-"""A model's shape, from its config.json or a small table, and from it the exact number of its weights."""
+"""A model's shape, from its config.json or a table, and the number of weights that follows from it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from typing import Any
 
 from r1rl.config.flags import TINY_MODELS
 
-FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers are built as below
-
+FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers have the structure below
 ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
-
-PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder holds no second copy
+PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no packed copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Shape:
 
     @property
     def matrices(self) -> dict[str, tuple[int, int]]:
-        """(in, out) of a layer's seven projections: what is quantized, and what has an adapter."""
+        """(in, out) of a layer's seven projections, which are quantized and have adapters."""
         h, i, a, k = self.hidden, self.inner, self.queries, self.keys
         return {"q_proj": (h, a), "k_proj": (h, k), "v_proj": (h, k), "o_proj": (a, h),
                 "gate_proj": (h, i), "up_proj": (h, i), "down_proj": (i, h)}  # fmt: skip
@@ -58,12 +56,12 @@ class Shape:
 
     @property
     def embedding(self) -> int:
-        """Weights of the embedding and, where it is not tied, of the output layer: V H or 2 V H."""
+        """Weights of the embedding and, if it is not tied, of the output layer: V H or 2 V H."""
         return self.vocab * self.hidden * (1 if self.tied else 2)
 
     @property
     def packed(self) -> int:
-        """Bytes of the second copy in which the CPU's decoder holds the projections and the output layer: 4 (linear + V H)."""
+        """Bytes of the decoder's packed copy of projections and output layer on a CPU: 4 (linear + V H)."""
         size = 4 * (self.linear + self.vocab * self.hidden)
         return size if size <= PACKED_AT_MOST else 0
 
@@ -77,20 +75,20 @@ class Shape:
 
     @property
     def weights(self) -> int:
-        """All of them."""
+        """The number of weights of the model."""
         return self.linear + self.embedding + self.small
 
     def adapter(self, rank: int) -> int:
-        """Weights of LoRA on the seven projections: r (in + out) of each."""
+        """Returns the weights of LoRA on the seven projections: r (in + out) of each."""
         return sum(self.adapter_matrices(rank)) * self.layers
 
     def adapter_matrices(self, rank: int) -> list[int]:
-        """Sizes of a layer's LoRA matrices, A and B of each projection."""
+        """Returns the sizes of a layer's LoRA matrices, A and B of each projection."""
         return [rank * side for sides in self.matrices.values() for side in sides]
 
 
-# Source: config.json of each on the hub. tests/test_memory_plan.py holds the totals that the hub gives for them, and
-# compares with the models that transformers builds.
+# By size. Source: config.json of each on the hub. tests/preflight/test_memory_plan.py compares the number of weights with
+# the hub's and with the models that transformers builds.
 KNOWN = {
     "SmolLM2-135M": Shape(576, 1536, 30, 9, 3, 64, 49152),
     "Qwen2.5-0.5B": Shape(896, 4864, 24, 14, 2, 64, 151936, bias=True),
@@ -102,25 +100,23 @@ KNOWN = {
     "Llama-3.2-3B": Shape(3072, 8192, 28, 24, 8, 128, 128256),
     "Qwen3-4B": Shape(2560, 9728, 36, 32, 8, 128, 151936, head_norms=True),
     "Qwen2.5-7B": Shape(3584, 18944, 28, 28, 4, 128, 152064, tied=False, bias=True),
-}  # by size
+}
 
 
 def shape_of(model_name: str) -> Shape | None:
-    """The shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
+    """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
     folder = TINY_MODELS.get(model_name, Path(model_name))
-    file = next(
-        (p for p in (folder / "config.json", *cached(model_name, "config.json")) if p.is_file()), None
-    )
-    if file is not None:
+    files = (folder / "config.json", *cached(model_name, "config.json"))
+    if (file := next((p for p in files if p.is_file()), None)) is not None:
         return read_shape(json.loads(file.read_text(encoding="utf-8")))
     name = ENDINGS.sub("", model_name.rpartition("/")[2].lower())
     return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
 
 
 def read_shape(config: dict[str, Any]) -> Shape | None:
-    """The shape that a config.json tells; None for a family that is built otherwise.
+    """Returns the shape in a config.json; None for a model type that is not in FAMILIES.
 
-    What is left out has transformers' default: as many key heads as heads, H / h as a head's width, an untied output.
+    Missing fields have transformers' defaults: as many key heads as heads, H / h as a head's width, an untied output.
     """
     family = config.get("model_type")
     if family not in FAMILIES:
@@ -141,7 +137,7 @@ def read_shape(config: dict[str, Any]) -> Shape | None:
 
 
 def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
-    """Files of this name (or pattern) in the hub's local cache of a repository."""
+    """Yields the files of this name (or pattern) in the hub's local cache of a repository."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
     return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")

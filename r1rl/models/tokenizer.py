@@ -1,4 +1,4 @@
-"""A tokenizer from a model's tokenizer.json alone: the tokenizers library is light, transformers is not."""
+"""A tokenizer from a model's tokenizer.json alone, by the tokenizers library, which loads faster than transformers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from r1rl.models.shape import cached
 
 
 def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
-    """What stands in for a tokenizer of transformers where only `input_ids` are wanted; `file`: a tokenizer.json."""
+    """Returns a substitute for a transformers tokenizer that gives only `input_ids`; `file`: a tokenizer.json."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(file))
@@ -23,7 +23,7 @@ def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
 
 
 def tokenizer_at(file: Path, config: Config) -> Any:
-    """The tokenizer of a tokenizer.json: its chat template is rendered by transformers alone, else the light one does."""
+    """Returns the tokenizer of a tokenizer.json: transformers' with --is-chat, for the template, else the light one."""
     if not config.is_chat:
         return encoder(file)
     from transformers import AutoTokenizer
@@ -32,6 +32,6 @@ def tokenizer_at(file: Path, config: Config) -> Any:
 
 
 def tokenizer_file(model_name: str) -> Path | None:
-    """The model's tokenizer.json: its folder's, or that of the hub's local cache; None where neither is here."""
+    """Returns the model's tokenizer.json in its folder or in the hub's local cache; None if there is none."""
     file = TINY_MODELS.get(model_name, Path(model_name)) / "tokenizer.json"
     return file if file.is_file() else next(iter(cached(model_name, "tokenizer.json")), None)

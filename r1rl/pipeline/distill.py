@@ -1,4 +1,4 @@
-"""Distillation: a smaller student learns from the texts that the teacher's training kept, and from its probabilities."""
+"""Distillation: a smaller student learns from the completions that were kept, and from the teacher's probabilities."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.models.weights import loading
+from r1rl.models.weights import load_options
 from r1rl.pipeline.sft import fine_tune
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
 
 def distill(config: Config, recipe: str) -> int:
-    """Makes the student if need be, then fine-tunes it. Returns the exit code."""
+    """Creates the student if it does not exist, then fine-tunes it. Returns the exit code."""
     if config.teacher_model is None:
         raise UserError("distillation needs a teacher: add --teacher-model DIR, or run the whole pipeline.")
     if config.student_model is None and config.student_layers is None:
@@ -32,7 +32,7 @@ def distill(config: Config, recipe: str) -> int:
 
 
 def kept_layers(of: int, keep: int) -> list[int]:
-    """Which layers stay, evenly spaced, the first and the last among them. Raises UserError.
+    """Returns the layers to keep, evenly spaced, with the first and the last. Raises UserError.
 
     >>> kept_layers(24, 4)
     [0, 8, 15, 23]
@@ -43,20 +43,20 @@ def kept_layers(of: int, keep: int) -> list[int]:
 
 
 def make_student(teacher: str, keep: int, folder: Path, trusted: bool = False) -> None:
-    """Saves a student of so many of the teacher's layers, whole or not at all."""
+    """Saves a student with `keep` of the teacher's layers, all or nothing."""
     from torch import nn
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **loading(trusted))
+    model = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto", **load_options(trusted))
     layers = kept_layers(len(model.model.layers), keep)
     model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
     model.config.num_hidden_layers = keep
     if getattr(model.config, "layer_types", None):
         model.config.layer_types = [model.config.layer_types[i] for i in layers]
     unfinished = folder.with_name(folder.name + ".new")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed here
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed here
     model.save_pretrained(unfinished)
     AutoTokenizer.from_pretrained(teacher, trust_remote_code=trusted).save_pretrained(unfinished)
     unfinished.replace(folder)

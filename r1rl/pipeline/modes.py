@@ -1,4 +1,4 @@
-"""--mode: fine-tuning and reinforcement learning as two runs, each in a process of its own, and their evaluation."""
+"""--mode: fine-tuning and reinforcement learning as two runs, each in its own process, and their evaluation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import DATA_FLAGS, data_label
+from r1rl.config.data_rules import data_label
 from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
-from r1rl.reports.summary import paired_words, verdicts
-from r1rl.runs.dump import EVALUATIONS, read_lines
+from r1rl.reports.summary import describe_difference
+from r1rl.runs.evaluation import EVAL_FLAGS
 from r1rl.runs.folder import rl_folder, sft_folder
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -26,16 +27,9 @@ from r1rl.system.interrupt import handled_signals
 
 Train = Callable[[Config, str], int]
 
-EVAL_FLAGS = (
-    "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat",
-    "add_reasoning_prefix", "max_prompt_length", "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank",
-    "unsloth", "engine", "vllm_server_host", "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
-    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
-)  # fmt: skip
-
 
 def run_mode(config: Config, recipe: str, train: Train) -> int:
-    """Does what --mode asks for. Returns the exit code. Raises UserError."""
+    """Runs the parts of --mode. Returns the exit code. Raises UserError."""
     if config.mode == "both":
         return both(config, recipe)
     if config.mode == "eval":
@@ -46,25 +40,25 @@ def run_mode(config: Config, recipe: str, train: Train) -> int:
 
 
 def placed(config: Config, folder: Path) -> Config:
-    """The config of a run that lives in `folder`."""
+    """Returns the config of the run in `folder`."""
     return dataclasses.replace(config, dumps=str(folder.parent), exp_name=folder.name)
 
 
 def reinforcement(config: Config, recipe: str) -> Config:
-    """The config of the second run, which begins with the model of the first. Raises UserError without one."""
+    """Returns the config of the second run, which begins with the model of the first. Raises UserError without one."""
     folder = sft_folder(config)
     if not is_done(folder):
-        state = "has not come to its end" if folder.is_dir() else "is not there"
+        state = "is not complete" if folder.is_dir() else "does not exist"
         command = f"python main.py --recipe {recipe} --mode sft"
         raise UserError(
             f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
-            f"first (add --resume to finish one), or name its folder with --sft-output."
+            f"first (with --resume to finish an incomplete one), or name its folder with --sft-output."
         )
     return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MERGED))
 
 
 def both(config: Config, recipe: str) -> int:
-    """One after the other, each in a process of its own: so each has the whole memory, and each can be resumed."""
+    """Runs one after the other, each in its own process: each has the whole memory, and each can be resumed."""
     stages = ("sft", "rl")
     for number, mode in enumerate(stages, start=1):
         if mode == "sft" and is_done(sft_folder(config)) and config.resume:
@@ -80,16 +74,15 @@ def both(config: Config, recipe: str) -> int:
 
 
 def in_own_process(config: Config, recipe: str) -> int:
-    """Runs `main.py` with this config; Ctrl-C goes to it alone. Returns its exit code."""
-    command = [sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)]
-    return run_command(command)
+    """Runs `main.py` with this config. Returns its exit code."""
+    return run_command([sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)])
 
 
 def run_command(command: list[str]) -> int:
-    """Runs a program on this terminal; what asks for a stop is its to handle."""
+    """Runs a program on this terminal; signals that ask for a stop are left to it. Returns its exit code."""
     process = subprocess.Popen(command)
     before = {s: signal.signal(s, lambda number, _: process.send_signal(number)) for s in handled_signals()}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal also sends it to the child
     try:
         return process.wait()
     finally:
@@ -98,7 +91,7 @@ def run_command(command: list[str]) -> int:
 
 
 def evaluate_all(config: Config, recipe: str) -> int:
-    """Base model, fine-tuned model and the policy on the same problems, those of them that are there."""
+    """Evaluates the base model, the fine-tuned model and the policy on the same problems, as far as they exist."""
     candidates: dict[str, list[str]] = {"base": ["--model-name", config.model_name]}
     if is_done(sft_folder(config)):
         candidates["after sft"] = ["--model-name", str(sft_folder(config) / MERGED)]
@@ -107,7 +100,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
         candidates["after rl"] = ["--adapter", str(best)]
     if len(candidates) == 1:
         raise UserError(
-            f"--mode eval compares what the stages have made, and there is nothing in {sft_folder(config)} nor in "
+            f"--mode eval compares the results of the parts, and there are none in {sft_folder(config)} and "
             f"{rl_folder(config)}. Run `python main.py --recipe {recipe} --mode both` first."
         )
     results: dict[str, Path] = {}
@@ -125,13 +118,14 @@ def evaluate_all(config: Config, recipe: str) -> int:
 
 
 def compare(results: dict[str, Path]) -> None:
-    """One line for each model, with a paired test against the one before it."""
+    """Prints one line for each model, with a paired test against the one before it."""
     console.print()
     before: dict[str, Any] | None = None
     for what, folder in results.items():
-        line = next(read_lines(folder / EVALUATIONS))
+        data = RunData(folder)
+        line = data.evaluations[0]
         console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens a completion")
-        right = verdicts(folder, 0)
+        right = data.verdicts(0)
         if before is not None:
-            console.print(f"{'':<10} {paired_words(before, right, line['samples'] == 1)}")
+            console.print(f"{'':<10} {describe_difference(before, right, line['samples'] == 1)}")
         before = right

@@ -1,4 +1,7 @@
-"""A run that only samples: many prompts through the engine, dumped chunk by chunk, so that a killed one goes on there."""
+"""The stages that sample: many prompts through the engine, and rejection sampling on top.
+
+The completions are dumped chunk by chunk: a run that was killed continues after the last whole chunk.
+"""
 
 from __future__ import annotations
 
@@ -6,99 +9,116 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.engines import base, choice
-from r1rl.preflight import checks, prepare
+from r1rl.engines.base import Engine, Sampling
+from r1rl.pipeline.filtering import counts, filter_completions, write_sft_jsonl
+from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import Problem, Prompt, Rollout, Scored
-from r1rl.runs import folder
-from r1rl.runs.dump import ROLLOUTS, Dump, completion_line, read_lines
+from r1rl.runs.dump import ROLLOUTS, Dump, completion_line, read_lines, write_json
 from r1rl.runs.evaluation import score
 from r1rl.runs.progress import SECONDS_BETWEEN_LINES
-from r1rl.system import interrupt, machine
-from r1rl.system.console import Waiting, console, divert
+from r1rl.session import Session
+from r1rl.system.console import Waiting, console
+from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt, Stopped
 from r1rl.tasks import registry
+from r1rl.tasks.prompts import Builder
 
-CHUNK = 32  # prompts sampled, and written down, at once
+CHUNK = 32  # prompts that are sampled and dumped at once
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to ask: what the completions are sampled from, and how they are graded."""
+class PromptStyle:
+    """One style of prompt: the prompts, and the config that grades their completions."""
 
     name: str
     prompts: list[Prompt]
     config: Config
 
 
-def sample_with(
-    config: Config, recipe: str, build_ways: Callable[[list[Problem], object], list[Way]]
-) -> tuple[Dump, list[tuple[str, Scored]]] | int:
-    """Samples --num-generations completions for each prompt of each way. After Ctrl-C the exit code.
+# (problems, tokenizer) -> the prompts
+BuildStyles = Callable[[list[Problem], Any], list[PromptStyle]]
 
-    `build_ways(problems, tokenizer)` makes the prompts. Returns the run's dump and (way, completion) in order.
+
+def rejection(config: Config, recipe: str) -> int:
+    """Samples, keeps the correct, readable and different completions, writes sft.jsonl. Returns the exit code."""
+
+    def build_styles(problems: list[Problem], tokenizer: Any) -> list[PromptStyle]:
+        return [PromptStyle("sampled", Builder(tokenizer, config)(problems, "train"), config)]
+
+    result = sample_with(config, recipe, build_styles)
+    if isinstance(result, int):
+        return result
+    dump, found = result
+    candidates = [scored for _, scored in found]
+    filtered = filter_completions(candidates, config.kept_per_problem, config.think_tag)
+    if not filtered.kept:
+        raise UserError(
+            f"rejection sampling {filtered.describe()}, so there is nothing to fine-tune on: use more problems with "
+            "--max-samples, or more completions with --num-generations."
+        )
+    write_sft_jsonl(dump.folder / SFT_FILE, filtered.kept)
+    summary = {"schema_version": 1, "seconds": seconds_so_far(dump), **counts(candidates, filtered)}
+    write_json(dump.folder / "summary.json", summary)
+    console.print(f"\nfiltered {filtered.describe()}")
+    console.print(f"data     {dump.folder / SFT_FILE}: {len(filtered.kept)} conversations")
+    return 0
+
+
+def sample_with(
+    config: Config, recipe: str, build_styles: BuildStyles
+) -> tuple[Dump, list[tuple[str, Scored]]] | int:
+    """Samples --num-generations completions for each prompt of each style.
+
+    Returns the run's dump and (name of the style, completion) in order; after a signal the exit code.
     """
-    here = machine.look()
-    checks.check_surroundings(config, here)
-    engine_kind, why = choice.choose(config, here.gpu is not None)
+    session = Session(config)
     task = registry.load_task(config)
     problems = registry.training_subset(task.load("train"), config)
-    folder.check_folder(config)
-    dump = folder.open_run(config, recipe, here.to_dict())
+    dump = session.open_run(config, recipe)
     console.print(
         f"[bold]r1rl {config.exp_name}[/bold]: {config.num_generations} completions of {len(problems)} problems on "
-        f"{here.describe()}"
+        f"{session.here.describe()}"
     )
-    divert(dump.folder / "logs" / "libraries.log")
-    machine.keep_memory()
-    with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
-        from r1rl.models import policy as models_policy
-
-        models_policy.import_backend(config)
-        tokenizer = models_policy.load_tokenizer(config)
-        checks.check_tokenizer(config, tokenizer)
-        ways = build_ways(problems, tokenizer)
-        longest = max((len(p.ids) for way in ways for p in way.prompts), default=config.max_prompt_length)
-        config, _ = prepare.prepared(config, here, longest)
-        status.update(f"loading {config.model_name}")
-        policy = models_policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        engine = choice.start_engine(engine_kind, config, policy, dump.folder)
-        engine.sync()
-        console.print(f"model    {config.model_name}, {policy.backend}; engine {engine.name}: {why}")
+    with Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
+        styles = build_styles(problems, session.load_tokenizer())
+        prompts = [prompt for style in styles for prompt in style.prompts]
+        session.start(prompts, status)
+        session.prove(prompts, status)
         status.stop()
         stop.deferred = True
         try:
-            sample_chunks(config, ways, engine, dump, stop)
-        except interrupt.Stopped as stopped:
+            sample_chunks(session.config, styles, session.engine, dump, stop)
+        except Stopped as stopped:
             console.print(
-                f"stopped  whole chunks are saved in {dump.folder}; go on with the same flags and --resume"
+                f"stopped  chunks are saved in {dump.folder}; continue with the same flags and --resume"
             )
             return stopped.exit_code
-        engine.close()
-    return dump, sampled(ways, dump)
+        session.engine.close()
+    return dump, sampled(styles, dump)
 
 
-def chunks(ways: Sequence[Way]) -> list[tuple[Way, list[Prompt]]]:
-    """The prompts in the order they are sampled in."""
-    return [(way, way.prompts[i : i + CHUNK]) for way in ways for i in range(0, len(way.prompts), CHUNK)]
+def chunks(styles: Sequence[PromptStyle]) -> list[tuple[PromptStyle, list[Prompt]]]:
+    """Returns the prompts in the order in which they are sampled."""
+    return [(s, s.prompts[i : i + CHUNK]) for s in styles for i in range(0, len(s.prompts), CHUNK)]
 
 
 def sample_chunks(
-    config: Config, ways: Sequence[Way], engine: base.Engine, dump: Dump, stop: interrupt.Interrupt
+    config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt
 ) -> None:
-    """Samples what is not yet in the dump; a chunk is written in one piece, as a step of its own. Raises Stopped."""
+    """Samples what is not in the dump yet; each chunk is written at once, as one step. Raises Stopped."""
     newest = max((line["step"] for line in read_lines(dump.folder / ROLLOUTS)), default=0)
     last = [line for line in read_lines(dump.folder / ROLLOUTS) if line["step"] == newest]
-    all_chunks, g = chunks(ways), config.num_generations
-    if newest and len(last) < len(all_chunks[newest - 1][1]) * g:  # cut short by a kill
+    all_chunks, g = chunks(styles), config.num_generations
+    if newest and len(last) < len(all_chunks[newest - 1][1]) * g:  # incomplete after a kill
         newest -= 1
     dump.cut_after(newest)
     before = seconds_so_far(dump)
-    started = told = time.perf_counter()
-    for step, (way, prompts) in enumerate(all_chunks, start=1):
-        if step <= newest:
-            continue
-        sampling = base.Sampling(
+    started = printed = time.perf_counter()
+    for step, (style, prompts) in enumerate(all_chunks[newest:], start=newest + 1):
+        sampling = Sampling(
             n=g,
             max_tokens=config.max_completion_length,
             temperature=config.temperature,
@@ -109,43 +129,41 @@ def sample_chunks(
         owners = [p for p in prompts for _ in range(g)]
         with stop.interruptible():
             rollouts = engine.generate(prompts, sampling)
-            graded = [score(r, p, {}, way.config) for r, p in zip(rollouts, owners)]
+            graded = [score(r, p, {}, style.config) for r, p in zip(rollouts, owners)]
         seconds = before + time.perf_counter() - started
-        dump.append(
-            ROLLOUTS,
-            [
-                completion_line(step, "train", *divmod(i, g), owners[i], s, None, seconds)
-                for i, s in enumerate(graded)
-            ],
-        )
-        if time.perf_counter() - told > SECONDS_BETWEEN_LINES:
-            told = time.perf_counter()
-            right = sum(s.correct for s in graded)
-            console.print(f"chunk {step} of {len(all_chunks)} ({way.name}): {right} of {len(graded)} right")
+        lines = [
+            completion_line(step, "train", *divmod(i, g), owners[i], scored, None, seconds)
+            for i, scored in enumerate(graded)
+        ]
+        dump.append(ROLLOUTS, lines)
+        if time.perf_counter() - printed > SECONDS_BETWEEN_LINES:
+            printed = time.perf_counter()
+            right = f"{sum(s.correct for s in graded)} of {len(graded)} correct"
+            console.print(f"chunk {step} of {len(all_chunks)} ({style.name}): {right}")
 
 
 def seconds_so_far(dump: Dump) -> float:
-    """What the sampling has taken up to the newest completion."""
+    """Returns the seconds of sampling up to the newest completion."""
     return max((line["seconds"] for line in read_lines(dump.folder / ROLLOUTS)), default=0.0)
 
 
-def sampled(ways: Sequence[Way], dump: Dump) -> list[tuple[str, Scored]]:
-    """(way, completion) of all that was sampled, read from the dump: the same with and without a resume."""
-    owners = dict(enumerate(chunks(ways), start=1))
+def sampled(styles: Sequence[PromptStyle], dump: Dump) -> list[tuple[str, Scored]]:
+    """Returns (name of the style, completion) for all of the dump: the same with and without a resume."""
+    owners = dict(enumerate(chunks(styles), start=1))
     found = []
     for line in read_lines(dump.folder / ROLLOUTS):
-        way, prompts = owners[line["step"]]
+        style, prompts = owners[line["step"]]
         prompt = prompts[line["group"]]
-        found.append((way.name, regraded(prompt, line["completion"], line["finish"], way.config)))
+        found.append((style.name, regraded(prompt, line["completion"], line["finish"], style.config)))
     return found
 
 
 def regraded(prompt: Prompt, completion: str, finish: str, config: Config) -> Scored:
-    """A completion that was read from a dump, or rewritten, with its grade."""
+    """Returns a completion from a dump, or a rewritten one, with its grade."""
     rollout = Rollout(prompt.text, completion, prompt.ids, (), (), finish)
     return score(rollout, prompt, {}, config)
 
 
 def tagged(config: Config) -> Config:
-    """The config that grades what stands in our tags."""
+    """Returns the config that grades the answer in the answer tag."""
     return dataclasses.replace(config, answer_format="tag")

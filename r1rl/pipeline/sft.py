@@ -1,4 +1,4 @@
-"""One supervised fine-tuning, from flags to a merged model: the twin of main.py's train()."""
+"""One supervised fine-tuning, from flags to a merged model: the counterpart of train() in main.py."""
 
 from __future__ import annotations
 
@@ -10,104 +10,86 @@ from typing import Any
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.config.run_rules import check_price
-from r1rl.engines import choice
-from r1rl.preflight import checks, prepare
 from r1rl.reports import run_end
 from r1rl.reports.summary import paired_test
-from r1rl.runs import folder as runs_folder
 from r1rl.runs import progress
 from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
-from r1rl.runs.folder import MERGED
+from r1rl.runs.folder import MERGED, continue_from, last_line
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
-from r1rl.system import interrupt, machine
-from r1rl.system.console import Waiting, console, divert
+from r1rl.session import Session
+from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
+from r1rl.system.interrupt import Interrupt
 from r1rl.tasks import registry
 from r1rl.tasks.conversations import lessons
+from r1rl.tasks.prompts import Builder
 
 
 def fine_tune(config: Config, recipe: str) -> int:
     """Learns worked solutions, or conversations, with LoRA and saves the merged model. Returns the exit code."""
-    here = machine.look()
-    checks.check_surroundings(config, here)
+    session = Session(config, trains=True)
     check_unsloth(config)
-    check_price(config, here.price(config.gpu_price))
-    engine_kind, why = choice.choose(config, here.gpu is not None)
+    check_price(config, session.price)
     task = registry.load_task(config)
-    taught = lessons(config) if config.sft_data else registry.training_subset(task.load("train"), config)
-    check_solutions(config, taught)
+    items = lessons(config) if config.sft_data else registry.training_subset(task.load("train"), config)
+    check_solutions(config, items)
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
-    config = with_epochs(config, len(taught))
-    runs_folder.check_folder(config)
-    dump = runs_folder.open_run(config, recipe, here.to_dict())
-    checkpoint = runs_folder.continue_from(dump) if config.resume else None
-    console.print(
-        f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {here.describe()}"
-    )
+    config = with_epochs(config, len(items))
+    dump = session.open_run(config, recipe)
+    checkpoint = continue_from(dump) if config.resume else None
+    on = session.here.describe()
+    console.print(f"[bold]r1rl {config.exp_name}[/bold]: fine-tuning, {config.max_steps} steps on {on}")
     what = f"conversations of {config.sft_data}" if config.sft_data else "worked solutions"
-    console.print(f"task     {task.source}: {len(taught)} {what}")
-    divert(dump.folder / "logs" / "libraries.log")
-    machine.keep_memory()
+    console.print(f"task     {task.source}: {len(items)} {what}")
 
-    with interrupt.Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
-        from r1rl.models import merge, policy
-        from r1rl.rewards import weighted
-        from r1rl.tasks import prompts
-        from r1rl.trainers import sft_examples
-
-        policy.import_backend(config)
-        tokenizer = policy.load_tokenizer(config)
-        checks.check_tokenizer(config, tokenizer)
-        build = prompts.Builder(tokenizer, config)
+    with Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
+        tokenizer = session.load_tokenizer()
+        build = Builder(tokenizer, config)
         eval_prompts = build(eval_problems, "test")
-        longest = max(len(p.ids) for p in eval_prompts)
-        config, _ = prepare.prepared(config, here, longest)  # its plan is that of reinforcement learning
-        status.update(f"loading {config.model_name}")
-        policy = policy.load_policy(config, here.gpu is not None, engine_kind == "shared")
-        console.print(f"model    {config.model_name}, {policy.backend}, {config.trained_words}")
-        status.update("starting the engine")
-        engine = choice.start_engine(engine_kind, config, policy, dump.folder)
-        console.print(f"engine   {engine.name}: {why}")
+        session.start(eval_prompts, status)
+        session.prove(eval_prompts, status)
+        config, policy, engine = session.config, session.policy, session.engine
 
+        from r1rl.models.merge import save_merged
+        from r1rl.rewards.weighted import load_rewards
         from r1rl.trainers.sft import solution_examples, trainer_class
+        from r1rl.trainers.sft_examples import conversation_examples
 
         if config.sft_data:
-            examples = sft_examples.conversation_examples(taught, tokenizer, config)
+            examples = conversation_examples(items, tokenizer, config)
         else:
-            examples = solution_examples(build(taught, "train"), tokenizer, config)
+            examples = solution_examples(build(items, "train"), tokenizer, config)
         if config.packing:
             examples = pack(examples, config)
             config = with_epochs(config, len(examples))
         evaluated = len(eval_prompts) * config.eval_samples
-        budget = Budget(config, here.price(config.gpu_price), evaluated, between=False)
-        meter = progress.meter_of_run(config, budget, dump, runs_folder.last_line(dump, FINE_TUNING))
-        reward = weighted.load_rewards(config)
-        build_trainer = trainer_class(config)
+        budget = Budget(config, session.price, evaluated, between=False)
+        meter = progress.meter_of_run(config, budget, dump, last_line(dump, FINE_TUNING))
+        reward, build_trainer = load_rewards(config), trainer_class(config)
         trainer = build_trainer(config, policy, engine, reward, examples, eval_prompts, dump, meter, stop)
         status.stop()
         trainer.fit(checkpoint)
         trainer.engine.close()
-        guarded = trainer.guarding.why_stopped
-        if not stop.asked and guarded is None:
-            merge.save_merged(policy, dump.folder / MERGED)
+        guard, code = trainer.guarding.why_stopped, 0
         if stop.asked:
-            console.print("stopped  go on with the same flags and --resume")
-            meter.write()
-            return stop.exit_code
-        if guarded is not None:
-            meter.write()
-            return run_end.stopped_by_guard(dump.folder, config, guarded)
-        finish(dump, config, recipe)
-    if budget.ended:
-        console.print(f"ended    {budget.ended}")
-    meter.write()
-    return 0
+            console.print("stopped  continue with the same flags and --resume")
+            code = stop.exit_code
+        elif guard is not None:
+            code = run_end.stopped_by_guard(dump.folder, config, guard)
+        else:
+            save_merged(policy, dump.folder / MERGED)
+            finish(dump, config, recipe)
+            if budget.ended:
+                console.print(f"ended    {budget.ended}")
+        meter.write()
+    return code
 
 
-def check_solutions(config: Config, taught: Sequence[Any]) -> None:
-    """What is learnt must be there. Raises UserError."""
-    if config.sft_data is None and not all(problem.solution for problem in taught):
+def check_solutions(config: Config, items: Sequence[Any]) -> None:
+    """Raises UserError if a problem to learn from has no worked solution."""
+    if config.sft_data is None and not all(problem.solution for problem in items):
         raise UserError(
             "--mode sft learns from worked solutions, and not every row of the data has one: an --answer-column with a "
             "solution that ends in #### or \\boxed{}. Leave --mode out, or name conversations with --sft-data."
@@ -115,23 +97,23 @@ def check_solutions(config: Config, taught: Sequence[Any]) -> None:
 
 
 def check_unsloth(config: Config) -> None:
-    """What Unsloth's models cannot do in training. Raises UserError."""
+    """Raises UserError for what Unsloth's models cannot do in training."""
     if not config.wants_unsloth or importlib.util.find_spec("unsloth") is None:
         return
     if config.packing:
         raise UserError(
-            "--packing: Unsloth's attention does not tell packed conversations apart, so each would read the ones "
-            "before it. Add --no-unsloth, or leave --packing out."
+            "--packing: Unsloth's attention does not separate packed conversations, so each would read those before it. "
+            "Add --no-unsloth, or leave --packing out."
         )
     if config.distill_kl:
         raise UserError(
-            f"--distill-kl {config.distill_kl} compares probabilities, and Unsloth's models give none in training. Add "
+            f"--distill-kl {config.distill_kl} compares probabilities, and Unsloth's models return none in training. Add "
             "--no-unsloth, or --distill-kl 0."
         )
 
 
 def pack(examples: list[dict[str, list[int]]], config: Config) -> list[dict[str, list[int]]]:
-    """The examples in rows of --max-seq-length."""
+    """Returns the examples in rows of --max-seq-length."""
     from r1rl.trainers.sft import packed
 
     rows = packed(examples, config.max_seq_length)
@@ -139,23 +121,23 @@ def pack(examples: list[dict[str, list[int]]], config: Config) -> list[dict[str,
     return rows
 
 
-def with_epochs(config: Config, solutions: int) -> Config:
-    """The config with the --max-steps that --num-epochs passes over so many solutions take."""
+def with_epochs(config: Config, examples: int) -> Config:
+    """Returns the config with --max-steps for --num-epochs passes over N examples."""
     batch_size = config.batch_size or DEFAULT_SFT_BATCH_SIZE
-    steps = (config.num_epochs or 1) * -(-solutions // batch_size)
+    steps = (config.num_epochs or 1) * -(-examples // batch_size)
     return dataclasses.replace(config, max_steps=steps)
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the fine-tuning in this folder came to its end."""
+    """Returns whether the fine-tuning in this folder is complete."""
     return (folder / "summary.json").is_file() and (folder / MERGED / "config.json").is_file()
 
 
 def finish(dump: Dump, config: Config, recipe: str) -> None:
-    """The last screen. summary.json marks a complete run."""
+    """Prints the last screen and writes summary.json, which marks a complete run."""
     folder = dump.folder
     lines = list(read_lines(folder / FINE_TUNING))
-    losses = [x["loss"] for x in lines if x["loss"] is not None]  # of steps that were not left out
+    losses = [x["loss"] for x in lines if x["loss"] is not None]  # without skipped steps
     tenth = max(1, len(losses) // 10)
     first, last = (sum(part) / tenth for part in (losses[:tenth], losses[-tenth:]))
     tokens = sum(x["tokens"] for x in lines)
@@ -165,9 +147,9 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     for name, evaluation in (shown | {"after": evaluations[-1]}).items():
         console.print(f"{name:<8} {evaluation_words(evaluation)} (step {evaluation['step']})")
     if len(evaluations) > 1:
-        console.print(f"         {paired_test(folder, evaluations[0], evaluations[-1])}")
+        console.print(f"         {paired_test(RunData(folder), evaluations[0], evaluations[-1])}")
     console.print(
-        f"loss     {first:.3f} -> {last:.3f} nats a token (first and last tenth of {len(lines)} steps)"
+        f"loss     {first:.3f} -> {last:.3f} nats a token (first, last tenth of {len(lines)} steps)"
     )
     console.print(f"total    {len(lines)} steps, {tokens:,} solution tokens")
     write_json(
@@ -175,8 +157,6 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
         {"schema_version": 1, "steps": len(lines), "tokens": tokens, "first_loss": first, "last_loss": last,
          "first_evaluation": evaluations[0], "last_evaluation": evaluations[-1], "seconds": lines[-1]["seconds"]},
     )  # fmt: skip
-    console.print(
-        f"model    {folder / MERGED}: base model and adapter merged, loads in transformers and vLLM"
-    )
+    console.print(f"model    {folder / MERGED}: base model and adapter merged, for transformers and vLLM")
     if config.mode == "sft":
         console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")

@@ -1,4 +1,4 @@
-"""The eight stages of DeepSeek-R1's training (arXiv:2501.12948, section 2) as configs: what each does, from what, into what."""
+"""The configs of the eight stages of DeepSeek-R1 (arXiv:2501.12948, section 2): what each does, its input and output."""
 
 from __future__ import annotations
 
@@ -15,32 +15,29 @@ from r1rl.config.recipes import STAGE_SETTINGS
 from r1rl.runs.folder import MERGED
 from r1rl.system.errors import UserError, unknown_name
 
-SFT_FILE = "sft.jsonl"  # what the stages that sift leave in their folders
+SFT_FILE = "sft.jsonl"  # the output of the stages that filter completions
+MERGED_CONFIG = f"{MERGED}/config.json"  # exists once the merged model is complete
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: what it does in words, what it leaves for later ones, and the flags that make it what it is."""
+    """One stage: what it does, its output for later stages, and its own flags."""
 
     does: str
-    leaves: str  # file or folder, inside the stage's own
+    leaves: str  # file in the stage's folder
     flags: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-MERGED_CONFIG = f"{MERGED}/config.json"  # is there once the whole model is
-
 STORY = {
     "zero": Stage("GRPO on the base model", MERGED_CONFIG, {"save_merged": True}),
-    "cold-start": Stage(
-        "few-shot and direct prompts to the base model, stage zero's completions refined: data", SFT_FILE
-    ),
+    "cold-start": Stage("few-shot and direct prompts, stage zero's completions refined: data", SFT_FILE),
     "sft-1": Stage("fine-tunes the base model on the cold start's data", MERGED_CONFIG),
     "rl-reasoning": Stage(
         "GRPO with accuracy and language consistency",
         MERGED_CONFIG,
         {"save_merged": True, "reward": "accuracy=1,language=0.2"},
     ),
-    "rejection": Stage("samples, keeps what is right, readable and different: data", SFT_FILE),
+    "rejection": Stage("samples, keeps correct, readable, different completions: data", SFT_FILE),
     "sft-2": Stage("fine-tunes the base model on that data, mixed with conversations", MERGED_CONFIG),
     "rl-final": Stage(
         "GRPO over problems and general prompts", MERGED_CONFIG, {"save_merged": True, "reward": "accuracy=1"}
@@ -48,7 +45,7 @@ STORY = {
     "distill": Stage("a smaller student learns what the teacher's training kept", MERGED_CONFIG),
 }
 
-# Flags of the pipeline as a whole, which a stage has only where `links` says so.
+# Flags of the pipeline as a whole, which a stage has only if `links` sets them.
 NOT_A_STAGES = {
     "from_stage": None, "earlier_run": None, "stage_settings": None, "sft_data": None, "general_data": None,
     "general_reward": None, "reward_rules": None, "reward_model": None, "student_model": None, "student_layers": None,
@@ -57,7 +54,7 @@ NOT_A_STAGES = {
 
 
 def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The flags of each stage that differ from the pipeline's own, for --print-config."""
+    """Returns the flags of each stage that differ from the pipeline's, for --print-config."""
     folder = Path(config.dumps) / (config.exp_name or "RUN")
     places = {name: folder / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
     found = {}
@@ -68,17 +65,17 @@ def differences(config: Config, recipe: str, given: dict[str, Any]) -> dict[str,
 
 
 def is_done(folder: Path, name: str) -> bool:
-    """Whether a stage came to its end: its summary is there, and what it leaves for later ones."""
+    """Returns whether a stage is complete: its summary and its output for later stages exist."""
     return (folder / "summary.json").is_file() and (folder / STORY[name].leaves).is_file()
 
 
 def stage_config(
     config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]
 ) -> Config:
-    """The config of one stage: the recipe's sizes, flags given, what makes the stage, --stage-settings over all."""
+    """Returns the config of one stage: the recipe's sizes, given flags, the stage's flags, then --stage-settings."""
     sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
-    own = {k: v for k, v in given.items() if k in sizes}  # a flag that is given beats the recipe
-    settings = NOT_A_STAGES | sizes | own | STORY[name].flags | links(config, name, places)
+    overrides = {k: v for k, v in given.items() if k in sizes}  # a given flag beats the recipe
+    settings = NOT_A_STAGES | sizes | overrides | STORY[name].flags | links(config, name, places)
     settings |= read_settings(config).get(name, {})
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
@@ -87,7 +84,7 @@ def stage_config(
 
 
 def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
-    """What a stage takes from the ones before it, and of the pipeline's own flags."""
+    """Returns the flags that a stage takes from earlier stages and from the pipeline."""
 
     def model(stage: str) -> str:
         return str(places[stage] / MERGED)
@@ -123,17 +120,17 @@ def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
 
 
 def read_settings(config: Config) -> dict[str, dict[str, Any]]:
-    """--stage-settings: flags by stage. Raises UserError for what is no stage and no flag."""
+    """Reads --stage-settings: flags by stage. Raises UserError for an unknown stage or flag, or a wrong type."""
     if config.stage_settings is None:
         return {}
     path = Path(config.stage_settings)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"--stage-settings {path} is no JSON: {error}.") from None
+        raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise UserError(
-            f'--stage-settings {path} must be flags by stage, as in {{"zero": {{"max_steps": 100}}}}.'
+            f'--stage-settings {path} must be flags by stage, as {{"zero": {{"max_steps": 100}}}}.'
         )
     types = get_type_hints(Config)
     for stage, flags in content.items():
@@ -145,6 +142,6 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
             wanted = value_type(types[name])
             if isinstance(value, bool) != (wanted is bool) or not isinstance(value, (wanted, int)):
                 raise UserError(
-                    f"--stage-settings {path}: {name} of {stage} is {value!r} and must be a {wanted.__name__}."
+                    f"--stage-settings {path}: {stage}'s {name} is {value!r} and must be a {wanted.__name__}."
                 )
     return content

@@ -1,4 +1,4 @@
-"""The eight stages of DeepSeek-R1's training (arXiv:2501.12948, section 2), each a process and a folder of its own."""
+"""--pipeline: runs the eight stages of DeepSeek-R1 (arXiv:2501.12948, section 2), each in its own process and folder."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from r1rl.config.run_rules import stage_index
 from r1rl.pipeline.cold_start import cold_start
 from r1rl.pipeline.distill import distill
 from r1rl.pipeline.modes import in_own_process
-from r1rl.pipeline.rejection import rejection
+from r1rl.pipeline.sampling import rejection
 from r1rl.pipeline.sft import check_unsloth, fine_tune
 from r1rl.pipeline.stage_configs import STORY, is_done, stage_config
 from r1rl.pipeline.table import RESULT, Row, show_table, stage_rows
-from r1rl.runs import folder as runs_folder
+from r1rl.preflight import checks
+from r1rl.rewards.weighted import check_rewards
 from r1rl.runs.dump import read_json, write_json
-from r1rl.runs.folder import MERGED
+from r1rl.runs.folder import MERGED, check_folder, open_run, run_folder
 from r1rl.system import machine
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
+from r1rl.tasks import registry
 from r1rl.tasks.conversations import check_source
 
 Train = Callable[[Config, str], int]
 
 
 def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Train) -> int:
-    """All stages in order, those that are done left as they are; or one alone. Returns the exit code."""
+    """Runs the unfinished stages in order, or one with --stage. Returns the exit code."""
     if config.stage is not None:
         return run_stage(config, recipe, train)
     config, places = prepare(config, recipe, given)
-    run_folder = runs_folder.run_folder(config)
+    folder = run_folder(config)
     for index, name in enumerate(STAGES):
         if is_done(places[name], name):
             continue
@@ -42,18 +44,18 @@ def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Trai
         stage = stage_config(config, recipe, name, given, places)
         started = time.perf_counter()
         code = in_own_process(stage, recipe)
-        add_seconds(run_folder, name, time.perf_counter() - started)
+        add_seconds(folder, name, time.perf_counter() - started)
         if code:
             console.print(
-                f"stage {name} did not come to its end (exit code {code}); to go on: the same command with --exp-name "
+                f"stage {name} did not finish (exit code {code}); to continue: the same command with --exp-name "
                 f"{config.exp_name} --resume"
             )
             return code if code > 0 else 128 - code
-    return finish(run_folder, places, config.think_tag)
+    return finish(folder, places, config.think_tag)
 
 
 def run_stage(config: Config, recipe: str, train: Train) -> int:
-    """The work of one stage, in this process."""
+    """Runs one stage in this process. Returns the exit code."""
     if config.stage == "cold-start":
         return cold_start(config, recipe)
     if config.stage == "rejection":
@@ -64,20 +66,22 @@ def run_stage(config: Config, recipe: str, train: Train) -> int:
 
 
 def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config, dict[str, Path]]:
-    """Checks everything that the stages will need before the first begins; shows them. Raises UserError."""
+    """Checks what all stages need before the first one begins, and prints them. Raises UserError."""
     first = 0 if config.from_stage is None else stage_index(config.from_stage)
-    folder = runs_folder.run_folder(config)
+    folder = run_folder(config)
     old = Path(config.earlier_run) if config.earlier_run is not None else folder
     places = {name: (old if i < first else folder) / f"{i + 1}-{name}" for i, name in enumerate(STAGES)}
     check_start(config, first, places)
     exists = (folder / "run.json").is_file()
-    if config.earlier_run is None:  # then it says where to go on, and nothing that must stay the same
+    if config.earlier_run is None:  # --from-stage then says where to continue, and may differ
         config = dataclasses.replace(config, from_stage=None, resume=config.resume or (first > 0 and exists))
-    stages = {name: stage_config(config, recipe, name, given, places) for name in STAGES}  # each one's checks
+    stages = {
+        name: stage_config(config, recipe, name, given, places) for name in STAGES
+    }  # which checks their flags
     here = machine.look()
     check_data(config, stages, here)
-    runs_folder.check_folder(config)
-    runs_folder.open_run(config, recipe, here.to_dict())
+    check_folder(config)
+    open_run(config, recipe, here.to_dict())
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, eight stages on {here.describe()}")
     for i, name in enumerate(STAGES):
         state = "done" if is_done(places[name], name) else "to do"
@@ -86,33 +90,28 @@ def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config,
 
 
 def check_start(config: Config, first: int, places: dict[str, Path]) -> None:
-    """--from-stage needs the stages before it, and does none again that is done. Raises UserError."""
+    """Checks that the stages before --from-stage are done and that it is not done itself. Raises UserError."""
     missing = [name for name in STAGES[:first] if not is_done(places[name], name)]
     if missing:
         where = places[missing[0]].parent
         raise UserError(
             f"--from-stage {config.from_stage} needs the stages before it, and {', '.join(missing)} in {where} "
-            f"{'is' if len(missing) == 1 else 'are'} not done. Begin with --from-stage {missing[0]}, or name a run that "
-            "has them with --earlier-run."
+            f"{'is' if len(missing) == 1 else 'are'} not done. Begin with --from-stage {missing[0]}, or name a run in which "
+            "they are done with --earlier-run."
         )
     if config.from_stage is not None and not config.resume and is_done(places[STAGES[first]], STAGES[first]):
         raise UserError(
             f"--from-stage {config.from_stage}: this stage is done in {places[STAGES[first]]}, and nothing is "
-            f"overwritten. To do it anew: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."
+            f"overwritten. To run it again: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."
         )
 
 
 def check_data(config: Config, stages: dict[str, Config], here: machine.Machine) -> None:
-    """Model, data and hub of the first and of the last stages, before anything slow. Raises UserError."""
-    from r1rl.preflight import checks
-    from r1rl.rewards.weighted import check_rewards
-    from r1rl.tasks import registry
-
+    """Checks models, data and hub of all stages before anything slow. Raises UserError."""
     checks.check_surroundings(stages["zero"], here)
     if config.student_model is not None:
-        checks.check_surroundings(
-            dataclasses.replace(stages["distill"], model_name=config.student_model), here
-        )
+        student = dataclasses.replace(stages["distill"], model_name=config.student_model)
+        checks.check_surroundings(student, here)
     for name in ("sft-1", "sft-2", "distill"):
         check_unsloth(stages[name])
     problems = registry.load_task(stages["zero"]).load("train")
@@ -125,7 +124,7 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
 
 
 def add_seconds(folder: Path, name: str, seconds: float) -> None:
-    """Adds to the time that a stage has taken, over all its beginnings."""
+    """Adds to the time of a stage, over all its starts."""
     result = read_result(folder)
     times = result.setdefault("seconds", {})
     times[name] = round(times.get(name, 0.0) + seconds, 1)
@@ -133,23 +132,21 @@ def add_seconds(folder: Path, name: str, seconds: float) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """pipeline.json, empty for a new run."""
+    """Returns the content of pipeline.json, without results for a new run."""
     path = folder / RESULT
     if not path.is_file():
         return {"schema_version": 1}
-    return read_json(path, "it has the minutes of the stages and their table. Remove it: it is made anew.")
+    return read_json(path, "it holds the table of the stages. Remove it: it will be written again.")
 
 
 def finish(folder: Path, places: dict[str, Path], tag: str) -> int:
-    """The table of all stages, on the terminal and in pipeline.json."""
+    """Prints the table of all stages and writes it to pipeline.json. Returns the exit code."""
     times: dict[str, float] = {}
-    for root in {place.parent for place in places.values()}:  # an earlier run's stages took their time there
+    for root in {place.parent for place in places.values()}:  # an earlier run keeps the times of its stages
         times |= {k: v for k, v in read_result(root).get("seconds", {}).items() if places[k].parent == root}
     rows: list[Row] = stage_rows(places, times, tag)
     write_json(folder / RESULT, read_result(folder) | {"stages": [dataclasses.asdict(row) for row in rows]})
     show_table(rows)
-    console.print(
-        f"\ntotal    {sum(times.values()) / 60:.0f} minutes; the table as numbers: {folder / RESULT}"
-    )
+    console.print(f"\ntotal    {sum(times.values()) / 60:.0f} minutes; all numbers: {folder / RESULT}")
     console.print(f"model    {places['rl-final'] / MERGED}; student {places['distill'] / MERGED}")
     return 0

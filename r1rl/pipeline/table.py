@@ -1,4 +1,4 @@
-"""The table at the end of the pipeline: what each stage left, measured on the same test problems."""
+"""The table at the end of the pipeline: the result of each stage, measured on the same test problems."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 from rich.table import Table
 
-from r1rl.reports.summary import paired_words, verdicts
+from r1rl.reports.summary import describe_difference
 from r1rl.rewards.r1 import is_formatted
-from r1rl.runs.dump import EVALUATIONS, ROLLOUTS, read_json, read_lines
+from r1rl.runs.dump import ROLLOUTS, read_json, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import format_share, wilson, wilson_clustered
 from r1rl.system.console import console
 
 RESULT = "pipeline.json"
-
-DATA = ("cold-start", "rejection")
+DATA = ("cold-start", "rejection")  # the stages that make data
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. A stage that makes data has the counts of what it sampled; any other an evaluation."""
+    """One row. A stage that makes data has the counts of its samples, any other its evaluation."""
 
     stage: str
     correct: int
@@ -33,88 +33,83 @@ class Row:
     tokens: float
     in_form: float  # share of completions with the tags in order
     minutes: float | None
-    note: str  # what was kept, or the paired test against `against`
+    note: str  # kept completions, or the paired test against the stage `against`
     against: str | None = None
 
 
 def stage_rows(places: dict[str, Path], seconds: dict[str, float], tag: str) -> list[Row]:
-    """The rows in the order of the stages, with the base model first and the untaught student before the taught."""
-    rows = [evaluation_row("base", places["zero"], 0, tag, None, None)]
-    before = ("base", places["zero"], 0)
+    """Returns the rows in the order of the stages, after the base model, with the student before and after distillation."""
+    before = ("base", RunData(places["zero"]), 0)
+    rows = [evaluation_row(*before, tag)]
     for name, folder in places.items():
         minutes = seconds[name] / 60 if name in seconds else None
         if name in DATA:
             rows.append(data_row(name, folder, tag, minutes))
             continue
+        data = RunData(folder)
         if name == "distill":
-            rows.append(evaluation_row("student", folder, 0, tag, None, None))
-            before = ("student", folder, 0)
-        step = list(read_lines(folder / EVALUATIONS))[-1]["step"]
-        rows.append(evaluation_row(name, folder, step, tag, minutes, before))
-        before = (name, folder, step)
+            before = ("student", data, 0)
+            rows.append(evaluation_row(*before, tag))
+        step = data.evaluations[-1]["step"]
+        rows.append(evaluation_row(name, data, step, tag, minutes, before))
+        before = (name, data, step)
     return rows
 
 
 def evaluation_row(
-    name: str, folder: Path, step: int, tag: str, minutes: float | None, before: tuple[str, Path, int] | None
+    name: str,
+    data: RunData,
+    step: int,
+    tag: str,
+    minutes: float | None = None,
+    before: tuple[str, RunData, int] | None = None,
 ) -> Row:
-    """One evaluation, and the paired test against the one before."""
-    line = next(e for e in read_lines(folder / EVALUATIONS) if e["step"] == step)
+    """Returns the row of an evaluation, with the paired test against the one before."""
+    line = next(e for e in data.evaluations if e["step"] == step)
     note, against = "", None
     if before is not None:
         against, old, old_step = before
-        note = paired_words(verdicts(old, old_step), verdicts(folder, step), line["samples"] == 1)
+        note = describe_difference(old.verdicts(old_step), data.verdicts(step), line["samples"] == 1)
     n = line["problems"] * line["samples"]
-    low, high = (
-        wilson(line["correct"], n)
-        if line["samples"] == 1
-        else (line["pass@1"]["low"], line["pass@1"]["high"])
-    )
-    in_form = share_in_form(folder / "eval" / f"step_{step}.jsonl", tag)
+    if line["samples"] == 1:
+        low, high = wilson(line["correct"], n)
+    else:
+        low, high = line["pass@1"]["low"], line["pass@1"]["high"]
+    in_form = share_in_form(data.folder / "eval" / f"step_{step}.jsonl", tag)
     return Row(name, line["correct"], n, low, high, line["mean_tokens"], in_form, minutes, note, against)
 
 
 def data_row(name: str, folder: Path, tag: str, minutes: float | None) -> Row:
-    """What was sampled, and what was kept of it."""
-    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for line in read_lines(folder / ROLLOUTS):
-        groups.setdefault((line["step"], line["group"]), []).append(line)
-    lines = [line for group in groups.values() for line in group]
-    right = [(sum(x["correct"] for x in group), len(group)) for group in groups.values()]
-    low, high = wilson_clustered(right)
-    summary = read_json(folder / "summary.json", "remove it and run the stage again with --resume.")
-    return Row(
-        name,
-        sum(x["correct"] for x in lines),
-        len(lines),
-        low,
-        high,
-        fmean(x["tokens"] for x in lines),
-        share_in_form(folder / ROLLOUTS, tag),
-        minutes,
-        kept_words(summary),
-    )
+    """Returns the row of a stage that makes data: its samples and how many were kept."""
+    lines = list(read_lines(folder / ROLLOUTS))
+    groups: dict[tuple[int, int], list[bool]] = {}
+    for line in lines:
+        groups.setdefault((line["step"], line["group"]), []).append(line["correct"])
+    low, high = wilson_clustered([(sum(group), len(group)) for group in groups.values()])
+    correct, tokens = sum(line["correct"] for line in lines), fmean(line["tokens"] for line in lines)
+    kept = kept_words(read_json(folder / "summary.json", "remove it and run the stage again with --resume."))
+    in_form = share_in_form(folder / ROLLOUTS, tag)
+    return Row(name, correct, len(lines), low, high, tokens, in_form, minutes, kept)
 
 
 def kept_words(summary: dict[str, Any]) -> str:
-    """What a data stage kept, and why the others fell."""
+    """Returns how many completions a stage kept, and why it rejected the others."""
     parts = []
     for way, counts in summary.get("ways", {"": summary}).items():
-        fallen = ", ".join(f"{n} {why}" for why, n in counts["fallen"].items())
-        parts.append(
-            f"{way} kept {counts['kept']} of {counts['given']}".strip() + (f" ({fallen})" if fallen else "")
-        )
+        rejected = ", ".join(f"{n} {why}" for why, n in counts["fallen"].items())
+        why = f" ({rejected})" if rejected else ""
+        parts.append(f"{way} kept {counts['kept']} of {counts['given']}{why}".strip())
     return "; ".join(parts)
 
 
 def share_in_form(path: Path, tag: str) -> float:
-    """Share of a file's completions with the tags in order."""
+    """Returns the share of a file's completions with the tags in order."""
     return fmean(is_formatted(line["completion"], tag) for line in read_lines(path))
 
 
 def show_pipeline(folder: Path) -> None:
-    """What pipeline.json has: the table, or before the end the minutes of the stages so far."""
-    result = read_json(folder / RESULT, "remove it and go on with --resume: it is made anew.")
+    """Prints the table in pipeline.json; before the end of the run the minutes of the finished stages."""
+    result = read_json(folder / RESULT, "remove it and continue with --resume: it will be written again.")
     if "stages" in result:
         show_table([Row(**row) for row in result["stages"]])
         return
@@ -123,9 +118,9 @@ def show_pipeline(folder: Path) -> None:
 
 
 def show_table(rows: Sequence[Row]) -> None:
-    """The table, and below it what was kept and what changed."""
+    """Prints the table, and below it what was kept and what changed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("stage", "right", "tokens", "in form", "minutes"):
+    for name in ("stage", "correct", "tokens", "in form", "minutes"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for row in rows:
         right = format_share(row.correct, row.n, row.low, row.high)
@@ -141,5 +136,5 @@ def show_table(rows: Sequence[Row]) -> None:
 
 
 def label(row: Row) -> str:
-    """The stage's name; a data stage's numbers are of sampled completions of training problems."""
+    """Returns the stage's name, marked if its numbers are those of sampled completions of training problems."""
     return f"{row.stage} (sampled)" if row.stage in DATA else row.stage

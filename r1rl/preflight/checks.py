@@ -1,4 +1,4 @@
-"""Checks of files and surroundings before anything slow is loaded; each failure is one clear message."""
+"""Checks of the environment before anything slow is loaded: secrets, models, hardware, hub, trackers, server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.config.names import SERVER, SMALL_TALK, trackers
+from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.shape import cached
 from r1rl.models.weights import check_weights
@@ -28,12 +28,11 @@ from r1rl.tasks.base import task_class
 from r1rl.tasks.prompts import load_custom_texts
 
 HUB_TIMEOUT = 1.0  # seconds
-
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
 def check_surroundings(config: Config, machine: Machine) -> None:
-    """Secrets, words of prompts, model folders, hardware, hub, chat template, tracker and server. Raises UserError."""
+    """Checks secrets, prompt texts, model folders, hardware, hub, chat template, trackers and server. Raises UserError."""
     check_secrets(config, os.environ)
     load_custom_texts(config)
     if config.model_name not in TINY_MODELS:
@@ -41,7 +40,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
         name = getattr(config, flag)
         if name is not None and name not in TINY_MODELS and Path(name).is_dir():
-            check_weights(Path(name), f"--{flag.replace('_', '-')}", config.trust_remote_code)
+            check_weights(Path(name), option(flag), config.trust_remote_code)
     check_hardware(config, machine)
     check_hub(config)
     check_chat_template(config)
@@ -51,46 +50,46 @@ def check_surroundings(config: Config, machine: Machine) -> None:
 
 
 def check_secrets(config: Config, environment: Mapping[str, str]) -> None:
-    """Flags stand in run.json and in checkpoints, so none may hold a token or a password. Raises UserError."""
+    """Checks that no flag holds a token or a password: flags are written to run.json. Raises UserError."""
     secrets = {value: name for value, name in secrets_of(environment).items() if has_both(value)}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         if isinstance(value, str) and (masked := redact(value, secrets)) != value:
             raise UserError(
-                f"--{f.name.replace('_', '-')} {masked!r}: what is masked here looks like a token or a password, and "
-                "flags are written down in the run's folder. Give secrets in the environment: HF_TOKEN, WANDB_API_KEY."
+                f"{option(f.name)} {masked!r}: the masked part looks like a token or a password, and flags are written to "
+                "the run's folder. Set secrets in the environment: HF_TOKEN, WANDB_API_KEY."
             )
 
 
 def has_both(value: str) -> bool:
-    """Whether a text has letters and digits: a secret does, and no value of a flag is refused for being a word."""
-    return (
-        len(value) > 7 and re.search(r"\d", value) is not None and re.search(r"[a-zA-Z]", value) is not None
-    )
+    """Returns whether a text has letters and digits, as secrets do; so that no flag is refused for an ordinary word."""
+    return len(value) > 7 and bool(re.search(r"\d", value)) and bool(re.search(r"[a-zA-Z]", value))
+
+
+# ---- models and hardware
 
 
 def is_local(model_name: str) -> bool:
-    """Whether the name means a folder on this machine."""
+    """Returns whether the name is a folder on this machine."""
     return model_name in TINY_MODELS or Path(model_name).is_dir()
 
 
 def check_model_name(name: str) -> None:
-    """A local folder must be there and hold a model; anything else must look like a hub name."""
+    """Checks that a local folder holds a model, and that any other name looks like a hub name. Raises UserError."""
     path = Path(name)
     if path.is_dir():
         if not (path / "config.json").is_file():
             inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
             raise UserError(
-                f"--model-name {name!r} is a folder without config.json: it holds {inside}, and no model."
+                f"--model-name {name!r} is a folder without config.json, so it holds no model (it holds {inside}): give the "
+                "folder of a model."
             )
         return
     looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
     if looks_local or not HUB_NAME.fullmatch(name):
         folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(name, folders, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else "give a folder that holds config.json, or a hub name."
-        )
+        hint = f"did you mean {near[0]!r}?" if near else "give a folder with config.json, or a hub name."
         raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
     if "/" not in name:
         near = difflib.get_close_matches(name, [*TINY_MODELS, *(str(p) for p in Path().glob("*/"))], n=1)
@@ -99,20 +98,20 @@ def check_model_name(name: str) -> None:
 
 
 def check_hardware(config: Config, machine: Machine) -> None:
-    """The default model needs a GPU, and each of several processes one of its own; a local one must fit into memory."""
+    """Checks that a hub model has a GPU, each process has one, and a local model fits into memory. Raises UserError."""
     with_gpu = distributed.all_gather(machine.gpu is not None)
     if any(with_gpu) and not all(with_gpu):
         raise UserError(
-            f"{len(with_gpu)} processes were started, and only {sum(with_gpu)} of them found a GPU of their own: start as "
-            "many processes on a machine as it has GPUs (--nproc-per-node, --num_processes)."
+            f"{len(with_gpu)} processes were started, and only {sum(with_gpu)} of them found a GPU, but each needs one: "
+            "start as many processes on a machine as it has GPUs (--nproc-per-node, --num_processes)."
         )
     if machine.gpu:
         return
     if not is_local(config.model_name):
         raise UserError(
-            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.describe()}). To see a whole run here, "
-            "add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
-            "local folder also runs here: --model-name DIR."
+            f"{config.model_name} needs a CUDA GPU, and none was found ({machine.describe()}). To see a whole run on this "
+            "machine, add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
+            "local folder works, too: --model-name DIR."
         )
     if config.model_name in TINY_MODELS:
         return
@@ -125,45 +124,71 @@ def check_hardware(config: Config, machine: Machine) -> None:
         )
 
 
+def check_chat_template(config: Config) -> None:
+    """Checks for --is-chat that a local model folder has a chat template. Raises UserError."""
+    if not config.is_chat or not is_local(config.model_name):
+        return
+    folder = TINY_MODELS.get(config.model_name, Path(config.model_name))
+    settings = folder / "tokenizer_config.json"
+    content = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    if not content.get("chat_template") and not (folder / "chat_template.jinja").is_file():
+        raise no_chat_template(config)
+
+
+def check_tokenizer(config: Config, tokenizer) -> None:
+    """Checks for --is-chat that the loaded tokenizer of a hub model has a chat template. Raises UserError."""
+    if config.is_chat and not tokenizer.chat_template:
+        raise no_chat_template(config)
+
+
+def no_chat_template(config: Config) -> UserError:
+    """Returns the error for --is-chat with a base model."""
+    return UserError(
+        f"--is-chat: the tokenizer of {config.model_name!r} has no chat template, so there is no chat format to use. "
+        "Leave --is-chat out for a base model, or choose an instruction-tuned one."
+    )
+
+
+# ---- the hub
+
+
 def check_hub(config: Config) -> None:
-    """What must come from the hub must be in its local cache, or the hub must be within reach."""
-    wanted = []
+    """Checks that model and data are in the hub's local cache, if not local, or the hub can be reached. Raises UserError."""
+    needed = []
     if not is_local(config.model_name) and not in_cache("models", config.model_name):
-        wanted.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
-    ask_hub(wanted + wanted_data(config))
+        needed.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    require_hub(needed + needed_data(config))
 
 
 def check_data_source(config: Config) -> None:
-    """The same for the data alone. Raises UserError."""
-    ask_hub(wanted_data(config))
+    """Checks the same for the data alone. Raises UserError."""
+    require_hub(needed_data(config))
 
 
-def wanted_data(config: Config) -> list[str]:
-    """What of the data must come from the hub and is not in its cache."""
+def needed_data(config: Config) -> list[str]:
+    """Returns the datasets that must come from the hub and are not in its cache."""
     if config.dataset_path is not None:
         return []
     if is_hub_name(config.dataset_name):
-        names, local = (
-            (config.dataset_name,),
-            "--dataset-path FILE for a local copy: .jsonl, .json, .csv or .parquet",
-        )
+        names = (config.dataset_name,)
+        local = "--dataset-path FILE for a local copy: .jsonl, .json, .csv or .parquet"
     else:
         task = task_class(config.dataset_name)
         names, local = task.hub, task.local
     return [f"the dataset {name} (or use {local})" for name in names if not in_cache("datasets", name)]
 
 
-def ask_hub(wanted: list[str]) -> None:
-    """Raises UserError where something is wanted of a hub that cannot be reached."""
-    if wanted and not hub_answers():
+def require_hub(needed: list[str]) -> None:
+    """Raises UserError if something is needed from a hub that cannot be reached."""
+    if needed and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise UserError(
-            f"the hub at {endpoint} cannot be reached, and this is wanted from it: {'; '.join(wanted)}."
+            f"the hub at {endpoint} cannot be reached, and this is needed from it: {'; '.join(needed)}."
         )
 
 
 def check_conversations(source: str) -> None:
-    """Conversations that are no file must be within reach, too. Raises UserError."""
+    """Checks that conversations are a file or can be had from the hub. Raises UserError."""
     if source == SMALL_TALK or Path(source).is_file() or in_cache("datasets", source) or hub_answers():
         return
     raise UserError(
@@ -173,12 +198,12 @@ def check_conversations(source: str) -> None:
 
 
 def in_cache(kind: str, name: str) -> bool:
-    """Whether the hub's local cache has a snapshot of the repository."""
+    """Returns whether the hub's local cache has a snapshot of the repository."""
     return any(cached(name, "*", kind))
 
 
 def hub_answers() -> bool:
-    """Whether a connection to the hub can be opened within a second."""
+    """Returns whether a connection to the hub can be opened within a second."""
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
         return False
     url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
@@ -194,25 +219,11 @@ def hub_answers() -> bool:
     return True
 
 
-def check_chat_template(config: Config) -> None:
-    """--is-chat needs a chat template; a local folder tells without loading anything. Raises UserError."""
-    if not config.is_chat or not is_local(config.model_name):
-        return
-    folder = TINY_MODELS.get(config.model_name, Path(config.model_name))
-    settings = folder / "tokenizer_config.json"
-    written = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
-    if not written.get("chat_template") and not (folder / "chat_template.jinja").is_file():
-        raise no_chat_template(config)
-
-
-def check_tokenizer(config: Config, tokenizer) -> None:
-    """The same for a model of the hub, once its tokenizer is there. Raises UserError."""
-    if config.is_chat and not tokenizer.chat_template:
-        raise no_chat_template(config)
+# ---- trackers
 
 
 def check_tracker(config: Config) -> None:
-    """Each tracker is a package of its own. Raises UserError."""
+    """Checks that the packages of the trackers are installed, and that wandb has a key. Raises UserError."""
     missing = [name for name in trackers(config.report_to) if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
@@ -221,13 +232,13 @@ def check_tracker(config: Config) -> None:
         )
     if "wandb" in trackers(config.report_to) and not wandb_knows_key(os.environ):
         raise UserError(
-            "--report-to wandb: there is no key, and its question for one could not be seen during a run. Run `wandb login`, "
-            "set WANDB_API_KEY in the environment, or WANDB_MODE=offline to keep everything here."
+            "--report-to wandb: there is no key, and wandb's prompt for one would be hidden during a run. Run `wandb login`, "
+            "set WANDB_API_KEY in the environment, or set WANDB_MODE=offline to keep everything on this machine."
         )
 
 
 def wandb_knows_key(environment: Mapping[str, str]) -> bool:
-    """Whether wandb can begin without asking: offline, or with a key in the environment or in netrc."""
+    """Returns whether wandb can start without asking: offline, or with a key in the environment or in netrc."""
     if environment.get("WANDB_MODE", "online") != "online":
         return True
     if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
@@ -237,11 +248,3 @@ def wandb_knows_key(environment: Mapping[str, str]) -> bool:
         return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
-
-
-def no_chat_template(config: Config) -> UserError:
-    """The error for --is-chat with a base model."""
-    return UserError(
-        f"--is-chat: the tokenizer of {config.model_name!r} has no chat template, so there is no chat format to use. "
-        "Leave --is-chat out for a base model, or choose an instruction-tuned one."
-    )

@@ -1,8 +1,7 @@
-"""What takes memory in a run, part by part, with the formula of each.
+"""The parts of a run that take memory, with the formula of each.
 
-All sizes are bytes. Tokens are counted at the longest: every prompt as long as the longest, every completion as
---max-completion-length allows. On a CPU the figures are compared with measured ones in benchmarks/RESULTS.md; on a GPU
-nothing was measured yet.
+All sizes are bytes. Every prompt counts as long as the longest, every completion as long as --max-completion-length. On a
+CPU the figures were compared with measured ones in benchmarks/RESULTS.md; they are not yet measured on a GPU.
 """
 
 from __future__ import annotations
@@ -15,30 +14,24 @@ from r1rl.config.names import SERVER
 from r1rl.models.shape import Shape
 
 GIB = 2**30
-
-CUDA_CONTEXT = (
-    GIB  # context, kernels, workspaces of the linear algebra: assumed, to be replaced by a measurement
-)
-
-# Python with torch, transformers and trl has 0.52 GiB, compiled kernels and data are the rest: fitted with CPU_HEAP.
+CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
+# Python with torch, transformers and trl takes 0.52 GiB, the rest is compiled kernels and data: fitted with CPU_HEAP.
 CPU_LIBRARIES = int(0.8 * GIB)
-
 # On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
-# take this much again. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
+# take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
 CPU_HEAP = 0.15
-
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run is planned for, and what it runs with there."""
+    """The machine for which a run is planned, with the engine and libraries that it would use there."""
 
     name: str
     free: int  # bytes
     total: int  # bytes
     on_gpu: bool
-    engine: str  # "shared", "vllm", "vllm-server" or "transformers", see engines.choose
+    engine: str  # "shared", "vllm", "vllm-server" or "transformers", see engines.choice.choose
     why: str
     unsloth: bool
     mixed: bool = True  # whether a CPU computes in bfloat16
@@ -48,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that takes memory: how much, when, and how that was computed."""
+    """A part of the memory: its bytes, when it is needed, and how the size was computed."""
 
     name: str
     size: int
@@ -56,11 +49,11 @@ class Part:
     how: str = ""
 
 
-# ---- what is there all the time
+# ---- always
 
 
 def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
-    """Weights, adapter, optimizer, and what the programs themselves take."""
+    """Yields the permanent parts: libraries, weights, adapter, optimizer."""
     if place.on_gpu:
         yield Part("CUDA context", CUDA_CONTEXT, ALWAYS, "assumed")
     else:
@@ -86,9 +79,9 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
 
 
 def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
-    """--lora-rank 0. Weights and gradients 4 bytes each; AdamW 2 + 8 / 256 on a GPU, 8 on a CPU: see `optimizer`.
+    """Yields the parts with --lora-rank 0: weights and gradients 4 bytes each; AdamW 2 + 8 / 256 on a GPU, else 8.
 
-    In 32 bit also on a GPU: steps of 1e-6 would be lost in a bfloat16 weight.
+    They are in 32 bit on a GPU, too: steps of 1e-6 would be lost in a bfloat16 weight. For AdamW see `optimizer`.
     """
     count = shape.weights
     yield Part("weights", 4 * count, ALWAYS, f"{count / 1e6:.1f} M, all trained, 32 bit")
@@ -98,16 +91,16 @@ def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
 
 
 def width(place: Place) -> int:
-    """Bytes of a weight or activation that is not quantized: bfloat16 (on a T4 float16), float32 on a CPU."""
+    """Returns the bytes of a weight or activation that is not quantized: bfloat16 (on a T4 float16), on a CPU float32."""
     return 2 if place.on_gpu else 4
 
 
 def base_weights(config: Config, shape: Shape, place: Place) -> tuple[int, str]:
-    """(bytes, how). In 4 bit: half a byte for each weight of the projections and a float32 scale for each 64.
+    """Returns (bytes, how). In 4 bit a weight of the projections takes half a byte, and 64 share a float32 scale.
 
     w = 2 bytes, on a CPU 4:  linear (1/2 + 4/64) + (embedding + small) w;  without 4 bit:  weights w.
-    Blocks of 64: bitsandbytes' NF4. Where scales are quantized too (Unsloth's models) they take a quarter; vLLM
-    takes them apart again. Unsloth's "dynamic" models keep some more layers in 16 bit, which is not counted.
+    Blocks of 64: bitsandbytes' NF4. Quantized scales (Unsloth's models) take a quarter, but vLLM dequantizes them.
+    Unsloth's "dynamic" models keep some more layers in 16 bit, which is not counted.
     """
     if not config.load_in_4bit:
         return shape.weights * width(place), f"{8 * width(place)} bit"
@@ -116,9 +109,9 @@ def base_weights(config: Config, shape: Shape, place: Place) -> tuple[int, str]:
 
 
 def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str]:
-    """(bytes, when, how) of AdamW's two moments: 2 bytes a weight and 2 scales of 4 for each 256 on a GPU, else 8.
+    """Returns (bytes, when, how) of AdamW's two moments: on a GPU 2 bytes per weight and 2 float32 scales per 256, else 8.
 
-    bitsandbytes keeps matrices below 4096 weights in 32 bit, and torch does so on a CPU with all.
+    bitsandbytes keeps matrices below 4096 weights in 32 bit; on a CPU torch keeps all of them so.
     """
     if not place.on_gpu:
         return 8 * shape.adapter(config.lora_rank), ALWAYS, "AdamW, 32 bit"
@@ -132,7 +125,7 @@ def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str
 
 
 def micro_batch(config: Config) -> int:
-    """Completions in one forward and backward pass."""
+    """Returns the completions of one forward and backward pass."""
     if config.algorithm == "grpo":
         return config.per_device_train_batch_size
     rows = -(-config.generation_batch_size // config.minibatches)
@@ -140,10 +133,10 @@ def micro_batch(config: Config) -> int:
 
 
 def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """Activations and logits of one forward and backward pass at the longest sample.
+    """Yields activations and logits of one forward and backward pass at the longest sample.
 
     b rows of T = prompt + completion tokens. A GPU keeps each layer's input (b T H w; two of them with Unsloth, which
-    moves the others to main memory) and computes one layer again at a time; a CPU keeps all layers.
+    moves the others to main memory) and recomputes one layer at a time; a CPU keeps all layers.
     """
     rows = micro_batch(config)
     if reads_prompts_once(place):
@@ -170,16 +163,16 @@ def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[
 
 
 def reads_prompts_once(place: Place) -> bool:
-    """Whether a group's prompt stands once in the update, without padding (see shared_prompts.py)."""
+    """Returns whether a group's prompt is read once in the update, without padding (see models/shared_prompts.py)."""
     return not place.on_gpu and not place.unsloth
 
 
 def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
-    """The same where a group's prompt is read once; with a value head rows of all groups are mixed, so not counted on.
+    """Yields the parts of `update` if a group's prompt is read once.
 
-    Beside what `saved` counts for each token, with sdpa in 32 bit, autograd keeps for each completion of C tokens the
-    keys and values of its P + C tokens in each layer, (P + C) 8 K, and once the mask of their attention,
-    (P + C) 4 C h / k with h heads to k of keys.
+    In addition to `saved` for each token, with sdpa in 32 bit, autograd keeps for each completion of C tokens the keys
+    and values of its P + C tokens in each layer, (P + C) 8 K, and once the mask of their attention, (P + C) 4 C h / k with
+    h heads and k heads of keys. With a value head rows of all groups are mixed, so each may have a prompt of its own.
     """
     c, groups = config.max_completion_length, rows
     if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
@@ -203,19 +196,20 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
 
 
 def row_length(config: Config, place: Place, prompt: int) -> int:
-    """T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/grpo_arguments.py)."""
+    """Returns T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/arguments.py)."""
     if place.on_gpu:
         return prompt + config.max_completion_length
     return 32 * (-(-prompt // 32) + -(-config.max_completion_length // 32))
 
 
 def saved(config: Config, shape: Shape, place: Place, length: int) -> int:
-    """Bytes that autograd keeps of one layer for each token; T: tokens of a row.
+    """Returns the bytes that autograd keeps of one layer for each token; T: tokens of a row.
 
     bfloat16, sdpa (GPU):    18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8
     bfloat16, eager (CPU):   18 H + 8 I + 14 r + 8 A + 6 h T + 8
     float32, eager (CPU):    16 H + 16 I + 28 r + 16 A + 4 h T + 8
-    Counted on transformers' layers with PEFT's LoRA; tests/test_memory_plan.py counts again. Unsloth's own kernels keep less.
+    Counted on transformers' layers with PEFT's LoRA; tests/preflight/test_memory_plan.py counts again. Unsloth's kernels
+    keep less.
     """
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
     if place.on_gpu:
@@ -226,7 +220,7 @@ def saved(config: Config, shape: Shape, place: Place, length: int) -> int:
 
 
 def in_flight(shape: Shape, place: Place, rows: int, length: int) -> int:
-    """Gradients on their way through one layer: b T (2 H + 2 I) w, on a CPU also b h T T (scores and their softmax) w."""
+    """Returns the bytes of gradients in one layer: b T (2 H + 2 I) w, on a CPU also 2 b h T T w for scores and softmax."""
     size = 2 if place.on_gpu or place.mixed else 4
     tokens = rows * length
     scores = 0 if place.on_gpu else 2 * tokens * shape.heads * length
@@ -234,10 +228,10 @@ def in_flight(shape: Shape, place: Place, rows: int, length: int) -> int:
 
 
 def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -> tuple[int, str, str]:
-    """(bytes, when, how): positions V (2 + 4 x 4): bfloat16, float32, divided, log-softmax, gradient.
+    """Returns (bytes, when, how): positions V (2 + 4 x 4): bfloat16, float32, divided, log-softmax, gradient.
 
     Unsloth's loss takes a quarter of one row at once (unsloth_zoo 2026.10.9, rl_replacements.py: the larger of 4 and
-    T // 4096 chunks a row), TRL's on a GPU less than a row; a CPU and a value head take all completions of the pass.
+    T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take all completions of the pass.
     """
     whole = config.algorithm != "grpo" or not place.on_gpu
     if whole:
@@ -251,18 +245,18 @@ def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -
 
 
 def kv_token(shape: Shape, place: Place) -> int:
-    """Bytes of keys and values of one token: 2 L K w."""
+    """Returns the bytes of keys and values of one token: 2 L K w."""
     return 2 * shape.layers * shape.keys * width(place)
 
 
 def sequence_bytes(config: Config, shape: Shape, place: Place, prompt: int) -> int:
-    """Bytes of the cache of the longest sequence, in vLLM's blocks of 16 tokens."""
+    """Returns the bytes of the cache of the longest sequence, in vLLM's blocks of 16 tokens."""
     blocks = -(-(prompt + config.max_completion_length) // 16)
     return 16 * blocks * kv_token(shape, place)
 
 
 def sampled_rows(config: Config) -> tuple[int, int]:
-    """Completions that the transformers engine samples at once in training, and in evaluation."""
+    """Returns the completions that the transformers engine samples at once in training, and in evaluation."""
     step = config.generation_batch_size
     if config.generation_chunk is not None:
         step = min(step, config.generation_chunk * config.num_generations)
@@ -273,9 +267,9 @@ def sampled_rows(config: Config) -> tuple[int, int]:
 
 
 def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """The transformers engine: cache rows x T x 2 L K w and one layer of it copied; logits rows x V x 4 x 4.
+    """Yields the parts of the transformers engine: cache rows x T x 2 L K w and a copy of one layer; logits rows x V x 16.
 
-    Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); all of an evaluation's are different.
+    Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); the prompts of an evaluation all differ.
     """
     training, evaluated = sampled_rows(config)
     rows = max(training, evaluated)
@@ -288,7 +282,7 @@ def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterato
 
 
 def kept_by_the_heap(parts: Sequence[Part]) -> Part:
-    """What freed blocks take that nothing fits into."""
+    """Returns the part of freed blocks that cannot be reused."""
     size = sum(part.size for part in parts if part.when in (UPDATE, SAMPLING))
     how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to four runs"
     return Part("kept by the heap", int(CPU_HEAP * size), ALWAYS, how)

@@ -1,4 +1,4 @@
-"""The memory plan: all parts of a run together, what of a GPU the engine gets, and how many sequences it then holds."""
+"""The memory plan: all parts of a run, the engine's share of a GPU, and the number of sequences that it holds."""
 
 from __future__ import annotations
 
@@ -27,27 +27,18 @@ from r1rl.preflight.memory_parts import (
 )
 from r1rl.system import machine
 
+CACHE = "engine's cache"
 VLLM_CPU_CACHE = GIB  # VLLM_CPU_KVCACHE_SPACE, see engines/vllm.py
-
-TRAINER_MARGIN = (
-    1.25  # the trainer's part is an estimate, and memory is fragmented: the engine is kept off this much
-)
-
+TRAINER_MARGIN = 1.25  # for the trainer's part, which is an estimate, and fragmentation
 CARD_MARGIN = 0.05  # share of the free memory that stays free
-
-# vLLM's activations and the rest beside weights and cache. Source: the table of measurements in unsloth_zoo 2026.10.9,
-# vllm_utils.py, load_vllm: 0.32 to 0.76 GiB for 4096 to 8192 tokens in a batch, 0.13 beside torch.
+# vLLM's activations and other memory, without weights and cache. Source: the measurements in unsloth_zoo 2026.10.9,
+# vllm_utils.py, load_vllm: 0.32 to 0.76 GiB for 4096 to 8192 tokens per batch, and 0.13 GiB outside torch.
 ENGINE_WORK = int(0.75 * GIB)
-
 # CUDA graphs. Source: same file, approximate_vllm_memory_usage: at least 0.15 GiB for models of these sizes.
 ENGINE_GRAPHS = int(0.15 * GIB)
-
-# (GiB of cache, sequences at once at most) as Unsloth sets them. Source: same file, load_vllm.
+# (GiB of cache, most sequences at once) as Unsloth sets them. Source: same file, load_vllm.
 SEQUENCES_BY_CACHE = ((2, 8), (4, 16), (8, 32), (12, 48), (16, 64), (24, 80), (40, 96), (48, 112), (80, 128))
-
-MOST_SEQUENCES = 256  # Unsloth's and vLLM's
-
-CACHE = "engine's cache"
+MOST_SEQUENCES = 256  # of Unsloth and vLLM
 
 
 @dataclass(frozen=True)
@@ -55,32 +46,35 @@ class MemoryPlan:
     """The parts of a run, and what is left for the engine's cache."""
 
     place: Place
-    parts: tuple[Part, ...]  # the engine's cache is the last one, where the engine has a pool of its own
-    utilization: float | None  # --gpu-memory-utilization; None where no such engine runs
-    sequences: int  # of full length that the engine can hold at once
-    least_cache: int  # bytes below which the engine does not start
-    prompt: int  # tokens of the longest prompt that was planned with
+    parts: tuple[Part, ...]  # the engine's cache is the last one, if the engine has a memory pool
+    utilization: float | None  # --gpu-memory-utilization; None without such an engine
+    sequences: int  # of full length that the engine holds at once
+    least_cache: int  # bytes that the engine needs to start
+    prompt: int  # tokens of the longest prompt, as planned
 
     def size(self, *when: str) -> int:
-        """All parts of these times together."""
+        """Returns the bytes of all parts that are needed at these times."""
         return sum(part.size for part in self.parts if part.when in when)
 
     @property
     def needed(self) -> int:
-        """The most at any time. Update and sampling take turns, but on a CPU the heaps of the threads that sample and of
-        the one that learns keep what they had (machine.keep_memory)."""
+        """The peak in bytes.
+
+        Update and sampling take turns, but on a CPU the heaps of the sampling threads and of the training thread keep
+        their memory (machine.keep_memory).
+        """
         turns = self.size(UPDATE), self.size(SAMPLING)
         return self.size(ALWAYS, ENGINE) + (max(turns) if self.place.on_gpu else sum(turns))
 
     @property
     def fits(self) -> bool:
-        """Whether it can run, by plan."""
+        """Whether the run fits, by plan."""
         cache = next((part.size for part in self.parts if part.name == CACHE), self.least_cache)
         return self.needed <= self.place.free and cache >= self.least_cache
 
 
 def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> MemoryPlan:
-    """The memory plan of GRPO or a value-head trainer; `prompt`: tokens of the longest one, else the flag's limit."""
+    """Returns the memory plan of a run; `prompt`: tokens of the longest one, by default --max-prompt-length."""
     prompt = prompt or config.max_prompt_length
     parts = [*standing(config, shape, place), *update(config, shape, place, prompt)]
     if place.engine == "transformers":
@@ -102,14 +96,14 @@ def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None =
 
 
 def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: list[Part]) -> MemoryPlan:
-    """The plan with vLLM's pool: what the trainer leaves, up to what is of use.
+    """Returns the plan with vLLM's pool: what the trainer leaves, up to the size that is useful.
 
-    The pool holds the engine's parts and its cache. Its share is of the free memory where Unsloth starts the engine, of
-    the card's where we do (unsloth_zoo 2026.10.9, approximate_vllm_memory_usage; vLLM's --gpu-memory-utilization).
-    With --gpu-memory-utilization given, the cache is what that leaves.
+    The pool holds the engine's parts and its cache. It is a share of the free memory if Unsloth starts the engine, else of
+    the GPU's whole memory (unsloth_zoo 2026.10.9, approximate_vllm_memory_usage; vLLM's --gpu-memory-utilization).
+    With --gpu-memory-utilization given, the cache is what that share leaves.
     """
-    parts += [Part("engine's working memory", ENGINE_WORK, ENGINE, "assumed"),
-              Part("engine's CUDA graphs", ENGINE_GRAPHS, ENGINE, "assumed")]  # fmt: skip
+    parts.append(Part("engine's working memory", ENGINE_WORK, ENGINE, "assumed"))
+    parts.append(Part("engine's CUDA graphs", ENGINE_GRAPHS, ENGINE, "assumed"))
     fixed = sum(p.size for p in parts if p.when == ENGINE)
     trainer = sum(p.size for p in parts if p.when != ENGINE)
     one = sequence_bytes(config, shape, place, prompt)
@@ -122,7 +116,7 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
         careful = place.free * (1 - CARD_MARGIN) - TRAINER_MARGIN * trainer
         pool = careful if careful >= fixed + least else room
         pool = min(pool, fixed + useful_cache(config, place, one))
-    utilization = max(0.01, int(100 * pool / whole + 1e-6) / 100)  # down, and 0.85 stays 0.85
+    utilization = max(0.01, int(100 * pool / whole + 1e-6) / 100)  # rounded down, where 0.85 stays 0.85
     cache = max(0, int(utilization * whole) - fixed)
     sequences = min(cache // one, most_sequences(cache, place))
     how = f"{sequences} sequences of {prompt + config.max_completion_length} tokens"
@@ -130,15 +124,10 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
     return MemoryPlan(place, tuple(parts), utilization, sequences, least, prompt)
 
 
-def wanted_sequences(config: Config) -> int:
-    """The most that are sampled in one call: a step's completions, or an evaluation's."""
-    evaluated = config.eval_count * config.eval_samples or MOST_SEQUENCES
-    return min(MOST_SEQUENCES, max(config.generation_batch_size, evaluated))
-
-
 def useful_cache(config: Config, place: Place, one: int) -> int:
-    """The cache that lets the engine hold all that are wanted at once; more would lie idle."""
-    wanted = wanted_sequences(config)
+    """Returns the bytes of cache with which the engine holds all sequences of a call at once; more would be unused."""
+    evaluated = config.eval_count * config.eval_samples or MOST_SEQUENCES
+    wanted = min(MOST_SEQUENCES, max(config.generation_batch_size, evaluated))
     cache = wanted * one
     if place.engine == "shared":
         below = [gib for gib, sequences in SEQUENCES_BY_CACHE if sequences < wanted]
@@ -147,14 +136,14 @@ def useful_cache(config: Config, place: Place, one: int) -> int:
 
 
 def most_sequences(cache: int, place: Place) -> int:
-    """How many the engine lets run at once with this cache."""
+    """Returns the most sequences that the engine runs at once with this cache."""
     if place.engine != "shared":
         return MOST_SEQUENCES
     return next((n for gib, n in SEQUENCES_BY_CACHE if cache <= gib * GIB), MOST_SEQUENCES)
 
 
 def place_here(config: Config, here: machine.Machine) -> Place:
-    """This machine, with the engine that will run on it. Raises UserError where the one asked for cannot."""
+    """Returns this machine with the engine that will run on it. Raises UserError if the chosen engine cannot."""
     on_gpu = here.gpu is not None
     engine, why = choice.choose(config, on_gpu)
     return Place(

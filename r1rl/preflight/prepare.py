@@ -1,4 +1,4 @@
-"""What a run will need against what is here: the plan in short on the first screen, and the engine's memory from it."""
+"""The plan in short for the first screen, and the engine's share of the memory that follows from it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from r1rl.engines import choice
 from r1rl.models.shape import Shape, shape_of
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
-from r1rl.preflight.suggestions import remedy, smaller_model
+from r1rl.preflight.suggestions import smaller_model, suggest
 from r1rl.preflight.time_plan import Card, TimePlan, plan_time
 from r1rl.system import machine
 from r1rl.system.console import duration
 
-UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization where nothing can be planned: R1RL's default
+UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization without a plan: R1RL's default
 
 
 def place_of_card(config: Config, card: Card) -> Place:
-    """A card that is not here, all of it free, with what `pip install '.[gpu]'` installs."""
+    """Returns the place for a card that is not in this machine, all of it free, after `pip install '.[gpu]'`."""
     engine, why = choice.choose(config, has_gpu=True, all_installed=True)
     why = why.replace("a GPU are here", "a GPU would be there")
     return Place(card.name, card.memory, card.memory, True, engine, why, config.wants_unsloth, here=False)
@@ -28,9 +28,9 @@ def place_of_card(config: Config, card: Card) -> Place:
 def prepared(
     config: Config, here: machine.Machine, longest_prompt: int, folder: Path | None = None
 ) -> tuple[Config, list[str]]:
-    """The config with --gpu-memory-utilization from the plan where it was not given, and the plan in short.
+    """Returns (config with --gpu-memory-utilization from the plan if it was not given, lines for the first screen).
 
-    `longest_prompt`: tokens. `folder`: the run's, whose earlier steps tell the time.
+    `longest_prompt`: in tokens. `folder`: of a continued run, whose earlier steps give the time.
     """
     lines = [] if (others := machine.held_by_others(here)) is None else [f"others   {others}"]
     shape = shape_of(config.model_name)
@@ -44,7 +44,7 @@ def prepared(
     time = plan_time(config, shape, memory, folder)
     if time is not None:
         lines.append(f"time     {time_words(time, here.price(config.gpu_price))}")
-    if config.gpu_price is None and (price := here.price_words(config.gpu_price)) is not None:
+    if config.gpu_price is None and (price := here.describe_price(config.gpu_price)) is not None:
         lines.append(f"price    {price}")
     if memory.utilization is not None:
         config = dataclasses.replace(config, gpu_memory_utilization=memory.utilization)
@@ -52,30 +52,30 @@ def prepared(
 
 
 def memory_lines(config: Config, shape: Shape, memory: MemoryPlan) -> list[str]:
-    """Needed against free, and what to change where that is too much."""
-    of = f"{memory.needed / GIB:.1f} GiB by plan, {memory.place.free / GIB:.1f} GiB free"
-    if memory.fits:
-        return [f"memory   {of}{engine_words(memory)}"]
-    return [f"memory   [red]{of}: {remedy_words(config, shape, memory)}[/red]"]
-
-
-def engine_words(memory: MemoryPlan) -> str:
-    """What the engine has of it."""
+    """Returns the line with needed and free memory, and with a suggestion if it is too much."""
+    sizes = f"{memory.needed / GIB:.1f} GiB by plan, {memory.place.free / GIB:.1f} GiB free"
+    if not memory.fits:
+        return [f"memory   [red]{sizes}: {suggestion_text(config, shape, memory)}[/red]"]
     if memory.utilization is None:
-        return ""
-    return f"; --gpu-memory-utilization {memory.utilization}: {memory.sequences} sequences of full length at once"
+        return [f"memory   {sizes}"]
+    engine = (
+        f"--gpu-memory-utilization {memory.utilization}: {memory.sequences} sequences of full length at once"
+    )
+    return [f"memory   {sizes}; {engine}"]
 
 
-def remedy_words(config: Config, shape: Shape, memory: MemoryPlan) -> str:
-    """The flags that make it fit, computed; where none does, the largest model that would."""
-    found = remedy(config, shape, memory.place, memory.prompt)
-    if found is not None:
-        return f"too much, use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB"
+def suggestion_text(config: Config, shape: Shape, memory: MemoryPlan) -> str:
+    """Returns the flags that make the plan fit; if none do, the largest model that would fit."""
+    suggestion = suggest(config, shape, memory.place, memory.prompt)
+    if suggestion is not None:
+        return (
+            f"too much, use {suggestion.flags} ({suggestion.meaning}): {suggestion.plan.needed / GIB:.1f} GiB"
+        )
     model = smaller_model(config, memory.place)
     return "too much, and no flag helps" + (f"; {model} would fit" if model else "")
 
 
 def time_words(time: TimePlan, price: float | None) -> str:
-    """Seconds a step, the whole run's time and money, and where that comes from."""
+    """Returns seconds per step, time and cost of the whole run, and the source of the estimate."""
     cost = "" if price is None else f", ${time.seconds / 3600 * price:.2f} at ${price:.2f} an hour"
     return f"about {time.step:.3g} s a step, {duration(time.seconds)} in all{cost} ({time.source})"

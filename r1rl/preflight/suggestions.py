@@ -1,4 +1,4 @@
-"""Which flag to change to what where a run does not fit: each change is planned again before it is told."""
+"""Suggestions for a run that does not fit: the flags to change and their values, each tried in a new plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.system import machine
 from r1rl.system.errors import UserError
 
-Change = tuple[str, str, Config]  # flags, what they mean, the config with them
+SPARING = 0.75  # the share of its plan that a run may use after memory ran out although the plan fitted
+
+Change = tuple[str, str, Config]  # flags, their effect, the config with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +29,58 @@ class Suggestion:
     plan: MemoryPlan
 
 
-def remedy(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> Suggestion | None:
-    """The first change that makes the plan fit, in order of least harm; None if none does.
+def suggest(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> Suggestion | None:
+    """Returns the first change that makes the plan fit, in order of least harm; None if none does.
 
-    Each change alone comes first, with the largest value that fits; then the changes heaped up in the same order.
+    Each change alone is tried first, with the largest value that fits, and then the changes combined in the same order.
     """
 
-    def tried(flags: str, meaning: str, changed: Config) -> Suggestion | None:
+    def attempt(flags: str, meaning: str, changed: Config) -> Suggestion | None:
         plan = plan_memory(changed, shape, place, prompt)
         return Suggestion(flags, meaning, changed, plan) if plan.fits else None
 
     for kind in CHANGES:
-        for flags, meaning, changed in kind(config, place):
-            if found := tried(flags, meaning, changed):
-                return found
-    heap, said, meanings = config, [], []
+        for change in kind(config, place):
+            if suggestion := attempt(*change):
+                return suggestion
+    combined, flags, meanings = config, [], []
     for kind in CHANGES:
         best = None
-        for best in kind(heap, place):
-            if found := tried(" ".join([*said, best[0]]), ", ".join([*meanings, best[1]]), best[2]):
-                return found
+        for best in kind(combined, place):
+            if suggestion := attempt(" ".join([*flags, best[0]]), ", ".join([*meanings, best[1]]), best[2]):
+                return suggestion
         if best is not None:
-            said, meanings, heap = [*said, best[0]], [*meanings, best[1]], best[2]
+            flags, meanings, combined = [*flags, best[0]], [*meanings, best[1]], best[2]
     return None
 
 
+def smaller_model(config: Config, place: Place) -> str | None:
+    """Returns the largest model in KNOWN that fits with these flags, for where no flag helps; None if none does."""
+    fitting = [n for n, shape in KNOWN.items() if plan_memory(config, shape, place).fits]
+    return fitting[-1] if fitting else None
+
+
+def advice(config: Config) -> str:
+    """Returns the flags to change after memory ran out although the plan fits: with them the plan needs SPARING of it."""
+    shape, place = shape_of(config.model_name), place_here(config, machine.look())
+    if shape is None:
+        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
+    memory = plan_memory(config, shape, place)
+    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
+    suggestion = suggest(config, shape, tight)
+    if suggestion is None:
+        return "By plan no flag saves a quarter of it: use a smaller model."
+    return (
+        f"Use {suggestion.flags} ({suggestion.meaning}): {suggestion.plan.needed / GIB:.1f} GiB by plan instead of "
+        f"{memory.needed / GIB:.1f}."
+    )
+
+
+# ---- the changes
+
+
 def changed(config: Config, **values: object) -> Config | None:
-    """The config with other values; None where they do not go together with the rest."""
+    """Returns the config with other values; None if they do not go together with the rest."""
     try:
         return dataclasses.replace(config, **values)
     except UserError:
@@ -61,26 +88,23 @@ def changed(config: Config, **values: object) -> Config | None:
 
 
 def engine_memory(config: Config, place: Place) -> Iterator[Change]:
-    """More or less for the engine, where the flag was given; without it the plan has already shared out what is there."""
+    """Yields other shares for the engine, if the flag was given; without it the plan already divides the memory."""
     if config.gpu_memory_utilization is None or not place.on_gpu or place.engine in ("transformers", SERVER):
         return
     for hundredths in range(95, 4, -1):
         share = hundredths / 100
         new = dataclasses.replace(config, gpu_memory_utilization=share)
-        yield f"--gpu-memory-utilization {share}", "the rest is the trainer's", new
+        yield f"--gpu-memory-utilization {share}", "the rest is for the trainer", new
 
 
 def smaller_passes(config: Config, place: Place) -> Iterator[Change]:
-    """The same step in smaller passes: nothing that is learned changes."""
+    """Yields the same step in smaller passes, which does not change what is learned."""
     if config.algorithm != "grpo":
         size = micro_batch(config)
         while size > 1:
             size //= 2
-            yield (
-                f"--update-chunk {size}",
-                "the same step in smaller passes",
-                dataclasses.replace(config, update_chunk=size),
-            )
+            new = dataclasses.replace(config, update_chunk=size)
+            yield f"--update-chunk {size}", "the same step in smaller passes", new
         return
     whole = config.generation_batch_size
     for size in range(config.per_device_train_batch_size - 1, 0, -1):
@@ -93,35 +117,34 @@ def smaller_passes(config: Config, place: Place) -> Iterator[Change]:
 
 
 def fewer_at_once(config: Config, place: Place) -> Iterator[Change]:
-    """The transformers engine samples and evaluates in smaller batches: the same completions, later."""
+    """Yields smaller sampling batches of the transformers engine: the same completions, later."""
     if place.engine != "transformers":
         return
-    prompts, evaluated = (
-        config.generation_batch_size // config.num_generations,
-        config.per_device_eval_batch_size,
-    )
+    prompts = config.generation_batch_size // config.num_generations
+    evaluated = config.per_device_eval_batch_size
     while prompts > 1 or evaluated > config.num_generations:
         prompts, evaluated = max(1, prompts // 2), max(config.num_generations, evaluated // 2)
-        yield (f"--generation-chunk {prompts} --per-device-eval-batch-size {evaluated}", "fewer sampled at once",
-               dataclasses.replace(config, generation_chunk=prompts, per_device_eval_batch_size=evaluated))  # fmt: skip
+        new = dataclasses.replace(config, generation_chunk=prompts, per_device_eval_batch_size=evaluated)
+        flags = f"--generation-chunk {prompts} --per-device-eval-batch-size {evaluated}"
+        yield flags, "fewer sampled at once", new
 
 
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
-    """The base weights in 4 bit; on a CPU that saves next to nothing."""
+    """Yields the base weights in 4 bit, on a GPU; on a CPU this saves very little."""
     new = changed(config, load_in_4bit=True)
     if not config.load_in_4bit and place.on_gpu and new is not None:
         yield "--load-in-4bit", "base weights in 4 bit", new
 
 
 def adapter_instead(config: Config, place: Place) -> Iterator[Change]:
-    """An adapter instead of all weights."""
+    """Yields an adapter instead of all weights."""
     if config.lora_rank == 0:
         new = dataclasses.replace(config, lora_rank=64)
         yield "--lora-rank 64", "an adapter is trained instead of all weights", new
 
 
 def shorter(config: Config, place: Place) -> Iterator[Change]:
-    """Shorter completions, down to a quarter: what is longer is cut."""
+    """Yields shorter completions, down to a quarter; longer ones are cut."""
     step = 32
     size = config.max_completion_length // step * step
     while size - step >= max(step, config.max_completion_length // 4):
@@ -131,7 +154,7 @@ def shorter(config: Config, place: Place) -> Iterator[Change]:
 
 
 def smaller_groups(config: Config, place: Place) -> Iterator[Change]:
-    """Fewer completions of as many prompts: noisier advantages."""
+    """Yields fewer completions for the same number of prompts: noisier advantages."""
     prompts = config.generation_batch_size // config.num_generations
     size = config.num_generations
     while size // 2 >= 2:
@@ -143,25 +166,3 @@ def smaller_groups(config: Config, place: Place) -> Iterator[Change]:
 
 
 CHANGES = (engine_memory, smaller_passes, fewer_at_once, adapter_instead, four_bit, shorter, smaller_groups)
-
-
-def smaller_model(config: Config, place: Place) -> str | None:
-    """The largest model in KNOWN that fits with these flags, for where no flag helps."""
-    fitting = [n for n, shape in KNOWN.items() if plan_memory(config, shape, place).fits]
-    return fitting[-1] if fitting else None
-
-
-def advice(config: Config) -> str:
-    """The flags to change where memory ran out though the plan fits: what needs three quarters of it by plan."""
-    shape, place = shape_of(config.model_name), place_here(config, machine.look())
-    memory = None if shape is None else plan_memory(config, shape, place)
-    if memory is None:
-        return "Use a smaller --per-device-train-batch-size with more --gradient-accumulation-steps: the same step."
-    tight = dataclasses.replace(place, free=int(SPARING * min(memory.needed, place.free)))
-    found = remedy(config, shape, tight)
-    if found is None:
-        return "By plan no flag saves a quarter of it: use a smaller model."
-    return f"Use {found.flags} ({found.meaning}): {found.plan.needed / GIB:.1f} GiB by plan instead of {memory.needed / GIB:.1f}."
-
-
-SPARING = 0.75  # of what a plan needs that did not fit

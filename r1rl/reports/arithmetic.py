@@ -1,7 +1,7 @@
-"""Finds sums in a text ("0.4 × 60 marbles = 24") and works them out again, exactly; no text is run as code.
+"""Finds calculations in a text ("0.4 × 60 marbles = 24") and evaluates them exactly; no text is run as code.
 
-Each equals sign is looked at on its own, with a bounded stretch of text on either side, so the time grows
-with the length of the text alone, whatever is in it.
+Each equals sign is read with a bounded part of the text on either side, so that the time is linear in the length of
+any text.
 """
 
 from __future__ import annotations
@@ -10,83 +10,72 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-LEFT, RIGHT = 70, 40  # characters looked at before and after an equals sign
-
+LEFT, RIGHT = 70, 40  # characters read before and after an equals sign
 MOST_TOKENS = 40  # of one side; keeps fractions small and parentheses shallow
-
 MOST_EQUATIONS = 200  # of one text; a text with more is no solution
-
-WORDS = (
-    " is ",
-    " are ",
-    " equals ",
-    " gives ",
-    " make ",
-    " makes ",
-    " leaves ",
-)  # before a number: an equals sign
-
+WORDS = (" is ", " are ", " equals ", " gives ", " make ", " makes ", " leaves ")  # before a number like "="
+SIGNS = frozenset("-+*/\\−–×÷·")
+SPELLED = (" x ", " of ", " plus ", " minus ", " times ", " divided ", " multiplied ")
+OPERATORS = {
+    "−": "-", "–": "-", "minus": "-", "plus": "+", "÷": "/", "\\div": "/", "divided": "/",
+    "×": "*", "·": "*", "x": "*", "of": "*", "times": "*", "multiplied": "*",
+    "\\times": "*", "\\cdot": "*",
+}  # fmt: skip
+DIGITS = r"\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?"
 TOKEN = re.compile(
-    r"""(?P<space>[ \t$€£]+)
+    rf"""(?P<space>[ \t$€£]+)
     |(?P<word>[^\W\d_]+)
-    |(?P<number>\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)
+    |(?P<number>{DIGITS})
     |(?P<operator>[-+−–*×÷/·]|\\(?:times|div|cdot)\b)
     |(?P<percent>\\?%)
     |(?P<bracket>[()])
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+NUMBER_AFTER = re.compile(
+    rf"(?:\s?<<[^<>\n]{{0,80}}>>)?[\s$€£]{{0,4}}([-−]?)[$€£]?({DIGITS})(?!\d)(\s?\\?%)?"
+    r"(?!\s{0,2}[+*×÷/·])(?!\s{1,2}[-−–]\s)"  # 6 * 8 = 40 + 8: a sum follows, not a result
+)
 
-OPERATORS = {
-    "−": "-", "–": "-", "minus": "-", "plus": "+", "÷": "/", "\\div": "/", "divided": "/",
-    "×": "*", "·": "*", "x": "*", "of": "*", "times": "*", "multiplied": "*",
-    "\\times": "*", "\\cdot": "*",
-}  # fmt: skip
-
-
-Number = int | Fraction  # whole numbers as int, which is several times as fast
-
-SIGNS = frozenset("-+*/\\−–×÷·")
-
-SPELLED = (" x ", " of ", " plus ", " minus ", " times ", " divided ", " multiplied ")
+Number = int | Fraction  # whole numbers are int, which is several times faster
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """A sum and the result that the text gives for it."""
+    """A calculation and the result that the text states for it."""
 
     start: int
     end: int
     numbers: tuple[Number, ...]
     operators: tuple[str, ...]
-    value: Number  # worked out
-    stated: Number  # as written
+    value: Number  # exact
+    stated: Number  # in the text
     decimals: int  # of the stated result
     percent: bool  # a percent sign follows the stated result
 
     @property
     def holds(self) -> bool:
-        """Whether the stated result is right, to the digits it is given with."""
+        """Whether the stated result is correct to its number of decimals."""
         slack = Fraction(1, 2 * 10**self.decimals) if self.decimals else 0
         scale = (1, 100) if self.percent else (1,)
         return any(abs(self.value * s - self.stated) <= slack for s in scale)
 
     @property
     def quantity(self) -> tuple:
-        """Equal for the same sum in either order: 3 * 4 and 4 * 3."""
+        """A key that is equal for the same calculation in either order: 3 * 4 and 4 * 3."""
         if set(self.operators) in ({"+"}, {"*"}):
             return self.operators, tuple(sorted(self.numbers))
         return self.operators, self.numbers
 
 
 def exact(digits: str) -> Number:
-    """A number as written, with thousands separators or a decimal point."""
+    """Returns the value of digits with thousands separators or a decimal point."""
     digits = digits.replace(",", "")
     return Fraction(digits) if "." in digits else int(digits)
 
 
 def find_equations(text: str) -> list[Equation]:
-    """The sums with a result in a text, in order; GSM8K's <<3*4=12>> notes are skipped."""
+    """Returns the calculations with a result in a text, in order; GSM8K's <<3*4=12>> notes are skipped."""
     found: list[Equation] = []
     previous_end = 0
     for left_end, right_start in equals_signs(text):
@@ -102,7 +91,7 @@ def find_equations(text: str) -> list[Equation]:
 
 
 def equals_signs(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each "=", "≈", and of each "is" or the like before a number, in order."""
+    """Returns (start, end) of each "=", "≈", and of each of WORDS before a number, in order."""
     found = []
     for sign in "=≈":
         at = text.find(sign)
@@ -120,7 +109,7 @@ def equals_signs(text: str) -> list[tuple[int, int]]:
 
 
 def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equation | None:
-    """The equation around one equals sign; None if there is none."""
+    """Returns the equation around one equals sign; None if there is none."""
     right = read_number(text, right_start)
     if right is None:
         return None
@@ -140,7 +129,7 @@ def read_equation(text: str, start: int, left_end: int, right_start: int) -> Equ
 
 
 def read_number(text: str, start: int) -> tuple[Number, int, bool, int] | None:
-    """(value, decimals, percent sign, end) of the number that stands alone right of an equals sign."""
+    """Returns (value, decimals, whether percent, end) of a number after an equals sign; None before a calculation."""
     match = NUMBER_AFTER.match(text, start, start + RIGHT)
     if match is None:
         return None
@@ -149,14 +138,8 @@ def read_number(text: str, start: int) -> tuple[Number, int, bool, int] | None:
     return value, len(digits.partition(".")[2]), percent is not None, match.end()
 
 
-NUMBER_AFTER = re.compile(
-    r"(?:\s?<<[^<>\n]{0,80}>>)?[\s$€£]{0,4}([-−]?)[$€£]?(\d{1,3}(?:,\d{3}){1,4}(?!\d)(?:\.\d{1,12})?|\d{1,15}(?:\.\d{1,12})?)(?!\d)(\s?\\?%)?"
-    r"(?!\s{0,2}[+*×÷/·])(?!\s{1,2}[-−–]\s)"  # 6 * 8 = 40 + 8: a sum follows, not a result
-)
-
-
 def expression_before(text: str, start: int, end: int) -> tuple[list[Number | str], int]:
-    """The longest run of numbers, operators and brackets that ends at `end`, and where it begins."""
+    """Returns the longest run of numbers, operators and brackets that ends at `end`, and where it begins."""
     run: list[Number | str] = []
     begin = words = 0
     for token in TOKEN.finditer(text, start, end):
@@ -182,58 +165,48 @@ def expression_before(text: str, start: int, end: int) -> tuple[list[Number | st
 
 
 def continues(run: list[Number | str], kind: str | None, piece: str, words: int) -> bool:
-    """Whether up to two words may stand here: a unit after a number, before an operator or bracket."""
+    """Returns whether words are allowed here: up to two, as a unit between a number and an operator or bracket."""
     return bool(run) and not isinstance(run[-1], str) and words <= 2 and (kind == "operator" or piece == ")")
 
 
 def evaluate(tokens: list[Number | str]) -> Number | None:
-    """The exact value of numbers, + - * / and brackets; None for what is no expression or divides by zero."""
-    reader = Reader(tokens)
+    """Returns the exact value of numbers, + - * / and brackets; None if invalid, or for a division by zero.
+
+    A recursive descent parser: its functions take tokens from the end of the reversed list.
+    """
+    rest = tokens[::-1]
     try:
-        value = reader.total()
+        value = total(rest)
     except (IndexError, ZeroDivisionError, ValueError):
         return None
-    return value if reader.at == len(tokens) else None
+    return None if rest else value
 
 
-class Reader:
-    """Recursive descent over at most MOST_TOKENS tokens."""
+def total(rest: list[Number | str]) -> Number:
+    """Evaluates products, added and subtracted."""
+    value = product(rest)
+    while rest and rest[-1] in ("+", "-"):
+        value = value + product(rest) if rest.pop() == "+" else value - product(rest)
+    return value
 
-    def __init__(self, tokens: list[Number | str]):
-        self.tokens, self.at = tokens, 0
 
-    def peek(self) -> Number | str | None:
-        """The next token; None at the end."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
+def product(rest: list[Number | str]) -> Number:
+    """Evaluates factors, multiplied and divided."""
+    value = factor(rest)
+    while rest and rest[-1] in ("*", "/"):
+        value = value * factor(rest) if rest.pop() == "*" else Fraction(value) / factor(rest)
+    return value
 
-    def take(self) -> Number | str:
-        """The next token. Raises IndexError at the end."""
-        self.at += 1
-        return self.tokens[self.at - 1]
 
-    def total(self) -> Number:
-        """Products, added and subtracted."""
-        value = self.product()
-        while self.peek() in ("+", "-"):
-            value = value + self.product() if self.take() == "+" else value - self.product()
-        return value
-
-    def product(self) -> Number:
-        """Factors, multiplied and divided."""
-        value = self.factor()
-        while self.peek() in ("*", "/"):
-            value = value * self.factor() if self.take() == "*" else Fraction(value) / self.factor()
-        return value
-
-    def factor(self) -> Number:
-        """A number, a negated factor or a bracket. Raises ValueError."""
-        token = self.take()
-        if not isinstance(token, str):
-            return token
-        if token == "-":
-            return -self.factor()
-        if token == "(":
-            value = self.total()
-            if self.take() == ")":
-                return value
-        raise ValueError(token)
+def factor(rest: list[Number | str]) -> Number:
+    """Evaluates a number, a negated factor or a bracket. Raises ValueError, or IndexError at the end."""
+    token = rest.pop()
+    if not isinstance(token, str):
+        return token
+    if token == "-":
+        return -factor(rest)
+    if token == "(":
+        value = total(rest)
+        if rest.pop() == ")":
+            return value
+    raise ValueError(token)

@@ -1,106 +1,68 @@
-"""The curves of a run as plain numbers, for the report's charts and for the pictures alike."""
+"""The curves of a run as charts: accuracy, reward, self-verification, and numbers of metrics.jsonl."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from r1rl.reports.survey import Group, Share, Survey, checking, right_with_check, right_without_check
-from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.reports.charts import Chart, Line, Point
+from r1rl.reports.survey import Group, Share, Survey, check_rate, checked_accuracy, unchecked_accuracy
+from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import bootstrap_interval
 
-STRETCHES = 40  # points of a curve whose intervals come from several steps together, ...
+STRETCHES = 40  # most points of a curve with intervals; each takes the groups of several steps together
+STEPS = 5  # fewest steps of a stretch
+MOST_POINTS = 250  # of any other curve; a longer one is averaged
 
-STEPS = 5  # at least so many
-
-MOST_POINTS = 250  # of a curve; longer ones are averaged
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One point; scores have n and interval, other numbers have neither."""
-
-    step: float
-    y: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a chart."""
-
-    run: str
-    series: str
-    points: list[Point]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One chart: its lines, and what a reader must know about them."""
-
-    key: str
-    title: str
-    unit: str
-    lines: list[Line]
-    note: str = ""
-    percent: bool = False
-
+Run = tuple[str, RunData, Survey]  # a run with its name in the charts
 
 # key, title, unit, ((series, field of metrics.jsonl), ...), note, percent
 PER_STEP = (
-    ("length", "Completion length", "tokens", (("mean", "mean_tokens"), ("10 % are shorter", "p10_tokens"),
-     ("median", "p50_tokens"), ("10 % are longer", "p90_tokens")), "Training completions.", False),
-    ("truncated", "Cut off", "share of completions", (("training", "truncated"),),
-     "At the largest length.", True),
+    ("length", "Completion length", "tokens", (("mean", "mean_tokens"), ("10th percentile", "p10_tokens"),
+     ("median", "p50_tokens"), ("90th percentile", "p90_tokens")), "Training completions.", False),
+    ("truncated", "Truncated completions", "share of completions", (("training", "truncated"),),
+     "Cut off at --max-completion-length.", True),
     ("signal", "Groups without signal", "share of groups", (("training", "equal_groups"),),
-     "All rewards of the group are equal: nothing is learned from it.", True),
-    ("entropy", "Entropy", "nats a token", (("training", "entropy"),), "How undecided the policy is.", False),
+     "All rewards of the group are equal, so the update learns nothing from it.", True),
+    ("entropy", "Entropy", "nats per token", (("training", "entropy"),),
+     "How uncertain the policy is about the next token.", False),
     ("gap", "Sampler gap", "nats", (("mean", "sampler_gap"), ("largest", "sampler_gap_max")),
-     "How far the engine's logprobs are from the trainer's.", False),
+     "Difference between the engine's logprobs and the trainer's.", False),
     ("gradient", "Gradient norm", "norm", (("before clipping", "grad_norm"),), "", False),
-    ("speed", "Speed", "sampled tokens a second", (("whole step", "tokens_per_second"),), "", False),
-    ("money", "Money", "US dollars", (("since the run began", "dollars"),), "", False),
+    ("speed", "Speed", "sampled tokens per second", (("whole step", "tokens_per_second"),), "", False),
+    ("money", "Cost", "US dollars", (("since the start of the run", "dollars"),), "", False),
 )  # fmt: skip
 
 
-def charts(runs: Sequence[tuple[str, Path, Survey]]) -> list[Chart]:
-    """All charts that the runs have numbers for; several runs lie in one chart."""
-    steps = [(name, list(read_lines(folder / METRICS))) for name, folder, _ in runs]
+def charts(runs: Sequence[Run]) -> list[Chart]:
+    """Returns all charts that the runs have data for; several runs share each chart."""
     found = [
-        Chart("accuracy", "Accuracy", "share right", [evaluated(n, f) for n, f, _ in runs],
-              "Evaluation, the same problems each time; bars are 95 % intervals.", True),
-        Chart("reward", "Reward in training", "mean reward", [rewarded(n, s) for n, _, s in runs],
-              "Each point takes several steps together; 95 % intervals over groups.", False),
-        Chart("selfcheck", "Self-verification", "share with a check", list(checks(runs)),
+        Chart("accuracy", "Accuracy", "share correct", [evaluated(name, data) for name, data, _ in runs],
+              "Evaluation on the same problems each time; bars are 95 % intervals.", True),
+        Chart("reward", "Reward in training", "mean reward", [rewarded(name, found) for name, _, found in runs],
+              "Each point averages several steps; 95 % intervals over groups.", False),
+        Chart("selfcheck", "Self-verification", "share with a check", list(check_rates(runs)),
               "Completions that check a result they have reached; 95 % intervals.", True),
-        Chart("checked", "Accuracy with and without a check", "share right", list(with_and_without(runs)),
-              "Training completions. Who checks may differ in more than the check.", True),
-        *(per_step(row, steps) for row in PER_STEP),
+        Chart("checked", "Accuracy with and without a check", "share correct", list(with_and_without(runs)),
+              "Training completions. Those with a check may differ from the others in more than the check.", True),
+        *(per_step(row, runs) for row in PER_STEP),
     ]  # fmt: skip
-    return [c for c in (drop_empty(chart) for chart in found) if c.lines]
+    drawn = [replace(chart, lines=[line for line in chart.lines if line.points]) for chart in found]
+    return [chart for chart in drawn if chart.lines]
 
 
-def drop_empty(chart: Chart) -> Chart:
-    """The chart without lines that have no points."""
-    lines = [line for line in chart.lines if line.points]
-    return Chart(chart.key, chart.title, chart.unit, lines, chart.note, chart.percent)
-
-
-def evaluated(run: str, folder: Path) -> Line:
-    """Accuracy at each evaluation; with several samples a problem it is the mean of pass@1."""
+def evaluated(run: str, data: RunData) -> Line:
+    """Returns accuracy at each evaluation; for several samples per problem the mean of pass@1."""
     points = []
-    for e in read_lines(folder / EVALUATIONS):
-        low, high = (e["low"], e["high"]) if "low" in e else (e["pass@1"]["low"], e["pass@1"]["high"])
-        points.append(Point(e["step"], e["accuracy"], low, high, e["problems"]))
+    for e in data.evaluations:
+        ends = e if "low" in e else e["pass@1"]
+        points.append(Point(e["step"], e["accuracy"], ends["low"], ends["high"], e["problems"]))
     return Line(run, "evaluation", points)
 
 
 def rewarded(run: str, found: Survey) -> Line:
-    """Mean reward in stretches of training, with intervals by resampling groups."""
+    """Returns the mean reward in stretches of training, with intervals by resampling groups."""
     points = []
     for step, groups in stretches(found):
         means = [g.reward / g.rewarded for g in groups if g.rewarded]
@@ -111,58 +73,59 @@ def rewarded(run: str, found: Survey) -> Line:
     return Line(run, "training", points)
 
 
-def checks(runs: Sequence[tuple[str, Path, Survey]]) -> Iterable[Line]:
-    """Share of completions with a check, in training and in evaluation."""
+def check_rates(runs: Sequence[Run]) -> Iterator[Line]:
+    """Yields the share of completions with a check, in training and in evaluation."""
     for run, _, found in runs:
-        yield Line(run, "training", shares(stretches(found), checking))
+        yield Line(run, "training", shares(stretches(found), check_rate))
         steps = [(s, found.within("eval", s, s)) for s in found.steps("eval")]
-        yield Line(run, "evaluation", shares(steps, checking))
+        yield Line(run, "evaluation", shares(steps, check_rate))
 
 
-def with_and_without(runs: Sequence[tuple[str, Path, Survey]]) -> Iterable[Line]:
-    """Share of right completions among those with and those without a check."""
+def with_and_without(runs: Sequence[Run]) -> Iterator[Line]:
+    """Yields the share of correct completions among those with and those without a check."""
     for run, _, found in runs:
-        yield Line(run, "with a check", shares(stretches(found, 10), right_with_check))
-        yield Line(run, "without", shares(stretches(found, 10), right_without_check))
+        yield Line(run, "with a check", shares(stretches(found, 10), checked_accuracy))
+        yield Line(run, "without", shares(stretches(found, 10), unchecked_accuracy))
 
 
 def shares(
     parts: Iterable[tuple[float, list[Group]]], measure: Callable[[Iterable[Group]], Share | None]
 ) -> list[Point]:
-    """A share for each part that has any."""
+    """Returns a point for each part that the measure is defined for."""
     found = [(step, measure(groups)) for step, groups in parts]
     return [Point(step, s.value, s.low, s.high, s.n) for step, s in found if s is not None]
 
 
 def stretches(found: Survey, count: int = STRETCHES) -> list[tuple[float, list[Group]]]:
-    """(middle step, groups) of at most `count` equal stretches of training."""
+    """Returns (middle step, groups) of at most `count` equal stretches of training."""
     by_step: dict[int, list[Group]] = {}
     for group in found.groups["train"].values():
         by_step.setdefault(group.step, []).append(group)
-    steps = sorted(by_step)
-    size = max(STEPS, -(-len(steps) // count))
-    parts = [steps[i : i + size] for i in range(0, len(steps), size)]
+    parts = split(sorted(by_step), max(STEPS, -(-len(by_step) // count)))
     return [((p[0] + p[-1]) / 2, [g for s in p for g in by_step[s]]) for p in parts]
 
 
-def per_step(row: tuple, runs: Sequence[tuple[str, list[dict[str, Any]]]]) -> Chart:
-    """A chart of plain numbers that metrics.jsonl holds for each step."""
+def split(values: list, size: int) -> list[list]:
+    """Returns the values in parts of `size`, the last of which may be shorter."""
+    return [values[i : i + size] for i in range(0, len(values), size)]
+
+
+def per_step(row: tuple, runs: Sequence[Run]) -> Chart:
+    """Returns a chart of numbers that metrics.jsonl holds for each step."""
     key, title, unit, fields, note, percent = row
-    lines = [Line(run, series, series_of(metrics, name)) for run, metrics in runs for series, name in fields]
+    lines = [Line(run, label, points(data.metrics, name)) for run, data, _ in runs for label, name in fields]
     return Chart(key, title, unit, lines, note, percent)
 
 
-def series_of(metrics: list[dict[str, Any]], name: str) -> list[Point]:
-    """One field over the steps, averaged where there are more than MOST_POINTS."""
-    known = [(m["step"], value(m, name)) for m in metrics]
-    known = [(step, y) for step, y in known if y is not None]
-    size = max(1, -(-len(known) // MOST_POINTS))
-    parts = [known[i : i + size] for i in range(0, len(known), size)]
+def points(metrics: list[dict[str, Any]], name: str) -> list[Point]:
+    """Returns one field over the steps, averaged if there are more than MOST_POINTS."""
+    known = [(m["step"], y) for m in metrics if (y := value(m, name)) is not None]
+    parts = split(known, max(1, -(-len(known) // MOST_POINTS)))
     return [Point(sum(s for s, _ in p) / len(p), sum(y for _, y in p) / len(p)) for p in parts]
 
 
 def value(line: dict[str, Any], name: str) -> float | None:
-    """A field of metrics.jsonl, or the share of groups without signal."""
+    """Returns a field of metrics.jsonl, or the share of groups without signal."""
     if name == "equal_groups":
         return line["groups_without_signal"] / line["groups"] if line.get("groups") else None
     return line.get(name)

@@ -1,20 +1,20 @@
-"""Finds where a completion checks a result it has already reached, and what came of it; reads text alone.
+"""Finds where a completion checks a result it has already reached, and the outcome; reads the text alone.
 
-What counts as a check:
+Kinds of check:
 
 - announced: "to verify", "let me double-check", "checking", "substituting back", after a result;
-- inverse: a sum undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
-- recomputation: the same sum with another result, or the answer worked out once more in another way.
+- inverse: a calculation undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
+- recomputation: the same calculation with another result, or the answer calculated again in another way.
 
 A plan ("we need to check how many"), a story ("the guard checks tickets") and a name do not count.
-What came of it:
+Outcomes:
 
-- corrected: it disagreed, the answer changed, and the answer given is right;
-- broke: it disagreed, the answer changed, and the answer given is wrong;
-- confirmed: its arithmetic is right, and the result that it checks is part of it;
-- empty talk: nothing was worked out, or wrongly, or a disagreement changed nothing.
+- corrected: the check disagreed, the answer changed, and the final answer is correct;
+- broke: the check disagreed, the answer changed, and the final answer is wrong;
+- confirmed: the check's arithmetic is correct and includes the result that it checks;
+- empty talk: nothing was calculated, or wrongly, or a disagreement changed nothing.
 
-A check without sums, by estimate or reason alone, is found but is empty talk here: nothing can be worked out.
+A check without calculations, by estimate or reasoning alone, is found, but its outcome is empty talk.
 """
 
 from __future__ import annotations
@@ -27,13 +27,10 @@ from fractions import Fraction
 from r1rl.reports.arithmetic import Equation, find_equations
 
 OUTCOMES = ("confirmed", "corrected", "broke", "empty talk")
-
-LONGEST = 20_000  # characters read of a completion; what is longer is no solution
-
+LONGEST = 20_000  # characters read of a completion; a longer one is no solution
 SPAN = 400  # characters before and after a check in which words about it are looked for
-
+AROUND = 90  # characters before and after a stem that hold the whole announcement
 ANSWER = re.compile(r"answer\W{1,3}(?:is\W{1,3})?", re.IGNORECASE)
-
 NUMBER = re.compile(r"\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,12})?")
 
 
@@ -45,40 +42,40 @@ class Check:
     start: int  # characters into the completion
     end: int
     where: float  # 0: at the beginning of the completion, 1: at its end
-    agrees: bool | None  # with the result before it; None where nothing was worked out
+    agrees: bool | None  # with the result before it; None if nothing was calculated
     outcome: str  # one of OUTCOMES
 
 
 def find_check(completion: str, answer: str | None, correct: bool) -> Check | None:
-    """The first check of a completion, None if there is none.
+    """Returns the first check of a completion; None without one.
 
-    `answer` is the answer the completion gives in the end, as the dump's `extracted`; `correct` is its grade.
+    `answer` is the completion's final answer (`extracted` in the dump), `correct` is its grade.
     """
     text = body_of(completion)
-    near = stretches(text.lower())
+    near = announcement_windows(text.lower())
     if not near and text.count("=") < 2:
         return None
     equations = find_equations(text)
     final = number(answer)
-    found = announcement(text, near, equations)
-    silent = silent_check(text, equations, final)
-    kind, start = min((f for f in (found, silent) if f is not None), key=lambda f: f[1], default=(None, 0))
-    if kind is None:
+    candidates = announcement(text, near, equations), silent_check(text, equations, final)
+    found = [candidate for candidate in candidates if candidate is not None]
+    if not found:
         return None
+    kind, start = min(found, key=lambda candidate: candidate[1])
     end = end_of(text, start, equations)
     agrees, outcome = judge(text, start, end, equations, final, correct)
     return Check(kind, start, end, start / max(1, len(completion)), agrees, outcome)
 
 
 def body_of(completion: str) -> str:
-    """The reasoning: what comes before the tag or the hashes of the answer."""
+    """Returns the reasoning: the text before the tag or the hashes of the answer."""
     text = completion[:LONGEST]
     ends = [i for i in (text.find("<answer>"), text.find("\n####")) if i >= 0]
     return text[: min(ends)] if ends else text
 
 
-def stretches(lowered: str) -> list[tuple[int, int]]:
-    """Where an announcement may stand: around each stem, overlapping stretches joined."""
+def announcement_windows(lowered: str) -> list[tuple[int, int]]:
+    """Returns (start, end) of the parts that may hold an announcement: around each stem, overlapping ones joined."""
     places = []
     for stem in STEMS:
         at = lowered.find(stem)
@@ -95,7 +92,7 @@ def stretches(lowered: str) -> list[tuple[int, int]]:
 
 
 def number(text: str | None) -> Fraction | None:
-    """A normalised answer as a number; None where it is none."""
+    """Returns a normalised answer as a number; None if it is not a number."""
     try:
         return None if text is None or len(text) > 40 else Fraction(text)
     except (ValueError, ZeroDivisionError):
@@ -103,7 +100,7 @@ def number(text: str | None) -> Fraction | None:
 
 
 def announcement(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
-    """The first words that announce a check of what was reached before them."""
+    """Returns (kind, start) of the first words that announce a check of a result before them."""
     for first, last in near:
         for match in ANNOUNCED.finditer(text, first, last):
             if match["plan"] is None and is_reached(text, match.start(), equations):
@@ -113,14 +110,14 @@ def announcement(text: str, near: list[tuple[int, int]], equations: list[Equatio
 
 
 def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
-    """Whether a result stands before `position`."""
+    """Returns whether there is a result before `position`."""
     if equations and equations[0].end <= position:
         return True
     return REACHED.search(text, max(0, position - SPAN), position) is not None
 
 
 def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
-    """The first sum that undoes or repeats an earlier one, without any word about it."""
+    """Returns (kind, start) of the first calculation that undoes or repeats an earlier one without announcement."""
     earlier: dict[tuple, Equation] = {}
     for i, later in enumerate(equations):
         before = earlier.get(later.quantity)
@@ -140,7 +137,7 @@ def silent_check(text: str, equations: list[Equation], final: Fraction | None) -
 
 
 def undoes(later: Equation, first: Equation) -> bool:
-    """Whether two sums of the same three numbers take each other back: 60 - 24 = 36 and 36 + 24 = 60."""
+    """Returns whether two calculations with the same three numbers are inverse: 60 - 24 = 36 and 36 + 24 = 60."""
     if len(later.numbers) != 2 or len(first.numbers) != 2 or not (later.holds and first.holds):
         return False
     same_family = {*later.operators, *first.operators} in ({"+", "-"}, {"*", "/"}, {"-"}, {"/"})
@@ -149,26 +146,25 @@ def undoes(later: Equation, first: Equation) -> bool:
 
 
 def repeats(text: str, later: Equation, first: Equation, between: list[Equation]) -> bool:
-    """Whether the same result is worked out once more in another way, and not just summed up."""
+    """Returns whether the same result is calculated again in another way, and not just summarized."""
     if later.stated != first.stated or later.quantity == first.quantity or not later.holds:
         return False
     sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
     if CONCLUDES.match(text[sentence : later.start].strip()):
         return False
-    marked = AGAIN.search(text, max(first.end, later.start - 60), later.end + 60)
-    if marked is not None:
+    if AGAIN.search(text, max(first.end, later.start - 60), later.end + 60) is not None:
         return True
-    goes_on = any(e.stated in later.numbers for e in between)  # then it is a step
-    return not goes_on and bool(set(later.numbers) & set(first.numbers))
+    is_step = any(e.stated in later.numbers for e in between)
+    return not is_step and bool(set(later.numbers) & set(first.numbers))
 
 
 def used_again(equation: Equation, rest: list[Equation], first: Equation) -> bool:
-    """Whether the solution goes on with the equation's result: then it was a step."""
+    """Returns whether the solution continues with the equation's result; then it was a step, not a check."""
     return equation.stated != first.stated and any(equation.stated in e.numbers for e in rest)
 
 
 def end_of(text: str, start: int, equations: list[Equation]) -> int:
-    """The end of the line in which the check's last sum stands."""
+    """Returns the end of the line with the check's first calculation."""
     first = bisect_left(equations, start, key=lambda e: e.end)
     position = equations[first].end if first < len(equations) else start
     line = text.find("\n", position)
@@ -178,60 +174,56 @@ def end_of(text: str, start: int, equations: list[Equation]) -> int:
 def judge(
     text: str, start: int, end: int, equations: list[Equation], final: Fraction | None, correct: bool
 ) -> tuple[bool | None, str]:
-    """(agrees, outcome) of a check; the rules stand at the head of this file."""
+    """Returns (agrees, outcome) of a check; the module's docstring has the rules."""
     prior = [e for e in equations if e.end <= start]
     after = [e for e in equations if e.end > start]
     own = [e for e in after if e.start < end]
     results = {e.quantity: e.stated for e in prior}
-    other_result = any(results.get(e.quantity, e.stated) != e.stated for e in after)
-    if (
-        other_result
+    disagrees = (
+        any(results.get(e.quantity, e.stated) != e.stated for e in after)
         or DISAGREES.search(text, start, end + SPAN)
-        or answer_was_another(text, start, own, final)
-    ):
-        changed = final is not None and final != reached(text, start, prior)
+        or changes_declared_answer(text, start, own, final)
+    )
+    if disagrees:
+        changed = final is not None and final != prior_result(text, start, prior)
         return False, ("corrected" if correct else "broke") if changed else "empty talk"
     if not own:
         return None, "empty talk"
-    checked = {reached(text, start, prior), final}
+    checked = {prior_result(text, start, prior), final}
     linked = any(checked & {*e.numbers, e.stated} for e in own)
     return True, "confirmed" if linked and all(e.holds for e in own) else "empty talk"
 
 
-def answer_was_another(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:
-    """Whether the answer declared before the check is another one now, which the check worked out."""
+def changes_declared_answer(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:
+    """Returns whether the check calculated the final answer, and another answer was declared before it."""
     at = text.lower().rfind("answer", 0, start)
     declared = ANSWER.match(text, at) if at >= 0 else None
     if declared is None or final is None:
         return False
-    said = NUMBER.match(text, declared.end())
-    return (
-        said is not None
-        and Fraction(said.group().replace(",", "")) != final
-        and any(e.stated == final for e in own)
-    )
+    before = NUMBER.match(text, declared.end())
+    if before is None or Fraction(before.group().replace(",", "")) == final:
+        return False
+    return any(e.stated == final for e in own)
 
 
-def reached(text: str, start: int, prior: list[Equation]) -> Fraction | None:
-    """The result that stands when the check begins: that of the last sum, or the last number."""
+def prior_result(text: str, start: int, prior: list[Equation]) -> Fraction | None:
+    """Returns the result before the check: that of the last calculation, or the last number."""
     if prior:
         return prior[-1].stated
     numbers = NUMBER.findall(text, max(0, start - 200), start)
     return Fraction(numbers[-1].replace(",", "")) if numbers else None
 
 
-# Any announcement contains one of these; looking for them first makes 200,000 completions quick.
+# Every announcement contains one of these stems; looking for them first makes 200,000 completions quick.
 STEMS = (
     "check", "verif", "confirm", "validat", "proof", " back", "again", "sure", "certain", "recalc",
     "re-calc", "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
     "right?", "not right", "test", "does this", "does that", "does it", "see if", "see whether", "prove",
 )  # fmt: skip
 
-AROUND = 90  # characters before and after a stem in which the whole announcement stands
-
 
 def spaced(pattern: str) -> str:
-    """A pattern for use under re.VERBOSE, where a plain space means nothing."""
+    """Returns the pattern for re.VERBOSE, which ignores a plain space."""
     return pattern.replace(" ", r"\s")
 
 
@@ -240,25 +232,21 @@ VERB = spaced(
     r"re-?compute|recount|re-?do|re-?test|test|prove|make (?:quite |really )?sure|be (?:sure|certain)|"
     r"review|go over|look at|run through|count)"
 )
-
 GERUND = spaced(
     r"(?:(?:double|cross|re)?[- ]?checking|(?:re-?)?verifying|confirming|validating|re-?calculating|"
     r"re-?computing|testing|making sure|reviewing)"
 )
-
 RESULT = (
     r"(?:final |whole |own )?(?:answers?|results?|calculations?|computations?|multiplication|addition|"
     r"subtraction|division|math|arithmetic|work|solution|steps?|"
     r"numbers|sum|total|value)"
 )
-
-# What is checked must be the result; a verb with another object belongs to the story or the plan.
+# The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
     r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|backwards|"
     r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
     rf"(?:my|our|the|this|that|these) {RESULT})\b"
 )
-
 ANNOUNCED = re.compile(
     rf"""
     (?P<plan>
@@ -285,21 +273,16 @@ ANNOUNCED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
-
-# A result stands before the check.
+# A result before the check.
 REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
-
-# What was found before is called wrong.
+# Words that call the earlier result wrong.
 DISAGREES = re.compile(
     r"(?:,|but|and) not [$€£]?\d|≠|mistake|\bwrong\b|incorrect|\bnot (?:right|correct|equal)|"
     r"(?:does|do)(?:n't| not) match|\boops\b",
     re.IGNORECASE,
 )
-
-# The same is worked out in another way ...
+# The same is calculated in another way ...
 AGAIN = re.compile(r"\b(?:alternatively|another way|same|as well|also|indeed|agrees?)\b", re.IGNORECASE)
-
-# ... or only summed up.
-CONCLUDES = re.compile(
-    r"(?:so|thus|therefore|hence|in total|altogether|in summary|the answer|total|area)\b", re.IGNORECASE
-)
+# ... or only summarized.
+SUMMARY = r"(?:so|thus|therefore|hence|in total|altogether|in summary|the answer|total|area)\b"
+CONCLUDES = re.compile(SUMMARY, re.IGNORECASE)

@@ -12,7 +12,7 @@ from pathlib import Path
 import regex
 
 from r1rl.config.flags import Config
-from r1rl.models.weights import loading, refused
+from r1rl.models.weights import load_error, load_options
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.grading.numbers import extract
 from r1rl.system.console import console
@@ -143,9 +143,9 @@ def load_classifier(name: str, trusted: bool = False) -> tuple:
 
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=trusted)
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(name, **loading(trusted))
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(name, **load_options(trusted))
     except (OSError, ValueError) as error:
-        if (refusal := refused(error, "--reward-model", name)) is not None:
+        if (refusal := load_error(error, "--reward-model", name)) is not None:
             raise refusal from None
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--reward-model {name!r} is not a sequence classifier: {reason}") from None

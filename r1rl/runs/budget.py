@@ -1,25 +1,22 @@
-"""What a run may cost, what its parts have cost so far, and so whether one more step fits."""
+"""The budget of a run: its limit, what steps, evaluations and savings cost so far, and whether one more step fits."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from r1rl.config.flags import Config
+from r1rl.config.names import option
 from r1rl.config.run_rules import BUDGET_FLAGS, check_price
 from r1rl.system.errors import UserError
 
 MARGIN = 1.25  # the next step, evaluation or saving may take longer than any before
-
-WINDOW = 20  # steps that the longest and the mean are taken of: the first one of a process is slow
-
-# The last screen and the report: seconds, and seconds a completion. Source: benchmarks/RESULTS.md, 200,000 completions in
-# 30 s for the page and 27 s for the screen.
+WINDOW = 20  # steps over which maximum and mean are taken: the first step of a process is slow
+# The last screen and the report: seconds, and seconds per completion. Source: benchmarks/RESULTS.md, 200,000 completions
+# in 30 s for the page and 27 s for the screen.
 CLOSING, CLOSING_A_COMPLETION = 6.0, 3e-4
-
-TOLD_AT = 5  # step of a process at which it says whether the plan can be met
+WARN_AT_STEP = 5  # step of a process at which it warns if --max-steps cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +29,16 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.seconds + other.seconds, self.tokens + other.tokens)
 
-    def times(self, factor: float) -> Cost:
-        """So many of it."""
+    def __mul__(self, factor: float) -> Cost:
         return Cost(self.seconds * factor, self.tokens * factor)
 
     def within(self, limit: Cost) -> bool:
-        """Whether neither is over the limit."""
+        """Returns whether neither exceeds the limit."""
         return self.seconds <= limit.seconds and self.tokens <= limit.tokens
 
 
 def limit_of(config: Config, price: float | None) -> Cost:
-    """The flags as seconds and tokens, infinite where not given."""
+    """Returns the flags as seconds and tokens, infinite where not given; `price`: US dollars per hour."""
     seconds = math.inf if config.max_minutes is None else 60 * config.max_minutes
     if config.budget is not None and price:
         seconds = min(seconds, config.budget / price * 3600)
@@ -50,60 +46,59 @@ def limit_of(config: Config, price: float | None) -> Cost:
 
 
 class Budget:
-    """Keeps the running costs of steps, evaluations and savings; says when the next step no longer fits."""
+    """Keeps the costs of steps, evaluations and savings; decides when the next step no longer fits."""
 
     def __init__(
         self, config: Config, price: float | None = None, evaluated: int | None = None, between: bool = True
     ):
-        """`evaluated`: completions of one evaluation, if not --eval-count. `between`: whether there are any in training."""
+        """`evaluated`: completions per evaluation, if not --eval-count. `between`: whether training evaluates in between."""
         check_price(config, price)
         self.config, self.price = config, price
         self.eval_steps = config.eval_steps if between else math.inf
         self.limit = limit_of(config, price)
         evaluated = evaluated or config.eval_count * config.eval_samples or config.generation_batch_size
-        self.share = max(
-            1.0, evaluated / config.generation_batch_size
-        )  # of an evaluation in steps, while none was seen
+        # An evaluation in steps, as long as none was measured.
+        self.share = max(1.0, evaluated / config.generation_batch_size)
         self.steps: deque[Cost] = deque(maxlen=WINDOW)
         self.completions = 0
         self.length = 0.0  # mean tokens of the newest step's completions
         self.last_evaluation: Cost | None = None
         self.evaluated_length = 0.0  # mean tokens of the step before the last evaluation
         self.longest_saving = 0.0
-        self.ended: str | None = None  # why the run ended, once it did so for the budget
+        self.ended: str | None = None  # why the run ended, if the budget ended it
 
     def check_left(self, spent: Cost) -> None:
-        """Something must be left for training, beside the end. Raises UserError."""
+        """Checks that the limit leaves something for training in addition to the end. Raises UserError."""
         if not (spent + self.reserve).within(self.limit):
             end = self.reserve
             raise UserError(
                 f"{self.flags()} leaves nothing for training: {spent.seconds:.0f} s and {spent.tokens:,.0f} tokens are "
-                f"spent, with those before a resume, and last evaluation, saving and report may take {end.seconds:.0f} s "
-                f"and {end.tokens:,.0f} tokens more. Use a larger one, or a smaller --eval-count."
+                "spent, including those before a resume, and last evaluation, saving and report may take "
+                f"{end.seconds:.0f} s and {end.tokens:,.0f} tokens more. Use a larger one, or a smaller --eval-count."
             )
 
-    # ---- what was seen
+    # ---- measured costs
 
     def step(self, cost: Cost, completions: int) -> None:
-        """One training step."""
+        """Records one training step."""
         self.steps.append(cost)
         self.completions += completions
         self.length = cost.tokens / completions if completions else 0.0
 
     def evaluation(self, cost: Cost) -> None:
-        """One evaluation, with what it saved."""
+        """Records one evaluation, including what it saved."""
         self.last_evaluation = cost
         self.evaluated_length = self.length
 
     def saving(self, seconds: float) -> None:
-        """One checkpoint."""
+        """Records one checkpoint."""
         self.longest_saving = max(self.longest_saving, seconds)
 
-    # ---- what is to come
+    # ---- expected costs
 
     @property
     def longest(self) -> Cost:
-        """The most that one of the newest steps took."""
+        """The maximum over the newest steps."""
         return Cost(
             max((c.seconds for c in self.steps), default=0.0),
             max((c.tokens for c in self.steps), default=0.0),
@@ -111,17 +106,16 @@ class Budget:
 
     @property
     def mean(self) -> Cost:
-        """What one of the newest steps takes."""
-        count = max(1, len(self.steps))
-        return Cost(sum(c.seconds for c in self.steps) / count, sum(c.tokens for c in self.steps) / count)
+        """The mean over the newest steps."""
+        return sum(self.steps, Cost()) * (1 / max(1, len(self.steps)))
 
     @property
-    def an_evaluation(self) -> Cost:
-        """As the last one, longer as completions have become longer since; while none was seen, as many steps."""
+    def next_evaluation(self) -> Cost:
+        """The last evaluation, scaled as completions have grown since; before the first one estimated in steps."""
         if self.last_evaluation is None:
-            return self.longest.times(self.share)
+            return self.longest * self.share
         growth = self.length / self.evaluated_length if self.evaluated_length else 1.0
-        return self.last_evaluation.times(max(1.0, growth))
+        return self.last_evaluation * max(1.0, growth)
 
     @property
     def closing(self) -> Cost:
@@ -130,63 +124,57 @@ class Budget:
 
     @property
     def reserve(self) -> Cost:
-        """What must be left when training ends: the last evaluation, saving, report."""
-        return (self.an_evaluation + Cost(self.longest_saving)).times(MARGIN) + self.closing
+        """What must be left when training ends: for the last evaluation, saving and report."""
+        return (self.next_evaluation + Cost(self.longest_saving)) * MARGIN + self.closing
 
     def due(self, step: int) -> Cost:
-        """What comes with the end of this step: --eval-steps and --save-steps."""
+        """Returns the cost of what --eval-steps and --save-steps demand at the end of this step."""
         cost = Cost()
         if step % self.eval_steps == 0:
-            cost += self.an_evaluation.times(MARGIN)
+            cost += self.next_evaluation * MARGIN
         if step % self.config.save_steps == 0:
             cost += Cost(self.longest_saving * MARGIN)
         return cost
 
     def fits_another(self, spent: Cost, step: int) -> bool:
-        """Whether after `step` there is enough for what is due, the next step, and the end."""
-        return (spent + self.due(step) + self.longest.times(MARGIN) + self.reserve).within(self.limit)
+        """Returns whether the limit allows what is due after `step`, the next step, and the end."""
+        return (spent + self.due(step) + self.longest * MARGIN + self.reserve).within(self.limit)
 
-    def at_end(self, spent: Cost, step: int, last: int) -> Cost:
-        """The projection: the costs if the run goes on from `step` to step `last`."""
+    def projected(self, spent: Cost, step: int, last: int) -> Cost:
+        """Returns the expected cost of the run if it continues from `step` to step `last`."""
         evaluations = max(0, (last - 1) // self.eval_steps - step // self.eval_steps) + 1
         savings = max(0, (last - 1) // self.config.save_steps - step // self.config.save_steps) + 1
-        rest = self.mean.times(last - step) + self.an_evaluation.times(evaluations)
+        rest = self.mean * (last - step) + self.next_evaluation * evaluations
         return spent + rest + Cost(savings * self.longest_saving) + self.closing
 
     def last_step(self, spent: Cost, step: int) -> int:
-        """The step at which the run is likely to end."""
-        last = self.config.max_steps
-        low, high = step, last  # at_end grows with the last step
+        """Returns the step at which the run is expected to end."""
+        low, high = step, self.config.max_steps  # `projected` grows with the last step
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (
-                (middle, high) if self.at_end(spent, step, middle).within(self.limit) else (low, middle - 1)
-            )
+            fits = self.projected(spent, step, middle).within(self.limit)
+            low, high = (middle, high) if fits else (low, middle - 1)
         return low
 
-    # ---- in words
+    # ---- for display
 
     def why_ended(self, step: int) -> str:
-        """What the last screen says."""
+        """Returns the reason that the last screen shows."""
         return (
-            f"at step {step} of {self.config.max_steps}: one step more, the last evaluation, saving and report did not "
-            f"fit into {self.flags()}"
+            f"at step {step} of {self.config.max_steps}: another step, the last evaluation, saving and report did not fit "
+            f"into {self.flags()}"
         )
 
     def flags(self) -> str:
-        """The limits as they were given."""
-        shown = {"budget": "{:g}", "max_minutes": "{:g}", "max_tokens": "{}"}
+        """Returns the limits as they were given."""
+        form = {"budget": "{:g}", "max_minutes": "{:g}", "max_tokens": "{}"}
         given = {name: getattr(self.config, name) for name in BUDGET_FLAGS}
-        return " and ".join(
-            f"--{name.replace('_', '-')} {shown[name].format(v)}"
-            for name, v in given.items()
-            if v is not None
-        )
+        return " and ".join(f"{option(n)} {form[n].format(v)}" for n, v in given.items() if v is not None)
 
     def warning(self, spent: Cost, step: int) -> str | None:
-        """That the plan cannot be met, with what would fit; None if it can."""
+        """Returns a warning that --max-steps cannot be reached, with what would fit; None if it can."""
         last = self.config.max_steps
-        whole = self.at_end(spent, step, last)
+        whole = self.projected(spent, step, last)
         if whole.within(self.limit):
             return None
         fitting = self.last_step(spent, step)
@@ -198,41 +186,30 @@ class Budget:
         if self.config.max_tokens is not None:
             needed.append(f"--max-tokens {math.ceil(whole.tokens * 1.1)}")
         return (
-            f"{last} steps do not fit into {self.flags()}: at {self.mean.seconds:.3g} s a step about {fitting} do. For "
-            f"an end by plan use --max-steps {fitting}, or for all of them {' and '.join(needed)}"
+            f"{last} steps do not fit into {self.flags()}: at {self.mean.seconds:.3g} s a step about {fitting} do. To end "
+            f"as planned use --max-steps {fitting}, or for all steps {' and '.join(needed)}"
         )
 
     def describe(self, spent: Cost, step: int) -> list[str]:
-        """Spent, of how much, at which rate, and the projection; nothing where neither a price nor a limit is there."""
-        last = self.config.max_steps
-        whole = self.at_end(spent, step, last)
-        end = (
-            "" if whole.within(self.limit) else f"ends at about step {self.last_step(spent, step)} of {last}"
-        )
-        dollars = self.price is not None and self._amount(
-            lambda c: f"{c.seconds / 3600 * self.price:.2f}",
-            self.config.budget,
-            spent,
-            whole,
-            end,
-            "${}",
-            "{:.2f}",
-        )
-        minutes = self.config.max_minutes is not None and self._amount(
-            lambda c: f"{c.seconds / 60:.1f}", self.config.max_minutes, spent, whole, end, "{}", "{:g} min"
-        )
-        tokens = self.config.max_tokens is not None and self._amount(
-            lambda c: f"{c.tokens:,.0f}", self.config.max_tokens, spent, whole, end, "{}", "{:,} tokens"
-        )
-        return [words for words in (dollars, minutes, tokens) if words]
+        """Returns spent, limit and projection for dollars, minutes and tokens, where a price or a limit is known."""
+        config, whole = self.config, self.projected(spent, step, self.config.max_steps)
+        ends = not whole.within(self.limit)
+        end = f"ends at about step {self.last_step(spent, step)} of {config.max_steps}" if ends else ""
 
-    def _amount(
-        self, shown: Callable[[Cost], str], limit: float | None, spent: Cost, whole: Cost, end: str,
-        unit: str, limit_unit: str,
-    ) -> str:  # fmt: skip
-        so_far = unit.format(shown(spent)) + ("" if limit is None else f" of {limit_unit.format(limit)}")
-        if not self.steps:
-            return so_far
-        if end and limit is not None:
-            return f"{so_far}, {end}"
-        return f"{so_far}, {unit.format(shown(whole))} at the end"
+        def amount(now: str, limit: str | None, projected: str) -> str:
+            so_far = now if limit is None else f"{now} of {limit}"
+            if not self.steps:
+                return so_far
+            return f"{so_far}, {end}" if end and limit is not None else f"{so_far}, {projected} at the end"
+
+        lines = []
+        if self.price is not None:
+            now, later = (f"${c.seconds / 3600 * self.price:.2f}" for c in (spent, whole))
+            lines.append(amount(now, None if config.budget is None else f"{config.budget:.2f}", later))
+        if config.max_minutes is not None:
+            now, later = (f"{c.seconds / 60:.1f}" for c in (spent, whole))
+            lines.append(amount(now, f"{config.max_minutes:g} min", later))
+        if config.max_tokens is not None:
+            now, later = (f"{c.tokens:,.0f}" for c in (spent, whole))
+            lines.append(amount(now, f"{config.max_tokens:,} tokens", later))
+        return lines

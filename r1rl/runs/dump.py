@@ -1,4 +1,4 @@
-"""The dump: every completion, metric and evaluation of a run as JSONL lines, appended as they come."""
+"""The dump: every completion, metric and evaluation of a run as JSONL lines, appended as they are made."""
 
 from __future__ import annotations
 
@@ -14,29 +14,19 @@ from r1rl.system import distributed
 from r1rl.system.errors import UserError
 
 SCHEMA_VERSION = 1
+ROLLOUTS, METRICS, EVALUATIONS = "rollouts.jsonl", "metrics.jsonl", "evaluations.jsonl"
+PROOFS = "proofs.jsonl"
+FINE_TUNING = "fine_tuning.jsonl"  # the metrics of supervised steps
+GUARDS = "guards.jsonl"  # the findings of the guards
+METER = "meter.json"  # the cost of the run, the one file that is rewritten
 
-ROLLOUTS, METRICS, EVALUATIONS, PROOFS = (
-    "rollouts.jsonl",
-    "metrics.jsonl",
-    "evaluations.jsonl",
-    "proofs.jsonl",
-)
-
-FINE_TUNING = "fine_tuning.jsonl"  # what metrics.jsonl is, for supervised steps
-
-GUARDS = "guards.jsonl"  # what the guards found
-
-METER = "meter.json"  # what the run has cost, the one file that is written anew
-
-Fields = dict[str, tuple[type, ...]]  # name -> what kinds of value it may have
-
-NUMBER, WORDS = (int, float), (str,)
-
-# What a resume, the last screen and the page read of each line; one without it is taken for damaged.
-NEEDED: dict[str, Fields] = {
+Fields = dict[str, tuple[type, ...]]  # name -> possible types of its value
+NUMBER, TEXT = (int, float), (str,)
+# The fields that a resume, the last screen and the page read; a line without one of them counts as damaged.
+REQUIRED: dict[str, Fields] = {
     ROLLOUTS: {
-        "step": (int,), "group": (int,), "sample": (int,), "problem_id": WORDS, "prompt": WORDS, "completion": WORDS,
-        "tokens": (int,), "finish": WORDS, "correct": (bool,), "reward": (*NUMBER, type(None)), "seconds": NUMBER,
+        "step": (int,), "group": (int,), "sample": (int,), "problem_id": TEXT, "prompt": TEXT, "completion": TEXT,
+        "tokens": (int,), "finish": TEXT, "correct": (bool,), "reward": (*NUMBER, type(None)), "seconds": NUMBER,
     },
     METRICS: {
         "step": (int,), "tokens": (int,), "reward": (*NUMBER, type(None)), "level": (int, type(None)),
@@ -47,14 +37,13 @@ NEEDED: dict[str, Fields] = {
         "evaluation_seconds": NUMBER, "seconds": NUMBER,
     },
     FINE_TUNING: {"step": (int,), "loss": (*NUMBER, type(None)), "tokens": (int,), "seconds": NUMBER},
-    GUARDS: {"step": (int,), "guard": WORDS, "words": WORDS},
+    GUARDS: {"step": (int,), "guard": TEXT, "words": TEXT},
 }  # fmt: skip
-
-BY_STEP = tuple(NEEDED)
+BY_STEP = tuple(REQUIRED)
 
 
 class Dump:
-    """The folder of one run. A line is written whole or, after a crash, repaired on open."""
+    """The folder of one run. A line that a crash has torn is removed when the folder is opened again."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -62,84 +51,65 @@ class Dump:
             repair(folder / name)
 
     def append(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
-        """Appends lines to one file of the run, in one write. Of several processes the first one writes, all can read."""
+        """Appends lines to one file of the run, in one write; with several processes the first one writes."""
         if distributed.is_first():
             append_lines(self.folder / name, lines)
 
     def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
-        """The completions of one evaluation and its summary line, last: without it, it is not complete."""
+        """Writes the completions of one evaluation, then its summary line, which marks it as complete."""
         if not distributed.is_first():
             return
         path = self.folder / "eval" / f"step_{step}.jsonl"
         path.parent.mkdir(exist_ok=True)
-        path.unlink(missing_ok=True)  # left by an evaluation that was cut short
+        path.unlink(missing_ok=True)  # left by an evaluation that was interrupted
         append_lines(path, lines)
         self.append(EVALUATIONS, [summary])
 
     def flush(self) -> None:
-        """Waits until all lines are on the disk: a checkpoint must not outlive the lines before it."""
+        """Waits until all lines are on the disk, as they must be before a checkpoint is."""
         for path in [self.folder / name for name in BY_STEP] + list((self.folder / "eval").glob("*.jsonl")):
             if path.exists():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
 
     def cut_after(self, step: int, sampled: int | None = None) -> list[str]:
-        """Drops all that was written beyond the checkpoint that the run continues from.
+        """Removes all lines after `step`, the checkpoint from which the run continues.
 
-        `sampled` is the last step whose completions the checkpoint holds, where that is a later one. Returns the
-        places of lines that could not be read or lack something and were dropped, too: "metrics.jsonl:117".
+        `sampled`: the last step whose completions the checkpoint holds, if it is a later one. Returns the places of
+        damaged lines, which are removed, too: "metrics.jsonl:117".
         """
         damaged: list[str] = []
         for name in BY_STEP:
             last = sampled if sampled and name == ROLLOUTS else step
-            keep_lines(self.folder / name, last, NEEDED[name], damaged)
+            keep_lines(self.folder / name, last, REQUIRED[name], damaged)
         for path in sorted((self.folder / "eval").glob("step_*.jsonl")):
             number = path.stem.removeprefix("step_")
             if number.isdecimal() and int(number) > step:
                 path.unlink()
             elif number.isdecimal():
-                keep_lines(path, step, NEEDED[ROLLOUTS], damaged)
+                keep_lines(path, step, REQUIRED[ROLLOUTS], damaged)
         return damaged
 
 
 def completion_line(
-    step: int,
-    split: str,
-    group: int,
-    sample: int,
-    prompt: Prompt,
-    scored: Scored,
-    advantage: float | None,
+    step: int, split: str, group: int, sample: int, prompt: Prompt, scored: Scored, advantage: float | None,
     seconds: float,
-) -> dict[str, Any]:
-    """One completion as the dump shows it; dumps/README.md describes every field."""
+) -> dict[str, Any]:  # fmt: skip
+    """Returns the line of one completion; dumps/README.md describes every field."""
     rollout, problem = scored.rollout, scored.problem
     return {
-        "schema_version": SCHEMA_VERSION,
-        "step": step,
-        "split": split,
-        "task": problem.task,
-        "problem_id": problem.id,
-        "level": problem.level,
-        "group": group,
-        "sample": sample,
-        "prompt": prompt.text.removesuffix(prompt.prefix),
-        "completion": rollout.completion,
-        "tokens": len(rollout.completion_ids),
-        "finish": rollout.finish,
-        "extracted": scored.extracted,
-        "answer": problem.answer,
-        "correct": scored.correct,
-        "rewards": scored.rewards,
-        "reward": scored.reward,
-        "advantage": advantage,
-        "logprob": sum(rollout.sampler_logprobs),
-        "seconds": round(seconds, 3),
-    }
+        "schema_version": SCHEMA_VERSION, "step": step, "split": split,
+        "task": problem.task, "problem_id": problem.id, "level": problem.level,
+        "group": group, "sample": sample, "prompt": prompt.text.removesuffix(prompt.prefix),
+        "completion": rollout.completion, "tokens": len(rollout.completion_ids), "finish": rollout.finish,
+        "extracted": scored.extracted, "answer": problem.answer, "correct": scored.correct,
+        "rewards": scored.rewards, "reward": scored.reward, "advantage": advantage,
+        "logprob": sum(rollout.sampler_logprobs), "seconds": round(seconds, 3),
+    }  # fmt: skip
 
 
 def as_json(line: dict[str, Any]) -> str:
-    """A line as JSON, which has no NaN and no infinity: where weights are broken, null stands for them."""
+    """Returns a line as JSON, which has neither NaN nor infinity: they become null."""
     try:
         return json.dumps(line, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -147,7 +117,7 @@ def as_json(line: dict[str, Any]) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """The same with None for every number that is not finite."""
+    """Returns the value with None for every number that is not finite."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -156,7 +126,7 @@ def without_nan(value: Any) -> Any:
 
 
 def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Appends JSON lines. Half a surrogate pair, which is no UTF-8, becomes U+FFFD: every reader takes that."""
+    """Appends JSON lines. A lone surrogate, which UTF-8 cannot encode, becomes U+FFFD."""
     text = "".join(as_json(line) + "\n" for line in lines)
     with path.open("ab") as file:
         file.write(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
@@ -164,16 +134,16 @@ def append_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The lines of a dump file as a stream, without those that cannot be read; see `numbered_lines`."""
+    """Yields the lines of a dump file, without those that cannot be read; see `numbered_lines`."""
     for _, line in numbered_lines(path, damaged):
         yield line
 
 
 def numbered_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(number from 1, line) of a dump file as a stream.
+    """Yields (number from 1, line) of a dump file.
 
-    A line that is no JSON object is left out and named in `damaged` as "rollouts.jsonl:117". A torn last line
-    is left out without a word: the run may be writing it.
+    A line that is not a JSON object is left out and listed in `damaged` as "rollouts.jsonl:117". A torn last line is left
+    out silently: the run may be writing it.
     """
     for number, raw in raw_lines(path):
         line = parsed(raw)
@@ -184,7 +154,7 @@ def numbered_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tup
 
 
 def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(number from 1, line as it stands) of a dump file, up to the last whole one."""
+    """Yields (number from 1, raw line) of a dump file, up to the last complete one."""
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -194,7 +164,7 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def parsed(raw: bytes) -> dict[str, Any] | None:
-    """The object in a line; None where there is none."""
+    """Returns the object in a line; None if it holds none."""
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):  # also invalid UTF-8
@@ -203,7 +173,7 @@ def parsed(raw: bytes) -> dict[str, Any] | None:
 
 
 def repair(path: Path) -> None:
-    """Cuts a torn last line, left by a process that was killed while writing."""
+    """Removes a torn last line, left by a process that was killed while writing."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -220,9 +190,9 @@ def repair(path: Path) -> None:
 
 
 def keep_lines(path: Path, step: int, needed: Fields, damaged: list[str]) -> None:
-    """Rewrites a file without the lines of steps beyond `step`; the old one stays until the new is whole.
+    """Rewrites a file without the lines after `step`; the old file is replaced once the new one is complete.
 
-    A line that is no JSON object with what is needed is left out, too, and named in `damaged`.
+    A line that is not a JSON object with the needed fields is left out, too, and listed in `damaged`.
     """
     if not path.exists():
         return
@@ -238,13 +208,12 @@ def keep_lines(path: Path, step: int, needed: Fields, damaged: list[str]) -> Non
 
 
 def has_needed(line: dict[str, Any], needed: Fields) -> bool:
-    """Whether a line has these fields, each of its kind; JSON's true and false are no numbers here."""
-    kinds = [(type(line.get(name, ...)), allowed) for name, allowed in needed.items()]
-    return all(kind in allowed for kind, allowed in kinds)
+    """Returns whether a line has these fields with these types; true and false do not count as numbers."""
+    return all(type(line.get(name, ...)) in allowed for name, allowed in needed.items())
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """The object in a JSON file of a run. Raises UserError with the remedy for a file that is damaged."""
+    """Returns the object in a JSON file of a run. Raises UserError with the remedy if it is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -256,10 +225,8 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """run.json of a run, with its config. Raises UserError where it is damaged."""
-    remedy = (
-        "it says what the run was. Put back a copy of it, or leave this folder as it is and use another run."
-    )
+    """Returns run.json of a run, with its config. Raises UserError if it is damaged."""
+    remedy = "it describes the run. Restore a copy of it, or use another run."
     described = read_json(folder / "run.json", remedy)
     if not isinstance(described.get("config"), dict):
         raise UserError(f"{folder / 'run.json'} has no config: {remedy}")
@@ -267,8 +234,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file whole or not at all."""
+    """Writes a JSON file completely or not at all."""
     new = path.with_suffix(".new")
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    new.write_text(text, encoding="utf-8", errors="backslashreplace")  # an argument may be no UTF-8
+    new.write_text(text, encoding="utf-8", errors="backslashreplace")  # arguments need not be UTF-8
     new.replace(path)

@@ -1,10 +1,11 @@
-"""Evaluation: all problems in one engine call, graded, with intervals."""
+"""Evaluation of all problems in one engine call; grades and rewards of rollouts, also in training."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
+from r1rl.config.data_rules import DATA_FLAGS
 from r1rl.config.flags import Config
 from r1rl.engines.base import Engine, Sampling
 from r1rl.records import Prompt, Rollout, Scored
@@ -13,6 +14,15 @@ from r1rl.rewards.weighted import Reward, rate
 from r1rl.runs.dump import Dump, completion_line
 from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
+
+# The flags that change an evaluation.
+EVAL_FLAGS = (
+    "dataset_name", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template", "answer_format",
+    "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
+    "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine", "vllm_server_host",
+    "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
+    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
+)  # fmt: skip
 
 
 def evaluate(
@@ -34,7 +44,7 @@ def evaluate(
 
 
 def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, seconds: float) -> None:
-    """Writes an evaluation's completions and then its summary; `seconds` is when it ended."""
+    """Writes an evaluation's completions and then its summary; `seconds`: when it ended, since the run began."""
     owners = [p for p in prompts for _ in range(result.samples)]
     lines = [
         completion_line(result.step, "eval", *divmod(i, result.samples), prompt, scored, None, seconds)
@@ -44,7 +54,7 @@ def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, s
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:
-    """Grades one rollout and gives it its rewards."""
+    """Returns one rollout with its grade and rewards."""
     return score_all([rollout], [prompt], rewards, config)[0]
 
 
@@ -55,24 +65,24 @@ def score_all(
     config: Config,
     group: int = 1,
 ) -> list[Scored]:
-    """Grades rollouts and gives them their rewards. Several processes share the work; `group` of them stay together."""
+    """Returns rollouts with grade and rewards. Several processes share the work, where `group` rollouts stay together."""
     return distributed.map_sharded(
-        lambda own: score_own(rollouts[own], prompts[own], rewards, config), len(rollouts), group
+        lambda part: score_part(rollouts[part], prompts[part], rewards, config), len(rollouts), group
     )
 
 
-def score_own(
+def score_part(
     rollouts: Sequence[Rollout], prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config
 ) -> list[Scored]:
-    """Grades rollouts and gives them their rewards; the total is the weighted sum of those that apply."""
+    """Returns rollouts with grade and rewards; the total is the weighted sum of the rewards that apply."""
     problems = [p.problem for p in prompts]
     earned = {name: rate(reward, rollouts, problems) for name, reward in rewards.items()}
     weights = config.reward_weights
     scored = []
     for i, (rollout, problem) in enumerate(zip(rollouts, problems)):
         graded = grade_rollout(rollout, problem, config)
-        own = {name: values[i] for name, values in earned.items()}
-        known = [weights.get(name, 1.0) * r for name, r in own.items() if r is not None]
-        total = sum(known) if known else None
-        scored.append(Scored(rollout, problem, graded.value, graded.correct, own, total))
+        named = {name: values[i] for name, values in earned.items()}
+        weighted = [weights.get(name, 1.0) * r for name, r in named.items() if r is not None]
+        total = sum(weighted) if weighted else None
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total))
     return scored

@@ -1,26 +1,25 @@
-"""The scores of one evaluation: accuracy, pass@k and maj@k with intervals; and the lines that report them."""
+"""The scores of an evaluation (accuracy, pass@k, maj@k, mean reward) with intervals, and the texts that report them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from r1rl.config.names import FOLLOW_THE_GRADE
+from r1rl.config.names import SAME_AS_ACCURACY
 from r1rl.records import VERDICT, Scored
 from r1rl.runs.dump import SCHEMA_VERSION
 from r1rl.runs.stats import bootstrap_interval, format_accuracy, format_share, maj_at_k, pass_at_k, wilson
 
-MEASURES = {VERDICT: "label agreement"}  # by answer type: what accuracy is, where it needs another name
+MEASURES = {VERDICT: "label agreement"}  # by answer type: the name of accuracy, where it has another
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: `scored` holds `samples` completions a problem, problem by problem.
+    """One evaluation: `scored` holds `samples` completions per problem, problem by problem.
 
-    What takes a bootstrap is computed once: bar, checkpoint and dump all ask for it.
+    Bootstrap intervals are computed once: bar, checkpoint and dump all use them.
     """
 
     step: int
@@ -30,49 +29,50 @@ class Evaluation:
 
     @property
     def problems(self) -> int:
-        """How many problems were asked."""
+        """The number of problems."""
         return len(self.scored) // self.samples
 
     @property
     def correct(self) -> list[bool]:
-        """One verdict a completion."""
+        """The verdict of each completion."""
         return [s.correct for s in self.scored]
 
     @property
     def accuracy(self) -> float:
-        """Share of right completions: with one sample a problem, the accuracy; else the mean of pass@1."""
+        """The share of correct completions; with several samples per problem this is the mean of pass@1."""
         return fmean(self.correct)
 
     def by_problem(self) -> list[list[Scored]]:
-        """The completions of each problem."""
+        """Returns the completions of each problem."""
         return [self.scored[i : i + self.samples] for i in range(0, len(self.scored), self.samples)]
 
     def tokens(self) -> float:
-        """Mean completion length in tokens."""
+        """Returns the mean completion length in tokens."""
         return fmean(len(s.rollout.completion_ids) for s in self.scored)
 
     @property
     def judged_by_reward(self) -> bool:
-        """Whether the reward is something else than the grade, so that both are to be told."""
-        return not set(self.scored[0].rewards) <= FOLLOW_THE_GRADE
+        """Whether the reward does not follow from the grade, so that both are reported."""
+        return not set(self.scored[0].rewards) <= SAME_AS_ACCURACY
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is the best in: the mean reward where it is no function of the grade."""
+        """The score that selects the best checkpoint: the mean reward if it does not follow from the grade, else accuracy."""
         return self.reward[0] if self.judged_by_reward else self.accuracy
 
     @cached_property
     def reward(self) -> tuple[float, float, float]:
-        """(mean, low, high) of the rewards that applied; a bootstrap interval over problems."""
-        means = [fmean(known) for g in self.by_problem() if (known := known_rewards(g))]
+        """(mean, low, high) of the rewards that apply; a bootstrap interval over problems."""
+        rewards = ([s.reward for s in group if s.reward is not None] for group in self.by_problem())
+        means = [fmean(known) for known in rewards if known]
         return (fmean(means), *bootstrap_interval(means, seed=0)) if means else (0.0, 0.0, 0.0)
 
     def describe(self) -> str:
-        """`n correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
+        """Returns `correct / n, %, 95 % interval`; for several samples pass@k and maj@k with bootstrap intervals."""
         return evaluation_words(self.summary)
 
     def interval(self) -> tuple[float, float, float]:
-        """(accuracy, low, high) of one sample a problem: a 95 % Wilson interval."""
+        """Returns (accuracy, low, high) of one sample per problem, with a 95 % Wilson interval."""
         return self.accuracy, *wilson(sum(self.correct), len(self.correct))
 
     @cached_property
@@ -92,17 +92,12 @@ class Evaluation:
     def summary(self) -> dict[str, Any]:
         """The line of evaluations.jsonl."""
         line: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "step": self.step,
-            "problems": self.problems,
-            "samples": self.samples,
-            "correct": sum(self.correct),
-            "accuracy": self.accuracy,
-            "mean_tokens": self.tokens(),
+            "schema_version": SCHEMA_VERSION, "step": self.step, "problems": self.problems, "samples": self.samples,
+            "correct": sum(self.correct), "accuracy": self.accuracy, "mean_tokens": self.tokens(),
             "truncated": fmean(s.rollout.finish == "length" for s in self.scored),
             "no_answer": sum(s.extracted is None for s in self.scored),
             "evaluation_seconds": round(self.seconds, 3),
-        }
+        }  # fmt: skip
         if self.samples == 1:
             _, line["low"], line["high"] = self.interval()
         else:
@@ -114,18 +109,13 @@ class Evaluation:
         return line
 
 
-def known_rewards(scored: Sequence[Scored]) -> list[float]:
-    """The rewards that applied."""
-    return [s.reward for s in scored if s.reward is not None]
-
-
 def score_of(line: dict[str, Any]) -> float:
-    """What the best checkpoint is the best in, as Evaluation.score is."""
+    """Returns Evaluation.score from a line of evaluations.jsonl."""
     return line.get("mean_reward", line["accuracy"])
 
 
 def evaluation_words(line: dict[str, Any]) -> str:
-    """Accuracy by the name that the task has for it, and the reward where that is something else."""
+    """Returns accuracy by the task's name for it, and the mean reward if it does not follow from the grade."""
     if line["samples"] == 1:
         words = format_accuracy(line["correct"], line["problems"])
     else:
@@ -143,7 +133,7 @@ def evaluation_words(line: dict[str, Any]) -> str:
 
 
 def evaluation_cell(line: dict[str, Any]) -> str:
-    """The same in the short form, where there is one."""
+    """Returns the short form of `evaluation_words` for tables, if there is one."""
     if line["samples"] != 1:
         return evaluation_words(line)
     cell = format_share(line["correct"], line["problems"], line["low"], line["high"])

@@ -1,4 +1,4 @@
-"""Intervals and tests for the numbers a run reports; each formula with its source."""
+"""Statistics of the reported numbers: intervals, tests, pass@k and maj@k; each formula with its source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 
 def wilson(correct: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval for the proportion correct / n; it holds near 0 and 1, where the usual +- one fails.
+    """Returns the score interval for the proportion correct / n, which is valid near 0 and 1, unlike the normal one.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", Journal of
     the American Statistical Association 22, pages 209-212. Example: 0 of 10 gives 0 to 0.278.
@@ -28,14 +28,14 @@ def wilson(correct: float, n: float, confidence: float = 0.95) -> tuple[float, f
 
 
 def wilson_clustered(groups: Sequence[tuple[int, int]], confidence: float = 0.95) -> tuple[float, float]:
-    """`wilson` for completions that come in groups of the same problem: groups holds (correct, n) of each.
+    """Returns `wilson` for completions in groups of the same problem; `groups` holds (correct, n) of each.
 
-    Completions of one problem resemble each other, so n of them say less than n independent ones. Their
-    number is divided by the design effect, the variance of the share over groups in terms of the binomial
-    one, at least 1; where all or none are correct each group counts once.
+    Completions of one problem are correlated, so n of them carry less information than n independent ones. Their
+    number is divided by the design effect (the variance of the share over groups divided by the binomial
+    variance, at least 1). If all or none are correct, each group counts once.
     Sources: Kish 1965, "Survey Sampling", section 8.2 (design effect); Dean and Pagano 2015, Journal of
     Survey Statistics and Methodology 3, pages 484-503 (Wilson's interval with the effective sample size).
-    Example: groups of 8 that are all right or all wrong count as one observation each.
+    Example: groups of 8 that are all correct or all wrong count as one observation each.
     Raises ValueError for no completions.
     """
     correct, n = sum(c for c, _ in groups), sum(m for _, m in groups)
@@ -50,15 +50,15 @@ def wilson_clustered(groups: Sequence[tuple[int, int]], confidence: float = 0.95
 
 
 def format_accuracy(correct: int, n: int) -> str:
-    """For example "61 / 200, 30.5 %, 95 % interval 24.5 to 37.2 %"."""
+    """Returns for example "61 / 200, 30.5 %, 95 % interval 24.5 to 37.2 %"."""
     low, high = wilson(correct, n)
     return f"{correct} / {n}, {100 * correct / n:.1f} %, 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
 
 
 def mcnemar_exact(before: Sequence[bool], after: Sequence[bool]) -> float:
-    """Two-sided p-value for "after solves as many of the same problems as before".
+    """Returns the two-sided p-value of the hypothesis that `after` solves as many problems as `before`.
 
-    Only problems that changed count; had nothing been learned, each would be as likely gained as lost:
+    Only problems whose verdict changed count. Under the hypothesis each is gained or lost with equal probability:
     p = P(|X - m/2| >= |gained - m/2|) with X binomial(m, 1/2) and m = gained + lost.
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or
     percentages", Psychometrika 12, pages 153-157, with the exact binomial in place of its chi-square.
@@ -73,7 +73,7 @@ def mcnemar_exact(before: Sequence[bool], after: Sequence[bool]) -> float:
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """The chance that k of n samples, c of them correct, hold a correct one: 1 - C(n - c, k) / C(n, k).
+    """Returns the probability that k of n samples, c of them correct, hold a correct one: 1 - C(n - c, k) / C(n, k).
 
     Unbiased, unlike 1 - (1 - c / n) ** k. Source: Chen et al. 2021, arXiv:2107.03374, equation 1.
     Example: n = 4, c = 1, k = 2 gives 1 - 3 / 6 = 0.5. Raises ValueError unless 0 <= c <= n and 1 <= k <= n.
@@ -84,13 +84,13 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int) -> float:
-    """The chance that a majority vote over k of the sampled answers of one problem is right.
+    """Returns the probability that a majority vote over k of the sampled answers of one problem is correct.
 
-    The exact mean over all subsets of size k, as in pass@k. Answers must be normalised: equal ones vote
-    together. None does not vote, a tie goes to each of its answers alike, and no votes at all are wrong.
+    It is the exact mean over all subsets of size k, as in pass@k. Answers must be normalised, so that equal ones
+    vote together. None does not vote, a tie is divided equally, and a vote without answers is wrong.
     Source: Wang et al. 2022, arXiv:2203.11171 (majority voting); Lewkowycz et al. 2022, arXiv:2206.14858
-    (maj1@k). Example: 7, 7, 5 with 7 right, k = 2: one pair is 7, 7 and two are ties, so (1 + 2/2) / 3.
-    Raises ValueError unless 1 <= k <= n, and where of two equal answers one is right.
+    (maj1@k). Example: 7, 7, 5 with 7 correct, k = 2: one pair is 7, 7 and two are ties, so (1 + 2/2) / 3.
+    Raises ValueError unless 1 <= k <= n, and if of two equal answers only one is correct.
     """
     _check_pairs(answers, correct)
     _check_k(k, len(answers))
@@ -98,7 +98,7 @@ def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int
     right = {answer for answer, flag in zip(answers, correct) if flag}
     if None in right or any(answer in right and not flag for answer, flag in zip(answers, correct)):
         raise ValueError(
-            "equal answers must be all right or all wrong, and a missing one wrong: normalise them first."
+            "equal answers must be all correct or all wrong, and a missing one wrong: normalise them first."
         )
     silent = len(answers) - votes.total()
     won = sum(
@@ -108,11 +108,13 @@ def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int
     return float(won / math.comb(len(answers), k))
 
 
-def _ways_to_win(own: int, others: list[int], silent: int, k: int) -> Fraction:
-    """How many subsets of size k an answer with `own` votes wins, a tie of t answers counting 1/t."""
+def _ways_to_win(votes: int, others: list[int], silent: int, k: int) -> Fraction:
+    """Returns in how many subsets of size k an answer with this number of votes wins; a tie of t answers counts 1/t."""
     total = Fraction(0)
-    for height in range(1, min(own, k) + 1):
-        ways = {(0, 1): math.comb(own, height)}  # (votes of others drawn, answers at this height) -> subsets
+    for height in range(1, min(votes, k) + 1):
+        ways = {
+            (0, 1): math.comb(votes, height)
+        }  # (votes of others drawn, answers at this height) -> subsets
         for size in others:
             longer = Counter()
             for (drawn, tied), count in ways.items():
@@ -127,13 +129,13 @@ def _ways_to_win(own: int, others: list[int], silent: int, k: int) -> Fraction:
 def bootstrap_interval(
     values: Sequence[float], confidence: float = 0.95, seed: int = 0, resamples: int = 10_000
 ) -> tuple[float, float]:
-    """Percentile interval for the mean of one value a problem (pass@k, reward), by resampling problems.
+    """Returns the percentile interval for the mean of one value per problem (pass@k, reward), by resampling problems.
 
-    The same seed gives the same interval; it is too narrow for few problems, and a point where all values
-    are equal. Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
+    The same seed gives the same interval. It is too narrow for few problems, and a point if all values are
+    equal. Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
     Raises ValueError for no values or a confidence outside 0 to 1.
     """
-    import numpy as np  # not at the top: the command line's help needs none of it
+    import numpy as np  # not at the top, so that --help is fast
 
     _check_confidence(confidence)
     if len(values) == 0:
@@ -151,7 +153,7 @@ def paired_bootstrap(
     seed: int = 0,
     resamples: int = 10_000,
 ) -> tuple[float, float]:
-    """Percentile interval for the mean of after - before over the same problems (see `bootstrap_interval`).
+    """Returns the percentile interval for the mean of after - before over the same problems (see `bootstrap_interval`).
 
     Raises ValueError for unequal lengths or no values.
     """
@@ -160,10 +162,10 @@ def paired_bootstrap(
 
 
 def minimal_difference(n: int, changed: float, power: float = 0.8, confidence: float = 0.95) -> float:
-    """The smallest true difference in accuracy that McNemar's test on n problems finds with this power.
+    """Returns the smallest true difference in accuracy that McNemar's test on n problems finds with this power.
 
-    `changed` is the share of problems whose verdict changes, either way; the more change by chance, the more
-    it takes. Solves n d^2 = (z sqrt(changed) + z' sqrt(changed - d^2))^2 for d, which is at most `changed`.
+    `changed` is the share of problems whose verdict changes in either direction; the more change by chance, the larger
+    the difference must be. Solves n d^2 = (z sqrt(changed) + z' sqrt(changed - d^2))^2 for d, which is at most `changed`.
     Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample design",
     Biometrics 43, pages 207-211. Example: 200 problems of which 20 % change show 8.8 points.
     Raises ValueError unless n > 0 and 0 <= changed <= 1.
@@ -183,12 +185,12 @@ def minimal_difference(n: int, changed: float, power: float = 0.8, confidence: f
 def learning_slope(
     steps: Sequence[float], verdicts: Sequence[Sequence[float]], confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
-    """(slope, low, high): accuracy gained a step, by least squares through the evaluations of a run.
+    """Returns (slope, low, high): accuracy gained per step, by least squares through the evaluations of a run.
 
-    `verdicts` holds a row a problem, with its share of right answers at each of `steps`. The slope of the
-    mean is the mean of the problems' slopes, so the interval comes from resampling problems, and that the
-    same problems are asked each time is allowed for. Sources: least squares as in any textbook; the
-    interval as in `bootstrap_interval`. Example: steps 0, 10 and one problem, wrong then right: 0.1 a step.
+    `verdicts` holds a row per problem, with its share of correct answers at each of `steps`. The slope of the
+    mean is the mean of the problems' slopes, so the interval comes from resampling problems, which takes into
+    account that each evaluation uses the same problems. Sources: least squares as in any textbook; the interval
+    as in `bootstrap_interval`. Example: steps 0, 10 and one problem, wrong then correct: 0.1 per step.
     Raises ValueError for fewer than two different steps, no problems, or rows of other lengths.
     """
     centre = sum(steps) / max(1, len(steps))
@@ -204,7 +206,7 @@ def learning_slope(
 
 
 def format_share(correct: int, n: int, low: float, high: float) -> str:
-    """For example "31 % of 200 (25 to 37)": the short form for tables of 80 columns."""
+    """Returns for example "31 % of 200 (25 to 37)": the short form for tables of 80 columns."""
     return f"{100 * correct / n:.0f} % of {n:,} ({100 * low:.0f} to {100 * high:.0f})"
 
 
@@ -215,7 +217,7 @@ def _check_count(correct: float, n: float) -> None:
 
 def _check_k(k: int, n: int) -> None:
     if not 1 <= k <= n:
-        raise ValueError(f"k = {k} with {n} samples: k must be 1 to {n}, sample more or lower k.")
+        raise ValueError(f"k = {k} with {n} samples: k must be 1 to {n}; sample more or use a smaller k.")
 
 
 def _check_confidence(confidence: float) -> None:
@@ -226,5 +228,5 @@ def _check_confidence(confidence: float) -> None:
 def _check_pairs(first: Sequence, second: Sequence) -> None:
     if len(first) != len(second):
         raise ValueError(
-            f"{len(first)} and {len(second)} values: they must belong to the same problems, in one order."
+            f"{len(first)} and {len(second)} values: they must belong to the same problems, in the same order."
         )

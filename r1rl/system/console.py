@@ -1,4 +1,4 @@
-"""The terminal: ours to write on, while the libraries' chatter goes to the run's log."""
+"""The terminal, which stays ours while the output of libraries goes to the run's log; and text for display."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from r1rl.system import redact
 
+LOG_SECONDS = 2  # how long the end of a run waits for its log
 console = Console(highlight=False, soft_wrap=True)
-
-LOG_SECONDS = 2  # that the end of a run waits for its log
 
 
 def divert(log: Path) -> None:
-    """Sends whatever libraries and child processes print from now on to `log`; `console` keeps the terminal.
+    """Sends the output of libraries and child processes to `log`; `console` keeps the terminal.
 
-    Descriptors are moved, not Python's objects: compiled libraries print past those. On the way a process of its own
-    masks secrets: a thread of this one could not read while a library that prints holds Python's lock.
+    Descriptors are moved, because compiled libraries bypass Python's sys.stdout. The output passes through a separate
+    process that masks secrets: a thread of this process could not read while a library that prints holds the GIL.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -34,7 +33,7 @@ def divert(log: Path) -> None:
             stdin=subprocess.PIPE,
             stdout=target,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what is meant for the run's processes, such as Ctrl-C, must not cut its log
+            start_new_session=True,  # a Ctrl-C to the run's process group must not end its log
         )
     os.dup2(masker.stdin.fileno(), 1)
     os.dup2(masker.stdin.fileno(), 2)
@@ -43,25 +42,25 @@ def divert(log: Path) -> None:
 
 
 def finish_log(masker: subprocess.Popen[bytes]) -> None:
-    """Waits until all that was printed stands in the log."""
+    """Waits until all output is in the log."""
     sys.stdout.flush()
     sys.stderr.flush()
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - no path
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
-    with contextlib.suppress(subprocess.TimeoutExpired):  # a child of a library still has it open
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a library's child process still has it open
         masker.wait(timeout=LOG_SECONDS)
 
 
 def diverted() -> bool:
-    """Whether `divert` was called."""
+    """Returns whether `divert` was called."""
     return console.file is not sys.stdout
 
 
 class Waiting:
-    """A spinner with words, for what takes a while before the first step. Leaves stdout to `divert`, unlike rich's own."""
+    """A spinner with a text, shown while something slow is loaded. Leaves stdout alone, unlike rich's own spinner."""
 
-    def __init__(self, words: str):
+    def __init__(self, text: str):
         self.bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -71,7 +70,7 @@ class Waiting:
             redirect_stderr=False,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task(words)
+        self.task = self.bar.add_task(text)
 
     def __enter__(self) -> Waiting:
         self.bar.start()
@@ -80,28 +79,28 @@ class Waiting:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def update(self, words: str) -> None:
-        """What goes on now."""
-        self.bar.update(self.task, description=words)
+    def update(self, text: str) -> None:
+        """Replaces the text."""
+        self.bar.update(self.task, description=text)
 
     def stop(self) -> None:
-        """Takes the spinner away."""
+        """Removes the spinner."""
         self.bar.stop()
 
 
 def printable(text: str) -> str:
-    """Control characters but line breaks and tabs made visible, so that no text commands the terminal."""
+    """Returns the text with control characters escaped, except line breaks and tabs, so that none controls the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else escape(c) for c in text)
 
 
 def escape(character: str) -> str:
-    """The character's code, as in a Python string."""
+    """Returns the character's code, as in a Python string."""
     code = ord(character)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def duration(seconds: float) -> str:
-    """Hours and minutes, or minutes and seconds.
+    """Returns hours and minutes, or minutes and seconds.
 
     >>> duration(95), duration(7260)
     ('1 min 35 s', '2 h 01 min')

@@ -1,4 +1,4 @@
-"""UserError: what a user can put right, shown as one message (value, rule, reason, remedy), exit code 2."""
+"""Errors for the user: one message with value, rule, reason and remedy, and an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake in flags, files or surroundings. `main` prints it without a traceback and exits with 2."""
+    """A mistake in flags, files or the environment. `main` prints it without a traceback and exits with 2."""
 
     exit_code = 2
 
@@ -19,10 +19,8 @@ class RunFailed(UserError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a wrong name, with the nearest right ones."""
+    """Returns the error for an unknown name, with the nearest known ones."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"there are: {', '.join(known)}."
-    )
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"use one of: {', '.join(known)}."
     return UserError(f"unknown {kind} {name!r}: {hint}")

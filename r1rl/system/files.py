@@ -1,4 +1,4 @@
-"""Reads a JSONL file of the user's: one object a line, each with the place that error messages name."""
+"""Reads the user's files (JSONL, CSV, parquet); errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 from r1rl.system.errors import UserError
 
-SAVING = ".saving-"  # begins the name of a folder that is still being written
+SAVING = ".saving-"  # prefix of a folder that is still being written
 
 
 def read_jsonl(
     path: Path, form: str = "one object", errors: str = "strict"
 ) -> list[tuple[str, dict[str, Any]]]:
-    """(place, object) of each line that is not blank. Raises UserError for a line that is something else.
+    """Returns (place, object) for each line that is not blank. Raises UserError for any other line.
 
-    `form` is what the message says that a line must be, `errors` what becomes of bytes that are no UTF-8, as in open().
+    `form` completes the message "each line must be ...". `errors`: how to decode bytes that are not UTF-8, as in open().
     """
     rows = []
     with path.open(encoding="utf-8-sig", errors=errors) as lines:
@@ -33,7 +33,7 @@ def read_jsonl(
             except (
                 ValueError,
                 RecursionError,
-            ) as error:  # a number of thousands of digits is no JSONDecodeError
+            ) as error:  # a number of thousands of digits: a plain ValueError
                 place = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                 reason = getattr(error, "msg", error)
                 raise UserError(
@@ -45,9 +45,21 @@ def read_jsonl(
     return rows
 
 
+def rows_from_file(path: Path) -> list[tuple[str, dict]]:
+    """Returns (place, row) for each line of a dataset's JSONL file. Raises UserError if it is missing or empty."""
+    if not path.is_file():
+        others = sorted(p.name for p in path.parent.glob("*.jsonl"))
+        inside = f"the folder has {', '.join(others)}" if others else "the folder has no .jsonl file"
+        raise UserError(f"{path} is missing: a dataset folder needs train.jsonl and test.jsonl ({inside}).")
+    rows = read_jsonl(path, errors="surrogateescape")
+    if not rows:
+        raise UserError(f"{path} is empty: it must hold at least one problem.")
+    return rows
+
+
 @contextlib.contextmanager
 def csv_reader(file: Path, delimiter: str = ",") -> Iterator[csv.DictReader]:
-    """A reader of a table with a header. Raises UserError where, while it is read, the file turns out to be no CSV."""
+    """Yields a reader of a table with a header. Raises UserError if the file turns out not to be CSV."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 KiB
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, strict=True, delimiter=delimiter)
@@ -58,7 +70,7 @@ def csv_reader(file: Path, delimiter: str = ",") -> Iterator[csv.DictReader]:
 
 
 def parquet_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of a parquet table. Raises UserError."""
+    """Returns the rows of a parquet table. Raises UserError."""
     import pyarrow
     import pyarrow.parquet
 
@@ -66,15 +78,3 @@ def parquet_rows(file: Path) -> list[dict[str, Any]]:
         return pyarrow.parquet.read_table(file).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:  # OSError: what looks like parquet and is damaged
         raise UserError(f"{file} is not a parquet file: {str(error).splitlines()[0]}") from None
-
-
-def rows_from_file(path: Path) -> list[tuple[str, dict]]:
-    """(place, row) for each line of a JSONL file. Raises UserError."""
-    if not path.is_file():
-        beside = sorted(p.name for p in path.parent.glob("*.jsonl"))
-        there = f"the folder has {', '.join(beside)}" if beside else "the folder has no .jsonl file"
-        raise UserError(f"{path} is missing: a dataset folder needs train.jsonl and test.jsonl ({there}).")
-    rows = read_jsonl(path, errors="surrogateescape")
-    if not rows:
-        raise UserError(f"{path} is empty: it must hold at least one problem.")
-    return rows

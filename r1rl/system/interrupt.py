@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: heard at once where nothing is half done, remembered where something is."""
+"""Ctrl-C, SIGTERM and a closed terminal: acted on at once between steps, deferred where work must be completed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,13 @@ from types import FrameType
 
 from r1rl.system import distributed
 
-INTERRUPTED = 130  # the exit code after Ctrl-C: 128 and the number of the signal, as shells have it
-
-ECHO = (
-    0.5  # seconds; a signal to a whole process group also comes by way of the parent, and is no second wish
-)
-
-LATE_ECHO = 5.0  # where the parent is a launcher, which first looks how its processes are
+INTERRUPTED = 130  # exit code after Ctrl-C: 128 plus the signal's number, as in shells
+ECHO = 0.5  # seconds in which the same signal may arrive again, through the parent of the process group
+LATE_ECHO = 5.0  # the same if the parent is a launcher, which checks its processes first
 
 
 class Stopped(KeyboardInterrupt):
-    """A stop was asked for. Not an Exception: no library takes it for a failure that it could get over."""
+    """A stop was requested. Not an Exception, so that no library handles it as a failure."""
 
     def __init__(self, exit_code: int = INTERRUPTED):
         super().__init__()
@@ -35,20 +31,21 @@ class Stopped(KeyboardInterrupt):
 class Interrupt:
     """While entered, SIGINT, SIGTERM and SIGHUP raise Stopped; once `deferred` is set, only inside `interruptible()`.
 
-    Outside, the stop is remembered until the next `interruptible()` is entered or left: an optimizer step, a line of the
-    dump and a checkpoint come to their end. A second signal stops at once, wherever that is.
+    Outside it the stop is deferred until the next `interruptible()` is entered or left, so that an optimizer step, a line
+    of the dump and a checkpoint are completed. A second signal stops at once.
 
-    Of several processes none may stop alone while others wait for it: what one has heard counts once all know of it.
+    With several processes none may stop alone while the others wait for it: a signal counts once `sync_signal` has
+    shared it.
     """
 
     def __init__(self, grace: float | None = None):
-        """`grace`: seconds after a SIGTERM until the process ends itself; None: it does not."""
+        """`grace`: seconds after a SIGTERM until the process ends itself; None: never."""
         self.asked = False
-        self.heard: int | None = None  # the signal that this process has heard, where there are several
-        self.deferred = False  # True while there is something that must not be left half done
-        self.signal = signal.SIGINT  # the one that came
+        self.signal_received: int | None = None  # by this process; the others may not know of it yet
+        self.deferred = False  # True while there is work that must be completed
+        self.signal = signal.SIGINT  # the signal that stops the run
         self.grace = grace
-        self.came = -math.inf  # when, by time.monotonic
+        self.came = -math.inf  # when it came, by time.monotonic
         self._open = False
         self._last_resort: threading.Timer | None = None
 
@@ -64,12 +61,12 @@ class Interrupt:
 
     @property
     def exit_code(self) -> int:
-        """What the process is to end with after a stop."""
+        """The exit code after a stop."""
         return 128 + self.signal
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """What may be left at any moment, as it will be done anew. Raises Stopped, also for a stop asked for before."""
+        """Marks work that may be interrupted at any point because it will be redone. Raises Stopped, also if deferred."""
         before, self._open = self._open, True
         try:
             self.check()
@@ -80,7 +77,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def uninterruptible(self) -> Iterator[None]:
-        """Inside `interruptible()`: what must come to its end all the same. Raises Stopped afterwards."""
+        """Marks work inside `interruptible()` that must be completed. Raises Stopped afterwards."""
         before, self._open = self._open, False
         try:
             yield
@@ -90,23 +87,26 @@ class Interrupt:
             self.check()
 
     def check(self) -> None:
-        """Raises Stopped if a stop was asked for: an exception out of a signal may have been swallowed by a library."""
+        """Raises Stopped if a stop was requested; needed where a library may have swallowed the handler's exception."""
         if self.asked:
             raise Stopped(self.exit_code)
 
-    def sync_signal(self, heard: Iterable[int | None]) -> None:
-        """Told what each process has heard, all at the same place. Raises Stopped inside `interruptible()`."""
-        first = next((number for number in heard if number is not None), None)
+    def sync_signal(self, received: Iterable[int | None]) -> None:
+        """Requests the stop if any process received a signal; all call it at the same point with the same values.
+
+        Raises Stopped inside `interruptible()`.
+        """
+        first = next((number for number in received if number is not None), None)
         if first is None or self.asked:
             return
         self.asked, self.signal = True, signal.Signals(first)
-        if self.heard is None:
+        if self.signal_received is None:
             self.came = time.monotonic()
         if self._open:
             self.check()
 
     def left(self) -> float:
-        """Seconds until the process will end itself; infinite without a deadline."""
+        """Returns the seconds until the process ends itself; infinite without a deadline."""
         ends = self.asked and self.grace is not None and self.signal == signal.SIGTERM
         return self.came + self.grace - time.monotonic() if ends else math.inf
 
@@ -114,12 +114,12 @@ class Interrupt:
         if number == signal.SIGHUP:
             leave_terminal()
         now = time.monotonic()
-        again, alone = self.asked or self.heard is not None, distributed.size() == 1
+        again, alone = self.asked or self.signal_received is not None, distributed.size() == 1
         if again and now - self.came < (ECHO if alone else LATE_ECHO):
             return
-        if again and not alone and self.deferred:  # the others are in the middle of something else
+        if again and not alone and self.deferred:  # the others cannot be waited for
             os._exit(self.exit_code)
-        self.heard = number
+        self.signal_received = number
         self.asked = self.asked or alone or not self.deferred
         if not again:
             self.signal, self.came = signal.Signals(number), now
@@ -132,28 +132,28 @@ class Interrupt:
 
 
 def handled_signals() -> list[signal.Signals]:
-    """Those that ask for a stop. SIGHUP comes with a dropped connection, unless `nohup` has it ignored."""
+    """Returns the signals that stop a run. SIGHUP (a dropped connection) is one unless `nohup` set it to be ignored."""
     hangs_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])]
 
 
 def leave_terminal() -> None:
-    """What is written to a terminal from now on goes nowhere: it is gone, and writing to it would be an error."""
+    """Discards all further output to the closed terminal, where writing would be an error."""
     console = sys.modules.get("r1rl.system.console")
-    own = console.console.file if console else sys.stdout
+    shown = console.console.file if console else sys.stdout
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for file in (own, sys.__stdout__, sys.__stderr__):
+    for file in (shown, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError):  # closed
-            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):  # not a file that it was redirected to
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):  # not redirected to a file
                 os.dup2(nowhere, file.fileno())
     os.close(nowhere)
 
 
 def give_up(exit_code: int) -> None:
-    """Ends the process, before whoever sent the SIGTERM kills it: what is half written has no name yet."""
+    """Ends the process before the sender of the SIGTERM kills it. Unfinished files do not have their final name yet."""
     console = sys.modules.get("r1rl.system.console")
     with contextlib.suppress(Exception):
         terminal = console.console.file if console else sys.stderr
-        words = "\n--grace-seconds are over: what was not yet saved is left; --resume goes on from the newest checkpoint\n"
-        os.write(terminal.fileno(), words.encode())
+        message = "\n--grace-seconds are over: unsaved work is lost; --resume continues from the newest checkpoint\n"
+        os.write(terminal.fileno(), message.encode())
     os._exit(exit_code)

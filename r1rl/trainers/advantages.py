@@ -1,4 +1,4 @@
-"""Rewards -> advantages, as pure functions over lists."""
+"""Advantages and KL penalties from rewards, as pure functions of lists."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ EPSILON = 1e-4  # TRL's: keeps a group of nearly equal rewards from getting huge
 def group_advantages(
     rewards: Sequence[float | None], group_size: int, scale: str = "group"
 ) -> list[float]:  # (B*G,) -> (B*G,)
-    """Each reward minus the mean of its group, divided by a standard deviation.
+    """Returns each reward minus the mean of its group, divided by a standard deviation.
 
     Source: DeepSeekMath (arXiv:2402.03300) section 4.1.2 for scale="group"; Dr. GRPO (arXiv:2503.20783) section 3.2
-    for scale="none". A reward of None is left out of its group's mean and gets the advantage 0.
+    for scale="none". A reward of None does not count in its group's mean and gets the advantage 0.
 
     >>> [round(a, 3) for a in group_advantages([1.0, 0.0, 0.0, 0.0], 4)]
     [1.5, -0.5, -0.5, -0.5]
     """
     if len(rewards) % group_size:
-        raise ValueError(f"{len(rewards)} rewards do not make whole groups of {group_size}")
+        raise ValueError(f"{len(rewards)} rewards are not a multiple of the group size {group_size}")
     groups = [rewards[i : i + group_size] for i in range(0, len(rewards), group_size)]
     batch_std = deviation([r for r in rewards if r is not None])
     advantages = []
@@ -34,7 +34,7 @@ def group_advantages(
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Sample standard deviation (divisor n - 1), 0 for fewer than two values."""
+    """Returns the sample standard deviation (divisor n - 1), 0 for fewer than two values."""
     if len(values) < 2:
         return 0.0
     mean = math.fsum(values) / len(values)
@@ -42,7 +42,7 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> int:
-    """How many groups have only equal rewards: all their advantages are 0, they teach nothing."""
+    """Returns the number of groups with equal rewards: all their advantages are 0, so they have no gradient."""
     groups = (rewards[i : i + group_size] for i in range(0, len(rewards), group_size))
     return sum(len({r for r in group if r is not None}) <= 1 for group in groups)
 
@@ -50,7 +50,7 @@ def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> i
 def token_rewards(
     reward: float, logprobs: Sequence[float], reference: Sequence[float] | None, beta: float
 ) -> list[float]:  # (C,)
-    """The reward of each token: -beta * (log pi - log pi_ref), and the completion's reward on the last one.
+    """Returns the reward of each token: -beta * (log pi - log pi_ref), plus the completion's reward on the last one.
 
     Source: Ziegler et al. (arXiv:1909.08593) equation 2; Stiennon et al. (arXiv:2009.01325) section 3.4.
 
@@ -59,7 +59,7 @@ def token_rewards(
     """
     penalties = [0.0] * len(logprobs)
     if reference is not None:
-        penalties = [-beta * (own - other) for own, other in zip(logprobs, reference)]
+        penalties = [-beta * (log_pi - log_ref) for log_pi, log_ref in zip(logprobs, reference)]
     penalties[-1] += reward
     return penalties
 
@@ -67,10 +67,10 @@ def token_rewards(
 def gae(
     rewards: Sequence[float], values: Sequence[float], gamma: float, lam: float
 ) -> tuple[list[float], list[float]]:  # (C,), (C,) -> (C,), (C,)
-    """Generalised advantage estimation of one completion: (advantages, returns).
+    """Returns (advantages, returns) of one completion by generalised advantage estimation.
 
     delta_t = r_t + gamma V(s_t+1) - V(s_t); A_t = delta_t + gamma lam A_t+1; return_t = A_t + V(s_t). The state
-    after the last token has the value 0, also where a completion was cut: nothing is earned beyond it.
+    after the last token has the value 0, also in a truncated completion: no reward follows.
     Source: Schulman et al. (arXiv:1506.02438) equations 11 and 16.
 
     >>> gae([0.0, 1.0], [0.5, 0.5], gamma=1.0, lam=0.5)
@@ -86,7 +86,7 @@ def gae(
 
 
 def whitened(values: Sequence[float]) -> list[float]:
-    """Shifted and scaled to mean 0 and standard deviation 1 (divisor n - 1, as deviation has it).
+    """Returns the values shifted and scaled to mean 0 and standard deviation 1 (divisor n - 1).
 
     Source: detail 7 of the 37 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/); here over
     all tokens of a step, as in https://huggingface.co/blog/the_n_implementation_details_of_rlhf_with_ppo.
@@ -97,9 +97,9 @@ def whitened(values: Sequence[float]) -> list[float]:
 
 
 def adapted_beta(beta: float, kl: float, target: float, share: float) -> float:
-    """The KL weight for the next step: up where the divergence is over its target, down where it is under it.
+    """Returns the KL weight for the next step: larger if the divergence is above its target, smaller if below.
 
-    `share` is the step's part of the controller's horizon. Source: Ziegler et al. (arXiv:1909.08593) section 2.2.
+    `share` is the step's share of the controller's horizon. Source: Ziegler et al. (arXiv:1909.08593) section 2.2.
     """
     error = min(max(kl / target - 1, -0.2), 0.2)
     return beta * (1 + error * share)

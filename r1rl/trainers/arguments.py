@@ -1,4 +1,4 @@
-"""What every trainer tells transformers alike: folders, seeds, precision, optimizer, saving, logging."""
+"""The arguments of transformers and TRL: what all trainers share, and those of GRPO."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from r1rl.runs.dump import Dump
 
 
 def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, Any]:
-    """Keyword arguments of a TrainingArguments; everything that Unsloth would change on its own is set."""
+    """Returns keyword arguments of TrainingArguments; all that Unsloth would change are set."""
     cpu = not policy.on_gpu
-    os.environ.setdefault(
-        "WANDB_PROJECT", config.project_name
-    )  # the only way that wandb's callback learns it
+    os.environ.setdefault("WANDB_PROJECT", config.project_name)  # wandb's callback reads nothing else
     return {
         "output_dir": str(dump.folder / "checkpoints"),
         "run_name": config.exp_name,
         "project": config.project_name,
-        "report_to": "none",  # see trainers/trackers.py
+        "report_to": "none",  # see Trackers in callbacks.py
         "seed": config.seed,
         "data_seed": config.seed,
         "use_cpu": cpu,
@@ -44,9 +42,9 @@ def common_arguments(config: Config, policy: Policy, dump: Dump) -> dict[str, An
 
 
 def keep_float32(model: torch.nn.Module) -> None:
-    """Takes back TRL's rounding of trained weights to bfloat16, which it does where the base is in 4 bit.
+    """Converts trained weights back to float32: TRL rounds them to bfloat16 if the base model is in 4 bit.
 
-    At a weight of 0.02 bfloat16 has steps of 1e-4: updates of 1e-5 would be rounded away, and the weight never move.
+    At a weight of 0.02 bfloat16 has steps of 1e-4, so an update of 1e-5 would be rounded away.
     """
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -54,14 +52,13 @@ def keep_float32(model: torch.nn.Module) -> None:
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig:
-    """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
+    """Returns TRL's settings; all that Unsloth would change are set, here or in common_arguments."""
     cpu = not policy.on_gpu
-    # TRL refuses groups of one; a trainer with a value head needs no groups, and sets the number back.
+    # TRL refuses groups of one; a trainer with a value head needs no groups, and restores the number.
     group_size = config.num_generations if config.num_generations > 1 else config.generation_batch_size
     return GRPOConfig(
         **common_arguments(config, policy, dump),
-        # a step
-        # A step's whole batch at once: `training_step` cuts it into parts.
+        # a step: its whole batch at once, which `PolicyUpdate.update` cuts into parts
         per_device_train_batch_size=config.generation_batch_size,
         gradient_accumulation_steps=1,
         steps_per_generation=config.steps_per_generation,
@@ -70,16 +67,16 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,
         top_p=config.top_p,
-        pad_to_multiple_of=32 if cpu else None,  # each new shape makes a CPU build new kernels
+        pad_to_multiple_of=32 if cpu else None,  # for each new shape a CPU builds new kernels
         # the loss
         loss_type=config.loss_type,
-        beta=config.beta if config.algorithm == "grpo" else 0.0,  # a value head has the KL in its rewards
+        beta=config.beta if config.algorithm == "grpo" else 0.0,  # PPO has the KL in its rewards
         epsilon=0.2,
-        epsilon_high=0.2,
+        epsilon_high=0.2 if config.epsilon_high is None else config.epsilon_high,
         scale_rewards=config.scale_rewards,
         mask_truncated_completions=False,
         importance_sampling_level="token",
-        vllm_importance_sampling_correction=config.importance_correction,  # only where use_vllm is set, too
+        vllm_importance_sampling_correction=config.importance_correction,  # only with use_vllm
         vllm_importance_sampling_mode="token_truncate",
         vllm_importance_sampling_clip_max=2.0,
         router_aux_loss_coef=0.0,
@@ -95,7 +92,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # evaluation, saving, logging
         eval_strategy="steps",
         eval_steps=config.eval_steps,
-        eval_on_start=config.eval_on_start,  # `go_on` looks what was evaluated before a resume
+        eval_on_start=config.eval_on_start,  # `restore` turns it off after a resume
         per_device_eval_batch_size=group_size,
         eval_accumulation_steps=None,
         torch_empty_cache_steps=None if cpu else 250,

@@ -1,28 +1,22 @@
-"""Cuts a step's batch into the parts that go through the model at once, with the weight of each part's loss.
+"""Cuts a step's batch into the parts of single passes and computes the weight of each part's loss.
 
-The parts' weighted losses and gradients add up to those of the whole batch, for each of TRL's ways to average tokens.
+The weighted losses and gradients of the parts sum to those of the batch, for each of TRL's ways to average tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any
 
 import torch
 
-from r1rl.system import distributed
+Batch = dict[str, torch.Tensor]  # TRL's tensors: (B, T) or (B,), and scalars
 
-Batch = dict[str, torch.Tensor]
-
-BY_TOKENS = ("dapo", "cispo", "vespo")  # divided by the tokens of the whole batch already
-
-LEFT = ("prompt_ids", "prompt_mask")  # padded on the left, all else on the right
+BY_TOKENS = ("dapo", "cispo", "vespo")  # losses that TRL divides by the tokens of the whole batch
+LEFT = ("prompt_ids", "prompt_mask")  # padded on the left, all others on the right
 
 
 def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
-    """These rows of every entry that has rows; `trim` cuts off padding that none of them needs."""
+    """Returns these rows of every tensor that has rows; `trim` removes padding that none of them needs."""
     index = torch.tensor(rows, device=batch["completion_mask"].device)
     size, wide = batch["completion_mask"].shape
     has_rows = {k: isinstance(v, torch.Tensor) and v.dim() > 0 and len(v) == size for k, v in batch.items()}
@@ -39,23 +33,23 @@ def take(batch: Batch, rows: Sequence[int], trim: bool = True) -> Batch:
 
 
 def all_rows(batch: Batch) -> list[int]:
-    """Every row."""
+    """Returns the positions of all rows."""
     return list(range(len(batch["completion_mask"])))
 
 
 def with_signal(batch: Batch, group_size: int) -> list[int]:
-    """Rows of the groups in which some advantage is not 0: the others have no gradient."""
-    alive = (batch["advantages"].view(-1, group_size) != 0).any(1)
-    return [i for i, living in enumerate(alive.repeat_interleave(group_size).tolist()) if living]
+    """Returns the rows of groups in which an advantage is not 0: the others have no gradient."""
+    signal = (batch["advantages"].view(-1, group_size) != 0).any(1)
+    return [i for i, has in enumerate(signal.repeat_interleave(group_size).tolist()) if has]
 
 
 def lengths(batch: Batch) -> tuple[list[int], list[int]]:
-    """Tokens of each prompt and of each completion."""
+    """Returns (tokens of each prompt, tokens of each completion)."""
     return batch["prompt_mask"].sum(1).tolist(), batch["completion_mask"].sum(1).tolist()
 
 
 def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
-    """The rows that each process learns from: `unit` neighbours stay together, the longest go where there is least."""
+    """Returns the rows that each process learns from, with about as many tokens each; `unit` neighbours stay together."""
     if processes == 1:
         return [all_rows(batch)]
     tokens = [p + c for p, c in zip(*lengths(batch))]
@@ -72,10 +66,10 @@ def deal(batch: Batch, unit: int, processes: int) -> list[list[int]]:
 def split(
     batch: Batch, budget: int, unit: int = 1, padded: bool = True, rows: Sequence[int] | None = None
 ) -> list[list[int]]:
-    """Rows of each part, longest first, at most `budget` tokens in each unless one unit alone has more.
+    """Returns the rows of each part, the longest first; a part has at most `budget` tokens or is a single unit.
 
-    `unit` neighbours stay together. Padded parts cost their longest row times their rows; else a unit costs its
-    completions and one prompt. `rows`: only these are wanted, in such units.
+    `unit` neighbours stay together. A padded part costs its longest row times its rows; without padding a unit costs its
+    completions and one prompt. `rows`: only these, in whole units; None: all.
     """
     prompts, completions = lengths(batch)
     rows = range(len(prompts)) if rows is None else rows
@@ -99,7 +93,7 @@ def split(
 
 
 def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tuple[int, bool]:
-    """(1 / `divisor` of what goes through the model at once within `budget`, whether it is one row at a time then)."""
+    """Returns (1 / `divisor` of the tokens of a pass within `budget`, whether each pass then has a single row)."""
     rows = [p + c for p, c in zip(*lengths(batch))]
     whole = max(rows) * len(rows) if padded else sum(rows)
     budget = min(budget, whole) // divisor
@@ -107,63 +101,10 @@ def smaller(batch: Batch, budget: int, divisor: int, padded: bool = True) -> tup
 
 
 def weight(batch: Batch, rows: Sequence[int], loss_type: str) -> float:
-    """What the loss of these rows counts in that of the whole batch."""
+    """Returns the weight of these rows' loss in that of the whole batch."""
     if loss_type in BY_TOKENS:
         return 1.0
     if loss_type == "bnpo":
         tokens = batch["completion_mask"].sum(1)
         return (tokens[torch.tensor(rows, device=tokens.device)].sum() / tokens.sum()).item()
     return len(rows) / len(batch["completion_mask"])  # means over rows
-
-
-@dataclass
-class Learned:
-    """One process's part of a step's update."""
-
-    loss: float | None  # None: memory did not suffice
-    tokens: int  # that it learned from
-    metrics: dict[str, float]  # of the base class: means over the parts that went through the model
-    gaps: torch.Tensor | None  # (N,), |sampler's logprob - trainer's|
-    why_stopped: str | None
-    findings: list[Any] = field(default_factory=list)  # of guards, for the first process to tell
-    heard: int | None = None  # a signal
-
-
-def reduce_step(
-    trainer: Any, loss: torch.Tensor | None, batch: Batch, seen: dict[str, int]
-) -> torch.Tensor | None:
-    """The step's loss over all processes, None where memory was out in one of them; gradients are added up.
-
-    `batch`: the whole step's. `seen`: how many numbers of each name the base class had before.
-    Raises Stopped where one process was asked to stop: the step is given up, and nothing has changed that is saved.
-    """
-    metrics, guarding = trainer._metrics["train"], trainer.guarding
-    new = {name: values[seen.get(name, 0) :] for name, values in metrics.items()}
-    parts = distributed.all_gather(
-        Learned(
-            None if loss is None else loss.item(),
-            int(batch["completion_mask"][trainer._own_rows(batch)].sum()),
-            {name: fmean(values) for name, values in new.items() if values},
-            torch.cat(trainer._gaps).cpu() if trainer._gaps else None,
-            guarding.why_stopped,
-            guarding.pop_unreported(),
-            trainer.interrupt.heard,
-        )
-    )
-    guarding.hear(parts)
-    trainer.interrupt.sync_signal([part.heard for part in parts])
-    if any(part.loss is None for part in parts):
-        guarding.skipped = "memory"
-        return None
-    for name in sorted({name for part in parts for name in part.metrics}):
-        del metrics[name][seen.get(name, 0) :]
-        metrics[name].append(mean_by_tokens(parts, name))
-    trainer._gaps = [part.gaps for part in parts if part.gaps is not None]
-    distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
-    return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
-
-
-def mean_by_tokens(parts: list[Learned], name: str) -> float:
-    """A metric over all tokens, from the means of those processes that learned from any."""
-    having = [(part.metrics[name], part.tokens) for part in parts if name in part.metrics and part.tokens]
-    return sum(value * tokens for value, tokens in having) / max(1, sum(tokens for _, tokens in having))

@@ -1,12 +1,14 @@
-"""Ends a run inside its budget: after each step it asks whether one more would fit."""
+"""Callbacks of the trainers: optimizer time, budget, profile, trackers and the stages of a curriculum."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
 import importlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from transformers import TrainerCallback
@@ -16,7 +18,7 @@ from transformers.trainer_callback import ExportableState
 from r1rl.config.flags import Config
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
-from r1rl.runs.budget import TOLD_AT, Cost
+from r1rl.runs.budget import WARN_AT_STEP, Cost
 from r1rl.runs.metric_names import numbers
 from r1rl.runs.progress import Meter
 from r1rl.runs.scores import Evaluation
@@ -25,18 +27,38 @@ from r1rl.system.console import console, printable
 from r1rl.system.redact import redact, redact_all
 from r1rl.trainers.prompt_order import Plan, State, after_step, draw, level
 
+FIRST_PROFILED = 2  # the first step builds kernels and caches and is not like the others
+TABLE_ROWS = 40  # operations in the profile's table
+SHOWN_ROWS = 8  # completions of an evaluation that trackers get
+TABLES = ("wandb", "trackio")  # trackers with tables and a config; both have the same functions
+
+
+class OptimizerClock(TrainerCallback):
+    """Measures the optimizer's time."""
+
+    def __init__(self, meter: Meter):
+        self.meter = meter
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers when gradients are clipped."""
+        self.start = time.perf_counter()
+
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        """Called by transformers after the weights are updated."""
+        self.meter.add("optimizer", time.perf_counter() - self.start)
+
 
 class StopInBudget(TrainerCallback):
-    """Tells the budget what steps and savings cost; stops before the step that would not fit."""
+    """Reports the cost of steps and checkpoints to the budget; stops before the step that would exceed it."""
 
     def __init__(self, meter: Meter):
         self.meter, self.budget = meter, meter.budget
-        self.began = meter.spent()  # of the present step
-        self.mark = 0.0  # when what is saved next began
+        self.began = meter.spent()  # of the current step
+        self.mark = 0.0  # seconds of the run when the next checkpoint may begin
         self.steps_here = 0
 
     def on_step_begin(self, args, state, control, **kwargs):
-        """Called by transformers before each optimizer step. Raises UserError where not even the first one can be paid."""
+        """Called by transformers before each optimizer step. Raises UserError if the budget has no room for the first."""
         self.began = self.meter.spent()
         if self.steps_here == 0:
             distributed.on_first(lambda: self.budget.check_left(self.began))
@@ -54,7 +76,7 @@ class StopInBudget(TrainerCallback):
         if not distributed.on_first(lambda: self.budget.fits_another(spent, state.global_step)):
             self.budget.ended = self.budget.why_ended(state.global_step)
             control.should_save = control.should_training_stop = True
-        elif self.steps_here == TOLD_AT and (words := self.budget.warning(spent, state.global_step)):
+        elif self.steps_here == WARN_AT_STEP and (words := self.budget.warning(spent, state.global_step)):
             console.print(f"step {state.global_step:>4}  {words}")
         return control
 
@@ -71,13 +93,8 @@ class StopInBudget(TrainerCallback):
         self.budget.saving(self.meter.spent().seconds - self.mark)
 
 
-FIRST = 2  # the first step builds kernels and caches, it is not like the others
-
-TABLE_ROWS = 40  # operations in the table
-
-
 class Profile(TrainerCallback):
-    """Records from the second step of this process on; slows these steps down somewhat."""
+    """Records `steps` steps from the second step of this process on; they take somewhat longer."""
 
     def __init__(self, steps: int, folder: Path):
         self.steps, self.folder = steps, folder
@@ -89,16 +106,16 @@ class Profile(TrainerCallback):
         from torch.profiler import profile
 
         self.begun += 1
-        if self.begun == FIRST:
+        if self.begun == FIRST_PROFILED:
             self.profiler = profile().__enter__()
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called by transformers after each optimizer step."""
-        if self.profiler is not None and self.begun == FIRST + self.steps - 1:
+        if self.profiler is not None and self.begun == FIRST_PROFILED + self.steps - 1:
             self.finish(state.global_step)
 
     def on_train_end(self, args, state, control, **kwargs):
-        """A run may be shorter than what was to be profiled."""
+        """Called after the last step: the run may be shorter than the profile."""
         if self.profiler is not None:
             self.finish(state.global_step)
 
@@ -107,7 +124,7 @@ class Profile(TrainerCallback):
         profiler, self.profiler = self.profiler, None
         profiler.__exit__(None, None, None)
         self.folder.mkdir(exist_ok=True)
-        name = f"steps_{step - (self.begun - FIRST)}-{step}"
+        name = f"steps_{step - (self.begun - FIRST_PROFILED)}-{step}"
         by = "self_cuda_time_total" if any(e.self_device_time_total for e in profiler.key_averages()) else ""
         table = profiler.key_averages().table(sort_by=by or "self_cpu_time_total", row_limit=TABLE_ROWS)
         (self.folder / f"{name}.txt").write_text(table, encoding="utf-8")
@@ -117,16 +134,8 @@ class Profile(TrainerCallback):
         )
 
 
-SHOWN_ROWS = 8  # completions of an evaluation that are shown
-
-TABLES = ("wandb", "trackio")  # trackers with tables and a config of their own; both have the same functions
-
-
 class Trackers(TrainerCallback):
-    """Passes the run on to each tracker. The base class's own log, with other names, is kept from them.
-
-    Of several processes one speaks.
-    """
+    """Sends the run's metrics to each tracker, from the first process. The base class's own log does not reach them."""
 
     def __init__(self, config: Config, folder: Path):
         self.config = config
@@ -139,7 +148,7 @@ class Trackers(TrainerCallback):
             board.logging_dir = str(folder / "logs" / "tensorboard")
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Called by transformers: the trackers open their runs."""
+        """Called by transformers: the trackers start their runs."""
         for name, callback in self.inner.items():
             callback.on_train_begin(args, state, control, **kwargs)
             if name in TABLES:
@@ -147,16 +156,16 @@ class Trackers(TrainerCallback):
                 importlib.import_module(name).config.update(settings, allow_val_change=True)
 
     def on_save(self, args, state, control, **kwargs):
-        """Called by transformers: some trackers keep checkpoints, if their environment variables say so."""
+        """Called by transformers: some trackers upload checkpoints, if their environment variables say so."""
         for callback in self.inner.values():
             callback.on_save(args, state, control, **kwargs)
 
     def step(self, trainer: Any, line: dict[str, Any]) -> None:
-        """A line of metrics.jsonl."""
+        """Sends a line of metrics.jsonl."""
         self._log(trainer, dict(numbers(line)))
 
     def evaluated(self, trainer: Any, result: Evaluation) -> None:
-        """A line of evaluations.jsonl, and a few of its completions."""
+        """Sends a line of evaluations.jsonl and some of its completions."""
         self._log(trainer, {f"eval_{name}": value for name, value in numbers(result.summary)})
         rows = completion_rows(result)
         for name, callback in self.inner.items():
@@ -167,7 +176,7 @@ class Trackers(TrainerCallback):
                 callback.tb_writer.flush()
 
     def close(self, trainer: Any) -> None:
-        """After the last evaluation, which comes when transformers has already ended training."""
+        """Closes the trackers; called after the last evaluation, when transformers has ended training already."""
         for callback in self.inner.values():
             callback.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
 
@@ -177,7 +186,7 @@ class Trackers(TrainerCallback):
 
 
 def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
-    """The first completions of an evaluation, the same problems each time; secrets masked, control characters shown."""
+    """Returns the first completions of an evaluation, of the same problems each time, as safe text."""
     return [
         {
             "step": result.step,
@@ -194,12 +203,12 @@ def completion_rows(result: Evaluation) -> list[dict[str, Any]]:
 
 
 def safe(text: str) -> str:
-    """Text of a model or a data set for a page that others look at."""
+    """Returns text of a model or data set for a public page: secrets masked, control characters escaped."""
     return printable(redact(text))
 
 
 def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
-    """The completions as a table of wandb or trackio."""
+    """Sends the completions as a table to wandb or trackio."""
     import pandas
 
     table = tracker.Table(dataframe=pandas.DataFrame(list(rows)))
@@ -207,7 +216,7 @@ def send_table(tracker: Any, rows: Sequence[dict[str, Any]], step: int) -> None:
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The same as text for TensorBoard, whose page reads Markdown and HTML: so both are escaped, in <pre>."""
+    """Returns the completions as text for TensorBoard. Its page renders Markdown and HTML: both are escaped, in <pre>."""
     parts = []
     for row in rows:
         head = f"{row['problem']}: {'right' if row['correct'] else 'wrong'}, {row['extracted']} for {row['answer']}"
@@ -216,35 +225,40 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 
 class Stages(TrainerCallback, ExportableState):
-    """Moves from stage to stage; transformers writes `state()` into trainer_state.json of each checkpoint."""
+    """Moves through the stages of a curriculum; transformers saves `state()` in trainer_state.json of each checkpoint."""
 
     def __init__(self, plan: Plan, prompts: Sequence[Prompt], seed: int, ended: Callable[[int], None]):
-        """`ended` is called with the level of each stage that ends, when its last step is done."""
+        """`ended` is called with the level of each stage after its last step."""
         self.plan, self.seed, self.ended = plan, seed, ended
         self.now = State()
-        self.pass_rates: list[float] = []  # of the present step's groups
+        self.pass_rates: list[float] = []  # of the current step's groups
         self.rows = {n: [i for i, p in enumerate(prompts) if p.problem.level == n] for n in plan.levels}
 
     @property
     def level(self) -> int:
-        """The level of the present step's problems."""
+        """The level of the current step's problems."""
         return level(self.plan, self.now)
 
     def draw(self, count: int) -> list[int]:
-        """Positions of the present step's prompts: all of one level."""
+        """Returns the positions of the current step's prompts, all of one level."""
         return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
 
     def draw_more(self, count: int) -> list[int]:
-        """Positions of further prompts of the present level, the same for a step whenever it is run."""
+        """Returns the positions of more prompts of this level; a repeated step gets the same."""
         rows = self.rows[self.level]
         return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
+
+    def record(self, correct: Sequence[bool], group_size: int) -> None:
+        """Keeps the pass rate of each group of the current step."""
+        starts = range(0, len(correct), group_size)
+        self.pass_rates = [fmean(correct[i : i + group_size]) for i in starts]
 
     def state(self) -> dict[str, Any]:
         """See ExportableState."""
         return {"args": {}, "attributes": self.now.to_dict()}
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Goes on where the checkpoint stood; a new run's state is that of its start."""
+        """Continues from the checkpoint's state; a new run has that of its start."""
         self.now = State.from_dict(state.stateful_callbacks[type(self).__name__]["attributes"])
 
     def on_step_end(self, args, state, control, **kwargs):

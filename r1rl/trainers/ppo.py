@@ -1,11 +1,11 @@
-"""PPO and reward-weighted updates: the GRPO trainer with a value head, token advantages and passes of its own.
+"""PPO and reward-weighted updates: the GRPO trainer with a value head, advantages per token and several passes.
 
-What is kept of PPO's details, each linked where it stands: generalised advantage estimation, whitened advantages,
-clipped surrogate and value loss, minibatches over several passes, gradients clipped by their whole norm, one learning
-rate schedule for all, and the debug variables (approx_kl, clip_fraction, explained_variance). Left out: an entropy
-bonus, orthogonal initialisation and reward scaling, which language models were not seen to need
+Of PPO's details it has, each linked where it is used: generalised advantage estimation, whitened advantages, clipped
+surrogate and value loss, minibatches over several passes, clipping by the norm of all gradients, one learning rate
+schedule, and the debug variables (approx_kl, clip_fraction, explained_variance). Left out: an entropy bonus, orthogonal
+initialisation and reward scaling, which language models did not need
 (https://huggingface.co/blog/the_n_implementation_details_of_rlhf_with_ppo).
-Policy and value share the model (detail 13 of the 37); TRL gives sampling, evaluation, schedules and checkpoints.
+Policy and value share the model (detail 13 of the 37); TRL provides sampling, evaluation, schedules and checkpoints.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -26,14 +26,17 @@ from r1rl.models.policy import Policy
 from r1rl.records import Rollout
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
+from r1rl.trainers.batches import Batch
 from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.step import Step
 
 KL_HORIZON = 10_000  # completions; source: arXiv:1909.08593 section 2.2
+FILE = "value_head.safetensors"
 
 
 @dataclass(frozen=True)
 class Experience:
-    """A step's rollouts with all that an update needs; the lists have a tensor (tokens,) for each rollout."""
+    """A step's rollouts with what an update needs; each list has a tensor (tokens,) per rollout."""
 
     rollouts: list[Rollout]
     logprobs: list[torch.Tensor]
@@ -43,51 +46,54 @@ class Experience:
 
 
 @dataclass
-class StepBegan:
-    """What a step changes of what is saved, as it was at the step's begin; None while it is still so."""
+class Saved:
+    """State at the step's start, for rollback; None until changed."""
 
     kl_weight: float
     weights: dict[str, torch.Tensor] | None = None
     optimizer: dict[str, Any] | None = None
 
 
-def on_cpu(state: Any) -> Any:
-    """A copy of an optimizer's state in the machine's memory, tensors and all."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().cpu().clone()
-    if isinstance(state, dict):
-        return {key: on_cpu(value) for key, value in state.items()}
-    return [on_cpu(value) for value in state] if isinstance(state, list) else state
+@dataclass
+class ValueStep(Step):
+    """A step with the values of its tokens."""
+
+    saved: Saved | None = None  # None after the step's end
+    experience: Experience | None = None
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    sums: Counter[str] = field(default_factory=Counter)  # of the debug variables, over the minibatches
 
 
 class ValueTrainer(Trainer):
-    """One step: sync, generate, reward, token advantages, several optimizer steps, dump."""
+    """One step: sync, generate, reward, advantages per token, several optimizer steps, dump."""
 
     def __init__(self, config, policy: Policy, *others):
         self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
         policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
         self.kl_weight = config.beta
-        self._began: StepBegan | None = None  # the step under way
-        self.sums: Counter[str] = Counter()  # of the debug variables, over a step's minibatches
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
 
-    # ---- advantages of tokens instead of groups
+    def new_step(self, drawn: list[int]) -> ValueStep:
+        """Returns an empty step with the state to which `roll_back_step` returns."""
+        return ValueStep(drawn, self.num_generations, saved=Saved(self.kl_weight))
 
-    def _advantages(self) -> list[float]:
-        """Fills `self.experience`; returns each completion's mean advantage, for the dump."""
-        kept = [i for i, s in enumerate(self._scored) if s.reward is not None]
-        rollouts = [self._rollouts[i] for i in kept]
+    # ---- advantage
+
+    def compute_advantages(self, step: ValueStep) -> list[float]:
+        """Sets the step's experience and diagnostics. Returns each completion's mean advantage, for the dump."""
+        kept = [i for i, s in enumerate(step.scored) if s.reward is not None]
+        rollouts = [step.rollouts[i] for i in kept]
         with torch.no_grad():
-            logprobs, values, _ = self._in_chunks(rollouts)
+            logprobs, values, _ = self.evaluate_tokens(rollouts)
             reference = None
             if self.kl_weight:
                 with self.policy.model.disable_adapter():
-                    reference, _, _ = self._in_chunks(rollouts)
-        estimated = [
+                    reference, _, _ = self.evaluate_tokens(rollouts)
+        estimates = [
             gae(
                 token_rewards(
-                    self._scored[i].reward,
+                    step.scored[i].reward,
                     logprobs[row].tolist(),
                     None if reference is None else reference[row].tolist(),
                     self.kl_weight,
@@ -98,60 +104,57 @@ class ValueTrainer(Trainer):
             )
             for row, i in enumerate(kept)
         ]
-        flat = [a for advantages, _ in estimated for a in advantages]
+        flat = [a for advantages, _ in estimates for a in advantages]
         if self.run.whiten_advantages and len(flat) > 1:
             flat = whitened(flat)
         device = self.policy.model.device
         ends = [0, *torch.tensor([len(r.completion_ids) for r in rollouts]).cumsum(0).tolist()]
         advantages = [torch.tensor(flat[a:b], device=device) for a, b in pairwise(ends)]
-        returns = [torch.tensor(r, device=device) for _, r in estimated]
-        self.experience = Experience(rollouts, logprobs, values, advantages, returns)
-        self.value_numbers = self._looked_at(reference)
-        by_place = dict(zip(kept, (a.mean().item() for a in advantages)))
-        return [by_place.get(i, 0.0) for i in range(len(self._scored))]
+        returns = [torch.tensor(r, device=device) for _, r in estimates]
+        step.experience = Experience(rollouts, logprobs, values, advantages, returns)
+        step.diagnostics = self.diagnostics(step.experience, reference)
+        means = dict(zip(kept, (a.mean().item() for a in advantages)))
+        return [means.get(i, 0.0) for i in range(len(step.scored))]
 
-    def _looked_at(self, reference: list[torch.Tensor] | None) -> dict[str, float]:
-        """How well the values fit, and how far the policy went from where training began."""
-        values, returns = torch.cat(self.experience.values), torch.cat(self.experience.returns)
+    def diagnostics(self, experience: Experience, reference: list[torch.Tensor] | None) -> dict[str, float]:
+        """Returns how well the values fit and how far the policy is from the reference; adapts the KL weight."""
+        values, returns = torch.cat(experience.values), torch.cat(experience.returns)
         spread = returns.var().clamp(min=1e-8)
-        sampled = [torch.tensor(r.sampler_logprobs, device=values.device) for r in self.experience.rollouts]
-        gaps = (torch.cat(self.experience.logprobs) - torch.cat(sampled)).abs()
-        found = {
+        sampled = [torch.tensor(r.sampler_logprobs, device=values.device) for r in experience.rollouts]
+        gaps = (torch.cat(experience.logprobs) - torch.cat(sampled)).abs()
+        metrics = {
             "sampler_gap": gaps.mean().item(),
             "sampler_gap_max": gaps.max().item(),
             "value": values.mean().item(),
             "explained_variance": (1 - (returns - values).var() / spread).item(),
         }
         if reference is not None:
-            gone = [(a - b).sum().item() for a, b in zip(self.experience.logprobs, reference)]
-            found |= {"kl": fmean(gone), "beta": self.kl_weight}
+            kl = [(a - b).sum().item() for a, b in zip(experience.logprobs, reference)]
+            metrics |= {"kl": fmean(kl), "beta": self.kl_weight}
             if self.run.target_kl is not None:
-                share = len(gone) / KL_HORIZON
-                self.kl_weight = adapted_beta(self.kl_weight, fmean(gone), self.run.target_kl, share)
-        return found
+                share = len(kl) / KL_HORIZON
+                self.kl_weight = adapted_beta(self.kl_weight, fmean(kl), self.run.target_kl, share)
+        return metrics
 
-    def _in_chunks(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
-        """(logprobs, values, entropies), each a tensor (tokens,) for every rollout, --update-chunk at once.
+    def evaluate_tokens(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
+        """Returns (logprobs, values, entropies), each a tensor (tokens,) per rollout, in passes of --update-chunk.
 
-        Raises CannotGoOn where not even one fits into memory.
+        Raises CannotGoOn if memory does not suffice for a single rollout.
         """
         size = self.run.update_chunk or len(rollouts)
-        found = self.guarding.retry_on_oom(
-            lambda divisor: self._in_parts(rollouts, max(1, size // divisor)),
-            lambda: None,
-            lambda divisor: divisor >= size,
-        )
-        if found is None:
-            raise CannotGoOn("memory", "not enough memory to read a completion again")
-        return found
 
-    def _in_parts(self, rollouts: list[Rollout], size: int) -> tuple[list[torch.Tensor], ...]:
-        """`_in_chunks`, `size` at once."""
-        parts = [self._evaluated(rollouts[i : i + size]) for i in range(0, len(rollouts), size)]
-        return tuple([row for part in parts for row in part[kind]] for kind in range(3))
+        def in_passes(divisor: int) -> tuple[list[torch.Tensor], ...]:
+            chunk = max(1, size // divisor)
+            parts = [self.evaluate_pass(rollouts[i : i + chunk]) for i in range(0, len(rollouts), chunk)]
+            return tuple([row for part in parts for row in part[kind]] for kind in range(3))
 
-    def _evaluated(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
-        """(logprobs, values, entropies) by the present weights."""
+        result = self.guarding.retry_on_oom(in_passes, lambda: None, lambda divisor: divisor >= size)
+        if result is None:
+            raise CannotGoOn("memory", "not enough memory to compute the logprobs of one completion")
+        return result
+
+    def evaluate_pass(self, rollouts: list[Rollout]) -> tuple[list[torch.Tensor], ...]:
+        """Returns the same from one forward pass, with gradients."""
         counts = [len(r.completion_ids) for r in rollouts]
         completions = [r.completion_ids for r in rollouts]
         states = completion_states(self.policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
@@ -159,90 +162,32 @@ class ValueTrainer(Trainer):
         chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature)
         return tuple(list(x.split(counts)) for x in (chosen, self.head(states), entropies))
 
-    # ---- the update
+    # ---- update
 
-    def learn(self, model, inputs) -> torch.Tensor:
-        """All passes over the step's rollouts; the last optimizer step is left to transformers' loop.
+    def update(self, model: Any, step: ValueStep, batch: Batch) -> torch.Tensor:
+        """Learns all minibatches of all passes; the last optimizer step is left to transformers' loop.
 
         So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
         """
-        model.train()
-        self._began = StepBegan(self.kl_weight)
-        self._prepare_inputs(inputs)  # sync, generate, reward, advantage, dump
-        self._step += 1
-        self.numbers["groups_without_signal"] = 0  # equal rewards teach, too: of the values, if nothing else
-        self.sums.clear()
-        parts = self._minibatches()
+        step.line["groups_without_signal"] = 0  # equal rewards teach the values
+        parts = self.minibatches(step)
         for number, rows in enumerate(parts, start=1):
-            loss = self._learned(model, rows)
+            loss = self.learn_minibatch(model, step, rows)
             if number < len(parts) and self.guarding.is_finite(model):
                 with self.interrupt.uninterruptible():
-                    self._inner_step(model)
-            if self.guarding.skipped is not None:  # the passes that are left would fare no better
+                    self.inner_step(model, step)
+            if self.guarding.skipped is not None:  # the other passes would fail, too
                 break
-        self.numbers |= self.value_numbers | {k: v / number for k, v in self.sums.items()}
+        step.line |= step.diagnostics | {k: v / number for k, v in step.sums.items()}
         if (self.state.global_step + 1) % self.run.cleanup_steps == 0:
             gc.collect()
             if self.policy.on_gpu:
                 torch.cuda.empty_cache()
         return loss
 
-    def _learned(self, model, rows: list[int]) -> torch.Tensor:
-        """One minibatch's loss, with its gradients; in smaller parts where memory was out."""
-        sums, device = self.sums.copy(), self.policy.model.device
-
-        def undo() -> None:
-            model.zero_grad()
-            self.sums = sums.copy()
-
-        size = self.run.update_chunk or len(rows)
-        loss = self.guarding.retry_on_oom(
-            lambda divisor: self._backward(rows, divisor), undo, lambda divisor: divisor >= size
-        )
-        return self.guarding.loss(torch.tensor(loss or 0.0, device=device))
-
-    def _try_update(self) -> int | None:
-        weight = self.kl_weight
-        self._advantages()
-        parts = self._minibatches()
-        self._learned(self.model_wrapped, parts[0])
-        self.kl_weight = weight
-        self.sums.clear()
-        return None if self.guarding.skipped == "memory" else len(parts)
-
-    def _inner_step(self, model) -> None:
-        """An optimizer step before the last one; what the first of them changes is kept for a stop in between."""
-        if self._began.weights is None:
-            self._began.weights = {n: p.detach().cpu().clone() for n, p in self._trained().items()}
-            self._began.optimizer = on_cpu(self.optimizer.state_dict())
-        self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
-        self.optimizer.step()
-        model.zero_grad()
-
-    def _trained(self) -> dict[str, torch.nn.Parameter]:
-        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-
-    def step_ended(self) -> None:
-        """Nothing of the step is taken back any more."""
-        super().step_ended()
-        self._began = None
-
-    def give_up_step(self) -> None:
-        """Back to where the step that is given up began, between its optimizer steps, too."""
-        began = self._began
-        if began is None:
-            return
-        self.kl_weight = began.kl_weight
-        if began.weights is None:
-            return
-        with torch.no_grad():
-            for name, parameter in self._trained().items():
-                parameter.copy_(began.weights[name])
-        self.optimizer.load_state_dict(began.optimizer)
-
-    def _minibatches(self) -> list[list[int]]:
-        """Positions of the rollouts of each optimizer step, in an order that a resumed run repeats."""
-        count = len(self.experience.rollouts)
+    def minibatches(self, step: ValueStep) -> list[list[int]]:
+        """Returns the positions of each optimizer step's rollouts, in an order that a resumed run repeats."""
+        count = len(step.experience.rollouts)
         size = max(1, -(-count // self.run.minibatches))
         parts = []
         for epoch in range(self.run.ppo_epochs):
@@ -251,26 +196,42 @@ class ValueTrainer(Trainer):
             parts += [order[i : i + size] for i in range(0, count, size)]
         return parts
 
-    def _backward(self, rows: list[int], divisor: int = 1) -> float:
-        """Adds one minibatch's gradients, 1 / `divisor` of --update-chunk rollouts at once; returns its loss."""
-        total = sum(len(self.experience.logprobs[i]) for i in rows)
+    def learn_minibatch(self, model: Any, step: ValueStep, rows: list[int]) -> torch.Tensor:
+        """Returns the loss of a minibatch and adds its gradients, in smaller passes if memory runs out."""
+        sums = step.sums.copy()
+
+        def undo() -> None:
+            model.zero_grad()
+            step.sums = sums.copy()
+
+        size = self.run.update_chunk or len(rows)
+        loss = self.guarding.retry_on_oom(
+            lambda divisor: self.backward_minibatch(step, rows, divisor),
+            undo,
+            lambda divisor: divisor >= size,
+        )
+        return self.guarding.loss(torch.tensor(loss or 0.0, device=self.policy.model.device))
+
+    def backward_minibatch(self, step: ValueStep, rows: list[int], divisor: int = 1) -> float:
+        """Adds a minibatch's gradients, in passes of 1 / `divisor` of --update-chunk rollouts. Returns its loss."""
+        total = sum(len(step.experience.logprobs[i]) for i in rows)
         size = max(1, (self.run.update_chunk or len(rows)) // divisor)
         loss = 0.0
         for start in range(0, len(rows), size):
-            part, numbers = self._loss(rows[start : start + size])
+            part, debug = self.summed_loss(step.experience, rows[start : start + size])
             self.accelerator.backward(part / total)
             loss += part.item() / total
-            self.sums.update({name: value.item() / total for name, value in numbers.items()})
+            step.sums.update({name: value.item() / total for name, value in debug.items()})
         return loss
 
-    def _loss(self, rows: list[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The summed loss of these rollouts' tokens, and the summed debug variables (detail 12 of the 37).
+    def summed_loss(self, batch: Experience, rows: list[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Returns the loss of these rollouts, summed over tokens, and the summed debug variables (detail 12 of the 37).
 
         approx_kl is the estimator r - 1 - log r of http://joschu.net/blog/kl-approx.html.
         """
-        run, batch = self.run, self.experience
+        run = self.run
         logprobs, values, entropies = (
-            torch.cat(x) for x in self._evaluated([batch.rollouts[i] for i in rows])
+            torch.cat(x) for x in self.evaluate_pass([batch.rollouts[i] for i in rows])
         )
         old, old_values, advantages, returns = (
             torch.cat([x[i] for i in rows])
@@ -291,23 +252,62 @@ class ValueTrainer(Trainer):
             "clip_fraction": ((ratio - 1).abs() > run.clip_range).sum(),
         }
 
-    # ---- optimizer and checkpoints
+    def try_passes(self, step: ValueStep) -> int | None:
+        """Learns from the first minibatch. Returns the number of minibatches; None if memory runs out."""
+        self.compute_advantages(step)
+        parts = self.minibatches(step)
+        self.learn_minibatch(self.model_wrapped, step, parts[0])
+        self.kl_weight = step.saved.kl_weight
+        return None if self.guarding.skipped == "memory" else len(parts)
+
+    # ---- optimizer steps and checkpoints
+
+    def inner_step(self, model: Any, step: ValueStep) -> None:
+        """Makes an optimizer step before the last one; the first saves the state before it."""
+        if step.saved.weights is None:
+            step.saved.weights = {n: p.detach().cpu().clone() for n, p in self.trained().items()}
+            step.saved.optimizer = on_cpu(self.optimizer.state_dict())
+        self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
+        self.optimizer.step()
+        model.zero_grad()
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """Returns the parameters that are trained, by name."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def step_ended(self) -> None:
+        """From here on the step is not rolled back."""
+        super().step_ended()
+        self.step.saved = None
+
+    def roll_back_step(self) -> None:
+        """Restores the state at the step's start if the step is incomplete."""
+        saved = None if self.step is None else self.step.saved
+        if saved is None:
+            return
+        self.kl_weight = saved.kl_weight
+        if saved.weights is None:
+            return
+        with torch.no_grad():
+            for name, parameter in self.trained().items():
+                parameter.copy_(saved.weights[name])
+        self.optimizer.load_state_dict(saved.optimizer)
 
     def create_optimizer(self, *args, **kwargs):
-        """The head's weights have a learning rate of their own: the adapter's would leave it behind."""
+        """Gives the value head its own learning rate: the adapter's is too small for it."""
         is_new = self.optimizer is None
         optimizer = super().create_optimizer(*args, **kwargs)
         if is_new:
-            own = list(self.head.parameters())
+            head = list(self.head.parameters())
             for group in optimizer.param_groups:
-                group["params"] = [p for p in group["params"] if all(p is not o for o in own)]
+                group["params"] = [p for p in group["params"] if all(p is not h for h in head)]
             optimizer.add_param_group(
-                {"params": own, "lr": self.run.value_learning_rate, "weight_decay": 0.0}
+                {"params": head, "lr": self.run.value_learning_rate, "weight_decay": 0.0}
             )
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """The adapter, and beside it the value head."""
+        """Saves the adapter and the value head."""
         super().save_model(output_dir, _internal_call)
         self.head.save(output_dir or self.args.output_dir, self.kl_weight)
 
@@ -316,13 +316,19 @@ class ValueTrainer(Trainer):
         self.kl_weight = self.head.load(resume_from_checkpoint)
 
 
-FILE = "value_head.safetensors"
+def on_cpu(state: Any) -> Any:
+    """Returns a copy of an optimizer's state with all tensors in CPU memory."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: on_cpu(value) for key, value in state.items()}
+    return [on_cpu(value) for value in state] if isinstance(state, list) else state
 
 
 class ValueHead(torch.nn.Linear):
     """Last hidden state -> expected reward of what follows; float32, and 0 everywhere at the start.
 
-    At zero the first advantages are the rewards themselves, whatever the model's hidden states look like.
+    At zero the first advantages are the rewards themselves, whatever the model's hidden states are.
     """
 
     def __init__(self, hidden_size: int, device: torch.device):
@@ -331,19 +337,19 @@ class ValueHead(torch.nn.Linear):
         torch.nn.init.zeros_(self.bias)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:  # (tokens, H) -> (tokens,)
-        """The values."""
+        """Returns the values."""
         with torch.autocast(hidden.device.type, enabled=False):
             return super().forward(hidden.float())[:, 0]
 
     def save(self, folder: str, beta: float) -> None:
-        """Writes the head, and where adaptive --beta stood, beside the adapter."""
+        """Writes the head and the current KL weight to a checkpoint."""
         from safetensors.torch import save_file
 
         state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(state | {"beta": torch.tensor(beta, dtype=torch.float64)}, str(Path(folder) / FILE))
 
     def load(self, folder: str) -> float:
-        """Reads what `save` wrote; returns beta."""
+        """Reads what `save` wrote. Returns the KL weight."""
         from safetensors.torch import load_file
 
         state = load_file(str(Path(folder) / FILE))
@@ -355,7 +361,7 @@ class ValueHead(torch.nn.Linear):
 def clipped_surrogate(
     logprobs: torch.Tensor, old: torch.Tensor, advantages: torch.Tensor, clip: float
 ) -> torch.Tensor:  # all (tokens,)
-    """PPO's loss of each token: the larger of -A r and -A clip(r, 1 - clip, 1 + clip), r = pi / pi_old.
+    """Returns PPO's loss per token: the larger of -A r and -A clip(r, 1 - clip, 1 + clip), r = pi / pi_old.
 
     Source: Schulman et al. (arXiv:1707.06347) equation 7; detail 8 of the 37
     (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).
@@ -365,7 +371,7 @@ def clipped_surrogate(
 
 
 def reward_weighted(logprobs: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:  # all (tokens,)
-    """Negative log-likelihood of each token, weighted by what the reward was above or below the value.
+    """Returns the negative log-likelihood per token, weighted by the advantage over the value.
 
     Source: Williams 1992 (https://doi.org/10.1007/BF00992696) section 5, REINFORCE with a baseline; here a learned one.
     Its gradient is that of PPO's first pass; without a ratio nothing bounds a second one.
@@ -376,7 +382,7 @@ def reward_weighted(logprobs: torch.Tensor, advantages: torch.Tensor) -> torch.T
 def clipped_value_loss(
     values: torch.Tensor, old: torch.Tensor, returns: torch.Tensor, clip: float
 ) -> torch.Tensor:  # all (tokens,)
-    """Half the larger of (V - R)^2 and (clip(V, V_old - clip, V_old + clip) - R)^2, for each token.
+    """Returns half the larger of (V - R)^2 and (clip(V, V_old - clip, V_old + clip) - R)^2, per token.
 
     Source: detail 9 of the 37 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).
     """

@@ -1,4 +1,4 @@
-"""Which prompts a step samples beside those of TRL's sampler: fresh ones for groups that taught nothing."""
+"""Which prompts a step samples, other than those of TRL's sampler: --skip-solved, --refill and --stages."""
 
 from __future__ import annotations
 
@@ -12,79 +12,77 @@ from r1rl.config.flags import Config, read_people
 from r1rl.records import Prompt
 from r1rl.system.errors import UserError
 
-PASSED_OVER = (
-    0.75  # probability that a prompt is passed over whose completions all earned the same the last time
-)
+SKIPPED = 0.75  # probability that a prompt is skipped whose last group had equal rewards
 
 
 class Draw:
-    """Remembers which prompts taught nothing when they were last sampled; what it draws depends on seed and step alone."""
+    """Remembers which prompts had no signal when last sampled; draws depend on these, the seed and the step alone."""
 
     def __init__(self, prompts: Sequence[Prompt], seed: int):
         self.ids = [p.problem.id for p in prompts]
         self.seed = seed
-        self.idle: set[str] = set()  # ids of problems whose last group earned equal rewards
+        self.idle: set[str] = set()  # ids of problems whose last group had equal rewards
 
-    def seen(self, problem_id: str, rewards: Collection[float | None]) -> None:
-        """Takes in one group."""
+    def record(self, problem_id: str, rewards: Collection[float | None]) -> None:
+        """Records one group."""
         if len(set(rewards)) > 1:
             self.idle.discard(problem_id)
         else:
             self.idle.add(problem_id)
 
     def replay(self, lines: Iterable[dict]) -> None:
-        """Takes in the groups of a dump, so that a resumed run knows what the unbroken one does."""
+        """Records the groups of a dump, so that a resumed run draws as an uninterrupted one."""
         groups: dict[tuple, list] = {}
         for line in lines:
             key = (line["step"], line["group"], line["problem_id"])
             groups.setdefault(key, []).append(line["reward"])
         for (_, _, problem_id), rewards in groups.items():
-            self.seen(problem_id, rewards)
+            self.record(problem_id, rewards)
 
-    def without_idle(self, drawn: Sequence[int], step: int) -> list[int]:
-        """The drawn prompts, most of the idle ones among them exchanged for fresh ones that are not idle."""
+    def replace_idle(self, drawn: Sequence[int], step: int) -> list[int]:
+        """Returns the drawn prompts with most idle ones replaced by others that are not idle."""
         chance = random.Random(f"{self.seed}/{step}/idle")
-        passed = {i for i in drawn if self.ids[i] in self.idle and chance.random() < PASSED_OVER}
-        fresh = iter(self.fresh(len(passed), step, "exchange", drawn, but_idle=True))
-        return [next(fresh, i) if i in passed else i for i in drawn]
+        skipped = {i for i in drawn if self.ids[i] in self.idle and chance.random() < SKIPPED}
+        fresh = iter(self.fresh(len(skipped), step, "exchange", drawn, skip_idle=True))
+        return [next(fresh, i) if i in skipped else i for i in drawn]
 
     def fresh(
-        self, count: int, step: int, why: str, but: Collection[int], but_idle: bool = False
+        self, count: int, step: int, why: str, but: Collection[int], skip_idle: bool = False
     ) -> list[int]:
-        """At most `count` positions of other prompts than `but`."""
+        """Returns at most `count` positions of prompts other than `but`; `why` makes the draw its own."""
         taken = set(but)
         left = [
-            i for i in range(len(self.ids)) if i not in taken and not (but_idle and self.ids[i] in self.idle)
+            i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)
         ]
         return random.Random(f"{self.seed}/{step}/{why}").sample(left, min(count, len(left)))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stages, and what ends one: a number of steps, a pass rate, or whichever comes first."""
+    """The stages of a curriculum, and what ends one: a number of steps, a pass rate, or whichever comes first."""
 
-    levels: tuple[int, ...]  # one a stage, in order; the last stage lasts until the run ends
+    levels: tuple[int, ...]  # one per stage, in order; the last stage lasts until the run ends
     steps_per_stage: int | None = None  # None: only the pass rate ends a stage
     advance_at: float | None = None  # mean pass rate of the last `window` groups that ends a stage
     window: int = 32
 
     def __post_init__(self):
         if not self.levels:
-            raise ValueError("a curriculum needs at least one stage")
+            raise ValueError("a curriculum needs at least one stage, and there is none")
         if len(self.levels) > 1 and self.steps_per_stage is None and self.advance_at is None:
-            raise ValueError("nothing ends the first stage: give steps_per_stage or advance_at")
+            raise ValueError("nothing ends the first stage: set steps_per_stage or advance_at")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a run is in its plan; small enough to be saved with every checkpoint."""
+    """A run's position in its plan; saved with every checkpoint."""
 
     stage: int = 0  # position in Plan.levels
     steps: int = 0  # done in this stage
     recent: tuple[float, ...] = ()  # pass rates of this stage's latest groups, at most Plan.window
 
     def to_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Returns the fields for JSON."""
         return asdict(self) | {"recent": list(self.recent)}
 
     @classmethod
@@ -94,7 +92,7 @@ class State:
 
 
 def load_plan(config: Config) -> Plan | None:
-    """The plan that --stages asks for, None without it."""
+    """Returns the plan of --stages, None without the flag."""
     if config.stages is None:
         return None
     levels = read_people("--stages", config.stages)
@@ -102,22 +100,22 @@ def load_plan(config: Config) -> Plan | None:
 
 
 def check_levels(plan: Plan, available: set[int | None]) -> None:
-    """Each stage must have problems. Raises UserError."""
+    """Raises UserError if a stage has no problems."""
     missing = [str(level) for level in plan.levels if level not in available]
     if missing:
         raise UserError(
-            f"--stages: no prompt with {missing[0]} people is left to train on, those there were are over "
-            "--max-prompt-length: raise it, or leave this stage out."
+            f"--stages: no prompt with {missing[0]} people is left to train on: all are longer than --max-prompt-length. "
+            "Increase it, or leave this stage out."
         )
 
 
 def level(plan: Plan, state: State) -> int:
-    """The level of the next step's problems."""
+    """Returns the level of the next step's problems."""
     return plan.levels[state.stage]
 
 
 def after_step(plan: Plan, state: State, pass_rates: Sequence[float]) -> State:
-    """The state after a step whose groups had these shares of right completions.
+    """Returns the state after a step whose groups had these shares of correct completions.
 
     >>> plan = Plan((2, 3), steps_per_stage=2)
     >>> after_step(plan, State(stage=0, steps=1), [0.5])
@@ -131,14 +129,14 @@ def after_step(plan: Plan, state: State, pass_rates: Sequence[float]) -> State:
 
 
 def is_over(plan: Plan, steps: int, recent: Sequence[float]) -> bool:
-    """Whether a stage has had its steps, or a whole window of groups as good as wanted."""
+    """Whether a stage has had its steps, or a full window of groups with the wanted pass rate."""
     if plan.steps_per_stage is not None and steps >= plan.steps_per_stage:
         return True
     return plan.advance_at is not None and len(recent) == plan.window and fmean(recent) >= plan.advance_at
 
 
 def describe(plan: Plan) -> str:
-    """The plan in a few words, for the run's head."""
+    """Returns the plan in a few words, for the first screen."""
     if len(plan.levels) == 1:
         return f"level {plan.levels[0]} alone"
     ends = [] if plan.steps_per_stage is None else [f"after {plan.steps_per_stage} steps"]
@@ -148,9 +146,9 @@ def describe(plan: Plan) -> str:
 
 
 def draw(items: Sequence[int], count: int, steps: int, seed: str) -> list[int]:
-    """The `count` items of the step after `steps` steps: all in one order by chance, then all in another.
+    """Returns the `count` items of the step after `steps` steps: all items in one random order, then in another.
 
-    It depends on nothing else, so a resumed run draws what the unbroken one does.
+    The draw depends on nothing else, so a resumed run draws as an uninterrupted one.
     """
     passes = range(steps * count // len(items), ((steps + 1) * count - 1) // len(items) + 1)
     drawn = [x for i in passes for x in random.Random(f"{seed}/{i}").sample(list(items), len(items))]

@@ -1,4 +1,4 @@
-"""What a trainer saves is there whole or not at all, and belongs to the end of a step, whenever it is written."""
+"""Checkpoints: each is complete or absent, and holds the end of a step, whenever it is written."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from r1rl.system.console import console
 from r1rl.system.files import SAVING
 from r1rl.trainers.batches import Batch
 
-BESIDE_WEIGHTS = 16 * 2**20  # bytes; tokenizer and settings, where no checkpoint tells
+OTHER_FILES = 16 * 2**20  # bytes; tokenizer and settings, before the first checkpoint shows their size
+TENSORS = "generation.safetensors"
 
 
 class WholeCheckpoints:
-    """To be named before a transformers Trainer: writes to a temporary name, checks, marks, renames.
+    """Precedes a transformers Trainer among the base classes: writes to a temporary name, checks, marks, renames.
 
-    Needs `dump`, `policy` and `interrupt` of the trainer, and a StepEnds among its callbacks.
+    The trainer must have `dump`, `policy` and `interrupt`, and StepEnds as its first callback.
     """
 
-    _saving: Path | None = None  # stands in for output_dir while a checkpoint is written
-    random_states: dict[str, Any] | None = None  # at the end of the newest step
+    _saving: Path | None = None  # replaces output_dir while a checkpoint is written
+    random_states: dict[str, Any] | None = None  # at the end of the latest step
 
     @property
     def checkpoints(self) -> Path:
@@ -43,7 +44,7 @@ class WholeCheckpoints:
         return super()._get_output_dir(trial) if self._saving is None else str(self._saving)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        if not distributed.is_first():  # all have the same weights and the same optimizer
+        if not distributed.is_first():  # all processes have the same weights and optimizer
             return
         step = self.state.global_step
         folder, name = self.checkpoints, f"{PREFIX}{step}"
@@ -52,11 +53,11 @@ class WholeCheckpoints:
         shutil.rmtree(self._saving, ignore_errors=True)
         try:
             super()._save_checkpoint(model, trial)
-            self.save_beside(self._saving / name)
+            self.save_extras(self._saving / name)
             self.dump.flush()
             checkpoints.publish(self._saving / name, folder / name)
         except Exception as error:
-            if is_full(error, self.dump.folder):  # to be asked before the place is given back
+            if is_full(error, self.dump.folder):  # asked before the space is freed
                 raise full(self.dump.folder) from error
             raise
         finally:
@@ -65,31 +66,31 @@ class WholeCheckpoints:
         checkpoints.rotate(folder, self.args.save_total_limit)
 
     def _save_rng_state(self, output_dir: str) -> None:
-        """Those of the step's end: since then a step that is given up may have drawn."""
+        """Saves the random states of the step's end: a step that is given up may have drawn since then."""
         with kept_random_states(self.random_states):
             super()._save_rng_state(output_dir)
 
-    def save_beside(self, written: Path) -> None:
-        """What a resume needs beside transformers' files: the best adapter."""
+    def save_extras(self, written: Path) -> None:
+        """Adds to transformers' files what a resume needs: the best adapter."""
         checkpoints.keep_best(self.checkpoints, written)
 
     def checkpoint_size(self) -> int:
-        """Bytes that a checkpoint takes: as the last one, or by what is in memory."""
+        """Returns the bytes of a checkpoint: those of the last one, or an estimate from what is in memory."""
         last = checkpoints.all_checkpoints(self.checkpoints)[-1:]
         if last:
             return sum(p.stat().st_size for p in last[0].iterdir() if not p.name.startswith(KEPT_BEST))
         weights = [p for p in self.model.parameters() if p.requires_grad]
         states = [x for state in self.optimizer.state.values() for x in state.values()]
         tensors = [x for x in (*weights, *states) if isinstance(x, torch.Tensor)]
-        return sum(x.numel() * x.element_size() for x in tensors) + BESIDE_WEIGHTS
+        return sum(x.numel() * x.element_size() for x in tensors) + OTHER_FILES
 
     def save_adapter(self, name: str) -> None:
-        """Saves the adapter alone under checkpoints/<name>; one of that name stays until the new one is whole."""
+        """Saves the adapter alone under checkpoints/<name>; an older one stays until the new one is complete."""
         if not distributed.is_first():
             return
         written = self.checkpoints / f"{SAVING}{name}"
         shutil.rmtree(written, ignore_errors=True)
-        # Of several adapters the trained one alone, not TRL's copy for the KL divergence.
+        # The trained adapter, not TRL's copy for the KL divergence.
         adapter = {"selected_adapters": ["default"]} if self.run.lora_rank else {}
         self.model.save_pretrained(str(written), **adapter)
         self.policy.tokenizer.save_pretrained(str(written))
@@ -98,7 +99,7 @@ class WholeCheckpoints:
     # ---- stop and resume
 
     def train_from(self, checkpoint: Path | None) -> None:
-        """Trains from there to the end. From a checkpoint of the last step, transformers would make one step more."""
+        """Trains from the checkpoint to the end. After the last step transformers would make one more: not here."""
         if checkpoint is None or checkpoints.step_of(checkpoint) < self.args.max_steps:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
             return
@@ -106,17 +107,17 @@ class WholeCheckpoints:
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
     def save_stopped(self) -> None:
-        """After Stopped: the last complete step is saved, unless it is already."""
+        """Saves the last complete step after a stop, unless it is saved already."""
         if not distributed.is_first():
             return
         step = self.state.global_step
         if step == 0:
-            console.print("stopped  before the first step was complete: there is nothing to save")
+            console.print("stopped  before the first step was complete: nothing to save")
             return
         checkpoint = self.checkpoints / f"{PREFIX}{step}"
         is_new = checkpoints.trouble(checkpoint) is not None
         if is_new:
-            self.give_up_step()
+            self.roll_back_step()
             self._save_checkpoint(self.model, None)
         console.print(
             f"stopped  after step {step} of {self.state.max_steps}, {'now' if is_new else 'already'} saved in {checkpoint}"
@@ -126,12 +127,12 @@ class WholeCheckpoints:
         """Called when a step is complete, before it is logged, evaluated and saved."""
         self.random_states = random_states()
 
-    def give_up_step(self) -> None:
-        """Sets back what a step that was begun has changed of what is saved; for most trainers nothing."""
+    def roll_back_step(self) -> None:
+        """Restores what an incomplete step has changed and a checkpoint holds; for most trainers nothing."""
 
 
 class StepEnds(TrainerCallback):
-    """Tells the trainer of each step's end; the first callback, so that none has drawn random numbers before."""
+    """Calls the trainer's `step_ended`; the first callback, so that no other has drawn random numbers before."""
 
     def __init__(self, trainer: WholeCheckpoints):
         self.trainer = trainer
@@ -142,7 +143,7 @@ class StepEnds(TrainerCallback):
 
 
 def random_states() -> dict[str, Any]:
-    """Where the global generators stand."""
+    """Returns the states of the global random generators."""
     states = {"python": random.getstate(), "numpy": numpy.random.get_state(), "cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
@@ -150,7 +151,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Sets them back."""
+    """Restores the states."""
     random.setstate(states["python"])
     numpy.random.set_state(states["numpy"])
     torch.set_rng_state(states["cpu"])
@@ -160,7 +161,7 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
-    """Whatever is drawn inside, the generators stand afterwards where they stood; `inside`: where they begin."""
+    """Sets all random states to `inside`, if given, and restores them on exit."""
     before = random_states()
     if inside is not None:
         set_random_states(inside)
@@ -170,11 +171,8 @@ def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
         set_random_states(before)
 
 
-TENSORS = "generation.safetensors"
-
-
-def save_generation(folder: Path, batch: Batch, numbers: list[dict[str, Any]], until: int) -> None:
-    """Writes the whole batch of a generation and its steps' numbers, {} for those that are done; `until`: its last step."""
+def save_generation(folder: Path, batch: Batch, lines: list[dict[str, Any]], until: int) -> None:
+    """Writes the batch of a generation and its metrics lines, {} for the steps that are done. `until`: its last step."""
     tensors = {
         k: v.cpu().clone(memory_format=torch.contiguous_format)
         for k, v in batch.items()
@@ -182,12 +180,12 @@ def save_generation(folder: Path, batch: Batch, numbers: list[dict[str, Any]], u
     }
     others = {k: v for k, v in batch.items() if not isinstance(v, torch.Tensor)}
     save_file(tensors, folder / TENSORS)
-    content = {"schema_version": 1, "until": until, "numbers": numbers, "others": others}
+    content = {"schema_version": 1, "until": until, "numbers": lines, "others": others}
     (folder / GENERATION).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def load_generation(folder: Path, device: torch.device) -> tuple[Batch, list[dict[str, Any]]] | None:
-    """(batch, numbers) of the generation that a checkpoint stands in; None where it stands between two."""
+    """Returns (batch, metrics lines) if the checkpoint lies within a generation, None if between two."""
     if not (folder / GENERATION).is_file():
         return None
     content = json.loads((folder / GENERATION).read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
-"""Supervised fine-tuning on worked solutions, before reinforcement learning: TRL's SFTTrainer with our dump.
+"""Supervised fine-tuning and distillation: TRL's SFTTrainer with our evaluation, checkpoints and dump.
 
-Import this only after `models.import_backend`: with Unsloth on a GPU `trl.SFTTrainer` is a class that Unsloth generated.
+Import this only after `models.policy.import_backend`: with Unsloth on a GPU `trl.SFTTrainer` is a class that Unsloth generated.
 """
 
 from __future__ import annotations
@@ -17,23 +17,19 @@ from trl import SFTConfig, SFTTrainer
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.engines.base import Engine
-from r1rl.engines.wrappers import GuardedEngine
 from r1rl.models.policy import Policy
-from r1rl.models.weights import loading
+from r1rl.models.weights import load_options
 from r1rl.records import Prompt
 from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
-from r1rl.runs.evaluation import dump_evaluation, evaluate
 from r1rl.runs.progress import Meter
-from r1rl.runs.scores import Evaluation
 from r1rl.system.errors import UserError
-from r1rl.system.interrupt import Interrupt, Stopped
-from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments, keep_float32
+from r1rl.trainers.base import RunTrainer
 from r1rl.trainers.callbacks import StopInBudget, Trackers
-from r1rl.trainers.guards.callback import Guarding
-from r1rl.trainers.saving import StepEnds, WholeCheckpoints, kept_random_states
+from r1rl.trainers.saving import StepEnds
 from r1rl.trainers.sft_examples import IGNORED, fitting
 from r1rl.trainers.step_metrics import peak_memory
 from r1rl.trainers.trial import Trial
@@ -41,8 +37,8 @@ from r1rl.trainers.trial import Trial
 MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 
 
-class FineTuner(WholeCheckpoints, SFTTrainer):
-    """Learns the solutions, token by token; evaluates before and after through the engine."""
+class FineTuner(RunTrainer, SFTTrainer):
+    """Learns the solutions token by token; evaluates before and after with the engine."""
 
     def __init__(
         self,
@@ -56,72 +52,41 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         meter: Meter,
         interrupt: Interrupt,
     ):
-        self.run, self.policy, self.rewards = config, policy, rewards
-        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
-        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
-        self.eval_prompts, self.dump, self.meter, self.interrupt = eval_prompts, dump, meter, interrupt
+        self.set_up(config, policy, engine, rewards, eval_prompts, dump, meter, interrupt)
         self.trackers = Trackers(config, dump.folder)
-        self.tokens = 0  # read since the last line of the dump
+        self.tokens = 0  # learned since the last line of the dump
         self.examples = examples
+        pad_id = policy.tokenizer.pad_token_id
+        callbacks = [StepEnds(self), StopInBudget(meter), self.guarding, self.trackers]
+        if config.trial:
+            callbacks.append(Trial(self, None, self.try_update))
         super().__init__(
             model=policy.model,
             args=training_arguments(config, policy, dump),
             train_dataset=Dataset.from_list(list(examples)),
             processing_class=policy.tokenizer,
-            data_collator=Packer(policy.tokenizer.pad_token_id)
-            if config.packing
-            else Collator(policy.tokenizer.pad_token_id),
-            callbacks=[
-                StepEnds(self),
-                StopInBudget(meter),
-                self.guarding,
-                self.trackers,
-                *([Trial(self, None, self.try_update)] if config.trial else []),
-            ],
+            data_collator=Packer(pad_id) if config.packing else Collator(pad_id),
+            callbacks=callbacks,
         )
         keep_float32(self.model)
 
     def fit(self, checkpoint: Path | None) -> None:
         """Evaluates, trains, evaluates. After Ctrl-C the last complete step is saved."""
         evaluated = {line["step"] for line in read_lines(self.dump.folder / EVALUATIONS)}
-        self.interrupt.deferred = True
-        with self.meter:
-            try:
-                if self.run.eval_on_start and 0 not in evaluated:
-                    self.measure()
-                self.train_from(checkpoint)
-                if self.state.global_step not in evaluated:
-                    self.measure()
-            except Stopped:
-                self.save_stopped()
-        self.trackers.close(self)
-        self.interrupt.deferred = False
+        with self.running():
+            if self.run.eval_on_start and 0 not in evaluated:
+                self.measure()
+            self.train_from(checkpoint)
+            if self.state.global_step not in evaluated:
+                self.measure()
 
     def training_step(self, *args, **kwargs) -> torch.Tensor:
-        """Forward and backward. Raises Stopped: until then nothing has changed that is saved."""
-        with self.interrupt.interruptible():  # a loss that is not finite is not added up
+        """Runs forward and backward. Raises Stopped: until then nothing that is saved has changed."""
+        with self.interrupt.interruptible():
             return self.guarding.loss(super().training_step(*args, **kwargs))
 
-    def measure(self) -> Evaluation | None:
-        """All evaluation problems in one engine call; None where a guard keeps from it."""
-        if not self.guarding.may_evaluate:
-            return None
-        self.meter.phase("evaluating")
-        step = self.state.global_step
-        try:
-            with self.interrupt.interruptible(), kept_random_states():
-                self.engine.sync()
-                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
-        except CannotGoOn as trouble:
-            self.guarding.engine_stopped(trouble, step, self.control)
-            return None
-        dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
-        self.meter.evaluated(result)
-        self.trackers.evaluated(self, result)
-        return result
-
     def try_update(self, _) -> int:
-        """Forward and backward over the longest examples, for the trial before step 1: a step has one."""
+        """Learns from a batch of the longest examples, for the trial before step 1. Returns 1: a step has one such update."""
         size, tokens = self.args.per_device_train_batch_size, self.tokens
         order = sorted(range(len(self.examples)), key=lambda i: -len(self.examples[i]["input_ids"]))
         batch = self._prepare_inputs(self.data_collator([self.examples[i] for i in order[:size]]))
@@ -132,20 +97,19 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         return 1
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """TRL's, but on a CPU without Unsloth transformers': TRL's fused output layer is a triton kernel."""
+        """Returns TRL's loss; on a CPU without Unsloth transformers' loss: TRL's output layer is a triton kernel."""
         self.tokens += int((inputs["labels"] != IGNORED).sum())
         if self.policy.on_gpu or MADE_BY_UNSLOTH:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         return transformers.Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """After each step: one line of fine_tuning.jsonl, and the progress bar."""
+        """Called by transformers after each step: writes a line of fine_tuning.jsonl and moves the progress bar."""
         super().log(logs, start_time)
         if "loss" not in logs:
             return
-        numbers = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
-        numbers = {k: float(v) for k, v in numbers.items()}
-        line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **numbers}
+        line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step}
+        line |= {name: float(logs[name]) for name in ("loss", "grad_norm", "learning_rate") if name in logs}
         line |= {"tokens": self.tokens, "peak_memory_gib": peak_memory(self.policy.on_gpu)}
         self.tokens = 0
         line |= self.guarding.step(line, self.control)
@@ -153,12 +117,9 @@ class FineTuner(WholeCheckpoints, SFTTrainer):
         self.dump.append(FINE_TUNING, [line])
         self.trackers.step(self, line)
 
-    def create_model_card(self, *args, **kwargs) -> None:
-        """A checkpoint is no publication: no card beside it."""
-
 
 def padded(rows: list[dict[str, Any]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:  # (B, T) each
-    """input_ids and labels, padded on the right to few fixed lengths; what is padding is not learnt."""
+    """Returns input_ids and labels, padded on the right to a multiple of 32; padding is not learned."""
     longest = max(len(row["input_ids"]) for row in rows)
     length = -(-longest // 32) * 32  # each new shape makes a CPU build new kernels
     ids = torch.full((len(rows), length), pad_id)
@@ -170,13 +131,13 @@ def padded(rows: list[dict[str, Any]], pad_id: int) -> tuple[torch.Tensor, torch
 
 
 class Collator:
-    """Rows of one example each; the mask tells it from its padding."""
+    """Makes batches of one example per row, with a mask of its padding."""
 
     def __init__(self, pad_id: int):
         self.pad_id = pad_id
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
-        """One batch."""
+        """Returns one batch."""
         ids, labels = padded(rows, self.pad_id)
         mask = torch.zeros_like(ids)
         for i, row in enumerate(rows):
@@ -185,9 +146,9 @@ class Collator:
 
 
 class Packer:
-    """Rows of several examples, one after the other; positions that begin anew tell attention where each ends.
+    """Makes batches of several examples per row; positions that begin again at 0 separate them for the attention.
 
-    With neither attention_mask nor cache transformers reads the examples off the positions and lets none see another
+    With neither attention_mask nor cache, transformers finds the examples by their positions, and none sees another
     (`find_packed_sequence_indices` in its masking_utils). After arXiv:2107.02027.
     """
 
@@ -195,7 +156,7 @@ class Packer:
         self.pad_id = pad_id
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # (B, T) each
-        """One batch of rows that `packed` has made; the padding is one more example, which is not learnt."""
+        """Returns one batch of rows made by `packed`; the padding is one more example, which is not learned."""
         ids, labels = padded(rows, self.pad_id)
         positions = torch.zeros_like(ids)
         for i, row in enumerate(rows):
@@ -206,9 +167,9 @@ class Packer:
 
 
 def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[str, list[int]]]:
-    """The examples in rows of at most `length` tokens: each goes into the first row with room, the longest first.
+    """Returns rows of at most `length` tokens: each example goes into the first row with room, the longest first.
 
-    Each row's `lengths` tells its examples apart, and the first label of each is not learnt: it has no token before it.
+    Each row has its examples' `lengths`. The first label of an example is not learned: it has no token before it.
     """
     rows: list[list[dict[str, list[int]]]] = []
     room: list[int] = []
@@ -232,12 +193,12 @@ def packed(examples: Sequence[dict[str, list[int]]], length: int) -> list[dict[s
 
 
 def solution_text(solution: str, keep_notes: bool) -> str:
-    """The worked solution as it is learnt, by default without calculator notes such as <<48/2=24>>."""
+    """Returns the worked solution, by default without calculator notes such as <<48/2=24>>."""
     return solution if keep_notes else without_notes(solution)
 
 
 def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> list[dict[str, list[int]]]:
-    """input_ids and labels of prompt, solution and end token; the prompt's labels are ignored.
+    """Returns input_ids and labels of prompt, solution and end token; the prompt's labels are ignored.
 
     An example longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
@@ -251,10 +212,10 @@ def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> l
 
 
 def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
-    """TRL's settings; everything that Unsloth would change on its own is set, here or in common_arguments."""
+    """Returns TRL's settings; all that Unsloth would change are set, here or in common_arguments."""
     return SFTConfig(
         **common_arguments(config, policy, dump),
-        dataset_kwargs={"skip_prepare_dataset": True},  # it is tokenized, and the labels say what is learnt
+        dataset_kwargs={"skip_prepare_dataset": True},  # tokens and labels are ready
         remove_unused_columns=False,
         packing=False,
         max_length=None,
@@ -269,17 +230,14 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> SFTConfig:
 
 
 def trainer_class(config: Config):
-    """What learns: the texts alone, or with --distill-kl the teacher's probabilities, too."""
-    if config.distill_kl == 0:
-        return FineTuner
-
-    return Distiller
+    """Returns the trainer: with --distill-kl it learns the teacher's probabilities, too."""
+    return FineTuner if config.distill_kl == 0 else Distiller
 
 
 class Distiller(FineTuner):
-    """The student learns (1 - w) * cross-entropy + w * KL(teacher || student), with w = --distill-kl.
+    """Minimizes (1 - w) * cross-entropy + w * KL(teacher || student), with w = --distill-kl.
 
-    The forward KL on given texts, which is supervised distillation in GKD (arXiv:2306.13649, equation 2).
+    The forward KL on given texts is supervised distillation in GKD (arXiv:2306.13649, equation 2).
     """
 
     def __init__(self, config, policy, *rest):
@@ -288,27 +246,27 @@ class Distiller(FineTuner):
             config.teacher_model,
             dtype=torch.bfloat16 if policy.on_gpu else torch.float32,
             attn_implementation="sdpa" if policy.on_gpu else "eager",
-            **loading(config.trust_remote_code),
+            **load_options(config.trust_remote_code),
         )
         self.teacher.to(policy.model.device).requires_grad_(False).eval()
         theirs, ours = self.teacher.config.vocab_size, policy.model.config.vocab_size
         if theirs != ours:
             raise UserError(
                 f"--distill-kl {config.distill_kl}: the teacher has {theirs} tokens and the student {ours}, so their "
-                "probabilities are of different things. Use --distill-kl 0, or a student with the same tokenizer."
+                "probabilities cannot be compared. Use --distill-kl 0, or a student with the same tokenizer."
             )
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Both parts on the learnt tokens alone; the same weight for each token of the batch."""
+        """Returns both parts of the loss, each a mean over the learned tokens of the batch."""
         labels = inputs["labels"]  # (B, T)
         self.tokens += int((labels != IGNORED).sum())
-        seen = {name: x for name, x in inputs.items() if name != "labels"} | {"use_cache": False}
-        learnt = labels[:, 1:] != IGNORED  # (B, T-1), by the position before
-        targets = labels[:, 1:][learnt]  # (N,)
-        outputs = model(**seen)
-        student = outputs.logits[:, :-1][learnt].float().log_softmax(-1)  # (N, vocab)
+        texts = {name: x for name, x in inputs.items() if name != "labels"} | {"use_cache": False}
+        learned = labels[:, 1:] != IGNORED  # (B, T-1), by the position before
+        targets = labels[:, 1:][learned]  # (N,)
+        outputs = model(**texts)
+        student = outputs.logits[:, :-1][learned].float().log_softmax(-1)  # (N, vocab)
         with torch.no_grad(), self.policy.autocast():
-            logits = self.teacher(**seen).logits[:, :-1][learnt]
+            logits = self.teacher(**texts).logits[:, :-1][learned]
             teacher = logits.float().log_softmax(-1)  # (N, vocab)
         entropy = -student.gather(1, targets[:, None]).mean()
         weight = self.run.distill_kl
@@ -317,5 +275,5 @@ class Distiller(FineTuner):
 
 
 def forward_kl(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:  # (N, vocab) twice -> (N,)
-    """Sum of p (log p - log q) over the tokens, from the logprobs of teacher (p) and student (q)."""
+    """Returns the sum of p (log p - log q) over the vocabulary, from the logprobs of teacher (p) and student (q)."""
     return (teacher.exp() * (teacher - student)).sum(-1)

@@ -1,4 +1,4 @@
-"""Conversation -> tokens with the assistant's turns to be learnt, after the very prompt that sampling asks with."""
+"""SFT examples from conversations: the assistant's turns are learned, after the same prompt as in sampling."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from r1rl.tasks.conversations import Conversation
 from r1rl.tasks.prompts import PLAIN, Builder
 from r1rl.tasks.registry import answer_type_of
 
-IGNORED = -100  # the label of tokens that are not learnt
+IGNORED = -100  # the label of tokens that are not learned
 
 
 def conversation_examples(
     rows: Sequence[Conversation], tokenizer, config: Config
 ) -> list[dict[str, list[int]]]:
-    """input_ids and labels of each conversation; only what the assistant says, with its end token, is learnt.
+    """Returns input_ids and labels of each conversation; only the assistant's turns and their end tokens are learned.
 
-    One longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
+    A conversation longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
     examples = [example(row, tokenizer, config) for row in rows]
     return fitting(examples, config.max_seq_length, "conversation", "conversations")
@@ -31,7 +31,7 @@ def conversation_examples(
 def fitting(
     examples: Sequence[dict[str, list[int]]], limit: int, each: str, several: str
 ) -> list[dict[str, list[int]]]:
-    """The examples of at most --max-seq-length tokens; says how many are left out. Raises UserError if none is left."""
+    """Returns the examples of at most `limit` tokens and prints how many are left out. Raises UserError if none is left."""
     short = [e for e in examples if len(e["input_ids"]) <= limit]
     if not short:
         shortest = min(len(e["input_ids"]) for e in examples)
@@ -47,29 +47,29 @@ def fitting(
 
 
 def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]]:
-    """One conversation. A question and its answer stand as in training; anything longer turn by turn."""
+    """Returns one conversation: a question of a task with its prompt as in sampling, anything longer turn by turn."""
     roles = [m["role"] for m in row["messages"]]
     if roles == ["user", "assistant"] and "task" in row:
-        pieces = as_asked(row, tokenizer, config)
+        pieces = as_sampled(row, tokenizer, config)
     elif config.is_chat:
         pieces = by_template(row["messages"], tokenizer)
     else:
         pieces = by_turns(row["messages"], tokenizer.eos_token)
     ids, labels = [], []
-    for text, learnt in pieces:
+    for text, learned in pieces:
         piece = tokenizer(text, add_special_tokens=not ids and not config.is_chat)["input_ids"]
         ids += piece
-        labels += piece if learnt else [IGNORED] * len(piece)
+        labels += piece if learned else [IGNORED] * len(piece)
     return {"input_ids": ids, "labels": labels}
 
 
-def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
-    """The prompt of `prompts.Builder`, with what the answer begins with if the prompt does so already."""
-    asked, answered = (m["content"] for m in row["messages"])
+def as_sampled(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bool]]:
+    """Returns (text, learned) of the prompt as `tasks.prompts.Builder` makes it, and of the rest of the answer."""
+    question, answer = (m["content"] for m in row["messages"])
     prompt = Builder(tokenizer, config).prompt(
-        Problem("", asked, "", task=row["task"], answer_type=answer_type_of(row["task"]))
+        Problem("", question, "", task=row["task"], answer_type=answer_type_of(row["task"]))
     )
-    rest = answered.removeprefix(prompt.prefix)
+    rest = answer.removeprefix(prompt.prefix)
     if not config.is_chat and not prompt.prefix:
         plain = config.prompt_style == PLAIN or row["task"] == GENERAL_TASK
         rest = f"{' ' if plain else chr(10)}{rest.lstrip()}"
@@ -77,7 +77,7 @@ def as_asked(row: Conversation, tokenizer, config: Config) -> list[tuple[str, bo
 
 
 def by_turns(messages: list[dict[str, str]], end: str) -> list[tuple[str, bool]]:
-    """The form for a base model without a template: system text, "Question:", "Answer:", each answer with its end."""
+    """Returns (text, learned) for a base model without a template: system text, "Question:", "Answer:", end token."""
     pieces = []
     for message in messages:
         if message["role"] == "assistant":

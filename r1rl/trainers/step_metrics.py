@@ -1,4 +1,4 @@
-"""What a step's completions were like, for its line in metrics.jsonl."""
+"""Metrics of one step's completions, for its line in metrics.jsonl, and the watch for a collapse of the reasoning."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
-import torch
-
-from r1rl.records import NO_GOLD, Rollout, Scored
+from r1rl.records import NO_GOLD, Rollout, Scored, reasoning_text
 from r1rl.system import machine
 from r1rl.trainers.advantages import groups_without_signal
 
+WINDOW = 10  # steps per mean; single steps are too noisy
+SHARE = 0.5  # of the length at the start
 
-def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
-    """What a step's completions were like."""
+
+def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_size: int) -> dict[str, Any]:
+    """Returns the metrics that follow from the completions and their rewards alone."""
     rewards = [s.reward for s in scored]
     known = [r for r in rewards if r is not None]
     graded = [s for s in scored if s.problem.answer_type != NO_GOLD]
@@ -41,20 +42,24 @@ def step_numbers(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
     }
 
 
+def reasoning_tokens(rollouts: Sequence[Rollout], tokenizer: Any, think_tag: str) -> float:
+    """Returns the mean length of the completions' reasoning, in tokens."""
+    texts = [reasoning_text(r.completion, think_tag) for r in rollouts]
+    return fmean(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+
 def peak_memory(on_gpu: bool) -> float:
-    """The most memory that the run has had so far, in GiB: the GPU's, or without one the process's."""
+    """Returns the largest memory of the run so far in GiB: the GPU's, without one the process's."""
+    if on_gpu:
+        import torch
+
     peak = torch.cuda.max_memory_allocated() if on_gpu else machine.peak_memory()
     return round(peak / 2**30, 3)
 
 
-WINDOW = 10  # steps whose mean is compared; single steps are too noisy
-
-SHARE = 0.5  # of the length at the start
-
-
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """What was found: the means of the first and of the latest window."""
+    """A collapse of the reasoning: the means of the first and of the latest window."""
 
     step: int  # the latest, from 1
     start_length: float
@@ -63,9 +68,9 @@ class Collapse:
     reward: float
 
     def describe(self) -> str:
-        """One sentence for the progress bar and the report."""
+        """Returns one sentence for the progress bar and the report."""
         return (
-            f"the reasoning collapses: {self.length:.0f} tokens in the mean of the latest steps, "
+            f"the reasoning collapses: {self.length:.0f} tokens on average in the latest steps, "
             f"{self.start_length:.0f} at the start, while the reward rose from {self.start_reward:.2f} to "
             f"{self.reward:.2f}"
         )
@@ -74,16 +79,16 @@ class Collapse:
 def find_collapse(
     lengths: Sequence[float], rewards: Sequence[float], window: int = WINDOW, share: float = SHARE
 ) -> Collapse | None:
-    """The first step at which the reasoning had collapsed, None where it has not.
+    """Returns the first collapse, None if there is none.
 
-    `lengths` and `rewards` are the means of each step, of one stage of a curriculum if there is one: harder
-    puzzles have other lengths and rewards. The first window is the start, the latest must not overlap it.
+    `lengths` and `rewards` are the means of each step; of a curriculum, those of one stage: harder puzzles have other
+    lengths and rewards. The first window is the start; the latest must not overlap it.
 
     >>> find_collapse([100.0, 100.0, 40.0, 40.0], [0.0, 0.0, 1.0, 1.0], window=2).step
     4
     """
     if len(lengths) != len(rewards):
-        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: one of each a step is needed")
+        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of both")
     if len(lengths) < 2 * window:
         return None
     start_length, start_reward = fmean(lengths[:window]), fmean(rewards[:window])
@@ -95,7 +100,7 @@ def find_collapse(
 
 
 class Watch:
-    """Looks for a collapse while a run goes on, in each stage of a curriculum on its own."""
+    """Looks for a collapse during a run, in each stage of a curriculum separately."""
 
     def __init__(self):
         self.level: int | None = None
@@ -103,12 +108,12 @@ class Watch:
         self.rewards: list[float] = []
 
     def add(self, level: int | None, length: float, reward: float | None) -> Collapse | None:
-        """Takes in one step. Returns the collapse in the step that shows it first, at most once a stage."""
+        """Adds one step. Returns the collapse in the first step that shows it, at most once per stage."""
         if level != self.level:
             self.level, self.lengths, self.rewards = level, [], []
         if reward is None:
             return None
         self.lengths.append(length)
         self.rewards.append(reward)
-        found = find_collapse(self.lengths, self.rewards)
-        return found if found is not None and found.step == len(self.lengths) else None
+        collapse = find_collapse(self.lengths, self.rewards)
+        return collapse if collapse is not None and collapse.step == len(self.lengths) else None

@@ -1,11 +1,12 @@
-"""The trial before step 1: a full engine batch and one update at the longest sample, so that no later step is a surprise.
+"""The trial before step 1: a full batch of the engine and one update at the longest sample.
 
-A run that fits today's samples can run out of memory at step 120 with the first long one. So all that a step can need is
-needed once before it: the batch is made of the longest prompts and of completions as long as they may become.
+A run that fits today's samples can run out of memory at step 120 with the first long one. So the trial needs what any
+step can need: its batch has the longest prompts, and completions of the greatest length.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 
@@ -25,10 +26,10 @@ OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit 
 
 
 class Trial(TrainerCallback):
-    """Runs `sample` and `update` once at their largest when training begins, and says what a step takes at most.
+    """Runs `sample` and `update` once at their largest when training begins, and prints a step's longest time.
 
-    `update` takes what `sample` returns, and returns how many like it a step has, or None where memory does not suffice;
-    both leave the trainer as it was but for gradients, which are dropped here.
+    `update` takes what `sample` returns, and returns how many such updates a step has, or None if memory runs out. Both
+    leave the trainer as it was except for gradients, which are removed here.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class Trial(TrainerCallback):
         self.trainer, self.sample, self.update = trainer, sample, update
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Called by transformers when model and optimizer are ready. Raises UserError where memory runs out."""
+        """Called by transformers when model and optimizer are ready. Raises UserError if memory runs out."""
         trainer, rollouts = self.trainer, []
         trainer.meter.phase("trying the longest sample")
-        # The optimizer gets its moments in step 1 only; what they will take is held here meanwhile.
+        # The optimizer creates its moments in step 1; their memory is held here meanwhile.
         trained = [p for p in trainer.model.parameters() if p.requires_grad]
         moments = sum(p.numel() for p in trained) * OPTIMIZER_BYTES[trainer.policy.on_gpu]
         begun = time.perf_counter()
@@ -54,7 +55,7 @@ class Trial(TrainerCallback):
                 count = self.update(rollouts)
             if trainer.policy.on_gpu:
                 torch.cuda.synchronize()
-        except UserError:  # a server that went away
+        except UserError:  # the server is gone
             raise
         except CannotGoOn:
             count = None
@@ -64,22 +65,22 @@ class Trial(TrainerCallback):
             count = None
         finally:
             trainer.model.zero_grad(set_to_none=True)
-        if None in distributed.all_gather(count):  # in one of the processes
+        if None in distributed.all_gather(count):  # one of the processes failed
             raise UserError(self.too_large())
         del held
-        self.tell(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
+        self.report(sampled - begun, (time.perf_counter() - sampled) * count, rollouts, state)
         return control
 
     def too_large(self) -> str:
-        """What did not fit, and which flag to change to what."""
+        """Returns the error message: what did not fit, and which flag to change."""
         config = self.trainer.run
         return (
             f"memory ran out when the longest sample was tried before step 1: {config.generation_batch_size} completions "
-            f"of up to {config.max_completion_length} tokens a step. Nothing was trained. {advice(config)}"
+            f"of up to {config.max_completion_length} tokens per step. Nothing was trained. {advice(config)}"
         )
 
-    def tell(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
-        """The line on the first screen."""
+    def report(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
+        """Prints the line on the first screen; both times in seconds per step."""
         steps, price = state.max_steps - state.global_step, self.trainer.meter.price
         step = sampling + updating
         cost = "" if price is None else f", ${steps * step / 3600 * price:.2f}"
@@ -94,13 +95,13 @@ class Trial(TrainerCallback):
 
 
 def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """The `count` longest, again and again where there are fewer."""
+    """Returns the `count` longest prompts, repeated if there are fewer."""
     ordered = sorted(prompts, key=lambda p: -len(p.ids))
     return [ordered[i % len(ordered)] for i in range(count)]
 
 
 def full_batch(trainer) -> list[Rollout]:
-    """As many completions as a step samples, of the longest prompts, each then continued to the longest length."""
+    """Samples as many completions as a step does, of the longest prompts, and extends each to the greatest length."""
     config, g = trainer.run, trainer.run.num_generations
     chunk = config.generation_chunk and config.generation_chunk * g
     prompts = longest_prompts(trainer.train_prompts, config.generation_batch_size // g)
@@ -110,23 +111,23 @@ def full_batch(trainer) -> list[Rollout]:
 
 
 def stretched(rollout: Rollout, length: int) -> Rollout:
-    """The rollout with its own tokens repeated up to this length; one without tokens repeats its prompt's last."""
+    """Returns the rollout with its tokens repeated up to this length; without tokens, the prompt's last one."""
     ids = rollout.completion_ids or rollout.prompt_ids[-1:]
     logprobs = rollout.sampler_logprobs or (0.0,)
     times = -(-length // len(ids))
-    return Rollout(
-        rollout.prompt,
-        rollout.completion,
-        rollout.prompt_ids,
-        (ids * times)[:length],
-        (logprobs * times)[:length],
-        "length",
+    return dataclasses.replace(
+        rollout,
+        completion_ids=(ids * times)[:length],
+        sampler_logprobs=(logprobs * times)[:length],
+        finish="length",
     )
 
 
-def rewarded(rollouts: Sequence[Rollout], owners: Sequence[Prompt], names: Sequence[str]) -> list[Scored]:
-    """Every other completion earns 1: every group has something to teach."""
+def made_up_rewards(
+    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], names: Sequence[str]
+) -> list[Scored]:
+    """Returns reward 1 for every other completion: each group has a signal."""
     return [
         Scored(r, p.problem, None, bool(i % 2), dict.fromkeys(names, float(i % 2)), float(i % 2))
-        for i, (r, p) in enumerate(zip(rollouts, owners))
+        for i, (r, p) in enumerate(zip(rollouts, prompts))
     ]

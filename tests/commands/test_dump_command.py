@@ -1,4 +1,4 @@
-"""The dump for others: parquet, datasets, pandas as the dump's page shows it, and the excerpt in the repository."""
+"""The dump for other programs: parquet, datasets, the pandas example of dumps/README.md, and excerpts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import pandas
 import pytest
 from conftest import ROOT
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import dump, inspect
 from r1rl.config.parser import Parser
@@ -85,7 +85,7 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
     parser = Parser()
     inspect.add_arguments(parser)
     assert inspect.run(parser.parse_args([str(tmp_path / "part")])) == 0
-    with pytest.raises(UserError, match="not there yet"):
+    with pytest.raises(UserError, match="does not exist yet"):
         run_command("excerpt", folder, "-o", tmp_path / "part")
 
 

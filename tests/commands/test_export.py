@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from hub_stand_in import hub
+from fake_hub import hub
 from safetensors.torch import load_file, save_file
 from small_run import make_trainer
 
+from r1rl import session
 from r1rl.commands import ask, export
 from r1rl.commands.chat import run as chat
 from r1rl.commands.export import forms
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
 @pytest.fixture
 def here(monkeypatch):
     """The command runs in this process, its output where pytest looks for it."""
-    monkeypatch.setattr(finished, "divert", lambda log: None)
+    monkeypatch.setattr(session, "divert", lambda log: None)
 
 
 def arguments(*given):
@@ -65,7 +66,7 @@ def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
     shown = capsys.readouterr().out
     during = list(read_lines(run / EVALUATIONS))[-1]
     assert f"live     {during['correct']} / 8" in shown
-    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in shown
+    assert "differs  in +0 correct answers and 0 of 8 completions, by at most 0 nats" in shown
     assert float(re.search(r"logprob by ([\d.]+) nats", shown).group(1)) > 0
     saved = load_file(run / "checkpoints" / "best" / "adapter_model.safetensors")
     assert all(
@@ -75,6 +76,7 @@ def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     with hub() as (state, address):
         done = program(
@@ -83,7 +85,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Loading weights" not in done.stdout + done.stderr
-    assert "differs  in +0 right answers and 0 of 8 completions, by at most 0 nats" in done.stdout
+    assert "differs  in +0 correct answers and 0 of 8 completions, by at most 0 nats" in done.stdout
     assert state.repositories == {"me/tiny": True}
     sent = {name: (tmp_path / "out" / name).read_bytes() for name, _ in files_of(tmp_path / "out")}
     assert {"README.md", "config.json", "model.safetensors", "tokenizer.json"} <= sent.keys()
@@ -94,6 +96,7 @@ def test_merged_model_goes_to_the_hub_with_its_card(program, run, tmp_path):
     assert not any(TOKEN.encode() in data for data in (*sent.values(), logs, (run / "run.json").read_bytes()))
 
 
+@pytest.mark.slow
 def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, here, monkeypatch, capsys):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     given = ("--to", "merged", "-o", tmp_path / "out", "--push-to-hub", "me/out", "--dry-run")
@@ -118,7 +121,7 @@ def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, 
     args = SimpleNamespace(
         run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False
     )
-    expected = ask.answerer(args)("What is 3 times 4?")
+    expected = ask.load_answerer(args)("What is 3 times 4?")
     assert "<reasoning>" + printed.getvalue().removesuffix("\n") == expected.completion
     assert QUESTION not in expected.prompt
 
@@ -132,6 +135,7 @@ def test_an_adapter_that_does_nothing_is_refused(run, tmp_path, here, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["spoiled"]
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
     write = forms.write
 
@@ -147,6 +151,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkeypatch, capsys):
     monkeypatch.setattr(forms, "write", lambda form, policy, checkpoint, folder: None)
     with pytest.raises(UserError, match="cannot be loaded by a fresh process"):
@@ -173,7 +178,7 @@ def test_mistakes_are_told_before_anything_is_loaded(run, tmp_path, here, monkey
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     given = [str(tmp_path / g) if g == "full" else g for g in given]
-    monkeypatch.setattr(finished, "load", None)
+    monkeypatch.setattr(session.Session, "start", None)
     monkeypatch.setattr(forms, "converter", lambda: None)
     with pytest.raises(UserError) as told:
         export.run(arguments(run, "-o", tmp_path / "out", *given))
@@ -201,7 +206,7 @@ def test_checkpoints_by_name(run):
     assert finished.checkpoint_of(run, "best").name == "best"
     assert finished.checkpoint_of(run, "last").name == "checkpoint-2" == finished.checkpoint_of(run, "2").name
     assert finished.step_of(run / "checkpoints" / "best", run) == 2
-    with pytest.raises(UserError, match=r"there are: best, 2\."):
+    with pytest.raises(UserError, match=r"use one of: best, 2\."):
         finished.checkpoint_of(run, "../../etc")
 
 
@@ -218,7 +223,7 @@ def test_checkpoints_by_name(run):
     ],
 )
 def test_reasoning_and_answer_apart(text, parts):
-    assert ask.apart(text, "reasoning") == parts
+    assert ask.split_answer(text, "reasoning") == parts
 
 
 def test_ask_answers_as_the_evaluation_did(run, here, capsys):
@@ -228,9 +233,13 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     ask.add_arguments(parser)
     capsys.readouterr()
     assert ask.run(parser.parse_args([str(run), question])) == 0
-    reasoning, answer, _ = ask.apart(line["completion"], "reasoning")
+    reasoning, answer, _ = ask.split_answer(line["completion"], "reasoning")
     shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
-    assert shown[0] == "reasoning" and shown[shown.index("answer") + 1] == answer
+    assert (
+        shown[0].startswith("proof")
+        and shown[1] == "reasoning"
+        and shown[shown.index("answer") + 1] == answer
+    )
     assert reasoning.splitlines()[0].strip() in shown
 
 
@@ -246,7 +255,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
 
     asked = []
 
-    def answerer(args):
+    def load_answerer(args):
         args.config = SimpleNamespace(think_tag="reasoning")
 
         def answer(question):
@@ -257,7 +266,7 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
         return answer
 
     monkeypatch.setattr("builtins.input", next_line)
-    monkeypatch.setattr("r1rl.commands.chat.answerer", answerer)
+    monkeypatch.setattr("r1rl.commands.chat.load_answerer", load_answerer)
     assert chat(SimpleNamespace(run=run)) == 0
     assert asked == ["What is 2 plus 3?", "What is 4 plus 4?"]
     shown = capsys.readouterr().out
@@ -288,7 +297,7 @@ def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkey
     pytest.importorskip("gguf")
     llama_cpp = tmp_path / "llama.cpp"
     llama_cpp.mkdir()
-    shutil.copy(ROOT / "tests" / "gguf_writer.py", llama_cpp / forms.CONVERTER)
+    shutil.copy(ROOT / "tests" / "helpers" / "gguf_writer.py", llama_cpp / forms.CONVERTER)
     monkeypatch.setenv("LLAMA_CPP", str(llama_cpp))
     assert export.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
     assert "0 of 8 completions" in capsys.readouterr().out

@@ -124,12 +124,12 @@ def test_a_begin_token_of_the_tokenizer_is_written_out(tmp_path):
         "special_tokens": {begin["id"]: {"id": begin["id"], "ids": [number], "tokens": [begin["id"]]}},
     }  # fmt: skip
     (folder / "tokenizer.json").write_text(json.dumps(described))
-    handed = read_run_export(make_run(tmp_path / "run", model_name=str(folder), max_samples=5))
+    run_export = read_run_export(make_run(tmp_path / "run", model_name=str(folder), max_samples=5))
     encode = encoder(folder / "tokenizer.json")
-    for prompt in handed.train:
+    for prompt in run_export.train:
         assert prompt.ids[0] == number
-        assert tuple(encode(handed.text(prompt), add_special_tokens=False)["input_ids"]) == prompt.ids
-    assert handed.begin == "<|im_start|>" and not handed.told
+        assert tuple(encode(run_export.text(prompt), add_special_tokens=False)["input_ids"]) == prompt.ids
+    assert run_export.begin == "<|im_start|>" and not run_export.notes
 
 
 def test_a_chat_models_template_is_in_the_text_once(tmp_path):
@@ -141,16 +141,16 @@ def test_a_chat_models_template_is_in_the_text_once(tmp_path):
     run = make_run(
         tmp_path / "run", model_name=str(folder), is_chat=True, add_reasoning_prefix=True, max_samples=3
     )
-    handed = read_run_export(run)
+    run_export = read_run_export(run)
     encode = encoder(folder / "tokenizer.json")
-    for prompt in handed.train:
-        text = handed.text(prompt)
+    for prompt in run_export.train:
+        text = run_export.text(prompt)
         assert text.startswith("<|im_start|>system\nSolve") and text.endswith(
             "<|im_start|>assistant\n<reasoning>"
         )
         assert text.count("assistant") == 1 and prompt.prefix == "<reasoning>"
         assert tuple(encode(text, add_special_tokens=False)["input_ids"]) == prompt.ids
-    assert handed.begin == "" and not handed.told
+    assert run_export.begin == "" and not run_export.notes
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(UserError, match="chat template"):
         read_run_export(run)
@@ -208,7 +208,7 @@ def test_several_rewards_go_over_with_their_weights_and_a_file_of_the_users_is_t
     paid = imported(tmp_path / "out" / "reward.py").compute_score
     form = "<reasoning>\nwell\n</reasoning>\n<answer>\n{}\n</answer>"
     assert paid("", form.format(7), "7") == 1.5 and paid("", form.format(8), "7") == 0.5
-    with pytest.raises(UserError, match="nothing of it goes over"):
+    with pytest.raises(UserError, match="none of it can be exported"):
         export(make_run(tmp_path / "own", reward=f"{tmp_path / 'mine.py'}:brevity"), "--to", "verl", "-o", tmp_path / "no")  # fmt: skip
     assert not (tmp_path / "no").exists()
 
@@ -231,7 +231,7 @@ def test_verl_gets_the_runs_numbers(exported):
     }  # fmt: skip
     assert {key: found.get(key) for key in wanted} == wanted
     page = (exported.verl / "README.md").read_text()
-    assert all(f"`{key}`" in page for key in found if key != "more") and "not run there" in page
+    assert all(f"`{key}`" in page for key in found if key != "more") and "not tested there" in page
 
 
 def test_openrlhf_gets_the_runs_numbers(exported):
@@ -246,9 +246,9 @@ def test_openrlhf_gets_the_runs_numbers(exported):
         assert part in text
     assert "--data.apply_chat_template" not in text and "lora" not in text
     assert "LoRA of rank 64" in (exported.openrlhf / "README.md").read_text()
-    handed = read_run_export(exported.run)
-    episodes, prompts = export_openrlhf.length(handed)
-    assert episodes * prompts // 8 == 30 and prompts <= len(handed.train)
+    run_export = read_run_export(exported.run)
+    episodes, prompts = export_openrlhf.length(run_export)
+    assert episodes * prompts // 8 == 30 and prompts <= len(run_export.train)
 
 
 def test_gpus_that_would_tear_a_step_are_refused_by_the_script(exported):
@@ -285,7 +285,7 @@ def test_wrong_folders_and_flags_are_refused(tmp_path, program):
     assert not (tmp_path / "out").exists() and "Traceback" not in done.stderr
     with pytest.raises(UserError, match="not empty"):
         export(run, "--to", "verl", "-o", tmp_path / "full")
-    with pytest.raises(UserError, match="--checkpoint is about a model"):
+    with pytest.raises(UserError, match="--checkpoint applies to a model"):
         export(run, "--to", "verl", "-o", tmp_path / "out", "--checkpoint", "best")
     with pytest.raises(UserError, match="did you mean 'openrlhf'"):
         export(run, "--to", "openrhlf", "-o", tmp_path / "out")

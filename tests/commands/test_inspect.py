@@ -1,4 +1,4 @@
-"""`inspect` on a made run: one screen, filters, history, cherry-picking, exports, damage, hostile output."""
+"""`inspect` on a generated run: one screen, filters, history, cherry-picking, exports, damage, hostile output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import inspect as commands_inspect
 from r1rl.config.parser import Parser
@@ -15,8 +15,9 @@ from r1rl.reports import survey as reports_survey
 from r1rl.reports.completions import Filter, differences, read_completions, step_range
 from r1rl.reports.highlights import CRITERIA, Picker
 from r1rl.reports.screen import sparkline
-from r1rl.reports.survey import checking, phases, right, survey
+from r1rl.reports.survey import accuracy, check_rate, phases, survey
 from r1rl.runs.dump import ROLLOUTS, append_lines
+from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
@@ -40,18 +41,18 @@ def inspect(capsys):
     return run
 
 
-def test_one_screen_says_it_all(folder, inspect):
+def test_one_screen_shows_the_whole_run(folder, inspect):
     shown = inspect(folder)
     for words in (
-        "one: tiny", "going on, or stopped: 30 of 30", "before ", "after ", "accuracy ▁", "no signal",
+        "one: recipe tiny, model tiny, task word-problems", "running or stopped: 30 of 30 steps", "before ", "after ", "accuracy ▁", "no signal",
         "exact McNemar", "slope ", "confirmed", "late: 21-30", "tokens",
     ):  # fmt: skip
         assert words in shown
     assert len(shown.splitlines()) < 45
 
 
-def test_every_share_comes_with_n_and_interval(folder, inspect):
-    """A percentage is followed by an interval on its line, but for shares cut off, which are no scores."""
+def test_every_share_has_n_and_interval(folder, inspect):
+    """A percentage has an interval in its line; shares of truncated completions are no scores and have none."""
     for line in inspect(folder).splitlines():
         if " % " in line or " %)" in line:
             assert "interval" in line or "(" in line, line
@@ -80,10 +81,10 @@ def test_filters(folder, inspect, filters, fits):
     assert len(everything) == 30 * 8 + 4 * 40
     chosen = [json.loads(line) for line in inspect(folder, *filters, "--json").splitlines()]
     assert chosen == [line for line in everything if fits(line)] and chosen
-    assert f"2 of {len(chosen)} completions that fit" in inspect(folder, *filters, "-n", 2)
+    assert f"2 of {len(chosen)} matching completions" in inspect(folder, *filters, "-n", 2)
 
 
-def test_longest_come_first(folder, inspect):
+def test_the_longest_come_first(folder, inspect):
     rows = [json.loads(line) for line in inspect(folder, "--longest", "-n", 7, "--json").splitlines()]
     tokens = sorted((c.line["tokens"] for c in read_completions(folder)), reverse=True)
     assert [row["tokens"] for row in rows] == tokens[:7]
@@ -111,42 +112,42 @@ def test_history_of_a_problem(folder, inspect):
         inspect(folder, "--problem", "test/9999")
 
 
-def test_differences_give_both_texts_back():
+def test_differences_contain_both_texts():
     before, after = "3 * 4 = 13, so 13.", "3 * 4 = 12, so it is 12."
     parts = list(differences(before, after))
     assert "".join(text for kind, text in parts if kind != "gone") == after
     assert "".join(text for kind, text in parts if kind != "new") == before
 
 
-def test_cherry_picking_takes_ten_different_ones(folder):
+def test_cherry_picking_takes_different_completions(folder):
     picker = Picker()
-    survey(folder, picker)
+    survey(RunData(folder), picker)
     picked = picker.picked()
     assert 5 <= len(picked) <= len(CRITERIA) == 10
     assert len({c.place for _, c, _ in picked}) == len(picked)
     longest = max(c.line["tokens"] for c in read_completions(folder) if c.line["correct"])
-    assert {title: c for title, c, _ in picked}["the longest right one"].line["tokens"] <= longest
+    assert {title: c for title, c, _ in picked}["the longest correct completion"].line["tokens"] <= longest
 
 
-def test_survey_counts_what_a_plain_count_does(folder):
-    found = survey(folder)
+def test_the_survey_agrees_with_a_plain_count(folder):
+    found = survey(RunData(folder))
     lines = list(read_completions(folder, Filter(split="train")))
     groups = list(found.groups["train"].values())
-    assert right(groups).hits == sum(c.line["correct"] for c in lines) and right(groups).n == len(lines)
-    assert checking(groups).hits == sum(c.check is not None for c in lines)
+    assert accuracy(groups).hits == sum(c.line["correct"] for c in lines) and accuracy(groups).n == len(lines)
+    assert check_rate(groups).hits == sum(c.check is not None for c in lines)
     assert phases(found.steps("train")) == [("early", 1, 10), ("middle", 11, 20), ("late", 21, 30)]
     assert phases([4]) == [("all", 4, 4)] and phases([]) == []
 
 
 def test_several_processes_find_the_same(folder, monkeypatch):
-    alone = survey(folder)
+    alone = survey(RunData(folder))
     monkeypatch.setattr(reports_survey, "LARGE", 0)
     monkeypatch.setattr(reports_survey, "CHUNK", 50)
-    together = survey(folder)
+    together = survey(RunData(folder))
     assert together == alone
 
 
-def test_damaged_lines_are_named_and_the_rest_is_used(inspect, tmp_path):
+def test_damaged_lines_are_reported_and_the_rest_is_used(inspect, tmp_path):
     folder = make_run(tmp_path / "hurt", steps=3, eval_steps=3, problems=10)
     with (folder / ROLLOUTS).open("ab") as file:
         file.write(
@@ -177,16 +178,16 @@ def test_hostile_output_is_inert(inspect, tmp_path):
     inspect(folder, "--step", "2", "--csv")
 
 
-def test_a_run_that_has_just_begun(inspect, tmp_path):
+def test_a_run_without_any_lines(inspect, tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (*folder.glob("*.jsonl"), *folder.glob("eval/*")):
         path.unlink()
-    assert "going on" in inspect(folder)
+    assert "running or stopped: 0 of " in inspect(folder)
 
 
 def test_step_ranges():
     assert step_range("7") == (7, 7) and step_range("3:") == (3, float("inf")) and step_range(":4") == (0, 4)
-    with pytest.raises(UserError, match="no step and no range"):
+    with pytest.raises(UserError, match="neither a step nor a range"):
         step_range("late")
 
 

@@ -100,6 +100,7 @@ def test_answers_some_problems_but_not_most(model, tokenizer):
     assert 0.10 <= accuracy <= 0.50
 
 
+@pytest.mark.slow
 def test_pretraining_learns_and_repeats_itself(tmp_path):
     def losses(folder: str, seed: int, steps: int = 8) -> list[float]:
         seen = []

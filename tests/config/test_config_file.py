@@ -86,7 +86,7 @@ def test_reward_may_be_given_several_times():
         ("is_chat: 1\n", "a.yaml", ("is_chat is 1 and must be true or false",)),
         ("seed:\n", "a.yaml", ("seed is None and must be a whole number",)),
         ("engine: vlm\n", "a.yaml", ("unknown --engine 'vlm'", "did you mean 'vllm'")),
-        ("seed: 1\nseed: 2\n", "a.yaml", ("line 1: 'seed' stands there twice",)),
+        ("seed: 1\nseed: 2\n", "a.yaml", ("line 1: 'seed' occurs twice",)),
         ("a: [1\nb: 2\n", "a.yaml", ("cannot be read (line 2:", "YAML or JSON")),
         ("a: !!python/object/apply:os.getcwd []\n", "a.yaml", ("cannot be read (line 1:", "constructor")),
         ("- seed\n", "a.yaml", ("holds a list",)),
@@ -100,7 +100,7 @@ def test_reward_may_be_given_several_times():
         ),
     ],
 )
-def test_mistakes_are_told(write, text, name, parts):
+def test_mistakes_are_reported(write, text, name, parts):
     with pytest.raises(UserError) as error:
         parsed("--config", write(text, name))
     for part in parts:

@@ -33,9 +33,19 @@ def test_nothing_is_found_in_a_sound_run():
     assert found(Guards(steps=3), [{}] * 40) == []
 
 
-def test_a_streak_tells_at_each_multiple():
+def test_a_streak_is_complete_at_each_multiple():
     streak = Streak(3)
-    assert [streak.complete(so) for so in [1, 1, 0, 1, 1, 1, 1, 1, 1]] == [0, 0, 0, 0, 0, 1, 0, 0, 1]
+    assert [streak.complete(condition) for condition in [1, 1, 0, 1, 1, 1, 1, 1, 1]] == [
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,7 @@ def test_a_step_without_a_gap_does_not_break_the_streak():
     ]
 
 
-def test_skipped_steps_are_told_and_end_the_run_after_three_in_a_row():
+def test_skipped_steps_are_findings_and_three_in_a_row_end_the_run():
     skipped = [{"skipped": "loss", "steps_skipped": n} for n in (1, 2, 3)]
     assert found(Guards(), [*skipped[:2], {}, *skipped[:2]]) == [
         (s, "non-finite", False) for s in (1, 2, 4, 5)
@@ -102,16 +112,14 @@ def test_enough_length():
     assert enough_length(0, 10_000, 0.5) is None
     guards = Guards(steps=2, longest=120)
     guards.step({**SOUND, "step": 1, "truncated": 0.6})
-    (told,) = guards.step({**SOUND, "step": 2, "truncated": 0.8})
+    (finding,) = guards.step({**SOUND, "step": 2, "truncated": 0.8})
     # 6 of 20 ended in 2000 tokens: half in 231, nine of ten in 768, both rounded up to a multiple of 32
-    assert told.words.startswith("14 of 20 completions of 2 steps were cut off")
-    assert "try --max-completion-length 240." in told.words
-    assert (
-        "at the rate at which 6 ended, 256 tokens would be enough for half of them and 768 for" in told.words
-    )
+    assert finding.words.startswith("14 of 20 completions of 2 steps were cut off")
+    assert "try --max-completion-length 240." in finding.words
+    assert "at which 6 ended, 256 tokens would be enough for half of them and 768 for nine" in finding.words
     guards = Guards(steps=1, longest=120)
-    (told,) = guards.step({**SOUND, "step": 1, "truncated": 1.0})
-    assert "not one ended by itself" in told.words and "--max-completion-length 240" in told.words
+    (finding,) = guards.step({**SOUND, "step": 1, "truncated": 1.0})
+    assert "none ended by itself" in finding.words and "--max-completion-length 240" in finding.words
 
 
 def test_accuracy_fell_only_beyond_luck():
@@ -133,18 +141,18 @@ def test_reward_hacking_needs_both():
     wrong = dict.fromkeys(right, 0.0)
     up, flat = [0.1 * s for s in range(10)], [0.5, 0.6] * 5
 
-    def told(rewards, after):
+    def finding_of(rewards, after):
         guards = Guards()
         assert guards.evaluation(0, right) is None
         rising(guards, range(1, 11), rewards)
         return guards.evaluation(10, after)
 
-    words = told(up, wrong).words
+    words = finding_of(up, wrong).words
     assert "the reward rose from 0.20 to 0.70 since step 0" in words
     assert "from 60% to 0% of the same 20 problems" in words
-    assert told(up, right) is None
-    assert told(flat, wrong) is None
-    assert told(up[::-1], wrong) is None
+    assert finding_of(up, right) is None
+    assert finding_of(flat, wrong) is None
+    assert finding_of(up[::-1], wrong) is None
 
 
 def test_the_best_evaluation_is_what_is_compared_with():
@@ -158,14 +166,14 @@ def test_the_best_evaluation_is_what_is_compared_with():
     assert "since step 10" in guards.evaluation(20, wrong).words
 
 
-def test_a_continued_run_knows_what_the_first_part_saw():
+def test_a_resumed_run_knows_what_the_first_part_found():
     lines = [{**SOUND, "step": s, "truncated": 0.9} for s in range(1, 5)]
     whole, parts = Guards(steps=4), Guards(steps=4)
-    told = [whole.step(line) for line in lines]
+    expected = [whole.step(line) for line in lines]
     for line in lines[:2]:
         parts.step(line)
-    assert [parts.step(line) for line in lines[2:]] == told[2:]
-    assert told[3]
+    assert [parts.step(line) for line in lines[2:]] == expected[2:]
+    assert expected[3]
 
 
 # ---- the flag
@@ -185,8 +193,8 @@ def test_given_actions_take_the_defaults_place():
     [
         ("trunated=stop", "unknown --guard 'trunated': did you mean 'truncated'?"),
         ("kl=stp", "unknown action of --guard kl 'stp': did you mean 'stop'?"),
-        ("kl=fix", "kl has no fix, because nothing but you can mend it. Use one of kl=warn"),
-        ("non-finite=warn", "non-finite has no warn, because to go on"),
+        ("kl=fix", "kl has no fix, because only you can fix it. Use one of kl=warn"),
+        ("non-finite=warn", "non-finite has no warn, because continuing without a fix would ruin the run"),
         ("kl", "'kl' must be a guard and its action, as in truncated=stop"),
         ("kl=stop,kl=warn", "names kl twice, as stop and as warn"),
         ("kl=stop,", "'' must be a guard and its action"),

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from random_model import small_model
 
 from r1rl.engines.decoder import Decoding, attend, common_length, fused, shared_segment
 
-SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6,
-         "num_key_value_heads": 2, "vocab_size": 97, "max_position_embeddings": 256}  # fmt: skip
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 30, 31, 32, 33], [5, 6, 7, 50]]
-
-
-def small_model(family, **more):
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **SHAPE, **more)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
-    for parameter in model.parameters():  # biases and norms too, which else are zeros and ones
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    return model.requires_grad_(False)
 
 
 @torch.inference_mode()

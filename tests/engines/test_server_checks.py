@@ -86,10 +86,10 @@ def config_at(port, folder, **changes):
 
 
 def message(config):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         check_server(config, on_gpu=False)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 def refusal(status, words, kind="InternalServerError"):
@@ -107,9 +107,9 @@ def test_the_right_server_passes_and_is_left_as_it_was(stand_in, tmp_path):
 @pytest.mark.parametrize(
     ("path", "answer", "parts"),
     [
-        ("/v1/models", (404, {"detail": "Not Found"}), ("is no vLLM server (Not Found (HTTP 404))",)),
-        ("/v1/models", (200, "hello"), ("is no vLLM server",)),
-        ("/v1/models", (401, {"error": "Unauthorized"}), ("wants its key", "set VLLM_API_KEY")),
+        ("/v1/models", (404, {"detail": "Not Found"}), ("is not a vLLM server (Not Found (HTTP 404))",)),
+        ("/v1/models", (200, "hello"), ("is not a vLLM server",)),
+        ("/v1/models", (401, {"error": "Unauthorized"}), ("needs its key", "set VLLM_API_KEY")),
         ("/v1/models", (200, {"data": [{"id": "Qwen/Qwen3-8B", "root": "Qwen/Qwen3-8B", "max_model_len": 4096}]}),
          ("serves 'Qwen/Qwen3-8B', and --model-name is 'tiny'", "--served-model-name tiny")),
         ("/v1/models", (200, {"data": [{"id": TINY, "root": TINY, "max_model_len": 600}]}),
@@ -118,28 +118,28 @@ def test_the_right_server_passes_and_is_left_as_it_was(stand_in, tmp_path):
         ("/v1/load_lora_adapter", refusal(500, "Call to add_lora method failed: LoRA is not enabled. Use --enable-lora to enable LoRA."),
          ("without --enable-lora",)),
         ("/v1/load_lora_adapter", refusal(500, "Call to add_lora method failed: LoRA rank 64 is greater than max_lora_rank 16."),
-         ("a smaller rank only", "--lora-rank is 64", "--max-lora-rank 64")),
+         ("only adapters of a smaller rank", "--lora-rank is 64", "--max-lora-rank 64")),
         ("/v1/load_lora_adapter", refusal(404, "Loading lora r1rl-check failed: No adapter found for /data/x", "NotFoundError"),
          ("does not see", "under the same path", "--dumps")),
-        ("/v1/load_lora_adapter", refusal(500, "the disk is on fire"), ("does not take an adapter: the disk is on fire",)),
+        ("/v1/load_lora_adapter", refusal(500, "the disk is on fire"), ("does not accept an adapter: the disk is on fire",)),
         ("/v1/completions", refusal(400, "no logprobs today"), ("does not complete a prompt: no logprobs today",)),
         ("/v1/completions", (200, {"choices": [{"logprobs": None}]}), ("its completion has no logprobs",)),
-        ("/v1/completions", (200, {"choices": [completion(1.0)["choices"][0] | {"token_ids": None}]}), ("does not tell the token ids",)),
+        ("/v1/completions", (200, {"choices": [completion(1.0)["choices"][0] | {"token_ids": None}]}), ("does not return the sampled token ids",)),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_server_is_told(stand_in, tmp_path, path, answer, parts):
+def test_each_fault_of_a_server_has_its_message(stand_in, tmp_path, path, answer, parts):
     stand_in.answers[path] = answer
-    told = message(config_at(stand_in.port, tmp_path))
+    text = message(config_at(stand_in.port, tmp_path))
     for part in (f"127.0.0.1:{stand_in.port}", *parts):
-        assert part in told
+        assert part in text
     assert list(tmp_path.iterdir()) == []
 
 
 def test_logprobs_before_temperature_are_found(stand_in, tmp_path):
     stand_in.raw = True
-    told = message(config_at(stand_in.port, tmp_path))
-    assert "logprobs before temperature" in told
-    assert "--logprobs-mode processed_logprobs" in told
+    text = message(config_at(stand_in.port, tmp_path))
+    assert "logprobs before temperature" in text
+    assert "--logprobs-mode processed_logprobs" in text
 
 
 def test_a_model_served_under_its_name_is_the_same_in_another_folder(stand_in, tmp_path):
@@ -148,13 +148,13 @@ def test_a_model_served_under_its_name_is_the_same_in_another_folder(stand_in, t
     check_server(config_at(stand_in.port, tmp_path), on_gpu=False)
 
 
-def test_nobody_there(tmp_path):
-    told = message(config_at(free_port(), tmp_path))
-    assert "nothing answers at 127.0.0.1:" in told
-    assert f"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True vllm serve {TINY}" in told
+def test_no_server_at_the_address(tmp_path):
+    text = message(config_at(free_port(), tmp_path))
+    assert "no server answers at 127.0.0.1:" in text
+    assert f"VLLM_ALLOW_RUNTIME_LORA_UPDATING=True vllm serve {TINY}" in text
 
 
-def test_the_line_has_the_next_rank_that_vllm_knows(tmp_path):
+def test_the_command_has_the_next_rank_that_vllm_supports(tmp_path):
     assert "--max-lora-rank 32 " in serve_line(config_at(1, tmp_path, lora_rank=24), on_gpu=False)
     on_gpu = serve_line(config_at(1, tmp_path), on_gpu=True)
     assert "--dtype bfloat16" in on_gpu
@@ -174,54 +174,54 @@ def test_the_line_has_the_next_rank_that_vllm_knows(tmp_path):
     ],
 )
 def test_flags_that_do_not_go_with_a_server(tmp_path, changes, parts):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         config_at(8000, tmp_path, **changes)
     for part in parts:
-        assert part in str(told.value)
+        assert part in str(error.value)
 
 
 @pytest.fixture
 def soon(monkeypatch):
-    monkeypatch.setattr(vllm_http, "PAUSE", 0.01)
-    monkeypatch.setattr(vllm_http, "PATIENCE", 0.2)
-    monkeypatch.setattr(vllm_http, "LOOK", 0.02)
+    monkeypatch.setattr(vllm_http, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(vllm_http, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(vllm_http, "POLL_SECONDS", 0.02)
 
 
-def test_a_server_that_is_away_is_asked_again_and_one_that_refuses_is_not(stand_in, soon):
+def test_requests_are_repeated_while_a_server_is_away_and_not_when_it_refuses(stand_in, soon):
     server = VllmServer("127.0.0.1", stand_in.port)
     stand_in.answers["/away"] = [(503, {}), (500, {}), (200, {"answer": 42})]
-    assert server.insist("/away", {}) == {"answer": 42}
+    assert server.request_patiently("/away", {}) == {"answer": 42}
     stand_in.answers["/wrong"] = [refusal(400, "no such thing"), (200, {})]
     with pytest.raises(Refused, match=r"no such thing \(HTTP 400\)"):
-        server.insist("/wrong", {})
+        server.request_patiently("/wrong", {})
     assert [path for path, *_ in stand_in.seen].count("/wrong") == 1
     with pytest.raises(NoAnswer, match="refused"):
-        VllmServer("127.0.0.1", free_port()).insist("/", {})
+        VllmServer("127.0.0.1", free_port()).request_patiently("/", {})
 
 
-def test_the_key_is_sent_and_masked_in_what_the_server_says(stand_in, monkeypatch):
+def test_the_key_is_sent_and_masked_in_messages(stand_in, monkeypatch):
     monkeypatch.setenv("VLLM_API_KEY", "a-key-of-mine-123")
     stand_in.answers["/x"] = refusal(400, "bad key a-key-of-mine-123")
     with pytest.raises(Refused, match=r"bad key \[masked\]"):
-        VllmServer("127.0.0.1", stand_in.port).ask("/x")
+        VllmServer("127.0.0.1", stand_in.port).request("/x")
     assert stand_in.seen[-1][2] == "Bearer a-key-of-mine-123"
 
 
-def test_a_request_that_nobody_waits_for_any_more_is_given_up(soon):
+def test_a_request_ends_when_its_answer_is_not_needed_any_more(soon):
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stopped = threading.Event()
         threading.Timer(0.1, stopped.set).start()
         begun = time.monotonic()
-        with pytest.raises(NoAnswer, match="nobody waits"):
-            VllmServer("127.0.0.1", silent.getsockname()[1]).insist("/", {}, stopped=stopped)
+        with pytest.raises(NoAnswer, match="not needed any more"):
+            VllmServer("127.0.0.1", silent.getsockname()[1]).request_patiently("/", {}, stopped=stopped)
         assert time.monotonic() - begun < 30  # it would be minutes
         with pytest.raises(NoAnswer, match="no answer within"):
-            VllmServer("127.0.0.1", silent.getsockname()[1]).ask("/", {}, seconds=0.1)
+            VllmServer("127.0.0.1", silent.getsockname()[1]).request("/", {}, seconds=0.1)
 
 
-def test_an_engine_whose_server_is_gone_ends_the_run_as_a_guard_does(tmp_path, soon):
+def test_a_server_that_is_gone_ends_the_run_as_a_guard_does(tmp_path, soon):
     from small_run import SMALL
 
     from r1rl.engines.vllm_server import VllmServerEngine

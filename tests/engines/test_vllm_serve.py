@@ -5,14 +5,11 @@ Skipped where vLLM or the client is missing; with R1RL_FULL_STACK=1, as in CI, i
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 
-import pytest
 import torch
+from full_stack import missing, needs
 from small_run import SMALL
-from test_full_stack import MISSING as STACK_MISSING
 from vllm_server import CPU, free_port, served
 
 from r1rl.commands.export.card import QUESTION, Exported, use
@@ -26,15 +23,11 @@ from r1rl.records import Problem
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
-MISSING = [name for name in ("vllm", "openai") if importlib.util.find_spec(name) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
-    reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
-)
+pytestmark = needs("vllm", "openai")
 
 
 def test_the_stack_is_there_in_ci():
-    assert MISSING == [] == STACK_MISSING
+    assert missing("vllm", "openai") == []
 
 
 def test_the_merged_model_answers_through_vllm_and_the_openai_client(tmp_path, monkeypatch):

@@ -7,15 +7,14 @@ test_server_checks.py.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import os
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from full_stack import needs
 from small_run import SMALL
 from vllm_server import free_port, served
 
@@ -32,11 +31,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
-MISSING = importlib.util.find_spec("vllm") is None
-pytestmark = pytest.mark.skipif(
-    MISSING and os.environ.get("R1RL_FULL_STACK") != "1",
-    reason="vllm not installed: requirements/install-cpu-stack.sh does that",
-)
+pytestmark = needs("vllm")
 KEY = "a-key-of-the-server-7241"
 GREEDY = Sampling(n=1, max_tokens=40, temperature=0.0)
 
@@ -93,7 +88,7 @@ def assert_same(found, expected):
 
 
 def models(engine):
-    return [entry["id"] for entry in engine.server.ask("/v1/models")["data"]]
+    return [entry["id"] for entry in engine.server.request("/v1/models")["data"]]
 
 
 def test_a_run_at_a_server(program, config, tmp_path):
@@ -156,14 +151,14 @@ def test_each_sync_hands_the_new_weights_over_and_takes_the_old_ones_back(engine
 
 def test_a_server_that_has_lost_the_adapter_gets_it_again(engine, prompts):
     before = engine.generate(prompts, GREEDY)
-    engine.server.ask("/v1/unload_lora_adapter", {"lora_name": engine.adapter.name})  # as one started anew
+    engine.server.request("/v1/unload_lora_adapter", {"lora_name": engine.adapter.name})  # as one started anew
     assert_same(engine.generate(prompts, GREEDY), before)
 
 
 def test_the_server_passes_its_check_and_wrong_ones_do_not(config, monkeypatch):
     check_server(config, on_gpu=False)
     assert not list(Path(config.dumps).glob(".server-check-*"))
-    with pytest.raises(UserError, match=r"takes adapters of a smaller rank only .*--max-lora-rank 128"):
+    with pytest.raises(UserError, match=r"accepts only adapters of a smaller rank .*--max-lora-rank 128"):
         check_server(dataclasses.replace(config, lora_rank=128), on_gpu=False)
     longer = dataclasses.replace(config, max_completion_length=2000, max_seq_length=3000)
     with pytest.raises(UserError, match=r"--max-model-len 1024, .* is 2512: .*--max-model-len 3000"):
@@ -173,5 +168,5 @@ def test_the_server_passes_its_check_and_wrong_ones_do_not(config, monkeypatch):
         with pytest.raises(UserError, match=r"does not see /not/there, .*under the same path"):
             check_server(config, on_gpu=False)
     monkeypatch.setenv("VLLM_API_KEY", "another")
-    with pytest.raises(UserError, match=r"wants its key .*VLLM_API_KEY"):
+    with pytest.raises(UserError, match=r"needs its key .*VLLM_API_KEY"):
         check_server(config, on_gpu=False)

@@ -50,6 +50,12 @@ def inputs_of(trainer):
     return [{"prompt": trainer.train_prompts[i].text, "index": i} for i in rows for _ in range(g)]
 
 
+def sampled_batch(trainer):
+    """Samples a step of the first prompts, as a training step does, and returns its batch."""
+    trainer.sample_step([row["index"] for row in inputs_of(trainer)[:: trainer.num_generations]])
+    return dict(trainer.step.batch)
+
+
 def without_times(path):
     return [{k: v for k, v in line.items() if k not in TIMES} for line in read_lines(path)]
 

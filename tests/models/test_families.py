@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from cost import slow_except
 from small_run import make_trainer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -105,7 +106,7 @@ def rewarded(tmp_path):
     return f"{path}:token_sum"
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", slow_except(["qwen2.5", "llama-3.2-instruct"], FAMILIES))
 def test_the_whole_loop(tmp_path, name, rewarded):
     trainer = on_family(tmp_path, name, reward=rewarded)
     policy, config = trainer.policy, trainer.run
@@ -190,6 +191,7 @@ def test_a_template_that_opens_the_thoughts_itself_gets_no_second_tag():
 # ---- all weights
 
 
+@pytest.mark.slow
 def test_all_weights_train_resume_and_export(tmp_path, rewarded):
     """--lora-rank 0: the engine follows, a resumed run equals the unbroken one, and the merged export is the policy."""
     from small_run import AskToStop, without_times

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_conversations import tokenizer  # noqa: F401 - a fixture
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -18,13 +17,13 @@ from r1rl.pipeline.cold_start import (
     clean,
     cold_start,
     few_shot_rewritten,
+    filter_worked,
+    prompt_styles,
     refined,
     shows_work,
-    sift_worked,
-    ways_to_ask,
 )
-from r1rl.pipeline.rejection import counts
-from r1rl.pipeline.sampling import Way, regraded, sample_chunks, sampled
+from r1rl.pipeline.filtering import counts
+from r1rl.pipeline.sampling import PromptStyle, regraded, sample_chunks, sampled
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import Problem, Prompt
 from r1rl.runs import folder
@@ -91,9 +90,9 @@ def test_a_lucky_guess_is_no_example_and_counts_add_up():
     guess = judged("<reasoning>I think it is 5.</reasoning><answer>5</answer>")
     assert guess.correct and not shows_work(guess, "reasoning")
     candidates = [judged(IN_FORM), guess, judged(IN_FORM), judged(IN_FORM.replace("5", "6"))]
-    sifted = sift_worked(candidates, Config(**TINY))
-    assert sifted.fallen == {GUESS: 1, "near-duplicate": 1, "wrong": 1}
-    found = counts(candidates, sifted)
+    filtered = filter_worked(candidates, Config(**TINY))
+    assert filtered.rejected == {GUESS: 1, "near-duplicate": 1, "wrong": 1}
+    found = counts(candidates, filtered)
     assert found["given"] == found["kept"] + sum(found["fallen"].values()) == 4
 
 
@@ -120,9 +119,9 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     assert [way["fallen"] for way in ways.values()] == [{GUESS: 1}] * 3
 
 
-def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811
+def test_the_prompts_of_the_first_two_ways(tokenizer):
     problems = WordProblems(1).load("train")[:70]
-    few_shot, direct = ways_to_ask(problems, tokenizer, Config(**TINY))
+    few_shot, direct = prompt_styles(problems, tokenizer, Config(**TINY))
     assert (few_shot.name, direct.name) == (FEW_SHOT, DIRECT)
     longest = max(problems[:64], key=lambda p: len(p.solution))
     prompt = few_shot.prompts[0]
@@ -133,7 +132,7 @@ def test_the_prompts_of_the_first_two_ways(tokenizer):  # noqa: F811
     assert longest not in [p.problem for p in few_shot.prompts]  # it would be asked with its answer before it
     assert direct.prompts[0].text.endswith("<reasoning>\nStep 1:") and "verify" in direct.prompts[0].text
     assert tuple(tokenizer(prompt.text)["input_ids"]) == prompt.ids
-    (short, _) = ways_to_ask(
+    (short, _) = prompt_styles(
         problems, tokenizer, Config(**{**TINY, "max_prompt_length": len(prompt.ids) - 1})
     )
     assert all(len(p.ids) < len(prompt.ids) for p in short.prompts)
@@ -148,7 +147,7 @@ def test_a_killed_sampling_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
     problems = WordProblems(config.seed).load("train")[:5]
     from r1rl.tasks.prompts import Builder
 
-    ways = [Way("sampled", Builder(policy.tokenizer, config)(problems, "train"), config)]
+    ways = [PromptStyle("sampled", Builder(policy.tokenizer, config)(problems, "train"), config)]
 
     def dump_of(name):
         placed = Config(**TINY, dumps=str(tmp_path), exp_name=name)
@@ -174,5 +173,5 @@ def test_a_killed_sampling_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
 
 
 def test_the_cold_start_needs_a_run_to_refine(tmp_path):
-    with pytest.raises(UserError, match=r"no rollouts\.jsonl in it"):
+    with pytest.raises(UserError, match=r"has no rollouts\.jsonl"):
         cold_start(Config(**TINY, refine_run=str(tmp_path)), "test")

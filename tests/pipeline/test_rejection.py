@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.pipeline.rejection import REASONS, jaccard, sift, write_sft_jsonl
+from r1rl.pipeline.filtering import REASONS, filter_completions, jaccard, write_sft_jsonl
 from r1rl.records import Problem, Rollout, Scored
 
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
@@ -35,25 +35,25 @@ FAULTS = {
 
 @pytest.mark.parametrize("reason", FAULTS)
 def test_each_fault(reason):
-    assert sift([FAULTS[reason]], 4).fallen == {reason: 1}
+    assert filter_completions([FAULTS[reason]], 4).rejected == {reason: 1}
 
 
 def test_formulas_without_words_are_no_mixed_language():
-    assert len(sift([scored("$48 + 24 = 72$")], 1).kept) == 1
+    assert len(filter_completions([scored("$48 + 24 = 72$")], 1).kept) == 1
 
 
 def test_near_duplicates_and_too_many():
     first, same, other = scored(), scored(), scored("Half of 48 is 24, and the sum of both is 72.")
     third = scored("In May she sold 24, so in both months together it was 72.")
-    sifted = sift([first, same, other, third], per_problem=2)
-    assert sifted.kept == [first, other]
-    assert sifted.fallen == {"near-duplicate": 1, "one too many": 1}
-    assert sifted.describe() == "kept 2 of 4 completions (1 near-duplicate, 1 one too many)"
+    filtered = filter_completions([first, same, other, third], per_problem=2)
+    assert filtered.kept == [first, other]
+    assert filtered.rejected == {"near-duplicate": 1, "one too many": 1}
+    assert filtered.describe() == "kept 2 of 4 completions (1 near-duplicate, 1 one too many)"
 
 
 def test_problems_do_not_compete():
     same = [scored(problem=f"train/{i}") for i in range(3)]
-    assert sift(same, per_problem=1).kept == same
+    assert filter_completions(same, per_problem=1).kept == same
 
 
 def test_jaccard_by_hand():
@@ -63,7 +63,7 @@ def test_jaccard_by_hand():
 
 def test_less_than_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
-        sift([], 0)
+        filter_completions([], 0)
 
 
 ANY = st.builds(
@@ -80,12 +80,14 @@ ANY = st.builds(
 @settings(deadline=None)
 @given(st.lists(ANY, max_size=30), st.integers(1, 4))
 def test_every_completion_is_kept_or_counted_once(candidates, per_problem):
-    sifted = sift(candidates, per_problem)
-    assert len(sifted.kept) + sifted.fallen.total() == len(candidates)
-    assert set(sifted.fallen) <= set(REASONS)
-    assert all(n <= per_problem for n in Counter(s.problem.id for s in sifted.kept).values())
-    assert all(s.correct and s.rollout.finish == "stop" for s in sifted.kept)
-    assert sift(sifted.kept, per_problem).kept == sifted.kept  # nothing more falls the second time
+    filtered = filter_completions(candidates, per_problem)
+    assert len(filtered.kept) + filtered.rejected.total() == len(candidates)
+    assert set(filtered.rejected) <= set(REASONS)
+    assert all(n <= per_problem for n in Counter(s.problem.id for s in filtered.kept).values())
+    assert all(s.correct and s.rollout.finish == "stop" for s in filtered.kept)
+    assert (
+        filter_completions(filtered.kept, per_problem).kept == filtered.kept
+    )  # nothing more falls the second time
 
 
 def test_the_file_has_conversations_in_utf8(tmp_path):

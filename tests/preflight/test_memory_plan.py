@@ -21,7 +21,7 @@ from r1rl.models.shape import KNOWN, Shape, read_shape, shape_of
 from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
-from r1rl.preflight.suggestions import remedy, smaller_model
+from r1rl.preflight.suggestions import smaller_model, suggest
 from r1rl.preflight.time_plan import CARDS, card_like, card_named
 from r1rl.runs.dump import METRICS, read_lines
 from r1rl.system.errors import UserError
@@ -203,6 +203,7 @@ def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, l
     assert planned == pytest.approx(counted, rel=0.05 if policy.mixed else 0.25)
 
 
+@pytest.mark.slow
 def test_a_run_needs_what_its_plan_says(tmp_path):
     """Update and evaluation in one process, whose threads' heaps add up. Two steps reach most of what forty need."""
     flags = ["--recipe", "tiny", "--add-reasoning-prefix", "--engine", "transformers", "--no-unsloth"]
@@ -294,15 +295,15 @@ def test_the_first_change_that_fits(card, changes, flag):
     config = Config(**changes)
     shape, place = shape_of(config.model_name), place_of_card(config, card_named(card))
     assert not plan_memory(config, shape, place).fits
-    found = remedy(config, shape, place)
+    found = suggest(config, shape, place)
     assert flag in found.flags
     assert found.plan.fits
-    # The flags alone, over the same command line, give the plan that was told.
+    # The flags alone, over the same command line, give the suggested plan.
     from r1rl.commands.dispatch import train_parser
 
     given = vars(train_parser().parse_args(found.flags.split()))
-    told = {k: v for k, v in given.items() if k not in ("recipe", "print_config")}
-    again = dataclasses.replace(config, **told)
+    suggested = {k: v for k, v in given.items() if k not in ("recipe", "print_config")}
+    again = dataclasses.replace(config, **suggested)
     assert plan_memory(again, shape, place) == found.plan
     assert again.generation_batch_size == config.generation_batch_size  # still the same step
 
@@ -310,7 +311,7 @@ def test_the_first_change_that_fits(card, changes, flag):
 def test_the_smallest_sufficient_change_of_its_kind():
     config = Config(per_device_train_batch_size=128)
     place = place_of_card(config, card_named("A10"))
-    found = remedy(config, KNOWN["Qwen2.5-3B"], place)
+    found = suggest(config, KNOWN["Qwen2.5-3B"], place)
     size = found.config.per_device_train_batch_size
     larger = dataclasses.replace(
         config, per_device_train_batch_size=2 * size, gradient_accumulation_steps=64 // size
@@ -321,7 +322,7 @@ def test_the_smallest_sufficient_change_of_its_kind():
 def test_what_no_flag_helps():
     config = Config(model_name="Qwen/Qwen2.5-7B")
     place = dataclasses.replace(place_of_card(config, card_named("T4")), free=8 * GIB, total=8 * GIB)
-    assert remedy(config, KNOWN["Qwen2.5-7B"], place) is None
+    assert suggest(config, KNOWN["Qwen2.5-7B"], place) is None
     fitting = [name for name, shape in KNOWN.items() if plan_memory(config, shape, place).fits]
     assert fitting and smaller_model(config, place) == fitting[-1]
     assert smaller_model(config, dataclasses.replace(place, free=GIB, total=GIB)) is None

@@ -31,14 +31,14 @@ NO_DRIVER = pytest.mark.skipif(machine.has_driver(), reason="this machine has a 
 @NO_DRIVER
 def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
     shown = program("plan", "--add-reasoning-prefix", HF_HOME=str(tmp_path)).stdout
-    assert "A10, 22.0 GiB: not here, so all this is a plan" in shown
-    assert "Qwen/Qwen2.5-3B: 3,085,938,688 weights, of LoRA rank 64 119,734,272 are trained" in shown
+    assert "A10, 22.0 GiB: not in this machine, so these are estimates" in shown
+    assert "Qwen/Qwen2.5-3B: 3,085,938,688 weights, LoRA of rank 64 trains 119,734,272 more" in shown
     assert "500 steps of 2 prompts x 8 completions, grpo, on gsm8k" in shown
     for part in ("base weights", "its optimizer", "one layer", "logits", "engine's cache"):
         assert part in shown
     assert re.search(r"--gpu-memory-utilization 0\.\d+: \d+ sequences of full length at once", shown)
     assert re.search(r"about [\d.]+ s a step, \d+ h \d+ min in all, \$[\d.]+ at \$0.75 an hour", shown)
-    assert "an assumption of 2026-11-21, no card was measured" in shown
+    assert "assumed on 2026-11-21, not yet measured on a GPU" in shown
     assert f"usual for this card in {machine.PRICES_OF}" in shown
 
 
@@ -58,7 +58,7 @@ def test_nothing_slow_is_loaded():
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
 
-def test_what_does_not_fit_is_told_with_its_remedy(program):
+def test_a_plan_that_does_not_fit_comes_with_a_suggestion(program):
     shown = program("plan", "--card", "T4", "--model-name", "Qwen/Qwen2.5-7B").stdout
     assert (
         "14.5 GiB free: too much, use --per-device-train-batch-size 8 --gradient-accumulation-steps 2"
@@ -82,7 +82,7 @@ def test_wrong_input(program, flags, part):
 
 
 def test_the_page_has_the_tables_that_the_program_prints(program):
-    page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     commands = re.findall(r": `python main.py (plan --presets.*)`\n", page)
     assert len(commands) == 3
     for command in commands:
@@ -95,7 +95,7 @@ def test_the_page_has_the_plans_figures():
     from r1rl.preflight.time_plan import card_named
 
     plan = plan_memory(config, KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10")))
-    page = (ROOT / "docs" / "gpu-sizes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     sizes = {part.name: part.size / GIB for part in plan.parts}
     adapter = sizes["adapter"] + sizes["its gradients"] + sizes["its optimizer"] + sizes["engine's adapter"]
     activations = sum(
@@ -194,9 +194,10 @@ def test_prices_go_by_whole_names():
     assert usual_price("Tesla T4") == 0.5
     assert usual_price("NVIDIA A100-SXM4-80GB") == 1.5
     assert usual_price("NVIDIA L40S") is usual_price("NVIDIA GH200 480GB") is None
-    assert "usual for this card in" in A10.price_words(None)
-    assert A10.price_words(Config(gpu_price=1.01)) == "$1.01 an hour (--gpu-price)"
-    assert CPU.price_words(None) is None
+    assert A10.price(None) == 0.75 and A10.price(1.01) == 1.01 and CPU.price(None) is None
+    assert A10.describe_price(None) == "$0.75 per hour (usual in 2025; set yours with --gpu-price)"
+    assert A10.describe_price(1.01) == "$1.01 per hour (--gpu-price)"
+    assert CPU.describe_price(None) is None
 
 
 # ---- who holds the GPU's memory

@@ -1,4 +1,4 @@
-"""The report in a real browser: it renders, filters, sorts, stays within itself; hostile output is inert."""
+"""The report in a real browser: it renders, filters and sorts, and hostile output is inert."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import json
 
 import pytest
 from browser import open_browser, open_page
-from made_run import make_run
+from fake_run import make_run
 
 from r1rl.commands import report
 from r1rl.config.parser import Parser
-from r1rl.reports.charts import said
-from r1rl.reports.curves import Point, charts
+from r1rl.reports.charts import Point, point_text
+from r1rl.reports.curves import charts
 from r1rl.reports.highlights import CRITERIA, Sampler, within
 from r1rl.reports.page import build
 from r1rl.reports.survey import survey
 from r1rl.runs.dump import METRICS, ROLLOUTS, append_lines, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
 
 HOSTILE = [
@@ -112,7 +113,7 @@ def test_filters_search_and_sorting(browser, page):
     assert everything > 300 and visible_rows(browser) == 50
     choose(browser, "f-right", "wrong")
     wrong = int(count(browser).split()[0])
-    choose(browser, "f-right", "right")
+    choose(browser, "f-right", "correct")
     assert wrong + int(count(browser).split()[0]) == everything
     choose(browser, "f-check", "corrected")
     assert "corrected" in browser.execute_script("return document.querySelector('tr.row').textContent")
@@ -193,15 +194,15 @@ def test_it_prints(browser, page):
 
 
 def test_the_page_stays_small():
-    """However long the texts: rows that do not fit are left out, the most instructive ones last."""
+    """Rows that do not fit are left out, however long the texts are; the most instructive ones are kept longest."""
     rows = [{"text": "\ud800" * 6000, "question": "q"}] * 2000
     assert 0 < len(within(rows, 2_600_000)) * 36_000 < 2_600_000 * 1.05
 
 
 def test_samples_follow_the_rule(folder):
     sampler = Sampler()
-    found = survey(folder, sampler)
-    rows = sampler.chosen(folder, 2_600_000)
+    found = survey(RunData(folder), sampler)
+    rows = sampler.chosen(2_600_000)
     assert sum("why" in row for row in rows) <= len(CRITERIA) and "why" in rows[0]
     for problem in sampler.problems():
         assert {0, 10, 20, 30} <= {row["step"] for row in rows if row["id"] == problem}
@@ -209,23 +210,26 @@ def test_samples_follow_the_rule(folder):
 
 
 def test_charts_have_n_and_interval_where_they_show_scores(folder):
-    found = {chart.key: chart for chart in charts([("one", folder, survey(folder))])}
+    found = {chart.key: chart for chart in charts([("one", RunData(folder), survey(RunData(folder)))])}
     for key in ("accuracy", "reward", "selfcheck", "checked"):
         points = [p for line in found[key].lines for p in line.points]
         assert points and all(p.n and p.low <= p.y <= p.high for p in points)
     assert len(found["length"].lines) == 4 and "money" not in found  # no price is known
-    assert said(Point(5, 0.305, 0.245, 0.372, 200), True) == "30.5 % (95 % interval 24.5 to 37.2 %, n = 200)"
+    assert (
+        point_text(Point(5, 0.305, 0.245, 0.372, 200), True)
+        == "30.5 % (95 % interval 24.5 to 37.2 %, n = 200)"
+    )
 
 
 def test_pictures(folder, tmp_path):
     from r1rl.reports.charts import write_plots
 
-    paths = write_plots(charts([("one", folder, survey(folder))]), tmp_path / "plots")
+    paths = write_plots(charts([("one", RunData(folder), survey(RunData(folder)))]), tmp_path / "plots")
     assert {"accuracy.png", "run.png"} <= {p.name for p in paths}
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
 
 
-def test_report_of_a_run_that_has_just_begun(tmp_path):
+def test_report_of_a_run_without_any_lines(tmp_path):
     folder = make_run(tmp_path / "new", steps=1, eval_steps=1, problems=2)
     for path in (folder / METRICS, folder / ROLLOUTS, *folder.glob("eval/*"), folder / "evaluations.jsonl"):
         path.unlink()

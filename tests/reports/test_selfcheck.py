@@ -1,4 +1,4 @@
-"""The self-verification finder against the labelled table, the base model's wordings, and hostile text."""
+"""The finder of self-checks against the labelled table, the base model's wordings, and hostile text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_table_is_large_and_half_of_it_are_traps():
 
 @pytest.mark.parametrize("split", ["dev", "held-out"])
 def test_precision_and_recall(split):
-    """The held-out rows were written before the rules and not looked at while they were tuned."""
+    """The held-out rows were written before the rules and were not read while the rules were tuned."""
     rows = [row for row in TABLE if row["split"] == split]
     hits = [row["label"] != "none" for row in rows if found(row)]
     checks = sum(row["label"] != "none" for row in rows)
@@ -70,7 +70,7 @@ def test_the_tiny_base_models_wordings():
     assert other_kinds <= 1  # a later step can happen to repeat an earlier one: 7 * 4 = 28 after 4 * 7 = 27
 
 
-def test_where_it_stands_and_whether_it_agrees():
+def test_place_and_agreement():
     text = "12 - 5 = 8. Let me check: 12 - 5 = 7, not 8."
     check = find_check(text, "7", True)
     assert text[check.start : check.end] == "Let me check: 12 - 5 = 7, not 8."
@@ -98,7 +98,7 @@ def test_a_disagreement_that_changes_nothing_is_empty_talk():
         ("-3 + 5 = 2", 2, True),
     ],
 )
-def test_sums_are_worked_out_exactly(text, value, holds):
+def test_calculations_are_evaluated_exactly(text, value, holds):
     (equation,) = find_equations(text)
     assert equation.value == value and equation.holds == holds
 

@@ -1,4 +1,4 @@
-"""The last screen and `inspect`, on a dump made by hand."""
+"""The summary of a run and `inspect`, on a dump written by hand."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
-from r1rl.reports.summary import learned, numbers, paired_test, paired_words
+from r1rl.reports.summary import describe_difference, numbers, paired_test, summary_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, Dump
+from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import wilson
 
 
@@ -38,7 +39,7 @@ def evaluation(step, correct, n):
 
 @pytest.fixture
 def run(tmp_path):
-    """10 problems: 2 right before; after, one of those lost and 7 gained."""
+    """10 problems: 2 correct before; after, 1 of them is lost and 8 others are gained."""
     dump = Dump(tmp_path)
     dump.append(METRICS, [step_line(1, 0.0), step_line(2, 0.5)])
     dump.append(ROLLOUTS, [completion(1, "train/3", True, "train", "To VERIFY, 2 + 2 = 4. \x1b[31m[bold]")])
@@ -53,39 +54,43 @@ def run(tmp_path):
 
 
 def test_numbers(run):
-    found = numbers(run)
+    found = numbers(RunData(run))
     assert (found["steps"], found["completions"], found["tokens"]) == (2, 8, 80)
     assert (found["groups"], found["groups_without_signal"]) == (2, 1)
 
 
 def test_before_and_after_with_a_paired_test(run):
-    text = "\n".join(learned(run))
+    text = "\n".join(summary_lines(RunData(run)))
     assert "before   2 / 10, 20.0 %, 95 % interval" in text
     assert "after    9 / 10, 90.0 %, 95 % interval" in text
     # 8 gained, 1 lost of 9 that changed: p = 2 * (1 + 9) / 2^9
     assert "+70.0 points on the same 10 problems" in text
     assert "8 gained, 1 lost; significant (p = 0.039, exact McNemar" in text
-    assert "length   10 -> 12 tokens" in text
+    assert "length   10 -> 12 tokens per completion" in text
 
 
-def test_no_difference_is_called_so(run):
+def test_no_difference_is_not_significant(run):
     line = evaluation(0, 2, 10)
-    assert "not significant (p = 1" in paired_test(run, line, line)
+    assert "not significant (p = 1" in paired_test(RunData(run), line, line)
 
 
 @pytest.mark.parametrize(
     ("gained", "lost", "words"),
     [
-        (0, 0, "not significant (p = 1, exact McNemar; fewer than 6 changed verdicts show nothing)"),
-        (5, 0, "not significant (p = 0.062, exact McNemar; fewer than 6 changed verdicts show nothing)"),
+        (0, 0, "not significant (p = 1, exact McNemar; fewer than 6 changed verdicts cannot be significant)"),
+        (
+            5,
+            0,
+            "not significant (p = 0.062, exact McNemar; fewer than 6 changed verdicts cannot be significant)",
+        ),
         (6, 0, "significant (p = 0.031, exact McNemar)"),
-        (5, 1, "not significant (p = 0.22, exact McNemar; 50 problems with so many changes show a true"),
+        (5, 1, "not significant (p = 0.22, exact McNemar; 80 % power needs a true difference of"),
     ],
 )
-def test_how_many_changes_it_takes(gained, lost, words):
+def test_how_many_changes_are_significant(gained, lost, words):
     before = {f"test/{i}": float(i < lost) for i in range(50)}
     after = {f"test/{i}": float(lost <= i < lost + gained) for i in range(50)}
-    assert f"{gained} gained, {lost} lost; {words}" in paired_words(before, after, greedy=True)
+    assert f"{gained} gained, {lost} lost; {words}" in describe_difference(before, after, greedy=True)
 
 
 def test_inspect_prints_the_table(run, program):
@@ -107,7 +112,7 @@ def test_inspect_prints_the_table(run, program):
     ],
 )
 def test_inspect_filters(run, program, filters, count):
-    assert f"of {count} completions that fit" in program("inspect", run, *filters, "-n", 1).stdout
+    assert f"of {count} matching completions" in program("inspect", run, *filters, "-n", 1).stdout
 
 
 def test_inspect_shows_text_as_text(run, program):
@@ -119,4 +124,4 @@ def test_inspect_shows_text_as_text(run, program):
 
 def test_inspect_wrong_range(run, program):
     done = program("inspect", run, "--step", "a:b")
-    assert (done.returncode, "--step 'a:b' is no step and no range" in done.stderr) == (2, True)
+    assert (done.returncode, "--step 'a:b' is neither a step nor a range" in done.stderr) == (2, True)

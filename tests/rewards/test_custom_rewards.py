@@ -271,7 +271,7 @@ def test_nothing_to_rate_calls_no_function(custom):
 
 
 def test_timeouts_are_reported_at_the_end(tmp_path, capsys):
-    from made_run import make_run
+    from fake_run import make_run
 
     from r1rl.reports.run_end import finish
     from r1rl.runs.dump import METRICS, Dump, append_lines, read_lines
@@ -285,4 +285,4 @@ def test_timeouts_are_reported_at_the_end(tmp_path, capsys):
     stop.asked = True
     finish(Dump(run), Config(exp_name="run"), stop)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "12 calls did not come back within --reward-timeout 60 seconds" in printed
+    assert "12 calls did not return within --reward-timeout 60 seconds" in printed

@@ -104,6 +104,7 @@ BOMBS = [
 ]
 
 
+@pytest.mark.slow
 def test_bombs_come_back_in_time_and_leave_the_grader_usable():
     grader = MathGrader(deadline=1.0)
     grader.grade("x", "x + 1")  # the start is no part of the deadline
@@ -181,6 +182,7 @@ def test_a_killed_worker_is_started_again(grader):
     assert grader.grade("x^2-4", "(2+x)(x-2)").correct
 
 
+@pytest.mark.slow
 def test_the_memory_limit_ends_the_worker_not_the_run():
     grader = MathGrader(memory=400 * 2**20, deadline=5.0)
     assert not grader.grade("x", r"\binom{100000000}{50000000}").correct

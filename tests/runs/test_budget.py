@@ -6,6 +6,7 @@ import math
 
 import pytest
 from small_run import make_trainer
+from small_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.runs import folder
@@ -64,29 +65,29 @@ def test_the_longest_step_counts_and_is_forgotten():
 def test_an_evaluation_grows_with_the_completions():
     found = budget()
     found.step(Cost(2.0, 3000), 16)  # three times as long as at the evaluation
-    assert found.an_evaluation == Cost(15.0, 9000)
+    assert found.next_evaluation == Cost(15.0, 9000)
     found.step(Cost(2.0, 10), 16)
-    assert found.an_evaluation == Cost(5.0, 3000)
+    assert found.next_evaluation == Cost(5.0, 3000)
 
 
 def test_an_evaluation_that_was_never_seen():
     found = Budget(Config(**SIZES))  # 32 completions, a step has 16
     found.step(Cost(2.0, 1000), 16)
-    assert found.an_evaluation == Cost(4.0, 2000)
+    assert found.next_evaluation == Cost(4.0, 2000)
 
 
 def test_the_projection():
     found = budget()
     # 88 steps, evaluations after 20, 30, ..., 90 and 100, checkpoints after 20, ..., 80 and 100, the report
     expected = 50 + 88 * 2 + 9 * 5 + 5 * 0.5 + CLOSING + CLOSING_A_COMPLETION * 160
-    assert found.at_end(Cost(50), 12, 100).seconds == pytest.approx(expected)
+    assert found.projected(Cost(50), 12, 100).seconds == pytest.approx(expected)
 
 
 def test_the_step_it_ends_at():
     found = budget(max_minutes=2)
     last = found.last_step(Cost(50), 12)
-    assert found.at_end(Cost(50), 12, last).within(found.limit)
-    assert not found.at_end(Cost(50), 12, last + 1).within(found.limit)
+    assert found.projected(Cost(50), 12, last).within(found.limit)
+    assert not found.projected(Cost(50), 12, last + 1).within(found.limit)
     assert budget().last_step(Cost(50), 12) == 100
 
 
@@ -134,7 +135,7 @@ def test_before_the_first_step_there_is_no_projection():
         (
             {"mode": "both", "max_minutes": 5.0},
             None,
-            "--max-minutes bound one training run, and --mode both is",
+            "--max-minutes limit one training run, and --mode both is",
         ),
         ({"pipeline": True, "max_tokens": 5}, None, "the pipeline is eight runs"),
         ({"pipeline": True, "stage": "rejection", "budget": 1.0}, 1.0, "stage rejection samples"),
@@ -174,7 +175,7 @@ def test_a_resumed_run_knows_what_an_evaluation_takes(tmp_path):
     dump.append(EVALUATIONS, [{**line, "evaluation_seconds": 9.0}, line])
     found = Budget(Config(max_minutes=1))
     meter_of_run(Config(max_minutes=1), found, dump, {})
-    assert found.an_evaluation == Cost(4.0, 610)
+    assert found.next_evaluation == Cost(4.0, 610)
 
 
 def test_a_budget_that_is_used_up():
@@ -231,8 +232,6 @@ def test_a_run_without_a_budget_is_not_stopped(tmp_path):
 
 
 def test_fine_tuning_ends_in_its_budget(tmp_path, monkeypatch):
-    from test_sft import make_fine_tuner
-
     tuner = make_fine_tuner(tmp_path, num_epochs=4, max_minutes=1.1)  # 20 steps
     # A clock that goes ten seconds a step: after step 4 the next one fits into 66 seconds, after step 5 it does not.
     monkeypatch.setattr(Meter, "seconds", lambda self: 10.0 * tuner.state.global_step)

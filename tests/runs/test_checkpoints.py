@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import shutil
-import subprocess
 
 import pytest
-from made_checkpoint import whole_checkpoint, written_checkpoint
+from fake_checkpoint import whole_checkpoint, written_checkpoint
+from fake_run import write_run_json
+from small_disk import small_disk_at
 
 from r1rl.commands.dispatch import train_command
 from r1rl.runs import checkpoints
@@ -52,14 +52,14 @@ def test_an_older_checkpoint_is_taken_for_a_damaged_one(tmp_path, capsys, how):
     damage(folder / "checkpoint-4" / name)
     assert runs_folder.continue_from(Dump(tmp_path)) == folder / "checkpoint-2"
     told = capsys.readouterr().out
-    assert "not resumed from checkpoint-4 (" in told and "goes on from checkpoint-2" in told
+    assert "not resumed from checkpoint-4 (" in told and "continues from checkpoint-2" in told
     assert name in told
 
 
 def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path, capsys):
     cut(whole_checkpoint(tmp_path / "checkpoints", 2) / "optimizer.pt")
     assert runs_folder.continue_from(Dump(tmp_path)) is None
-    assert "the run begins again" in capsys.readouterr().out
+    assert "the run starts from the beginning" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", checkpoints.ALWAYS)
@@ -139,21 +139,6 @@ def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):
 # ---- a full disk
 
 
-@contextlib.contextmanager
-def small_disk_at(folder, size):
-    """A file system of this size. Skips the test where none can be mounted."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 1 MiB."""
@@ -200,15 +185,15 @@ def wrapped(reason: Exception) -> Exception:
         Exception("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
     ],
 )
-def test_a_full_disk_is_told_in_one_sentence(tmp_path, error):
-    def train(config, recipe):
+def test_a_full_disk_is_reported_in_one_message(tmp_path, error):
+    def train(*arguments):
         raise error
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     (tmp_path / "a").mkdir()
-    with pytest.raises(UserError, match=r"is full \(.*--resume") as told:
+    with pytest.raises(UserError, match=r"is full \(.*--resume") as caught:
         train_command(flags, train)
-    assert told.value.exit_code == 2 and not isinstance(told.value, RunFailed)
+    assert caught.value.exit_code == 2 and not isinstance(caught.value, RunFailed)
     assert not (tmp_path / "a" / "logs").exists()  # nothing more is written
 
 
@@ -218,19 +203,16 @@ def test_other_errors_are_no_full_disk(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["logs", "eval", "checkpoints"])
-def test_a_file_where_a_folder_belongs_is_told(tmp_path, name):
-    from test_faults import described
+def test_a_file_where_a_folder_belongs_is_refused(tmp_path, name):
 
-    config = described(tmp_path / "a", resume=True)
+    config = write_run_json(tmp_path / "a", resume=True)
     (tmp_path / "a" / name).write_text("")
     with pytest.raises(UserError, match=f"{name} is a file.*move the file away"):
         runs_folder.check_folder(config)
 
 
 def test_a_run_killed_before_it_was_described_can_be_begun_again(tmp_path):
-    from test_faults import described
-
-    config = described(tmp_path / "a")
+    config = write_run_json(tmp_path / "a")
     (tmp_path / "a" / "run.json").rename(tmp_path / "a" / "run.new")
     (tmp_path / "a" / "logs").mkdir()
     runs_folder.check_folder(config)

@@ -6,7 +6,7 @@ import json
 
 import pandas
 import pytest
-from made_run import LINES
+from fake_run import LINES
 
 from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, read_lines, repair, write_json
 

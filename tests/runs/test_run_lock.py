@@ -1,4 +1,4 @@
-"""Two processes never write one run: the second is refused, and a dead one holds nothing."""
+"""Two processes never write one run: the second is refused, and a dead one holds no lock."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from r1rl.runs import folder
 from r1rl.runs.dump import write_json
 from r1rl.system.errors import UserError
 
-# Takes the lock, then forks a worker that outlives it, as a data loader's or an engine's may.
+# Takes the lock, then forks a worker that outlives it, as the workers of a data loader or an engine may.
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from r1rl import run_lock
-run_lock.take(Path(sys.argv[1]))
+from r1rl.runs.folder import lock_run
+lock_run(Path(sys.argv[1]))
 worker = os.fork()
 if worker:
     print(worker, flush=True)
@@ -46,29 +46,27 @@ def holder(tmp_path):
 @pytest.fixture(autouse=True)
 def none_held():
     yield
-    folder.give_back()
+    folder.unlock_runs()
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
-    for _ in range(2):  # a refusal gives nothing back that is not its own
-        with pytest.raises(
-            UserError, match=rf"process {holder.pid} is at work on .*a, .*kill -INT {holder.pid}"
-        ):
-            folder.take(tmp_path / "a")
-    folder.take(tmp_path / "b")
+    for _ in range(2):  # a refusal does not release the lock of the other
+        with pytest.raises(UserError, match=rf"process {holder.pid} is using .*a, .*kill -INT {holder.pid}"):
+            folder.lock_run(tmp_path / "a")
+    folder.lock_run(tmp_path / "b")
     holder.kill()
     holder.wait()
-    folder.take(tmp_path / "a")
-    folder.take(tmp_path / "a")  # a process is not in its own way
+    folder.lock_run(tmp_path / "a")
+    folder.lock_run(tmp_path / "a")  # a process may take its own lock again
     assert (tmp_path / "a" / "logs" / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_lock_that_is_given_back_is_free_for_others(tmp_path):
-    folder.take(tmp_path / "a")
-    take = "import sys; from pathlib import Path; from r1rl import run_lock; run_lock.take(Path(sys.argv[1]))"
-    command = [sys.executable, "-c", take, str(tmp_path / "a")]
-    assert b"is at work on" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
-    folder.give_back()
+    folder.lock_run(tmp_path / "a")
+    command_text = "import sys; from pathlib import Path; from r1rl.runs.folder import lock_run; lock_run(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", command_text, str(tmp_path / "a")]
+    assert b"is using" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
+    folder.unlock_runs()
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
 
 
@@ -77,17 +75,17 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "lockf", refuse)
-    folder.take(tmp_path / "a")
-    assert not folder.held
+    folder.lock_run(tmp_path / "a")
+    assert not folder.locks
 
 
-def test_the_command_line_refuses_to_resume_a_run_that_goes_on(tmp_path, holder):
-    """As after a dropped connection, when the run is still there."""
+def test_the_command_line_refuses_to_resume_a_running_run(tmp_path, holder):
+    """As after a dropped connection, when the run still works."""
     command = [sys.executable, "main.py", "--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     shown = subprocess.run([*command, "--print-config"], cwd=ROOT, capture_output=True, check=True)
     write_json(tmp_path / "a" / "run.json", {"config": json.loads(shown.stdout)})
     before = sorted(tmp_path.rglob("*"))
     second = subprocess.run([*command, "--resume"], cwd=ROOT, capture_output=True, text=True)
     assert second.returncode == 2
-    assert f"error: process {holder.pid} is at work on" in second.stderr and "Traceback" not in second.stderr
+    assert f"error: process {holder.pid} is using" in second.stderr and "Traceback" not in second.stderr
     assert sorted(tmp_path.rglob("*")) == before

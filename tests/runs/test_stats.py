@@ -170,7 +170,7 @@ def test_maj_at_1_is_accuracy_of_64_samples():
 @pytest.mark.parametrize(
     ("answers", "correct", "message"),
     [
-        (["7", "7"], [True, False], "all right or all wrong"),
+        (["7", "7"], [True, False], "all correct or all wrong"),
         ([None, "7"], [True, True], "a missing one wrong"),
         (["7"], [True, False], "1 and 2 values"),
     ],

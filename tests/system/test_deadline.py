@@ -19,8 +19,8 @@ from r1rl.system.out_of_memory import CannotGoOn, is_out_of_memory
 
 STUCK = """
 import ctypes, os
-from r1rl import deadline
-deadline.KNOCKS = 2
+from r1rl.system import deadline
+deadline.ATTEMPTS = 2
 lock = ctypes.create_string_buffer(256)
 lib = ctypes.CDLL(None)
 lib.pthread_mutex_init(lock, None)

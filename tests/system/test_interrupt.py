@@ -111,6 +111,7 @@ def test_a_signal_that_nohup_ignores_is_not_heard():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_saves_the_run(tmp_path):
     """As when an SSH connection drops: the terminal is there no more, and each write to it would be an error."""
     ours, theirs = os.openpty()
@@ -147,7 +148,7 @@ def test_a_closed_terminal_saves_the_run(tmp_path):
 
 HANGS = """
 import os, signal, sys, time
-from r1rl.interrupt import Interrupt
+from r1rl.system.interrupt import Interrupt
 with Interrupt(grace=0.3) as stop:
     stop.deferred = True
     os.kill(os.getpid(), signal.{name})

@@ -18,7 +18,7 @@ KINDS = {"grpo": {"loss_type": "dr_grpo"}, "ppo": {"algorithm": "ppo", "ppo_epoc
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, tmp_path_factory):
-    """What short_of_memory.py has seen."""
+    """Returns what low_memory.py measured."""
     settings = KINDS[request.param] | {"max_completion_length": 64, "per_device_train_batch_size": 64}
     folder = tmp_path_factory.mktemp("short")
     # And oneDNN keeps nothing that it has compiled for other shapes: main.py bounds that store, too.
@@ -28,7 +28,7 @@ def found(request, tmp_path_factory):
         "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
     }
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "short_of_memory.py", folder, json.dumps(settings)],
+        [sys.executable, ROOT / "tests" / "helpers" / "low_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
         capture_output=True,
         text=True,
@@ -38,11 +38,13 @@ def found(request, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_with_too_little_memory_the_same_is_sampled(found):
     assert found["at_most"] in (32, 16, 8) and found["same_completions"], found
     assert any("while sampling" in words for guard, words in found["guards"] if guard == "memory")
 
 
+@pytest.mark.slow
 def test_with_too_little_memory_the_same_is_learned(found):
     assert found["divisor"] > 1 and found["skipped"] is None, found
     assert any("out of memory in the update" in words for _, words in found["guards"])

@@ -156,7 +156,7 @@ def test_run_json_and_error_log_are_masked(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["main.py", "--project-name", "plain-value-7", SHAPED["GitHub"]])
     config = Config(**overrides("tiny"), exp_name="a", dumps=str(tmp_path), project_name="plain-value-7")
     dump = runs_folder.open_run(config, "tiny", {"gpu": None})
-    dispatch.unexpected(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
+    dispatch.run_failed(RuntimeError(f"cannot use {SHAPED['OpenAI']} nor plain-value-7"), dump.folder)
     written = (dump.folder / "run.json").read_text() + (dump.folder / "logs" / "error.log").read_text()
     assert MASK in written and "RuntimeError" in written
     for secret in ("plain-value-7", SHAPED["GitHub"], SHAPED["OpenAI"]):
@@ -175,7 +175,7 @@ def test_a_flag_with_a_secret_is_refused(value):
 
 
 def test_the_page_of_an_older_run_is_masked(tmp_path, program):
-    from made_run import make_run
+    from fake_run import make_run
 
     folder = make_run(tmp_path / "old", steps=4, eval_steps=2, problems=8)
     described = json.loads((folder / "run.json").read_text())
@@ -199,6 +199,7 @@ def score(rollout, problem):
 """
 
 
+@pytest.mark.slow
 def test_planted_secrets_are_nowhere_in_the_folder_of_a_real_run(tmp_path, program):
     (tmp_path / "mine.py").write_text(TALKATIVE)
     secrets = {"HF_TOKEN": SHAPED["Hugging Face"], "WANDB_API_KEY": HEXADECIMAL, "MY_PASSWORD": "no-shape-7"}

@@ -31,13 +31,6 @@ def turns(*contents):
     return [{"role": role, "content": content} for role, content in zip(roles, contents)]
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(TINY_MODELS["tiny"], padding_side="left")
-
-
 def write(path, *rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)

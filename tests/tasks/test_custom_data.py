@@ -201,16 +201,16 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"question_column": "q"}, "--question-column q is for data of your own"),
-        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for data"),
+        ({"question_column": "q"}, "--question-column q is for custom data"),
+        ({"dataset_name": "math", "dataset_path": "x", "answer_type": "latex"}, "--answer-type latex is for custom data"),
         ({"dataset_name": "a/b", "answer_type": "letter"}, "unknown --answer-type 'letter'"),
-        ({"dataset_name": "a/"}, "is no name of the hub"),
+        ({"dataset_name": "a/"}, "is not a hub name"),
         ({"dataset_name": "gsm9k"}, "did you mean 'gsm8k'"),
         ({"dataset_name": "a/b", "train_split": "x", "eval_split": "x"}, "are both 'x'"),
         ({"dataset_name": "a/b", "answer_type": "text", "answer_format": "hash"}, "--answer-format hash finds numbers"),
         ({"dataset_name": "a/b", "answer_type": "latex", "answer_format": "auto"}, "looks in the answer tag"),
         ({"dataset_name": "a/b", "answer_type": "choice", "answer_tolerance": 0.5}, "compare numbers"),
-        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown needs others"),
+        ({"dataset_name": "countdown", "answer_format": "hash"}, "--dataset-name countdown has other answers"),
     ],
 )  # fmt: skip
 def test_flags_that_do_not_fit(flags, message):
@@ -407,10 +407,10 @@ def test_data_check_of_good_data(program, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for part in (
         "train    27 problems",
-        "eval     3 problems, cut off",
+        "eval     3 problems, split off",
         "overlap  no train problem",
         "--max-prompt-length 512",
-        "nothing is wrong",
+        "the data is fine",
     ):
         assert part in done.stdout
     assert done.stdout.count("Question: Bo has") == 5
@@ -424,9 +424,9 @@ def test_data_check_finds_what_is_wrong(program, tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     said = " ".join(done.stdout.split())
     for part in (
-        "1 of 34 train rows give no problem, 1 of them for their answer: a.jsonl, line 33: the answer '[/b]'",
-        "2 train problems ask what another one asks",
-        "2 train problems have a twin with another answer: train/5 (8), train/31 (99)",
+        "1 of 34 train rows are unusable, 1 because of their answer: a.jsonl, line 33: the answer '[/b]'",
+        "2 train problems repeat the question of another one",
+        "2 train problems repeat a question with a different answer: train/5 (8), train/31 (99)",
         "1 of 29 train prompts are over --max-prompt-length 512",
     ):
         assert part in said, said

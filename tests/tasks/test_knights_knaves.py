@@ -297,7 +297,7 @@ def test_flags():
         config(answer_format="hash")
     with pytest.raises(UserError, match="--reward strict grades roles"):
         Config(reward="strict")
-    with pytest.raises(UserError, match="--people 5 means puzzles"):
+    with pytest.raises(UserError, match="--people 5 selects puzzles"):
         Config(people="5")
 
 

@@ -37,7 +37,7 @@ def test_a_reward_that_does_not_apply_is_left_out():
 
 
 def test_torn_groups_are_refused():
-    with pytest.raises(ValueError, match="3 rewards do not make whole groups of 2"):
+    with pytest.raises(ValueError, match="3 rewards are not whole groups of 2"):
         group_advantages([1.0, 0.0, 0.0], 2)
 
 

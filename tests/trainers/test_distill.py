@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from test_sft import SMALL
+from small_sft import SMALL
 
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.engines.transformers import TransformersEngine

@@ -7,8 +7,7 @@ import json
 
 import pytest
 import torch
-from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
-from trl import GRPOTrainer
+from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
 from r1rl.runs import folder as runs_folder
@@ -24,12 +23,12 @@ def trainer(tmp_path_factory):
 @pytest.mark.parametrize("scale", ["group", "batch", "none"])
 def test_advantages_equal_trls(trainer, scale, monkeypatch):
     monkeypatch.setattr(trainer, "scale_rewards", scale)
-    trainer._drawn = [row["index"] for row in inputs_of(trainer)][::8]
+    sampled_batch(trainer)
     made_up = [{"correctness": float((7 * i) % 5 == 0)} for i in range(16)]  # mixed rewards in both groups
     monkeypatch.setattr(
         trainer, "_calculate_rewards", lambda *a: torch.tensor([[r["correctness"]] for r in made_up])
     )
-    trls = GRPOTrainer._generate_and_score_completions(trainer, inputs_of(trainer))["advantages"]
+    trls = trainer.base_batch(trainer.step)["advantages"]
     ours = group_advantages([r["correctness"] for r in made_up], 8, scale)
     assert trls.tolist() == pytest.approx(ours, abs=1e-5)
     assert any(a != 0 for a in ours)
@@ -56,7 +55,7 @@ def test_loss_and_gradient_equal_the_formula(trainer, kind, monkeypatch):
     monkeypatch.setattr(trainer, "policy", dataclasses.replace(trainer.policy, mixed=False))
     monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
     trainer.current_gradient_accumulation_steps = 1
-    batch = trainer._generate_and_score_completions(inputs_of(trainer))
+    batch = sampled_batch(trainer)
     batch["advantages"] = torch.linspace(-1, 1, 16)
     model = trainer.model.train()
 
@@ -149,27 +148,47 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
         assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
 
 
+@pytest.mark.parametrize(("high", "clipped_at"), [(None, 1.2), (0.28, 1.28)])
+def test_epsilon_high_bounds_the_ratio_of_rewarded_tokens(tmp_path, monkeypatch, high, clipped_at):
+    """Worked: the ratio is e^0.5 = 1.65 everywhere and all advantages are 1, so each token's loss is minus the clip."""
+    trainer = make_trainer(
+        tmp_path,
+        max_steps=2,
+        save_steps=2,
+        eval_steps=2,
+        steps_per_generation=2,
+        epsilon_high=high,
+        loss_type="grpo",
+    )
+    trainer.current_gradient_accumulation_steps = 1
+    trainer.policy = dataclasses.replace(trainer.policy, mixed=False)
+    monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
+    batch = sampled_batch(trainer)
+    batch["advantages"] = torch.ones(len(batch["advantages"]))
+    batch["old_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
+    trainer.step.gaps, trainer.step.part = [], batch
+    assert trainer.part_loss(trainer.model.train()).item() == pytest.approx(-clipped_at, rel=1e-3)
+
+
 def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, importance_correction=True)
     trainer.current_gradient_accumulation_steps = 1
     trainer.policy = dataclasses.replace(trainer.policy, mixed=False)
     monkeypatch.setattr(trainer.accelerator, "autocast", lambda: torch.autocast("cpu", enabled=False))
-    batch = trainer._generate_and_score_completions(inputs_of(trainer))
+    batch = sampled_batch(trainer)
     batch["advantages"] = torch.ones(16)
-    trainer._gaps, trainer._part = [], batch
+    trainer.step.gaps, trainer.step.part = [], batch
     trainer.model.train()
-    plain = trainer._part_loss(trainer.model)
+    plain = trainer.part_loss(trainer.model)
     used = batch["completion_mask"].bool()
     torch.testing.assert_close(
         batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0
     )
     # An engine that sampled from other probabilities is corrected for: the ratio is trainer over sampler, at most 2.
     batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
-    assert trainer._part_loss(trainer.model).item() == pytest.approx(
-        plain.item() * 2.718281828**0.5, rel=1e-2
-    )
+    assert trainer.part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.718281828**0.5, rel=1e-2)
     batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
-    assert trainer._part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.0, rel=1e-2)
+    assert trainer.part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.0, rel=1e-2)
 
 
 def test_beta_needs_no_second_model(tmp_path):

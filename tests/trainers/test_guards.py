@@ -52,6 +52,7 @@ def resumed(tmp_path, **settings):
 # ---- found in the numbers
 
 
+@pytest.mark.slow
 def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
     trainer = make_trainer(tmp_path, **QUIET, reward=own("brief"), max_steps=12, learning_rate=3e-3)
     trainer.engine.engine.sync = lambda: None
@@ -69,7 +70,7 @@ def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
     assert code == 3
     assert f"step {step:>4}  guard sync: the engine's logprobs are" in shown and "; the run stops" in shown
     assert f"stopped  at step {step} by guard sync" in shown
-    assert f"checkpoint-{step} is there" in shown
+    assert f"checkpoint-{step} is saved" in shown
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
@@ -90,6 +91,7 @@ def test_no_signal_and_truncation_also_across_a_resume(tmp_path):
     assert {m["reward_spread"] for m in lines(tmp_path)} == {0.0}
 
 
+@pytest.mark.slow
 def test_a_policy_that_runs_away_is_found(tmp_path, own):
     settings = {"reward": own("brief"), "beta": 0.01, "learning_rate": 0.1, "max_steps": 6}
     make_trainer(tmp_path, **QUIET, **settings, guard="kl=stop").fit(None, [])
@@ -98,6 +100,7 @@ def test_a_policy_that_runs_away_is_found(tmp_path, own):
     assert [m["kl"] > 1 for m in lines(tmp_path)][-3:] == [True] * 3
 
 
+@pytest.mark.slow
 def test_a_model_that_is_sure_of_everything_is_found(tmp_path, own):
     settings = {**QUIET, "max_completion_length": 16, "reward": own("sure"), "learning_rate": 1e-2}
     make_trainer(tmp_path, **settings, max_steps=25, guard_steps=3, guard="entropy=stop,truncated=off").fit(
@@ -109,6 +112,7 @@ def test_a_model_that_is_sure_of_everything_is_found(tmp_path, own):
     assert all(m["sampler_entropy"] < 0.1 * metrics[0]["sampler_entropy"] for m in metrics[-3:])
 
 
+@pytest.mark.slow
 def test_a_reward_that_pays_for_something_else_is_found(tmp_path, own):
     settings = {"max_steps": 30, "eval_steps": 30, "eval_count": 40, "eval_on_start": True}
     settings |= {"max_completion_length": 64, "learning_rate": 3e-3, "save_steps": 99}
@@ -136,6 +140,7 @@ def weights(trainer):
 LEARNS = {**QUIET, "learning_rate": 1e-3, "max_completion_length": 32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [{}, {"algorithm": "ppo", "ppo_epochs": 2}])
 def test_a_step_with_an_infinite_gradient_is_left_out(tmp_path, own, algorithm):
     settings = {**LEARNS, **algorithm, "reward": own("brief")}
@@ -229,11 +234,12 @@ def test_an_engine_that_hangs_once_is_started_anew(tmp_path, own, unbroken, caps
     hang(trainer, {2})
     trainer.fit(None, [])
     assert [g for _, g, _ in fired(tmp_path)] == ["engine", "engine"]
-    assert "it is started anew" in capsys.readouterr().out
+    assert "it is restarted" in capsys.readouterr().out
     assert without_times(tmp_path / "run" / ROLLOUTS) == without_times(unbroken / ROLLOUTS)
     assert lines(tmp_path)[1]["guards"] == ["engine", "engine"]
 
 
+@pytest.mark.slow
 def test_an_engine_that_hangs_again_stops_the_run_with_what_was_learned(tmp_path, own):
     trainer = make_trainer(tmp_path, **LEARNS, reward=own("brief"), max_steps=4)
     hang(trainer, set(range(2, 99)))
@@ -247,6 +253,7 @@ def test_an_engine_that_hangs_again_stops_the_run_with_what_was_learned(tmp_path
     trainer.engine.close()
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_hangs_stops_the_run_too(tmp_path, own):
     settings = {**LEARNS, "reward": own("brief"), "eval_steps": 1, "max_steps": 3}
     trainer = make_trainer(tmp_path, **settings, guard="engine=stop")
@@ -257,6 +264,7 @@ def test_an_evaluation_that_hangs_stops_the_run_too(tmp_path, own):
     assert (tmp_path / "run" / "checkpoints" / "checkpoint-1" / "trainer_state.json").exists()
 
 
+@pytest.mark.slow
 def test_a_call_that_blocks_in_the_main_thread_is_woken_too(tmp_path, own, unbroken):
     trainer = make_trainer(tmp_path, **LEARNS, reward=own("brief"), max_steps=2)
     trainer.engine.first = trainer.engine.floor = 2.0
@@ -276,6 +284,7 @@ def test_a_call_that_blocks_in_the_main_thread_is_woken_too(tmp_path, own, unbro
 # ---- as a user sees it
 
 
+@pytest.mark.slow
 def test_the_program_ends_with_3_and_goes_on_with_another_action(program, tmp_path):
     flags = ["--recipe", "tiny", "--add-reasoning-prefix", "--no-unsloth", "--dumps", tmp_path, "--exp-name", "run", "-tbs", 16,
              "--max-steps", 3, "--eval-count", 8, "--no-eval-on-start", "-mclen", 16, "--guard-steps", 2]  # fmt: skip

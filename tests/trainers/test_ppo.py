@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from small_run import SMALL, AskToStop, inputs_of, make_trainer, without_times
+from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
 from r1rl.models.logprobs import completion_logprobs
@@ -31,18 +31,18 @@ def sampled(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, **PPO)
     in_full_precision(trainer, monkeypatch)
     torch.nn.init.normal_(trainer.head.weight, std=0.05)  # values that are not all 0
-    trainer._generate_and_score_completions(inputs_of(trainer))
+    sampled_batch(trainer)
     return trainer
 
 
 def test_logprobs_are_the_models_own(sampled):
-    expected = completion_logprobs(sampled.policy, sampled._rollouts, sampled.run.temperature)
-    for row, logprobs in zip(sampled.experience.logprobs, expected):
+    expected = completion_logprobs(sampled.policy, sampled.step.rollouts, sampled.run.temperature)
+    for row, logprobs in zip(sampled.step.experience.logprobs, expected):
         assert row.tolist() == pytest.approx(logprobs, abs=2e-4)
 
 
 def test_values_are_the_heads_of_the_state_before_each_token(sampled):
-    rollout, values = sampled.experience.rollouts[3], sampled.experience.values[3]
+    rollout, values = sampled.step.experience.rollouts[3], sampled.step.experience.values[3]
     ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids])
     with torch.no_grad():
         out = sampled.policy.model(input_ids=ids, output_hidden_states=True)
@@ -59,14 +59,17 @@ def gradients(trainer) -> dict[str, torch.Tensor]:
 
 def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
     """At ratio 1 the surrogate's gradient is that of -A log pi, the value loss's that of half the squared error."""
-    rows = list(range(len(sampled.experience.rollouts)))
+    rows = list(range(len(sampled.step.experience.rollouts)))
     sampled.model.train()
-    sampled._backward(rows)
+    sampled.backward_minibatch(sampled.step, rows)
     got = gradients(sampled)
 
-    logprobs, values, _ = sampled._evaluated(sampled.experience.rollouts)
+    logprobs, values, _ = sampled.evaluate_pass(sampled.step.experience.rollouts)
     logprobs, values = torch.cat(logprobs), torch.cat(values)
-    advantages, returns = torch.cat(sampled.experience.advantages), torch.cat(sampled.experience.returns)
+    advantages, returns = (
+        torch.cat(sampled.step.experience.advantages),
+        torch.cat(sampled.step.experience.returns),
+    )
     loss = -(advantages * logprobs).mean() + sampled.run.value_coef * 0.5 * ((values - returns) ** 2).mean()
     loss.backward()
     expected = gradients(sampled)
@@ -77,12 +80,12 @@ def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
 
 
 def test_chunks_change_no_gradient(sampled, monkeypatch):
-    rows = list(range(len(sampled.experience.rollouts)))
+    rows = list(range(len(sampled.step.experience.rollouts)))
     sampled.model.train()
-    whole_loss = sampled._backward(rows)
+    whole_loss = sampled.backward_minibatch(sampled.step, rows)
     whole = gradients(sampled)
     monkeypatch.setattr(sampled, "run", Config(**{**vars_of(sampled.run), "update_chunk": 3}))
-    chunked_loss = sampled._backward(rows)
+    chunked_loss = sampled.backward_minibatch(sampled.step, rows)
     chunked = gradients(sampled)
     assert chunked_loss == pytest.approx(whole_loss, rel=1e-4, abs=1e-6)
     for name in whole:
@@ -126,6 +129,7 @@ def test_a_step_is_one_batch_of_rollouts(tmp_path):
     assert state["global_step"] == 2
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     settings = {**PPO, "max_steps": 4, "eval_steps": 2, "save_steps": 2, "beta": 0.05, "target_kl": 1.0}
     whole = make_trainer(tmp_path, "whole", **settings)
@@ -169,17 +173,17 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
         return None if problem.id == left_out else float(len(rollout.completion_ids))
 
     monkeypatch.setattr(trainer, "rewards", {"length": reward})
-    inputs = [{"prompt": p.text, "index": i} for i, p in enumerate(trainer.train_prompts[:16])]
-    trainer._generate_and_score_completions(inputs)
-    assert len(trainer.experience.rollouts) == 15
-    assert trainer._scored[0].reward is None
-    returns = [r[-1].item() for r in trainer.experience.returns]
-    assert returns == [len(r.completion_ids) for r in trainer.experience.rollouts]
-    flat = torch.cat(trainer.experience.advantages)
+    trainer.sample_step(list(range(16)))
+    assert len(trainer.step.experience.rollouts) == 15
+    assert trainer.step.scored[0].reward is None
+    returns = [r[-1].item() for r in trainer.step.experience.returns]
+    assert returns == [len(r.completion_ids) for r in trainer.step.experience.rollouts]
+    flat = torch.cat(trainer.step.experience.advantages)
     assert flat.mean().item() == pytest.approx(0, abs=1e-5)
     assert flat.std().item() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
     """Rewarding short completions makes them shorter, by the weighted likelihood alone."""
     trainer = make_trainer(
@@ -192,6 +196,7 @@ def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
     assert fmean(tokens[-2:]) < fmean(tokens[:2]) - 2, tokens
 
 
+@pytest.mark.slow
 def test_ppo_learns_tiny(program, tmp_path):
     done = program(
         "--recipe", "tiny", "--add-reasoning-prefix", "--algorithm", "ppo", "--ppo-epochs", 2, "--max-steps", 12,
@@ -224,5 +229,7 @@ def test_wrong_flags(changes, words):
 
 def test_score_is_what_the_trainer_used(sampled):
     """The rewards in the experience are those of the dump."""
-    again = [score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled._rollouts, sampled._batch)]
-    assert [s.reward for s in again] == [s.reward for s in sampled._scored]
+    again = [
+        score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled.step.rollouts, sampled.step.prompts)
+    ]
+    assert [s.reward for s in again] == [s.reward for s in sampled.step.scored]

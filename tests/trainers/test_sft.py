@@ -12,47 +12,23 @@ import pytest
 import torch
 from conftest import ROOT
 from small_run import AskToStop, without_times
+from small_sft import RECIPE, SMALL, make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
-from r1rl.config.recipes import overrides, resolve
-from r1rl.engines.transformers import TransformersEngine
+from r1rl.config.recipes import resolve
 from r1rl.models.merge import merge_into, save_merged
-from r1rl.models.policy import load_policy
 from r1rl.pipeline.modes import reinforcement
-from r1rl.pipeline.sft import MERGED, with_epochs
-from r1rl.rewards.weighted import load_rewards
+from r1rl.pipeline.sft import MERGED
 from r1rl.runs import folder as runs_folder
-from r1rl.runs import progress
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, read_lines
 from r1rl.runs.stats import mcnemar_exact
 from r1rl.system.errors import UserError
-from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
-from r1rl.trainers.sft import IGNORED, Collator, FineTuner, solution_examples, solution_text
+from r1rl.trainers.sft import IGNORED, Collator, solution_examples, solution_text
 
-RECIPE = "gsm8k-sft-rl-tiny"
-SMALL = {**overrides(RECIPE), "mode": "sft", "unsloth": False, "max_samples": 40, "batch_size": 8, "eval_count": 8,
-         "save_steps": 2, "max_completion_length": 48, "trial": False}  # fmt: skip
 DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
-
-
-def make_fine_tuner(tmp_path, name="run", **changes):
-    """A fine-tuner on 40 solutions: 5 steps."""
-    config = with_epochs(Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes}), 40)
-    task = WordProblems(config.seed)
-    policy = load_policy(config, has_gpu=False, shared_engine=False)
-    build = Builder(policy.tokenizer, config)
-    runs_folder.check_folder(config)
-    dump = runs_folder.open_run(config, "test", {"gpu": None})
-    examples = solution_examples(build(task.load("train")[:40], "train"), policy.tokenizer, config)
-    questions = build(task.load("test")[:8], "test")
-    meter = progress.Meter(config, None, {})
-    engine = TransformersEngine(policy)
-    return FineTuner(
-        config, policy, engine, load_rewards(config), examples, questions, dump, meter, Interrupt()
-    )
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +83,7 @@ def test_solutions_that_are_too_long_are_left_out_whole(fine_tuner):
         solution_examples(prompts, tokenizer, Config(**{**SMALL, **none}))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs GSM8K's files")
 def test_real_gsm8k_can_be_learnt(program, tmp_path):
     done = program(
@@ -120,6 +97,7 @@ def test_real_gsm8k_can_be_learnt(program, tmp_path):
     assert (tmp_path / "sft" / MERGED / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     whole = make_fine_tuner(tmp_path, "whole")
     whole.fit(None)
@@ -202,10 +180,11 @@ def test_wrong_modes(program, tmp_path, arguments, words):
 def test_rl_needs_a_fine_tuning_that_came_to_its_end(tmp_path):
     config = resolve(RECIPE, {"mode": "rl", "dumps": str(tmp_path)})
     (tmp_path / "word-problems-sft").mkdir()
-    with pytest.raises(UserError, match="has not come to its end"):
+    with pytest.raises(UserError, match="is not complete"):
         reinforcement(config, RECIPE)
 
 
+@pytest.mark.slow
 def test_all_four_modes_from_the_command_line(program, tmp_path):
     """sft, rl and eval one by one, as a user types them; both with --resume finds the first two done."""
     flags = ("--recipe", RECIPE, "--dumps", tmp_path, "--exp-name", "x", "--no-unsloth", "--engine", "transformers",
@@ -232,6 +211,7 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
     assert "exact McNemar" in done.stdout
 
 
+@pytest.mark.slow
 def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     done = program(
         "--recipe", RECIPE, "--mode", "sft", "--no-unsloth", "--engine", "transformers", "--eval-count", 100,
@@ -248,6 +228,7 @@ def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     assert "significant" in done.stdout and "nats a token" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_step_that_is_not_finite_is_left_out_and_counted(tmp_path):
     tuner = make_fine_tuner(tmp_path, eval_on_start=False)
     weight = next(p for n, p in tuner.model.named_parameters() if "lora_B" in n)

@@ -10,17 +10,19 @@ import pytest
 pytest.importorskip("trl")
 
 from safetensors.torch import load_file
-from test_grpo import AskToStop, without_times
+from small_run import AskToStop, without_times
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
-from r1rl.reports.summary import collapse_lines, level_table, stage_table
+from r1rl.reports.summary import collapse_lines
+from r1rl.reports.tables import level_table, stage_table
 from r1rl.rewards.grading.numbers import Grade
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs import evaluation, folder, progress
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt
@@ -108,7 +110,7 @@ def test_the_checkpoint_holds_the_stage_and_its_pass_rates(whole):
     assert state == {"stage": 1, "steps": 1, "recent": [sum(right[:8]) / 8, sum(right[8:]) / 8]}
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after):
     stopped = make_trainer(tmp_path, "parts", LETTERS)
     stopped.add_callback(AskToStop(stopped.interrupt, after=after))
@@ -121,6 +123,7 @@ def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after
         assert without_times(tmp_path / "parts" / name) == without_times(whole / name)
 
 
+@pytest.mark.slow
 def test_a_pass_rate_ends_a_stage_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "grade_rollout", lambda rollout, problem, config: Grade("", "", True))
     by_rate = {
@@ -141,14 +144,14 @@ def test_the_tables_by_level(whole):
             console.print(table)
         return capture.get()
 
-    stages = shown(stage_table(whole)).splitlines()
+    stages = shown(stage_table(RunData(whole))).splitlines()
     assert [re.split(r" {2,}", line.strip())[:2] for line in stages[1:]] == [["2", "1-2"], ["3", "3-4"]]
-    people = shown(level_table(whole)).splitlines()
+    people = shown(level_table(RunData(whole))).splitlines()
     assert "people" in people[0] and "step 4" in people[0]
     assert [line.split()[0] for line in people[1:]] == list("2345678")
     for line in people[1:]:
         assert re.search(r" / 2, \d+% \(\d+% to \d+%\)", line)
-    assert collapse_lines(whole) == []
+    assert collapse_lines(RunData(whole)) == []
 
 
 def test_stages_without_prompts_are_refused():
@@ -158,6 +161,7 @@ def test_stages_without_prompts_are_refused():
         check_levels(plan, {2})
 
 
+@pytest.mark.slow
 def test_a_run_that_is_paid_for_brevity_raises_the_alarm(tmp_path, capsys):
     settings = {"stages": "2", "steps_per_stage": 55, "max_completion_length": 64, "learning_rate": 2e-3,
                 "eval_steps": 99, "save_steps": 99}  # fmt: skip
@@ -169,5 +173,5 @@ def test_a_run_that_is_paid_for_brevity_raises_the_alarm(tmp_path, capsys):
     assert [m["step"] for m in metrics if "collapse" in m["guards"]] == alarms
     assert sum(lengths[alarms[0] - 10 : alarms[0]]) < 0.5 * sum(lengths[:10])
     assert "the reasoning collapses" in capsys.readouterr().out
-    (line,) = collapse_lines(tmp_path / "brief")
+    (line,) = collapse_lines(RunData(tmp_path / "brief"))
     assert line.startswith(f"collapse level 2, step {alarms[0]}: the reasoning collapses")

@@ -11,7 +11,7 @@ import sys
 import pytest
 from conftest import ROOT
 from small_run import make_trainer
-from test_sft import make_fine_tuner
+from small_sft import make_fine_tuner
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config
@@ -82,6 +82,7 @@ def test_a_tracker_gets_the_dumps_names_and_numbers(tmp_path, recorder):
     assert seen.logging_dir == str(folder / "logs" / "tensorboard")
 
 
+@pytest.mark.slow
 def test_every_key_of_a_run_has_its_meaning(tmp_path, recorder):
     for changes in ({"skip_solved": True}, {"algorithm": "ppo", "beta": 0.05, "num_generations": 2}):
         trainer = make_trainer(tmp_path, f"run{len(changes)}", max_steps=1, **changes)
@@ -161,7 +162,7 @@ def test_wandb_is_not_left_to_ask_for_a_key(tmp_path):
 
 def test_missing_trackers_are_named_together():
     code = "import sys; sys.modules['wandb'] = sys.modules['trackio'] = None; "
-    code += "from r1rl.preflight.prepare.checks import check_tracker; from r1rl.config.flags import Config; check_tracker(Config(report_to='wandb,trackio'))"
+    code += "from r1rl.preflight.checks import check_tracker; from r1rl.config.flags import Config; check_tracker(Config(report_to='wandb,trackio'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "wandb and trackio are not installed. Run `pip install wandb trackio`" in done.stderr, done.stderr
 
@@ -200,9 +201,8 @@ def test_tensorboards_files_hold_the_dump(tmp_path):
 
 
 WANDB = """
-import json, sys
-from r1rl.dump import METRICS, read_lines
-sys.path.insert(0, "tests")
+import sys
+sys.path.insert(0, "tests/helpers")
 from small_run import make_trainer
 from pathlib import Path
 trainer = make_trainer(Path(sys.argv[1]), "run", report_to="wandb")
@@ -250,7 +250,7 @@ def test_wandb_offline_keeps_the_dump(tmp_path):
 
 TRACKIO = """
 import json, sys
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/helpers")
 from small_run import make_trainer
 from pathlib import Path
 trainer = make_trainer(Path(sys.argv[1]), "run", report_to="trackio", project_name="mine")

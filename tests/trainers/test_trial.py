@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
+from cost import slow_except
 from small_run import make_trainer, without_times
 
 from r1rl.records import Rollout
@@ -42,11 +43,14 @@ def test_a_completion_is_continued_with_its_own_tokens():
     assert trial.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
 
 
-@pytest.mark.parametrize("changes", [{}, {"beta": 0.1}, {"algorithm": "ppo"}], ids=["grpo", "kl", "ppo"])
-def test_a_run_with_the_trial_equals_one_without(tmp_path, changes):
+KINDS = {"grpo": {}, "kl": {"beta": 0.1}, "ppo": {"algorithm": "ppo"}}
+
+
+@pytest.mark.parametrize("kind", slow_except(["grpo"], KINDS))
+def test_a_run_with_the_trial_equals_one_without(tmp_path, kind):
     runs = []
     for name, tried in (("with", True), ("without", False)):
-        trainer = make_trainer(tmp_path, name, trial=tried, eval_steps=2, **changes)
+        trainer = make_trainer(tmp_path, name, trial=tried, eval_steps=2, **KINDS[kind])
         trainer.fit(None, [])
         runs.append(trainer)
     for file in (METRICS, ROLLOUTS):
@@ -55,6 +59,15 @@ def test_a_run_with_the_trial_equals_one_without(tmp_path, changes):
         assert lines
     for (name, a), (_, b) in zip(*(r.model.named_parameters() for r in runs)):
         assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize("changes", [{}, {"algorithm": "ppo"}], ids=["grpo", "ppo"])
+def test_the_trial_keeps_the_step_of_a_resumed_run(tmp_path, changes):
+    """A run that resumes within a generation has its step before training begins."""
+    trainer = make_trainer(tmp_path, **changes)
+    trainer.step = restored = trainer.new_step([0, 1])
+    assert trainer.try_update(trial.full_batch(trainer)) >= 1
+    assert trainer.step is restored and not restored.rollouts
 
 
 def test_it_goes_through_the_model_with_the_longest_part_and_leaves_no_gradient(tmp_path, capsys):
@@ -107,6 +120,7 @@ def bounded(folder, *flags):
     )
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
     done = bounded(tmp_path, "--guard", "memory=stop")
     assert done.returncode == 2, done.stdout + done.stderr

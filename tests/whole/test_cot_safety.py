@@ -24,6 +24,7 @@ def trained(program, tmp_path_factory):
     return dumps / "run", done.stdout
 
 
+@pytest.mark.slow
 def test_the_heuristic_reward_rises(trained):
     folder, _ = trained
     before, after = read_lines(folder / EVALUATIONS)
@@ -32,6 +33,7 @@ def test_the_heuristic_reward_rises(trained):
     assert sum(sampled[-4:]) > sum(sampled[:4])
 
 
+@pytest.mark.slow
 def test_label_agreement_stands_beside_it(trained):
     folder, screen = trained
     for line in read_lines(folder / EVALUATIONS):
@@ -40,10 +42,11 @@ def test_label_agreement_stands_beside_it(trained):
         assert line["correct"] == sum(verdicts) and len(verdicts) == 60
         assert 0 <= line["no_answer"] <= 60 - line["correct"]
     assert "before   label agreement" in screen and "; reward " in screen
-    assert "beside it: label agreement" in screen
+    assert "for comparison: label agreement" in screen
     assert "no signal" not in screen and "equal rewards" not in screen  # no groups here
 
 
+@pytest.mark.slow
 def test_the_reward_in_the_dump_is_the_rewards_sum(trained):
     folder, _ = trained
     config = Config(**json.loads((folder / "run.json").read_text())["config"])
@@ -55,6 +58,7 @@ def test_the_reward_in_the_dump_is_the_rewards_sum(trained):
         assert line["reward"] == pytest.approx(again)
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_the_best_by_reward(trained):
     folder, _ = trained
     assert (folder / "checkpoints/best/adapter_model.safetensors").is_file()

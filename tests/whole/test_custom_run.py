@@ -59,6 +59,7 @@ def test_one_command_trains_on_them(place):
     assert all(line["reward_timeouts"] == 0 for line in without_times(run / "metrics.jsonl"))
 
 
+@pytest.mark.slow
 def test_the_run_repeats_from_its_run_json(place, program):
     again = program("--config", "dumps/first/run.json", "--exp-name", "again", cwd=place)
     assert again.returncode == 0, again.stdout + again.stderr

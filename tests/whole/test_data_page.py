@@ -1,4 +1,4 @@
-"""docs/data.md: its commands run, or are parsed where they would train; its files are the ones that they need."""
+"""docs/data.md, rewards.md and config.md: their commands run, or are parsed where they would train, on their own files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from r1rl.config.file import resolve_given
 from r1rl.rewards.weighted import check_rewards, load_rewards
 from r1rl.tasks.registry import load_task
 
-PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+DOCS = {
+    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("data", "rewards", "config")
+}
+PAGE = "\n".join([DOCS["data"], DOCS["rewards"], DOCS["config"].partition("## A config file")[2]])
 
 
 def blocks(language: str) -> list[str]:

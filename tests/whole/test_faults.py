@@ -9,8 +9,8 @@ import time
 
 import pytest
 from conftest import ROOT
-from made_checkpoint import whole_checkpoint
-from made_run import LINES, make_run
+from fake_checkpoint import whole_checkpoint
+from fake_run import LINES, make_run, write_run_json
 
 from r1rl.commands import eval
 from r1rl.commands.dispatch import dispatch
@@ -18,7 +18,7 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.config.rules import is_folder_name
 from r1rl.records import Problem, Prompt, Rollout, Scored
-from r1rl.reports.summary import load_run, numbers
+from r1rl.reports.summary import numbers
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -31,6 +31,7 @@ from r1rl.runs.dump import (
     write_json,
 )
 from r1rl.runs.progress import Meter
+from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
 
 DAMAGE = {
@@ -47,14 +48,6 @@ DAMAGE = {
     "a huge number": lambda raw: b'{"step": ' + b"9" * 10_000 + b"}\n",
     "two in one": lambda raw: raw.rstrip(b"\n") + raw,
 }
-
-
-def described(folder, **changes):
-    """The run.json that goes with the tiny recipe's flags."""
-    config = Config(**{**overrides("tiny"), "dumps": str(folder.parent), "exp_name": folder.name, **changes})
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "run.json", runs_folder.describe(config, "tiny", {"gpu": None, "cores": 2}))
-    return config
 
 
 def damage_line(path, number, how):
@@ -119,7 +112,7 @@ def test_a_dump_with_a_file_missing_can_be_resumed_and_looked_at(tmp_path, name)
     dump = Dump(folder)
     assert dump.cut_after(4) == []
     runs_folder.last_line(dump)
-    numbers(folder)
+    numbers(RunData(folder))
     assert dispatch(["inspect", str(folder)], None) == 0
     assert dispatch(["report", str(folder)], None) == 0
 
@@ -148,7 +141,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_damaged_run_json_is_told(tmp_path, how):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     path = tmp_path / "dumps" / "a" / "run.json"
     path.write_text(BROKEN[how], encoding="utf-8", errors="surrogateescape")
     before = path.read_bytes()
@@ -158,7 +151,7 @@ def test_a_damaged_run_json_is_told(tmp_path, how):
     asked = [
         lambda: runs_folder.check_folder(config),
         lambda: runs_folder.check_folder(dataclasses.replace(config, resume=True)),
-        lambda: load_run(path.parent),
+        lambda: RunData(path.parent).run,
         lambda: eval.resolve(adapter, None, {}),
         lambda: dispatch(["inspect", str(path.parent)], None),
         lambda: dispatch(["report", str(path.parent)], None),
@@ -198,7 +191,7 @@ def test_a_damaged_adapter_without_a_run_is_told(tmp_path, content):
 
 
 def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     path = tmp_path / "dumps" / "a" / "run.json"
     written = json.loads(path.read_text())
     del written["config"]["trust_remote_code"]
@@ -209,7 +202,7 @@ def test_a_run_older_than_a_flag_can_be_resumed(tmp_path):
 
 
 def test_changed_settings_are_named_and_nothing_is_changed(tmp_path):
-    config = described(tmp_path / "dumps" / "a")
+    config = write_run_json(tmp_path / "dumps" / "a")
     before = (tmp_path / "dumps" / "a" / "run.json").read_bytes()
     for changed in (dataclasses.replace(config, seed=1), dataclasses.replace(config, seed=1, resume=True)):
         with pytest.raises(UserError, match="--seed was 3407 and is 1"):
@@ -224,7 +217,7 @@ def refuse(*arguments, **more):
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     config = Config(**{**overrides("tiny"), "dumps": str(tmp_path / "dumps"), "exp_name": "a"})
-    described(tmp_path / "dumps" / "a")
+    write_run_json(tmp_path / "dumps" / "a")
     monkeypatch.setattr("pathlib.Path.write_bytes", refuse)  # whoever tests as root may write everywhere
     for resume in (False, True):
         with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT
+from full_stack import missing, needs
 from safetensors.torch import load_file
 
 from r1rl.config.flags import Config
@@ -29,11 +29,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
-MISSING = [name for name in ("unsloth", "vllm") if importlib.util.find_spec(name) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING) and os.environ.get("R1RL_FULL_STACK") != "1",
-    reason=f"{' and '.join(MISSING)} not installed: requirements/install-cpu-stack.sh does that",
-)
+pytestmark = needs("unsloth", "vllm")
 
 CONFIG = Config(**overrides("tiny"), add_reasoning_prefix=True, unsloth=False, engine="vllm")
 
@@ -51,7 +47,7 @@ def gsm8k_folder(tmp_path: Path) -> Path:
 
 
 def test_nothing_is_missing_in_ci():
-    assert MISSING == []
+    assert missing("unsloth", "vllm") == []
 
 
 def test_the_libraries_tell_their_makers_nothing():
@@ -201,8 +197,8 @@ import unsloth  # TRL's own head then runs on a CPU
 import inspect, torch, trl
 from r1rl.config import Config
 from r1rl.models import Policy, load_with_unsloth
-from r1rl.recipes import overrides
-from r1rl.trainers.batch_logprobs import batch_logprobs
+from r1rl.config.recipes import overrides
+from r1rl.models.logprobs import batch_logprobs
 model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
 from trl.trainer.utils import add_fused_lm_head
 torch.manual_seed(0)
@@ -213,7 +209,7 @@ add_fused_lm_head(model.get_base_model(), temperature=0.7, outputs=("log_probs",
 class Stand:
     temperature = 0.7
     policy = Policy(model, tokenizer, "tiny", on_gpu=False, mixed=False, backend="")
-    own_logprobs = staticmethod(lambda logprobs: None)
+    record_logprobs = staticmethod(lambda logprobs: None)
     class accelerator:
         autocast = staticmethod(lambda: torch.autocast("cpu", enabled=False))
 ids = torch.randint(10, 400, (4, 40)); mask = torch.ones_like(ids); mask[1, :5] = 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 
+import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import faults
+
+pytestmark = pytest.mark.slow
 
 # Phase, step, signal, seconds after the sign of the phase; a later one each time.
 KILLS = (
@@ -21,7 +24,7 @@ KILLS = (
 
 
 def test_a_run_killed_in_every_phase_equals_the_unbroken_one(tmp_path):
-    faults.unbroken(tmp_path)
+    faults.uninterrupted(tmp_path)
     for phase, step, number, seconds in KILLS:
         process = faults.start(tmp_path, "killed")
         kill = faults.kill_in(process, tmp_path / "killed", phase, step, number, seconds)

@@ -22,7 +22,7 @@ def learned(program, tmp_path_factory):
     """A short run with a high learning rate."""
     dumps = tmp_path_factory.mktemp("dumps")
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 20, "--eval-count", 100, "--no-unsloth", "--engine", "transformers", "--dumps", dumps, "--exp-name", "run",
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 20, "--eval-count", 40, "--no-unsloth", "--engine", "transformers", "--dumps", dumps, "--exp-name", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return dumps / "run", done.stdout
@@ -76,6 +76,7 @@ def test_a_fresh_process_evaluates_the_saved_adapter_to_the_same_result(learned,
     assert [x["completion"] for x in lines[0]] == [x["completion"] for x in lines[1]]
 
 
+@pytest.mark.slow
 def test_several_samples_give_pass_and_majority(program, learned):
     done = program(
         "eval", "--recipe", "tiny", "--add-reasoning-prefix", "--no-unsloth", "--engine", "transformers",
@@ -89,6 +90,7 @@ def test_several_samples_give_pass_and_majority(program, learned):
     assert line["maj@4"]["low"] <= line["maj@4"]["value"] <= line["maj@4"]["high"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_reports_and_resumes(program, tmp_path):
     arguments = ["--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", "3", "--eval-count", "8", "--no-unsloth",
                  "--engine", "transformers", "--dumps", str(tmp_path), "--exp-name", "run",
@@ -113,6 +115,7 @@ def test_ctrl_c_saves_reports_and_resumes(program, tmp_path):
     assert (tmp_path / "run" / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_bar_and_nothing_of_the_libraries(tmp_path):
     """On a terminal rich redirects what others print to it, unless it is told not to."""
     arguments = ["--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", "1", "--eval-count", "4", "--no-unsloth",

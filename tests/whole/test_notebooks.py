@@ -70,6 +70,7 @@ def quickstart(tmp_path_factory):
     return execute("quickstart", ROOT, tmp_path_factory.mktemp("quickstart"), flags)
 
 
+@pytest.mark.slow
 def test_the_safety_notebook_says_reward_and_agreement(safety):
     cells, run = safety
     check_quiet(cells)
@@ -84,6 +85,7 @@ def test_the_safety_notebook_says_reward_and_agreement(safety):
     assert said(cells["push"]).startswith("Nothing was pushed. Set PUSH_TO")
 
 
+@pytest.mark.slow
 def test_its_three_answers_are_those_of_the_evaluation(safety):
     """transformers and peft load what the engine sampled from, so greedy answers are the same."""
     cells, run = safety
@@ -100,6 +102,7 @@ def test_its_three_answers_are_those_of_the_evaluation(safety):
         assert f"verdict  {line['extracted'] or 'none'}; label {line['answer']}" in answer
 
 
+@pytest.mark.slow
 def test_the_quickstart_says_what_was_learned(quickstart):
     cells, run = quickstart
     check_quiet(cells)
@@ -112,6 +115,7 @@ def test_the_quickstart_says_what_was_learned(quickstart):
     assert Path(said(cells["report"]).strip()) == run / "report.html" and (run / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_it_shows_the_same_problems_before_and_after(quickstart):
     cells, run = quickstart
     shown = said(cells["completions"])
@@ -122,6 +126,7 @@ def test_it_shows_the_same_problems_before_and_after(quickstart):
     assert shown.count("STEP 0: ") == shown.count("| STEP 3: ") == 3
 
 
+@pytest.mark.slow
 def test_it_counts_every_completion_by_its_check(quickstart):
     cells, run = quickstart
     table = said(cells["checks"]).partition("\n\n")[2]

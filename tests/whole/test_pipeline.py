@@ -84,7 +84,7 @@ def test_flags_beat_the_recipe_and_stage_settings_beat_both(tmp_path):
 @pytest.mark.parametrize(
     "content,words",
     [
-        ("{]", "is no JSON"),
+        ("{]", "is not JSON"),
         ("[1]", "flags by stage"),
         ('{"sft": {}}', "did you mean"),
         ('{"zero": {"max_step": 3}}', "did you mean 'max_steps'"),
@@ -186,7 +186,7 @@ def test_general_prompts_do_not_count_as_wrong():
     [
         (["--from-stage", "rejections"], "did you mean 'rejection'"),
         (["--from-stage", "sft-2"], "zero, cold-start, sft-1, rl-reasoning, rejection in"),
-        (["--earlier-run", "nowhere"], "Add --from-stage"),
+        (["--earlier-run", "nowhere"], "add --from-stage"),
         (["--mode", "both"], "--pipeline"),
         (["--reward", "acuracy=1"], "did you mean 'accuracy'"),
         (["--general-reward", "helpful"], "unknown --reward 'helpful'"),
@@ -218,6 +218,7 @@ def test_print_config_shows_what_is_different_in_each_stage(program):
     assert shown["pipeline_stages"]["rl-reasoning"]["reward"].startswith("accuracy=1,language=")
 
 
+@pytest.mark.slow
 def test_all_eight_stages_from_one_command(program, tmp_path):
     """A run of the smallest sizes; then the last stage goes on as after a kill."""
     settings = tmp_path / "settings.json"

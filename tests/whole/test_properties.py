@@ -30,6 +30,7 @@ from r1rl.rewards.grading.roles import (
 )
 from r1rl.rewards.grading.verdict import find_verdict
 from r1rl.runs.dump import ROLLOUTS, Dump, append_lines, keep_lines, numbered_lines, read_lines, repair
+from r1rl.runs.run_data import RunData
 from r1rl.system import files
 from r1rl.system.errors import UserError
 from r1rl.tasks.conversations import conversation, our_tags
@@ -222,7 +223,7 @@ def test_a_dump_of_any_bytes_is_looked_at(tmp_path, content):
     damaged: list[str] = []
     whole = list(read_completions(folder, Filter(), damaged))
     assert len(whole) + len(damaged) == 2 * (content.count(b"\n") + 1)
-    survey(folder)
+    survey(RunData(folder))
 
 
 @FILES

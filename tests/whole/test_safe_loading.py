@@ -131,7 +131,7 @@ def test_every_loader_is_told_whom_to_trust():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOADERS:
                 told = {k.arg or ast.unparse(k.value).split("(")[0] for k in node.keywords}
-                assert told & {"trust_remote_code", "loading"}, f"{path}:{node.lineno}"
+                assert told & {"trust_remote_code", "load_options"}, f"{path}:{node.lineno}"
                 found += 1
     assert found >= 8
 
@@ -140,14 +140,23 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "litera
              "unpickle", "loads", "Popen", "run", "check_output", "call"}  # fmt: skip
 # file and call -> why it runs nothing that a model or a data set has written
 ALLOWED = {
-    ("tasks/knights_knaves/logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
+    (
+        "tasks/knights_knaves/logic",
+        "literal_eval",
+    ): "Python literals, read and not run; of at most 20,000 characters",
     ("rewards/custom_worker", "exec_module"): "the file that --reward names",
     ("system/subprocesses", "Popen"): "a module of this package, as a list; texts reach it as messages",
     ("pipeline/modes", "Popen"): "this program with its own flags, as a list",
     ("system/console", "Popen"): "the log's filter",
-    ("system/distributed", "loads"): "what the processes of one run send each other, over connections of their own",
+    (
+        "system/distributed",
+        "loads",
+    ): "what the processes of one run send each other, over connections of their own",
     ("runs/folder", "run"): "git, for the commit",
-    ("commands/export/forms", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
+    (
+        "commands/export/forms",
+        "run",
+    ): "llama.cpp's converter, which the user has put there, with paths as a list",
     ("commands/export/proof", "run"): "this program, for the fresh process, with a file's name",
     ("system/machine", "run"): "nvidia-smi, for what others hold of a GPU",
 }
@@ -246,12 +255,12 @@ def test_a_refused_checkpoint_is_told_in_one_sentence(tmp_path, monkeypatch):
     newest = tmp_path / "a" / "checkpoints" / "checkpoint-7"
     newest.mkdir(parents=True)
 
-    def train(config, recipe):
+    def run(config, recipe, given):
         raise pickle.UnpicklingError("Weights only load failed. GLOBAL posix.system")
 
     flags = ["--recipe", "tiny", "--dumps", str(tmp_path), "--exp-name", "a"]
     with pytest.raises(UserError) as told:
-        dispatch.train_command(flags, train)
+        dispatch.train_command(flags, run)
     assert told.value.exit_code == 2
     for part in ("checkpoint-7", "was not read", "could run any program", "--resume", "error.log"):
         assert part in str(told.value)

@@ -10,9 +10,11 @@ import time
 
 import pytest
 import torch
+from cost import slow_except
 from safetensors.torch import load_file
+from small_disk import small_disk_at
 from small_run import SMALL, AskToStop, make_trainer, without_times
-from test_sft import make_fine_tuner
+from small_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
@@ -82,15 +84,15 @@ PLACES = {
     "first evaluation": ("engine.generate", 1, 0),
     "first step": ("engine.generate", 2, 0),
     "generation": ("engine.generate", 5, 2),
-    "update": ("_note_gap", 3, 2),
+    "update": ("record_gap", 3, 2),
     "evaluation": ("engine.generate", 4, 2),
     "last evaluation": ("evaluate", 3, 4),
     "optimizer step": ("optimizer_step", 3, 3),
-    "checkpoint": ("save_beside", 1, 4),
+    "checkpoint": ("save_extras", 1, 4),
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", slow_except(["update"], PLACES))
 def test_a_run_stopped_anywhere_equals_the_unbroken_one(whole, tmp_path, monkeypatch, place):
     name, number, step = PLACES[place]
     trainer = make_trainer(tmp_path, "parts", **RUN)
@@ -110,6 +112,7 @@ def test_a_run_stopped_anywhere_equals_the_unbroken_one(whole, tmp_path, monkeyp
     assert_same(tmp_path / "parts", whole)
 
 
+@pytest.mark.slow
 def test_a_stop_between_the_steps_of_one_generation(tmp_path):
     settings = {
         **RUN,
@@ -127,10 +130,11 @@ def test_a_stop_between_the_steps_of_one_generation(tmp_path):
     assert_same(tmp_path / "parts", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_stop_between_ppos_optimizer_steps_takes_them_back(tmp_path, monkeypatch):
     make_trainer(tmp_path, "whole", **PPO).fit(None, [])
     trainer = make_trainer(tmp_path, "parts", **PPO)
-    before_call(trainer, "_backward", 4, monkeypatch)  # the second pass of step 2
+    before_call(trainer, "backward_minibatch", 4, monkeypatch)  # the second pass of step 2
     stopped_run(trainer, [])
     assert checkpoints.step_of(resumed(tmp_path, "parts", PPO)) == 1
     assert_same(tmp_path / "parts", tmp_path / "whole")
@@ -141,6 +145,7 @@ def test_a_stop_between_ppos_optimizer_steps_takes_them_back(tmp_path, monkeypat
     assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number", "step"), [("compute_loss", 3, 2), ("measure", 2, 5)])
 def test_a_stopped_fine_tuning_goes_on_as_the_unbroken_one(tmp_path, monkeypatch, name, number, step):
     make_fine_tuner(tmp_path, "whole", num_epochs=1).fit(None)
@@ -177,9 +182,8 @@ def test_no_thread_goes_on_sampling(whole, tmp_path, monkeypatch):
     assert max(looked) < 100  # of 400 tokens
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_saved(whole, tmp_path, monkeypatch):
-    from test_checkpoints import small_disk_at
-
     with small_disk_at(tmp_path / "small", "256m") as folder:
         settings = {**RUN, "save_steps": 1}
         trainer = make_trainer(folder, "parts", **settings)

@@ -79,7 +79,7 @@ TINY = ("--recipe", "tiny")
         (("--recipe", "tiney"), ("unknown recipe 'tiney'", "did you mean 'tiny'")),
         (
             ("--recipe", "tiny", "--engine", "vllm-server", "--vllm-server-port", "1"),
-            ("nothing answers at 127.0.0.1:1 (", "vllm serve"),
+            ("no server answers at 127.0.0.1:1 (", "vllm serve"),
         ),
         (("--dataset-name", "gsm8"), ("unknown --dataset-name 'gsm8'", "did you mean 'gsm8k'")),
         (("--reward", "correctnes"), ("unknown --reward 'correctnes'", "did you mean 'correctness'")),

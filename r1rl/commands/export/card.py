@@ -1,4 +1,4 @@
-"""The card of an exported model (README.md), filled from its run: nothing in it that the run's dump does not say."""
+"""The card of an exported model (README.md): all its content comes from the run's dump."""
 
 from __future__ import annotations
 
@@ -10,33 +10,46 @@ from typing import Any
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
-from r1rl.reports.summary import load_run
-from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
 from r1rl.runs.stats import format_accuracy
 from r1rl.system.redact import redact
 from r1rl.tasks.base import owner
 
 CURVE_ROWS = 20  # of the learning curve, at most
-
-
+QUESTION = "{question}"  # the place of the question in the prompt
 SHOWN = ("seed", "reward", "algorithm", "loss_type", "beta", "lora_rank", "learning_rate", "lr_scheduler", "max_steps",
          "num_generations", "per_device_train_batch_size", "gradient_accumulation_steps", "temperature",
          "max_prompt_length", "max_completion_length", "load_in_4bit")  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What the card says about the export itself."""
+
+    form: str  # adapter, merged or gguf
+    base: str  # name or folder of the base model
+    step: int | None
+    prompt: str  # of the run, with QUESTION in the place of the question
+    correct: int  # correct answers of the export, loaded again
+    problems: int
+    other_completions: int  # completions that differ from the live model's
+    quantization: dict[str, Any] | None = None  # bitsandbytes' settings of an adapter's base model
+
+
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
-    """The card's text; `name` is what the model is loaded by. Secrets are masked."""
+    """Returns the card's text, with secrets masked; the model is loaded by `name`."""
+    data = RunData(folder)
     parts = [
         front_matter(config, exported),
         f"# {name.rpartition('/')[2]}\n",
-        introduction(folder, config, exported),
+        introduction(data, config, exported),
         "## Evaluation\n",
         evaluation(exported),
         "## Learning curve\n",
-        learning_curve(folder),
+        learning_curve(data),
         "## Recipe\n",
-        recipe(folder),
+        recipe(data),
         "## Use\n",
         use(config, exported, name),
         "## Limits\n",
@@ -46,18 +59,18 @@ def model_card(folder: Path, config: Config, exported: Exported, name: str) -> s
 
 
 def rewards(config: Config) -> str:
-    """The rewards' names; of the user's own the file's, without its folder."""
+    """Returns the names of the rewards, without the folders of custom files."""
     return ", ".join(config.reward_weights)
 
 
 def data_name(config: Config) -> str:
-    """The data's name, likewise."""
-    own = f" (from {Path(config.dataset_path).name})" if config.dataset_path else ""
-    return f"{config.dataset_name}{own}"
+    """Returns the name of the data, without the folder of custom files."""
+    file = f" (from {Path(config.dataset_path).name})" if config.dataset_path else ""
+    return f"{config.dataset_name}{file}"
 
 
 def front_matter(config: Config, exported: Exported) -> str:
-    """What the hub reads; JSON's scalars are YAML's."""
+    """Returns the YAML header for the hub; JSON scalars are valid YAML."""
     fields: dict[str, Any] = {"library_name": "peft" if exported.form == "adapter" else "transformers",
                               "pipeline_tag": "text-generation", "tags": ["r1rl", "reinforcement-learning", config.algorithm]}  # fmt: skip
     if not is_local(exported.base):
@@ -67,16 +80,16 @@ def front_matter(config: Config, exported: Exported) -> str:
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---\n"])
 
 
-def introduction(folder: Path, config: Config, exported: Exported) -> str:
-    """What it is, in a few sentences."""
-    run = load_run(folder)
-    what = {
+def introduction(data: RunData, config: Config, exported: Exported) -> str:
+    """Returns a sentence on model, training and machine."""
+    run = data.run
+    kind = {
         "adapter": "A LoRA adapter for",
         "merged": "A fine-tuned copy of",
         "gguf": "A fine-tuned copy (GGUF) of",
     }
     state = "" if exported.step is None else f" after {exported.step} steps"
-    taught = (
+    method = (
         "supervised fine-tuning"
         if run["config"].get("mode") == "sft"
         else f"reinforcement learning ({config.algorithm}, reward `{rewards(config)}`)"
@@ -84,17 +97,17 @@ def introduction(folder: Path, config: Config, exported: Exported) -> str:
     machine = run["machine"]
     on = machine.get("gpu") or f"{machine.get('cores')} CPU cores"
     return (
-        f"{what[exported.form]} {base_name(exported.base)}, trained by {taught} on {data_name(config)}{state}, with "
+        f"{kind[exported.form]} {base_name(exported.base)}, trained by {method} on {data_name(config)}{state}, with "
         f"r1rl {run.get('r1rl', '')} on {on}, started {run['started']}.\n"
     )
 
 
 def evaluation(exported: Exported) -> str:
-    """The reloaded export's own result, with n and interval."""
+    """Returns the result of the export, loaded again, with n and interval."""
     differs = (
-        "the same, token by token, as the trained model's"
+        "equal, token by token, to the trained model's"
         if not exported.other_completions
-        else f"{exported.other_completions} of them other than the trained model's"
+        else f"different from the trained model's in {exported.other_completions} cases"
     )
     return (
         f"{format_accuracy(exported.correct, exported.problems)} (Wilson), greedy decoding, by this export loaded again in a "
@@ -102,24 +115,24 @@ def evaluation(exported: Exported) -> str:
     )
 
 
-def learning_curve(folder: Path) -> str:
-    """Every evaluation of the run, or about CURVE_ROWS of them, first and last among these."""
-    lines = list(read_lines(folder / EVALUATIONS))
+def learning_curve(data: RunData) -> str:
+    """Returns a table of the run's evaluations, or of about CURVE_ROWS of them with the first and the last."""
+    lines = data.evaluations
     every = max(1, -(-len(lines) // CURVE_ROWS))
     shown = lines[::every] + ([] if not lines or (len(lines) - 1) % every == 0 else lines[-1:])
     rows = [f"| {e['step']} | {evaluation_words(e)} | {e['mean_tokens']:.0f} |" for e in shown]
     if not rows:
         return "The run has no evaluation.\n"
-    steps = list(read_lines(folder / METRICS))
+    steps = data.metrics
     sampled = (
         f"\n{sum(m['completions'] for m in steps):,} completions in {len(steps)} steps.\n" if steps else ""
     )
     return "\n".join(["| step | evaluation | tokens a completion |", "| --- | --- | --- |", *rows, sampled])
 
 
-def recipe(folder: Path) -> str:
-    """The settings that matter; run.json of the run has all."""
-    run = load_run(folder)
+def recipe(data: RunData) -> str:
+    """Returns a table of the main settings; the run's run.json has all."""
+    run = data.run
     settings = [f"| `{name}` | {cell(run['config'].get(name))} |" for name in SHOWN]
     versions = ", ".join(f"{k} {v}" for k, v in run.get("versions", {}).items())
     return "\n".join([f"`{run['recipe']}`, commit {run.get('commit') or 'unknown'}; {versions}.\n",
@@ -127,63 +140,44 @@ def recipe(folder: Path) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value in a table: names of folders only, and nothing that ends the cell."""
+    """Returns a value for a table: paths without folders, and no character that ends the cell."""
     text = Path(value).name if isinstance(value, str) and "/" in value else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def limits(config: Config, exported: Exported) -> str:
-    """What the figures do not say."""
+    """Returns the section on what the evaluation does not show."""
     return (
         quantized_words(exported)
         + f"""\
-- The {exported.problems} problems of the evaluation are of the same kind as those of the training ({data_name(config)}); nothing
-  is known about other tasks, other languages, or other forms of prompt.
+- The {exported.problems} problems of the evaluation are of the same kind as those of the training ({data_name(config)}); other
+  tasks, languages and forms of prompt were not tested.
 - Completions longer than {config.max_completion_length} tokens were cut in training and evaluation.
-- The training paid for what the reward measures (`{rewards(config)}`) and for nothing else; what the base model
-  ({base_name(exported.base)}) does wrong in other respects, this one does, too. Its licence and its limits go on to hold.
-- The written reasoning is what was rewarded along with the answer; it need not be how the answer was found.
+- The training optimized the reward (`{rewards(config)}`) and nothing else; other faults of the base model
+  ({base_name(exported.base)}) remain. Its licence and its limits still apply.
+- The written reasoning was rewarded together with the answer; it need not be how the answer was found.
 """
     )
 
 
 def quantized_words(exported: Exported) -> str:
-    """What an adapter for a 4-bit base model must say."""
+    """Returns the limit of an adapter for a 4-bit base model; empty for other exports."""
     if exported.form != "adapter" or not exported.quantization:
         return ""
     return (
-        "- The adapter was trained on the base model in 4 bit (NF4), and the figures above are of that; on the base model in "
-        "16 bit it answers a little otherwise. A merged export has the 4-bit values in it.\n"
-    )
-
-
-QUESTION = "{question}"  # stands for it in the prompt
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What the card tells of the export itself."""
-
-    form: str  # adapter, merged or gguf
-    base: str  # the base model's name, or its folder
-    step: int | None
-    prompt: str  # of the run, with QUESTION in the question's place
-    correct: int  # answers of the reloaded export that are right
-    problems: int
-    other_completions: int  # where it answers otherwise than the live model
-    quantization: dict[str, Any] | None = (
-        None  # of the base model that an adapter was trained on, by bitsandbytes
+        "- The adapter was trained and evaluated on the base model in 4 bit (NF4); on the base model in 16 bit its answers "
+        "differ slightly. A merged export contains the 4-bit values.\n"
     )
 
 
 def base_name(base: str) -> str:
-    """The base model's name without the folders of the machine that trained it."""
+    """Returns the base model's name without the folders of this machine."""
     known = {str(path): f"the embedded model {name} of r1rl" for name, path in TINY_MODELS.items()}
     return known.get(base, known.get(str(TINY_MODELS.get(base)), Path(base).name if is_local(base) else base))
 
 
 def use(config: Config, exported: Exported, name: str) -> str:
-    """How to ask it, in transformers, vLLM and llama.cpp; always with the prompt that it was trained with."""
+    """Returns how to use the model in transformers, vLLM and llama.cpp, with the prompt of its training."""
     prompt = json.dumps(exported.prompt)
     serve = f"vllm serve {name} --max-model-len {config.max_seq_length}"
     served, load = name, f'AutoModelForCausalLM.from_pretrained("{name}")'
@@ -208,9 +202,9 @@ def use(config: Config, exported: Exported, name: str) -> str:
             f"vllm serve {name}/model.gguf --tokenizer {name} --max-model-len {config.max_seq_length}",
             "",
         )
-    special = not config.is_chat  # a chat template writes its own begin token
+    special = not config.is_chat  # a chat template contains the begin token
     return f"""\
-It was trained with one form of prompt, and answers best to it; `{QUESTION}` is the question. Generation ends at
+The model was trained with one form of prompt, and answers best to it; `{QUESTION}` is the question. Generation ends at
 `{STOP_TEXT}`.
 
 transformers:
@@ -256,7 +250,7 @@ llama-cli {options} --temp 0 -n {config.max_completion_length} -r "{STOP_TEXT}" 
 
 
 def four_bit(quantization: dict[str, Any] | None) -> str:
-    """The argument that loads an adapter's base model as it was in training."""
+    """Returns the argument that loads an adapter's base model as in training; empty without quantization."""
     if not quantization:
         return ""
     names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")

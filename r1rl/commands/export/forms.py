@@ -1,4 +1,4 @@
-"""A run's model as a folder that other programs load: the adapter, base and adapter in one, or llama.cpp's GGUF."""
+"""Writes a run's model as a folder that other programs load: the adapter, a merged model, or llama.cpp's GGUF."""
 
 from __future__ import annotations
 
@@ -12,50 +12,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from r1rl.config.flags import TINY_MODELS
+from r1rl.models.weights import current_base
 from r1rl.system.errors import UserError
 
 FORMS = ("adapter", "merged", "gguf")
-
-ELSEWHERE = (
-    "verl",
-    "openrlhf",
-)  # the run's data, reward and settings for another framework, instead of its model
-
+ELSEWHERE = ("verl", "openrlhf")  # data, reward and settings for another framework, instead of the model
 CONVERTER = "convert_hf_to_gguf.py"  # llama.cpp's
-
 GGUF_FILE = "model.gguf"
-
-# Of a checkpoint, for going on with training: no part of an export.
+# Files of a checkpoint that only training needs.
 TRAINING_ONLY = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "training_args.bin",
                  "value_head.safetensors", "README.md")  # fmt: skip
 
 
 def check_form(form: str, lora_rank: int) -> None:
-    """Whether this form can be made here at all. Raises UserError."""
+    """Raises UserError if this form cannot be written on this machine."""
     if form == "adapter" and lora_rank == 0:
-        raise UserError(
-            "--to adapter: the run has trained all weights, so there is no adapter: use --to merged."
-        )
+        raise UserError("--to adapter: the run trained all weights, so there is no adapter. Use --to merged.")
     if form != "gguf":
         return
-    missing = (
-        []
-        if importlib.util.find_spec("gguf")
-        else ["the Python package gguf (pip install gguf sentencepiece)"]
-    )
+    missing = []
+    if importlib.util.find_spec("gguf") is None:
+        missing.append("the Python package gguf (pip install gguf sentencepiece)")
     if converter() is None:
         missing.append(
             f"llama.cpp's {CONVERTER} (git clone https://github.com/ggml-org/llama.cpp, then LLAMA_CPP=that folder)"
         )
     if missing:
         raise UserError(
-            f"--to gguf needs llama.cpp's converter, and this is not here: {' and '.join(missing)}. Or export with --to "
-            f"merged, and run {CONVERTER} on that folder where llama.cpp is."
+            f"--to gguf needs llama.cpp's converter, and this machine lacks {' and '.join(missing)}. Or export with --to "
+            f"merged, and run {CONVERTER} on that folder on a machine with llama.cpp."
         )
 
 
 def converter() -> Path | None:
-    """llama.cpp's converter: in the folder LLAMA_CPP, or on the PATH."""
+    """Returns llama.cpp's converter, in the folder LLAMA_CPP or on the PATH; None if there is none."""
     found = Path(os.environ.get("LLAMA_CPP", "llama.cpp")) / CONVERTER
     on_path = shutil.which(CONVERTER)
     return found if found.is_file() else Path(on_path) if on_path else None
@@ -63,13 +54,11 @@ def converter() -> Path | None:
 
 @contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """A folder beside the target, which becomes the target if all goes well and vanishes if not. Raises UserError."""
+    """Yields a folder that becomes the target on success and is removed on failure. Raises UserError."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(
-            f"-o {str(target)!r} exists and is not empty: choose another folder, nothing was changed."
-        )
+        raise UserError(f"-o {str(target)!r} is not empty: choose another folder, nothing was changed.")
     new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)  # of an export that was killed
+    shutil.rmtree(new, ignore_errors=True)  # left by an export that was killed
     try:
         new.mkdir(parents=True)
     except OSError as error:
@@ -86,7 +75,7 @@ def unfinished(target: Path) -> Iterator[Path]:
 
 
 def write(form: str, policy, checkpoint: Path, folder: Path) -> None:
-    """Writes the model into `folder`, which is there and empty. Raises UserError."""
+    """Writes the model into the empty `folder`. Raises UserError."""
     if form == "adapter":
         write_adapter(checkpoint, folder)
     elif form == "merged":
@@ -96,14 +85,20 @@ def write(form: str, policy, checkpoint: Path, folder: Path) -> None:
 
 
 def write_adapter(checkpoint: Path, folder: Path) -> None:
-    """The checkpoint without what only training needs. peft's AutoPeftModelForCausalLM loads it."""
+    """Writes the checkpoint without the files that only training needs. peft's AutoPeftModelForCausalLM loads it."""
     for path in sorted(checkpoint.iterdir()):
         if path.is_file() and path.name not in TRAINING_ONLY:
             shutil.copy2(path, folder / path.name)
+    described = folder / "adapter_config.json"
+    settings = json.loads(described.read_text(encoding="utf-8"))
+    base = current_base(settings["base_model_name_or_path"])
+    if base != settings["base_model_name_or_path"]:  # an embedded model of another version
+        settings["base_model_name_or_path"] = str(TINY_MODELS.get(base, base))
+        described.write_text(json.dumps(settings, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def write_merged(policy, folder: Path) -> None:
-    """Base model and adapter as one plain model with its tokenizer; in float32 on a CPU, in bfloat16 on a GPU."""
+    """Writes base model and adapter as one model with its tokenizer; float32 on a CPU, bfloat16 on a GPU."""
     from r1rl.models.merge import save_merged
 
     inside = folder / "merged"
@@ -114,26 +109,18 @@ def write_merged(policy, folder: Path) -> None:
 
 
 def write_gguf(policy, folder: Path) -> None:
-    """The merged model by llama.cpp's converter, and the tokenizer beside it. Raises UserError where it fails."""
+    """Converts the merged model with llama.cpp's converter, and keeps the tokenizer. Raises UserError if it fails."""
     merged = folder / "merged"
     merged.mkdir()
     write_merged(policy, merged)
     kind = "bf16" if policy.on_gpu else "f32"
-    command = [
-        sys.executable,
-        str(converter()),
-        str(merged),
-        "--outfile",
-        str(folder / GGUF_FILE),
-        "--outtype",
-        kind,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, converter(), merged, "--outfile", folder / GGUF_FILE, "--outtype", kind]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode or not (folder / GGUF_FILE).is_file():
         last = (done.stderr.strip().splitlines() or ["it wrote no file"])[-1]
         raise UserError(
-            f"--to gguf: llama.cpp's converter failed: {last[:300]} Export with --to merged, and see whether a newer "
-            "llama.cpp knows this model."
+            f"--to gguf: llama.cpp's converter failed: {last[:300]} Export with --to merged, and check whether a newer "
+            "llama.cpp supports this model."
         )
     for path in merged.glob("*token*"):
         path.replace(folder / path.name)
@@ -141,6 +128,6 @@ def write_gguf(policy, folder: Path) -> None:
 
 
 def base_of(folder: Path) -> str | None:
-    """The base model that an exported adapter names; None for a whole model."""
+    """Returns the base model that an exported adapter names; None for a whole model."""
     path = folder / "adapter_config.json"
     return json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] if path.is_file() else None

@@ -10,24 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.handover_files import (
-    LAUNCH,
-    MISSING,
-    PAGE,
-    REWARD,
-    Framework,
-    Setting,
-    more_missing,
-    page,
-    reward_file,
-    script,
-    word,
-    write_files,
-    write_lines,
-)
+from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files
 from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
+from r1rl.runs.dump import append_lines
 
 OPENRLHF = Framework(
     name="OpenRLHF",
@@ -41,100 +28,91 @@ OPENRLHF = Framework(
     rewards = torch.tensor(found)
     return {"rewards": rewards, "scores": rewards.clamp(0, 1), "extra_logs": {"right": (rewards > 0).float()}}
 ''',
+    start="python3 -m openrlhf.cli.train_ppo_ray",
+    separator=" ",
 )
 
 ESTIMATORS = {"group": "group_norm", "none": "dr_grpo", "batch": "reinforce_baseline"}
-
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
-
-NEAR = "near: it evens out over tokens what the run evens out over completions"
-
-
-def write(handed: RunExport, folder: Path) -> None:
-    """Writes all files into `folder`, which is there and empty."""
-    for split, prompts in (("train", handed.train), ("test", handed.test)):
-        write_lines(folder / f"{split}.jsonl", (row(handed, prompt) for prompt in prompts))
-    found = settings(handed)
-    lines = (f"{s.theirs} {s.value}".strip() for s in found)
-    write_files(
-        folder,
-        {
-            REWARD: reward_file(handed, OPENRLHF),
-            LAUNCH: script(handed, OPENRLHF, "python3 -m openrlhf.cli.train_ppo_ray", lines),
-            PAGE: page(handed, OPENRLHF, found, missing(handed)),
-        },
-    )
+NEAR = "near: it averages over tokens where the run averages over completions"
 
 
-def row(handed: RunExport, prompt: Prompt) -> dict[str, Any]:
-    """One problem by OpenRLHF's keys. Without --data.apply_chat_template the input is tokenized as it stands."""
-    return {"input": handed.text(prompt), "label": prompt.problem.answer, "datasource": handed.source}
+def write(exported: RunExport, folder: Path) -> None:
+    """Writes all files into `folder`, which is empty."""
+    for split, prompts in (("train", exported.train), ("test", exported.test)):
+        append_lines(folder / f"{split}.jsonl", (row(exported, prompt) for prompt in prompts))
+    write_files(folder, exported, OPENRLHF, settings(exported), missing(exported))
 
 
-def length(handed: RunExport) -> tuple[int, int]:
-    """(episodes, prompts of each) that come nearest to the run's steps: it has no flag for steps."""
-    batch = handed.prompts_a_rollout
-    most = max(1, len(handed.train) // batch)  # batches of an episode
-    episodes = math.ceil(handed.steps / most)
-    return episodes, math.ceil(handed.steps / episodes) * batch
+def row(exported: RunExport, prompt: Prompt) -> dict[str, Any]:
+    """Returns one problem by OpenRLHF's keys. Without --data.apply_chat_template the input is tokenized as it is."""
+    return {"input": exported.text(prompt), "label": prompt.problem.answer, "datasource": exported.source}
 
 
-def settings(handed: RunExport) -> list[Setting]:
-    """The run's settings by OpenRLHF's flags."""
-    return [*data(handed), *rollout(handed), *training(handed), *machines(handed), *logs(handed)]
+def length(exported: RunExport) -> tuple[int, int]:
+    """Returns (episodes, prompts of each) nearest to the run's steps: OpenRLHF has no flag for steps."""
+    batch = exported.prompts_a_rollout
+    most = max(1, len(exported.train) // batch)  # batches of an episode
+    episodes = math.ceil(exported.steps / most)
+    return episodes, math.ceil(exported.steps / episodes) * batch
 
 
-def data(handed: RunExport) -> list[Setting]:
-    """Files, lengths, and how much of it is taken."""
-    config = handed.config
-    episodes, prompts = length(handed)
-    steps = episodes * prompts // handed.prompts_a_rollout
-    note = "" if steps == handed.steps else f"makes {steps} steps, the run has {handed.steps}"
-    cut = f"; of the evaluation, too: {prompts} of {len(handed.test)}" if prompts < len(handed.test) else ""
+def settings(exported: RunExport) -> list[Setting]:
+    """Returns the run's settings by OpenRLHF's flags."""
+    return [*data(exported), *rollout(exported), *training(exported), *machines(exported), *logs(exported)]
+
+
+def data(exported: RunExport) -> list[Setting]:
+    """Returns the settings of files, lengths and number of prompts."""
+    config = exported.config
+    episodes, prompts = length(exported)
+    steps = episodes * prompts // exported.prompts_a_rollout
+    note = "" if steps == exported.steps else f"makes {steps} steps, the run has {exported.steps}"
+    cut = f"; of the evaluation: {prompts} of {len(exported.test)}" if prompts < len(exported.test) else ""
     return [
-        Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are finished"),
+        Setting("", "--data.prompt_dataset", '"$HERE/train.jsonl"', "without --data.apply_chat_template: the texts are complete"),
         Setting("", "--data.input_key", "input"),
         Setting("", "--data.label_key", "label"),
         Setting("--max-prompt-length, --max-completion-length", "--data.max_len",
                 word(config.max_prompt_length + config.max_completion_length)),
-        Setting("--max-steps", "--data.max_samples", word(prompts), f"the first of train.jsonl, which is in no order{cut}"),
+        Setting("--max-steps", "--data.max_samples", word(prompts), f"the first of train.jsonl, which is shuffled{cut}"),
         Setting("--max-steps", "--train.num_episodes", word(episodes), note),
         Setting("--reward", "--reward.remote_url", f'"$HERE/{REWARD}"'),
-        Setting("--reward", "--reward.clip_range", f"{word(-reach(handed))} {word(reach(handed))}", "wide enough for the run's"),
+        Setting("--reward", "--reward.clip_range", f"{word(-reach(exported))} {word(reach(exported))}", "wide enough for the run's"),
     ]  # fmt: skip
 
 
-def reach(handed: RunExport) -> float:
-    """No reward of the run is further from 0: none of those that go over earns more than 3, or the scale of correctness."""
-    config = handed.config
+def reach(exported: RunExport) -> float:
+    """Returns a bound on the run's rewards: each exported one is at most 3, or the scale of correctness."""
+    config = exported.config
     return 10.0 * max(1.0, config.env_reward_scale) * max(1.0, sum(map(abs, config.reward_weights.values())))
 
 
-def rollout(handed: RunExport) -> list[Setting]:
-    """Sampling in training and in evaluations."""
-    config = handed.config
+def rollout(exported: RunExport) -> list[Setting]:
+    """Returns the settings of sampling in training and evaluations."""
+    config = exported.config
     return [
-        Setting("--batch-size, --steps-per-generation", "--rollout.batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--batch-size, --steps-per-generation", "--rollout.batch_size", word(exported.prompts_a_rollout), "prompts"),
         Setting("--num-generations", "--rollout.n_samples_per_prompt", word(config.num_generations)),
         Setting("--max-completion-length", "--rollout.max_new_tokens", word(config.max_completion_length)),
         Setting("--temperature", "--rollout.temperature", word(config.temperature)),
         Setting("--top-p", "--rollout.top_p", word(config.top_p)),
         Setting("--eval-count", "--eval.dataset", '"$HERE/test.jsonl"'),
-        Setting("--eval-steps", "--eval.steps", word(handed.rollouts(config.eval_steps)), "none before the first step"),
+        Setting("--eval-steps", "--eval.steps", word(exported.rollouts(config.eval_steps)), "none before the first step"),
         Setting("--eval-temperature", "--eval.temperature", word(config.eval_temperature)),
         Setting("--eval-samples", "--eval.n_samples_per_prompt", word(config.eval_samples)),
     ]  # fmt: skip
 
 
-def training(handed: RunExport) -> list[Setting]:
-    """Advantages, loss and optimizer."""
-    config = handed.config
+def training(exported: RunExport) -> list[Setting]:
+    """Returns the settings of advantages, loss and optimizer."""
+    config = exported.config
     token_mean = config.loss_type == "dapo"
     found = [
         Setting("--batch-size", "--train.batch_size", word(config.generation_batch_size), "completions of an optimizer step"),
         Setting("--tokens-per-micro-batch", "--train.dynamic_batch_enable", ""),
-        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
-        Setting("", "--ds.packing_samples", "", "asked for by the line above; needs flash-attn"),
+        Setting("--tokens-per-micro-batch", "--train.max_tokens_per_gpu", word(exported.tokens_a_pass), "affects only memory"),
+        Setting("", "--ds.packing_samples", "", "required by the setting above; needs flash-attn"),
         Setting("", "--train.max_epochs", "1"),
         Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],
                 NEAR if config.scale_rewards == "batch" else ""),
@@ -161,12 +139,12 @@ def training(handed: RunExport) -> list[Setting]:
 
 
 def learning_rate_note(lora_rank: int) -> str:
-    """What is said of a rate that was meant for an adapter."""
-    return "the run's, for an adapter: all weights usually want a tenth of it or less" if lora_rank else ""
+    """Returns the note on a learning rate that was chosen for an adapter."""
+    return "the run's, for an adapter: all weights usually need a tenth of it or less" if lora_rank else ""
 
 
-def machines(handed: RunExport) -> list[Setting]:
-    """Model, GPUs and engines: everything on the same GPUs, as in a run here."""
+def machines(exported: RunExport) -> list[Setting]:
+    """Returns the settings of model, GPUs and engines: all on the same GPUs, as in the run."""
     found = [
         Setting("--model-name", "--actor.model_name_or_path", '"$MODEL"'),
         Setting("", "--actor.num_nodes", '"$NODES"'),
@@ -176,43 +154,43 @@ def machines(handed: RunExport) -> list[Setting]:
         Setting("", "--ds.param_dtype", "bf16"),
         Setting("--engine", "--vllm.num_engines", '"$((GPUS * NODES))"'),
         Setting("", "--vllm.tensor_parallel_size", "1", "GPUs of one engine: then fewer engines"),
-        Setting("", "--vllm.gpu_memory_utilization", word(handed.config.gpu_memory_utilization or 0.5)),
+        Setting("", "--vllm.gpu_memory_utilization", word(exported.config.gpu_memory_utilization or 0.5)),
         Setting("", "--vllm.enable_sleep", ""),
         Setting("", "--ds.enable_sleep", ""),
         Setting("", "--train.colocate_all", ""),
     ]
-    if handed.config.beta:
+    if exported.config.beta:
         found += [Setting("--beta", "--ref.num_nodes", '"$NODES"'), Setting("--beta", "--ref.num_gpus_per_node", '"$GPUS"')]  # fmt: skip
     return found
 
 
-def logs(handed: RunExport) -> Iterable[Setting]:
-    """Checkpoints and trackers."""
-    config = handed.config
+def logs(exported: RunExport) -> Iterable[Setting]:
+    """Yields the settings of checkpoints and trackers."""
+    config = exported.config
     yield Setting("", "--ckpt.output_dir", '"$HERE/model"')
     yield Setting("", "--ckpt.path", '"$HERE/checkpoints"')
-    yield Setting("--save-steps", "--ckpt.save_steps", word(handed.rollouts(config.save_steps)))
+    yield Setting("--save-steps", "--ckpt.save_steps", word(exported.rollouts(config.save_steps)))
     yield Setting("--save-total-limit", "--ckpt.max_num", word(config.save_total_limit))
     if "tensorboard" in trackers(config.report_to):
         yield Setting("--report-to tensorboard", "--logger.tensorboard_dir", '"$HERE/logs"')
     if "wandb" in trackers(config.report_to):
         yield Setting("--report-to wandb", "--logger.wandb.key", '"${WANDB_API_KEY:?}"')
         yield Setting("--project-name", "--logger.wandb.project", word(config.project_name))
-        yield Setting("--exp-name", "--logger.wandb.run_name", word(handed.run.name))
+        yield Setting("--exp-name", "--logger.wandb.run_name", word(exported.run.name))
 
 
-def missing(handed: RunExport) -> list[str]:
-    """What OpenRLHF has no counterpart for."""
-    config, found = handed.config, []
+def missing(exported: RunExport) -> list[str]:
+    """Returns what OpenRLHF has no counterpart for."""
+    config, found = exported.config, []
     if config.lora_rank:
         found.append(
-            f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.0 does not bring adapters to vLLM "
+            f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.0 does not send adapters to vLLM "
             "(OpenRLHF/OpenRLHF#1349, open in September 2026), so all weights are trained; verl trains adapters."
         )
     if config.loss_type != "dapo":
         found.append(
-            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens of a step, which is `dapo` here."
+            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`."
         )
     if "trackio" in trackers(config.report_to):
-        found.append("`--report-to trackio`: it knows TensorBoard and wandb.")
-    return [*found, *MISSING, *more_missing(handed)]
+        found.append("`--report-to trackio`: it supports TensorBoard and wandb.")
+    return found

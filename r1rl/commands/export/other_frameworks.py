@@ -1,4 +1,4 @@
-"""What a run is, for another framework: its prompts as they were, its settings, and what cannot go with it."""
+"""A run for another framework: its prompts, its settings, and what cannot be carried over."""
 
 from __future__ import annotations
 
@@ -21,34 +21,28 @@ from r1rl.system.errors import UserError
 from r1rl.tasks import prompts, registry
 from r1rl.tasks.base import owner
 
-LOSSES = (
-    "grpo",
-    "dr_grpo",
-    "dapo",
-    "bnpo",
-)  # the others change the ratio or its clipping, not how tokens are averaged
-
-NOT_THERE = (
-    "it has no counterpart in verl or OpenRLHF. Its model goes over all the same: export with --to merged, and begin there "
+# The other losses change the ratio or its clipping, not how tokens are averaged.
+LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo")
+NO_COUNTERPART = (
+    "this has no counterpart in verl or OpenRLHF. Its model can be carried over: export with --to merged, and begin there "
     "with that folder."
 )
-
 REWARD_FLAGS = ("dataset_name", "answer_format", "answer_tolerance", "not_remove_comma", "think_tag", "reward",
                 "env_reward_scale")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RunExport:
-    """A run, ready to be written in another framework's format."""
+    """A run, for writing in another framework's format."""
 
     run: Path
     config: Config
     source: str  # the task's name
     train: list[Prompt]
     test: list[Prompt]
-    begin: str  # text of the tokens that the run's tokenizer puts before a prompt by itself; both frameworks do not
-    special: tuple[str, ...]  # the tokenizer's tokens that are no text
-    told: tuple[str, ...]  # what does not go over, of this run
+    begin: str  # text of the tokens that the tokenizer adds before a prompt, which both frameworks do not
+    special: tuple[str, ...]  # the tokenizer's special tokens
+    notes: tuple[str, ...]  # what cannot be carried over
 
     @property
     def prompts_a_step(self) -> int:
@@ -57,16 +51,16 @@ class RunExport:
 
     @property
     def prompts_a_rollout(self) -> int:
-        """Prompts sampled at once."""
+        """Prompts of a batch of rollouts."""
         return self.prompts_a_step * self.config.steps_per_generation
 
     def rollouts(self, steps: int) -> int:
-        """Optimizer steps as the frameworks count them: by batches of rollouts."""
+        """Returns optimizer steps as the frameworks count them, in batches of rollouts."""
         return math.ceil(steps / self.config.steps_per_generation)
 
     @property
     def tokens_a_pass(self) -> int:
-        """As the run's, and never less than the longest sample has: the frameworks tear none."""
+        """Tokens of a forward and backward pass, at least those of the longest sample: the frameworks split none."""
         config = self.config
         return max(config.tokens_a_pass, config.max_prompt_length + config.max_completion_length)
 
@@ -77,7 +71,7 @@ class RunExport:
 
     @property
     def model(self) -> str:
-        """The base model: a hub name, or a folder of this machine."""
+        """The base model: a hub name, or a folder on this machine."""
         name = str(TINY_MODELS.get(self.config.model_name, self.config.model_name))
         return str(Path(name).resolve()) if checks.is_local(name) else name
 
@@ -87,106 +81,93 @@ class RunExport:
         return self.train[0].problem.answer_type
 
     def text(self, prompt: Prompt) -> str:
-        """The prompt as it must be tokenized there: as it stands, without adding anything."""
+        """Returns the prompt as it must be tokenized there, without further tokens."""
         return self.begin + prompt.text
 
     def reward_settings(self) -> dict[str, Any]:
-        """The flags that the rewards read, where they are not at their defaults."""
+        """Returns the flags of the rewards that differ from their defaults."""
         found = {name: getattr(self.config, name) for name in REWARD_FLAGS}
-        if (
-            found["dataset_name"] not in DATASETS
-        ):  # a hub's dataset of the user's own: no reward asks for its name
+        if found["dataset_name"] not in DATASETS:  # a dataset of the hub, whose name no reward reads
             del found["dataset_name"]
         return {name: value for name, value in found.items() if value != DEFAULTS[name]}
 
 
 def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: Any) -> RunExport:
-    """Reads the run and builds its prompts. Raises UserError for what is no run or has no counterpart elsewhere."""
+    """Reads a run and builds its prompts. Raises UserError if it is no run or has no counterpart elsewhere."""
     check_run(folder)
     settings = settings_of(folder)
     check_counterpart(settings)
-    kept, told = carried_rewards(settings.get("reward") or Config.reward)
-    asked = {
-        "resume": False,
-        "trust_remote_code": trust_remote_code,
-        "report_to": settings.get("report_to", "none"),
-    }
-    alone = {"reward": kept, "reward_rules": None, "reward_model": None, "reward_words": None}
-    config = Config(**{**settings, **asked, **alone, **changes})
+    kept, notes = carried_rewards(settings.get("reward") or Config.reward)
+    fixed = {"resume": False, "trust_remote_code": trust_remote_code, "reward": kept, "reward_rules": None,
+             "reward_model": None, "reward_words": None}  # fmt: skip
+    config = Config(**{**settings, **fixed, **changes})
     checks.check_data_source(config)
     task = registry.load_task(config)
     problems = {
         "train": registry.training_problems(task, config),
         "test": registry.evaluation_subset(task.load("test"), config.eval_count, config.seed),
     }
-    random.Random(config.seed).shuffle(
-        problems["train"]
-    )  # OpenRLHF takes the first ones, where it takes not all
+    random.Random(config.seed).shuffle(problems["train"])  # OpenRLHF may take only the first ones
     file = tokenizer_file(config.model_name) or next((folder / "checkpoints").glob("*/tokenizer.json"), None)
     built, begin, more = build(config, problems, file)
-    config = with_steps(config, len(built["train"]))
+    train, test = built["train"], built["test"]
+    config = with_steps(config, len(train))
     special = () if file is None else special_tokens(file)
-    return RunExport(folder, config, task.name, built["train"], built["test"], begin, special, (*told, *more))
+    return RunExport(folder, config, task.name, train, test, begin, special, (*notes, *more))
 
 
 def check_counterpart(settings: dict[str, Any]) -> None:
-    """Whether the run is one that verl and OpenRLHF can do by their flags: GRPO on one set of problems. Raises UserError."""
+    """Raises UserError unless verl and OpenRLHF can do the run by their flags: GRPO on one set of problems."""
     found = DEFAULTS | settings
     if found["pipeline"] or found["stage"] is not None:
-        raise UserError(
-            f"the run is a part of the pipeline, whose stages hand models and data to one another: {NOT_THERE}"
-        )
+        raise UserError(f"the run is part of a pipeline, whose stages depend on each other: {NO_COUNTERPART}")
     if found["mode"] in ("sft", "both"):
-        raise UserError(
-            f"the run is a fine-tuning, and what is written here is for reinforcement learning: {NOT_THERE}"
-        )
+        raise UserError(f"the run is a fine-tuning, not reinforcement learning: {NO_COUNTERPART}")
     if found["algorithm"] != "grpo":
         raise UserError(
-            f"--algorithm {found['algorithm']} has a value head on the policy's own states, and they have a second model: "
-            f"{NOT_THERE}"
+            f"--algorithm {found['algorithm']} has a value head on the policy's states, and they use a second model: "
+            f"{NO_COUNTERPART}"
         )
     if owner(found["dataset_name"]).answer_type == VERDICT:
         raise UserError(
-            f"the rewards of {found['dataset_name']} read lists of words, and no gold answer: {NOT_THERE}"
+            f"the rewards of {found['dataset_name']} read lists of words and no gold answer: {NO_COUNTERPART}"
         )
     if found["stages"] is not None:
         raise UserError(
-            f"--stages {found['stages']} is a curriculum, and they have one set of problems: {NOT_THERE}"
+            f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}"
         )
     if found["general_data"] is not None:
-        raise UserError(
-            f"--general-data has rewards of its own, and they have one reward function: {NOT_THERE}"
-        )
+        raise UserError(f"--general-data has its own rewards, they have one function: {NO_COUNTERPART}")
     if found["loss_type"] not in LOSSES:
         raise UserError(
-            f"--loss-type {found['loss_type']} weighs or clips the ratio otherwise than they do; {', '.join(LOSSES)} go over: "
-            f"{NOT_THERE}"
+            f"--loss-type {found['loss_type']} weighs or clips the ratio differently ({', '.join(LOSSES)} are exported): "
+            f"{NO_COUNTERPART}"
         )
 
 
 def carried_rewards(reward: str) -> tuple[str, list[str]]:
-    """(--reward without what only this program can compute, what is told of the rest). Raises UserError if none is left."""
+    """Returns (--reward with the rewards that can be carried over, notes on the others). Raises UserError if none can."""
     weights = reward_weights(reward)
     kept = {name: weight for name, weight in weights.items() if name in CARRIED and weight}
     left = [name for name in weights if name not in CARRIED]
     if not kept:
         raise UserError(
-            f"--reward {reward}: nothing of it goes over, because verl and OpenRLHF tell a reward the completion's text and "
-            f"the gold answer alone, and your own files are not copied. These go over: {', '.join(CARRIED)}. Write a reward "
-            "function by their documentation, or train on one of these first."
+            f"--reward {reward}: none of it can be exported, because verl and OpenRLHF give a reward only the completion's "
+            f"text and the gold answer, and your files are not copied. These can: {', '.join(CARRIED)}. Write a reward "
+            "function by their documentation, or train with one of these first."
         )
-    told = [
-        f"The reward {name} (weight {weights[name]:g}) is not in reward.py: it is a file of your own, or reads more than a "
-        "completion's text. Add it there by hand, or the training is another one."
+    notes = [
+        f"The reward {name} (weight {weights[name]:g}) is not in reward.py: it is a custom file, or reads more than the "
+        "completion's text. Add it there by hand; without it the training differs."
         for name in left
     ]
-    return ",".join(name if weight == 1 else f"{name}={weight!r}" for name, weight in kept.items()), told
+    return ",".join(name if weight == 1 else f"{name}={weight!r}" for name, weight in kept.items()), notes
 
 
 def build(
     config: Config, problems: dict[str, list], file: Path | None
 ) -> tuple[dict[str, list[Prompt]], str, list[str]]:
-    """(prompts by split, begin, what is told): exactly the run's, those over the limit left out. Raises UserError."""
+    """Returns (the run's prompts by split without those over the limit, begin, notes). Raises UserError."""
     if file is None and config.is_chat:
         raise UserError(
             f"the run's prompts are made by the chat template of {config.model_name}, which is not on this machine: run "
@@ -194,11 +175,11 @@ def build(
         )
     if file is None:
         builder = prompts.Builder(by_characters, config)
-        told = [
-            f"The tokenizer of {config.model_name} was not on the machine that made this: no prompt was left out for its "
-            "length, and if the tokenizer begins texts with a token of its own, it is missing in the prompts."
-        ]
-        return {split: [builder.prompt(p) for p in part] for split, part in problems.items()}, "", told
+        note = (
+            f"The tokenizer of {config.model_name} was not on the machine of the export: no prompt was left out for its "
+            "length, and a token that the tokenizer adds before texts is missing in the prompts."
+        )
+        return {split: [builder.prompt(p) for p in part] for split, part in problems.items()}, "", [note]
     tokenizer = tokenizer_at(file, config)
     if config.is_chat:
         checks.check_tokenizer(config, tokenizer)
@@ -208,17 +189,12 @@ def build(
     first = tokenizer(begin + built["train"][0].text, add_special_tokens=False)["input_ids"]
     if tuple(first) == built["train"][0].ids:
         return built, begin, []
-    return (
-        built,
-        begin,
-        [
-            "The first tokens of a prompt are not those of the run: its tokenizer reads a text's begin otherwise."
-        ],
-    )
+    note = "The first tokens of a prompt differ from the run's: its tokenizer treats the beginning of a text differently."
+    return built, begin, [note]
 
 
 def beginning(tokenizer, prompt: Prompt, file: Path) -> str:
-    """Text of the tokens that the tokenizer puts before a text by itself (Llama's begin token)."""
+    """Returns the text of the tokens that the tokenizer adds before a text (Llama's begin token)."""
     bare = tokenizer(prompt.text, add_special_tokens=False)["input_ids"]
     added = prompt.ids[: len(prompt.ids) - len(bare)]
     texts = {token["id"]: token["content"] for token in added_tokens(file)}
@@ -226,11 +202,11 @@ def beginning(tokenizer, prompt: Prompt, file: Path) -> str:
 
 
 def added_tokens(file: Path) -> list[dict[str, Any]]:
-    """What a tokenizer.json says of its tokens beside the vocabulary."""
+    """Returns the tokens that a tokenizer.json adds to the vocabulary."""
     return json.loads(file.read_text(encoding="utf-8")).get("added_tokens", [])
 
 
 def special_tokens(file: Path) -> tuple[str, ...]:
-    """Those that are left out when text is made of tokens; the longest first."""
+    """Returns the tokens that decoding skips, the longest first."""
     found = (token["content"] for token in added_tokens(file) if token.get("special"))
     return tuple(sorted(found, key=len, reverse=True))

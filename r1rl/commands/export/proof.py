@@ -1,4 +1,4 @@
-"""The proof of an export: what a fresh process makes of it, against the live model on the same problems."""
+"""The proof of an export: a fresh process loads it and must answer the same problems as the live model does."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.engines.base import Engine, Sampling
-from r1rl.records import Prompt, Rollout
+from r1rl.records import Prompt, Rollout, visible_text
 from r1rl.rewards.grading import grade_rollout
 from r1rl.runs.stats import format_accuracy
 from r1rl.system import subprocesses
 from r1rl.system.errors import UserError
 
-LOOKED_AT = 8  # completions whose logprobs with and without the adapter are compared
+COMPARED = 8  # completions whose logprobs with and without the adapter are compared
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The export's answers beside the live model's, one a problem."""
+    """The answers of the export and of the live model, one per problem."""
 
     live: list[bool]  # right or wrong
     export: list[bool]
-    other_prompts: int  # prompts that the export's tokenizer reads as other tokens
+    other_prompts: int  # prompts that have other tokens with the export's tokenizer
     other_completions: int
     largest_gap: float  # largest difference of a token's logprob, where the completions are equal
 
     @property
     def same(self) -> bool:
-        """Whether nothing that was sampled differs."""
+        """Whether all prompts and completions are equal."""
         return not self.other_prompts and not self.other_completions
 
     def describe(self) -> list[str]:
-        """Both results and the difference, for the screen."""
+        """Returns both results and the difference, for the screen."""
         n, difference = len(self.live), sum(self.export) - sum(self.live)
         return [
             f"live     {format_accuracy(sum(self.live), n)}",
             f"export   {format_accuracy(sum(self.export), n)}, loaded in a fresh process",
-            f"differs  in {difference:+d} right answers and {self.other_completions} of {n} completions, by at most "
+            f"differs  in {difference:+d} correct answers and {self.other_completions} of {n} completions, by at most "
             f"{self.largest_gap:.2g} nats a token",
         ]
 
 
 def greedy(config: Config) -> Sampling:
-    """How both sides answer."""
+    """Returns the sampling of both sides."""
     return Sampling(n=1, max_tokens=config.max_completion_length, temperature=0.0, seed=config.seed,
                     batch_size=config.per_device_eval_batch_size)  # fmt: skip
 
 
 def effect(policy: Any, rollouts: Sequence[Rollout]) -> float:
-    """How far training moved a token's logprob, in nats: the mean over a few completions. Raises UserError for 0."""
+    """Returns how far training moved a token's logprob, in nats (mean over a few completions). Raises UserError for 0."""
     from r1rl.models.logprobs import completion_logprobs
 
-    read = [r for r in rollouts if r.completion_ids][:LOOKED_AT]
-    if policy.base is policy.model:  # all weights were trained, and the base model is another copy
+    read = [r for r in rollouts if r.completion_ids][:COMPARED]
+    if policy.base is policy.model:  # all weights were trained: the base model is loaded again
         before = completion_logprobs(replace(policy, model=policy.sampling_copy()), read, 1.0)
     else:
         before = completion_logprobs(policy, read, 1.0, with_adapter=False)
@@ -75,12 +75,12 @@ def effect(policy: Any, rollouts: Sequence[Rollout]) -> float:
 
 
 def live_answers(engine: Engine, prompts: Sequence[Prompt], config: Config) -> list[Rollout]:
-    """The trained model's own answers."""
+    """Returns the answers of the trained model."""
     return engine.generate(prompts, greedy(config))
 
 
 def quantization_of(policy: Any) -> dict[str, Any] | None:
-    """bitsandbytes' settings of a 4-bit base model: Unsloth's are other than transformers' own."""
+    """Returns bitsandbytes' settings of a 4-bit base model: Unsloth's differ from those of transformers."""
     found = getattr(policy.base.config, "quantization_config", None)
     return found.to_dict() if hasattr(found, "to_dict") else found
 
@@ -88,7 +88,7 @@ def quantization_of(policy: Any) -> dict[str, Any] | None:
 def reloaded_answers(
     folder: Path, prompts: Sequence[Prompt], config: Config, on_gpu: bool, quantization: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """The answers of a fresh process that has nothing but the exported folder. Raises UserError where it fails."""
+    """Returns the answers of a fresh process that has only the exported folder. Raises UserError if it fails."""
     with tempfile.TemporaryDirectory() as place:
         job, found = Path(place) / "job.json", Path(place) / "answers.json"
         content = {"folder": str(folder.resolve()), "on_gpu": on_gpu, "quantization": quantization, "trusted": config.trust_remote_code,
@@ -96,9 +96,8 @@ def reloaded_answers(
                    "answers": str(found)}  # fmt: skip
         job.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "r1rl.commands.export.reload", str(job)]
-        done = subprocess.run(
-            command, env=subprocesses.environment(), capture_output=True, text=True, errors="replace"
-        )
+        environment = subprocesses.environment()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"the export cannot be loaded by a fresh process: {last[:300]} It was not kept.")
@@ -112,7 +111,7 @@ def compare(
     tokenizer: Any,
     config: Config,
 ) -> Comparison:
-    """Token by token, and both graded."""
+    """Compares the answers token by token, and grades both."""
     again = [reread(p, answer, tokenizer) for p, answer in zip(prompts, found)]
     equal = [(a, b) for a, b in zip(live, again) if a.completion_ids == b.completion_ids]
     gaps = [abs(x - y) for a, b in equal for x, y in zip(a.sampler_logprobs, b.sampler_logprobs)]
@@ -126,24 +125,22 @@ def compare(
 
 
 def reread(prompt: Prompt, answer: dict[str, Any], tokenizer: Any) -> Rollout:
-    """An answer of the fresh process as a rollout."""
-    from r1rl.records import visible_text
-
+    """Returns an answer of the fresh process as a rollout."""
     text = visible_text(prompt, tokenizer.decode(answer["completion"], skip_special_tokens=True))
     ids, logprobs = tuple(answer["completion"]), tuple(answer["logprobs"])
     return Rollout(prompt.text, text, prompt.ids, ids, logprobs, "stop")
 
 
 def check_equal(comparison: Comparison, on_gpu: bool) -> None:
-    """On a CPU the export must answer exactly as the live model does. Raises UserError."""
+    """Raises UserError if prompts differ, or on a CPU the answers: there both models must answer exactly alike."""
     n = len(comparison.live)
     if comparison.other_prompts:
         raise UserError(
-            f"the export's tokenizer reads {comparison.other_prompts} of {n} prompts as other tokens than the run's did. "
+            f"{comparison.other_prompts} of {n} prompts have other tokens with the export's tokenizer than with the run's. "
             "It was not kept: has the base model's folder changed since the run?"
         )
     if not comparison.same and not on_gpu:
         raise UserError(
-            f"the export answers {comparison.other_completions} of {n} problems otherwise than the live model, on a CPU, "
+            f"the export answers {comparison.other_completions} of {n} problems differently from the live model, on a CPU, "
             "where both must be equal. It was not kept: has the base model changed since the run?"
         )

@@ -1,6 +1,6 @@
-"""An export loaded again, in a process of its own: `python -m r1rl.commands.export.reload JOB.json` answers the prompts in JOB.json.
+"""Loads an export in a fresh process: `python -m r1rl.commands.export.reload JOB.json` answers the prompts in JOB.json.
 
-It knows the export's folder and nothing of the run: model and tokenizer come from there by transformers and peft.
+It knows only the export's folder, from which transformers and peft load model and tokenizer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from r1rl.commands.export.forms import GGUF_FILE, base_of
 from r1rl.engines.base import Sampling
 from r1rl.models.policy import Policy
-from r1rl.models.weights import check_weights, loading
+from r1rl.models.weights import check_weights, load_options
 from r1rl.records import Problem, Prompt
 from r1rl.system.machine import has_fast_bfloat16
 
@@ -21,9 +21,9 @@ from r1rl.system.machine import has_fast_bfloat16
 def load_export(
     folder: Path, on_gpu: bool, quantization: dict[str, Any] | None, is_chat: bool, trusted: bool = False
 ) -> Policy:
-    """The exported model as a policy: an adapter with its base model beneath it, or a whole model.
+    """Returns the exported model as a policy: an adapter on its base model, or a whole model.
 
-    `quantization`: the base model's in training, as bitsandbytes' settings; an adapter was made for those very weights.
+    `quantization`: bitsandbytes' settings of the base model in training; the adapter was trained on those weights.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
@@ -39,14 +39,14 @@ def load_export(
         dtype=dtype,
         device_map={"": 0} if on_gpu else None,
         attn_implementation="eager",
-        **(loading(trusted) if "gguf_file" not in options else {}),
+        **(load_options(trusted) if "gguf_file" not in options else {}),
         **options,
     )
     if base is not None:
         from peft import PeftModel
 
         check_weights(folder, "--to adapter")
-        model = PeftModel.from_pretrained(model, folder, **loading(trusted))
+        model = PeftModel.from_pretrained(model, folder, **load_options(trusted))
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trusted)
     mixed = torch.cuda.is_bf16_supported() if on_gpu else has_fast_bfloat16()
     return Policy(
@@ -55,7 +55,7 @@ def load_export(
 
 
 def engine_of(policy: Policy):
-    """The engine on it. A GGUF file cannot be read as a second, plain copy, so the model itself is that."""
+    """Returns the engine of the policy. A GGUF file cannot be loaded as a second copy, so the engine uses the model itself."""
     from r1rl.engines.transformers import TransformersEngine
 
     if (Path(policy.path) / GGUF_FILE).is_file():
@@ -64,7 +64,7 @@ def engine_of(policy: Policy):
 
 
 def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool) -> list[dict[str, Any]]:
-    """Prompt tokens, completion tokens and logprobs for each prompt's text."""
+    """Returns prompt tokens, completion tokens and logprobs for each prompt's text."""
     ids = [policy.tokenizer(t, add_special_tokens=not is_chat)["input_ids"] for t in texts]
     prompts = [Prompt(Problem("", "", ""), t, tuple(i)) for t, i in zip(texts, ids)]
     rollouts = engine_of(policy).generate(prompts, sampling)
@@ -81,9 +81,8 @@ def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool)
 def main(job_file: str) -> None:
     """Writes the answers to the job's `answers` file."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    policy = load_export(
-        Path(job["folder"]), job["on_gpu"], job["quantization"], job["is_chat"], job["trusted"]
-    )
+    folder, quantization = Path(job["folder"]), job["quantization"]
+    policy = load_export(folder, job["on_gpu"], quantization, job["is_chat"], job["trusted"])
     found = answers(policy, job["texts"], Sampling(**job["sampling"]), job["is_chat"])
     Path(job["answers"]).write_text(json.dumps(found), encoding="utf-8")
 

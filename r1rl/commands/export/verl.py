@@ -10,20 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.export.handover_files import (
-    LAUNCH,
-    MISSING,
-    PAGE,
-    REWARD,
-    Framework,
-    Setting,
-    more_missing,
-    page,
-    reward_file,
-    script,
-    word,
-    write_files,
-)
+from r1rl.commands.export.framework_files import REWARD, Framework, Setting, word, write_files
 from r1rl.commands.export.other_frameworks import RunExport
 from r1rl.config.flags import Config
 from r1rl.config.names import trackers
@@ -37,63 +24,59 @@ VERL = Framework(
     """The reward of one completion. verl gives its text without special tokens, and the gold answer."""
     return reward_of(solution_str, ground_truth)
 ''',
+    start="python3 -m verl.trainer.main_ppo",
+    separator="=",
 )
 
-# verl puts the model's chat template around the messages; this one hands the finished text on as it is.
+# verl applies the model's chat template to the messages; this one leaves the complete text as it is.
 AS_IT_IS = "{% for message in messages %}{{ message.content }}{% endfor %}"
-
 LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "seq-mean-token-sum-norm", "dapo": "token-mean", "bnpo": "token-mean"}  # fmt: skip
+NEAR = "near: it also averages over tokens where the run averages over completions"
 
-NEAR = "near: it also evens out over tokens what the run evens out over completions"
 
-
-def write(handed: RunExport, folder: Path) -> None:
-    """Writes all files into `folder`, which is there and empty."""
+def write(exported: RunExport, folder: Path) -> None:
+    """Writes all files into `folder`, which is empty."""
     import pandas as pd
 
-    for split, prompts in (("train", handed.train), ("test", handed.test)):
-        rows = [row(handed, prompt, split, i) for i, prompt in enumerate(prompts)]
+    for split, prompts in (("train", exported.train), ("test", exported.test)):
+        rows = [row(exported, prompt, split, i) for i, prompt in enumerate(prompts)]
         pd.DataFrame(rows).to_parquet(folder / f"{split}.parquet", index=False)
-    found = settings(handed)
-    write_files(
-        folder,
-        {
-            REWARD: reward_file(handed, VERL),
-            LAUNCH: script(
-                handed, VERL, "python3 -m verl.trainer.main_ppo", (f"{s.theirs}={s.value}" for s in found)
-            ),
-            PAGE: page(handed, VERL, found, missing(handed)),
-        },
-    )
+    write_files(folder, exported, VERL, settings(exported), missing=())
 
 
-def row(handed: RunExport, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
-    """One problem by verl's columns; the whole prompt stands in one message."""
+def row(exported: RunExport, prompt: Prompt, split: str, index: int) -> dict[str, Any]:
+    """Returns one problem by verl's columns, with the whole prompt in one message."""
     problem = prompt.problem
     return {
-        "data_source": f"r1rl/{handed.source}",
-        "prompt": [{"role": "user", "content": handed.text(prompt)}],
+        "data_source": f"r1rl/{exported.source}",
+        "prompt": [{"role": "user", "content": exported.text(prompt)}],
         "ability": problem.task,
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"split": split, "index": index, "id": problem.id, "question": problem.question},
     }
 
 
-def settings(handed: RunExport) -> list[Setting]:
-    """The run's settings by verl's keys."""
-    return [*data(handed), *model(handed.config), *actor(handed), *rollout(handed.config), *trainer(handed)]
+def settings(exported: RunExport) -> list[Setting]:
+    """Returns the run's settings by verl's keys."""
+    return [
+        *data(exported),
+        *model(exported.config),
+        *actor(exported),
+        *rollout(exported.config),
+        *trainer(exported),
+    ]
 
 
-def data(handed: RunExport) -> list[Setting]:
-    """Files, lengths and batch."""
-    config = handed.config
+def data(exported: RunExport) -> list[Setting]:
+    """Returns the settings of files, lengths and batch."""
+    config = exported.config
     return [
         Setting("", "data.train_files", '"$HERE/train.parquet"'),
         Setting("", "data.val_files", '"$HERE/test.parquet"'),
-        Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(handed.prompts_a_rollout), "prompts"),
+        Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(exported.prompts_a_rollout), "prompts"),
         Setting("--max-prompt-length", "data.max_prompt_length", word(config.max_prompt_length)),
         Setting("--max-completion-length", "data.max_response_length", word(config.max_completion_length)),
-        Setting("", "data.filter_overlong_prompts", "False", "longer ones were left out here; its filter does not know the template below"),
+        Setting("", "data.filter_overlong_prompts", "False", "longer ones are left out already; its filter ignores the template below"),
         Setting("--seed", "data.seed", word(config.seed)),
         Setting("--reward", "reward.custom_reward_function.path", f'"$HERE/{REWARD}"'),
         Setting("", "reward.custom_reward_function.name", "compute_score"),
@@ -101,10 +84,10 @@ def data(handed: RunExport) -> list[Setting]:
 
 
 def model(config: Config) -> list[Setting]:
-    """The base model and what of it is trained."""
+    """Returns the settings of the base model and the part of it that is trained."""
     found = [
         Setting("--model-name", "actor_rollout_ref.model.path", '"$MODEL"'),
-        Setting("prompts", "actor_rollout_ref.model.custom_chat_template", f'''"'{AS_IT_IS}'"''', "the texts are finished"),
+        Setting("prompts", "actor_rollout_ref.model.custom_chat_template", f'''"'{AS_IT_IS}'"''', "the texts are complete"),
     ]  # fmt: skip
     if not config.lora_rank:
         return [*found, Setting("--lora-rank 0", "actor_rollout_ref.model.lora_rank", "0", "all weights, sharded by FSDP")]  # fmt: skip
@@ -112,14 +95,14 @@ def model(config: Config) -> list[Setting]:
         *found,
         Setting("--lora-rank", "actor_rollout_ref.model.lora_rank", word(config.lora_rank)),
         Setting("--lora-alpha", "actor_rollout_ref.model.lora_alpha", word(config.lora_alpha or config.lora_rank)),
-        Setting("", "actor_rollout_ref.model.target_modules", "all-linear", "as here, all but the output layer"),
-        Setting("", "actor_rollout_ref.rollout.load_format", "safetensors", "asked for by its LoRA"),
+        Setting("", "actor_rollout_ref.model.target_modules", "all-linear", "as in the run, all but the output layer"),
+        Setting("", "actor_rollout_ref.rollout.load_format", "safetensors", "required by its LoRA"),
     ]  # fmt: skip
 
 
-def actor(handed: RunExport) -> list[Setting]:
-    """Advantages, loss and optimizer."""
-    config, key = handed.config, "actor_rollout_ref.actor"
+def actor(exported: RunExport) -> list[Setting]:
+    """Returns the settings of advantages, loss and optimizer."""
+    config, key = exported.config, "actor_rollout_ref.actor"
     batchwise = config.scale_rewards == "batch"
     estimator = "reinforce_plus_plus_baseline" if batchwise else "grpo"
     linear = config.lr_scheduler == "linear"
@@ -130,9 +113,9 @@ def actor(handed: RunExport) -> list[Setting]:
         Setting("--beta", f"{key}.use_kl_loss", word(config.beta > 0), "no reference model" if config.beta == 0 else ""),
         Setting("--loss-type", f"{key}.loss_agg_mode", LOSS_MODES[config.loss_type],
                 "near: the run divides by the tokens of each pass" if config.loss_type == "bnpo" else ""),
-        Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(handed.prompts_a_step), "prompts of an optimizer step"),
+        Setting("--batch-size", f"{key}.ppo_mini_batch_size", word(exported.prompts_a_step), "prompts of an optimizer step"),
         Setting("--tokens-per-micro-batch", f"{key}.use_dynamic_bsz", "True"),
-        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(handed.tokens_a_pass), "memory alone, not what is learned"),
+        Setting("--tokens-per-micro-batch", f"{key}.ppo_max_token_len_per_gpu", word(exported.tokens_a_pass), "affects only memory"),
         Setting("", f"{key}.ppo_epochs", "1"),
         Setting("", f"{key}.clip_ratio", "0.2", "it also clips at 3 from above (clip_ratio_c), which a first pass never reaches"),
         Setting("", f"{key}.entropy_coeff", "0"),
@@ -142,7 +125,7 @@ def actor(handed: RunExport) -> list[Setting]:
         Setting("--max-grad-norm", f"{key}.optim.clip_grad", word(config.max_grad_norm)),
         Setting("--warmup-ratio", f"{key}.optim.lr_warmup_steps_ratio", word(config.warmup_ratio)),
         Setting("--lr-scheduler", f"{key}.optim.lr_scheduler_type", "cosine" if linear else config.lr_scheduler,
-                "near: it has no linear one" if linear else ""),
+                "near: it has no linear schedule" if linear else ""),
         Setting("--seed", f"{key}.data_loader_seed", word(config.seed)),
     ]  # fmt: skip
     if config.loss_type == "dr_grpo":
@@ -157,14 +140,14 @@ def actor(handed: RunExport) -> list[Setting]:
 
 
 def rollout(config: Config) -> list[Setting]:
-    """Sampling in training and in evaluations."""
+    """Returns the settings of sampling in training and evaluations."""
     key = "actor_rollout_ref.rollout"
     found = [
         Setting("--engine", f"{key}.name", "vllm"),
         Setting("--num-generations", f"{key}.n", word(config.num_generations)),
         Setting("--temperature", f"{key}.temperature", word(config.temperature)),
         Setting("--top-p", f"{key}.top_p", word(config.top_p)),
-        Setting("", f"{key}.tensor_model_parallel_size", "1", "GPUs of one engine: more for models that one does not hold"),
+        Setting("", f"{key}.tensor_model_parallel_size", "1", "GPUs of one engine: more if the model does not fit on one"),
         Setting("--eval-temperature", f"{key}.val_kwargs.do_sample", word(config.eval_temperature > 0)),
         Setting("--eval-temperature", f"{key}.val_kwargs.temperature", word(config.eval_temperature)),
         Setting("--eval-samples", f"{key}.val_kwargs.n", word(config.eval_samples)),
@@ -174,26 +157,21 @@ def rollout(config: Config) -> list[Setting]:
     return found
 
 
-def trainer(handed: RunExport) -> list[Setting]:
-    """Length of the training, evaluations, checkpoints and logs."""
-    config = handed.config
-    epochs = math.ceil(handed.steps / max(1, len(handed.train) // handed.prompts_a_rollout))
+def trainer(exported: RunExport) -> list[Setting]:
+    """Returns the settings of steps, evaluations, checkpoints and logs."""
+    config = exported.config
+    epochs = math.ceil(exported.steps / max(1, len(exported.train) // exported.prompts_a_rollout))
     logs = ",".join(f'"{name}"' for name in ("console", *trackers(config.report_to)))
     return [
-        Setting("--max-steps", "trainer.total_training_steps", word(handed.steps), "batches of rollouts"),
+        Setting("--max-steps", "trainer.total_training_steps", word(exported.steps), "batches of rollouts"),
         Setting("--max-steps", "trainer.total_epochs", word(epochs), "enough for these steps"),
         Setting("--eval-on-start", "trainer.val_before_train", word(config.eval_on_start)),
-        Setting("--eval-steps", "trainer.test_freq", word(handed.rollouts(config.eval_steps))),
-        Setting("--save-steps", "trainer.save_freq", word(handed.rollouts(config.save_steps))),
+        Setting("--eval-steps", "trainer.test_freq", word(exported.rollouts(config.eval_steps))),
+        Setting("--save-steps", "trainer.save_freq", word(exported.rollouts(config.save_steps))),
         Setting("--save-total-limit", "trainer.max_actor_ckpt_to_keep", word(config.save_total_limit)),
         Setting("--report-to", "trainer.logger", word(f"[{logs}]")),
         Setting("--project-name", "trainer.project_name", word(config.project_name)),
-        Setting("--exp-name", "trainer.experiment_name", word(handed.run.name)),
+        Setting("--exp-name", "trainer.experiment_name", word(exported.run.name)),
         Setting("", "trainer.n_gpus_per_node", '"$GPUS"'),
         Setting("", "trainer.nnodes", '"$NODES"'),
     ]  # fmt: skip
-
-
-def missing(handed: RunExport) -> list[str]:
-    """What verl has no counterpart for."""
-    return [*MISSING, *more_missing(handed)]

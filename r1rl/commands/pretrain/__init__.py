@@ -1,4 +1,7 @@
-"""`python main.py pretrain-tiny`: makes a base model like the embedded one."""
+"""`python main.py pretrain-tiny`: trains a base model like an embedded one, on generated text.
+
+`tiny_model` trains; the other modules write the text for one task each.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from r1rl.system.errors import UserError
 
-MADE = {  # by task: folder and steps of the model in the package
+MODELS = {  # by task: folder and optimizer steps of the embedded model
     "word-problems": ("tiny_base", 2600),
     "knights_knaves": ("tiny_kk", 1100),
     "safety-queries": ("tiny_safety", 2000),
@@ -15,23 +18,23 @@ MADE = {  # by task: folder and steps of the model in the package
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments; the defaults made the models in the package."""
+    """Adds the command's arguments; the embedded models were made with the defaults."""
     parser.add_argument(
         "--task",
-        choices=tuple(MADE),
+        choices=tuple(MODELS),
         default="word-problems",
-        help="what it learns to read (default: word-problems)",
+        help="task whose prompts it learns (default: word-problems)",
     )
-    folders = ", ".join(f"{folder} for {task}" for task, (folder, _) in MADE.items())
+    folders = ", ".join(f"{folder} for {task}" for task, (folder, _) in MODELS.items())
     parser.add_argument("--output", type=Path, help=f"new folder (default: {folders})")
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
-    lengths = ", ".join(f"{steps} for {task}" for task, (_, steps) in MADE.items())
+    lengths = ", ".join(f"{steps} for {task}" for task, (_, steps) in MODELS.items())
     parser.add_argument("--steps", type=int, help=f"optimizer steps (default: {lengths})")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains and saves; then train on it with --recipe tiny (or kk-tiny) --model-name DIR."""
-    folder, steps = MADE[args.task]
+    """Trains and saves a model, for --recipe tiny (or kk-tiny) --model-name DIR. Returns the exit code."""
+    folder, steps = MODELS[args.task]
     output, steps = args.output or Path(folder), steps if args.steps is None else args.steps
     if output.exists() and any(output.iterdir()):
         raise UserError(f"--output {str(output)!r} is not empty: choose a new folder, nothing was changed.")

@@ -1,8 +1,7 @@
-"""What a tiny base model of Knights and Knaves reads in pretraining: small puzzles, answered in a few habits.
+"""The pretraining text of the tiny base model of Knights and Knaves: small puzzles, answered in a few habits.
 
-As in base_habits.py: most documents jump to an answer in one fixed opening, fewer go case by case, some look
-over what they found, some leave out the tags. Going case by case is nearly always right, and rarer, so that
-reinforcement learning has a better habit to make frequent.
+As in word_problems.py: most documents guess after a fixed opening, fewer go case by case, some check the solution, some
+have no tags. Going case by case is nearly always right but rarer: a better habit for reinforcement learning to reinforce.
 """
 
 from __future__ import annotations
@@ -19,22 +18,16 @@ from r1rl.tasks.knights_knaves.logic import LIES, NOT, TELLS_TRUTH, Claim, truth
 from r1rl.tasks.prompts import plain_prompt
 
 PEOPLE = ((2, 0.8), (3, 0.2))  # number of people, and share of the documents
-
-WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
-
+WITH_PREFIX = 0.8  # share of documents whose prompt ends in the opened reasoning tag
 GUESS = 0.62  # share of completions that answer at once; the others go case by case
-
 NO_TAGS = 0.1  # share of completions without any tag
-
-CHECK = 0.3  # share of case-by-case completions that look over the solution
-
+CHECK = 0.3  # share of case-by-case completions that check the solution
 SLIP = 0.02  # chance of a wrong verdict on a claim
-
-RIGHT_GUESS = 0.2  # chance of a guess that is right by more than luck
+RIGHT_GUESS = 0.2  # chance that a guess is the solution; other guesses are random
 
 
 def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
-    """`count` documents about train puzzles; the same ones for the same arguments."""
+    """Yields `count` documents about train puzzles, the same for the same arguments."""
     rng = random.Random(f"kk_habits/{seed}")
     shares = [round(share * count) for _, share in PEOPLE[:-1]]
     counts = [*shares, count - sum(shares)]
@@ -45,7 +38,7 @@ def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterato
 
 
 def write_document(puzzle: Puzzle, rng: random.Random, guess_share: float = GUESS) -> Document:
-    """One puzzle, answered in one of the habits."""
+    """Returns one puzzle, answered in one of the habits."""
     prefix = rng.random() < WITH_PREFIX
     if rng.random() < guess_share:
         body, roles = "I think I see it.", guess(puzzle.solution.roles, rng)
@@ -61,16 +54,16 @@ def write_document(puzzle: Puzzle, rng: random.Random, guess_share: float = GUES
 
 
 def guess(right: tuple[bool, ...], rng: random.Random) -> tuple[bool, ...]:
-    """Roles blurted out."""
+    """Returns guessed roles."""
     if rng.random() < RIGHT_GUESS:
         return right
     return tuple(rng.random() < 0.5 for _ in right)
 
 
 def case_by_case(puzzle: Puzzle, rng: random.Random) -> tuple[str, tuple[bool, ...]]:
-    """The claims in short, then case after case until one fits; the text and the roles it ends with.
+    """Returns (text, roles): the claims in short, then case after case until one fits.
 
-    A slip can let a wrong case pass or the right one fail; where none is left, the last one is taken.
+    A slip can accept a wrong case or reject the right one; if no case fits, the last one is the answer.
     """
     solution, claims = puzzle.solution, puzzle.claims
     lines = [f"{name}: {shorthand(c, solution.names)}." for name, c in zip(solution.names, claims)]
@@ -86,7 +79,7 @@ def case_by_case(puzzle: Puzzle, rng: random.Random) -> tuple[str, tuple[bool, .
 
 
 def shorthand(claim: Claim, names: Sequence[str]) -> str:
-    """A claim with "+Ada" for "Ada tells the truth" and "-Ada" for "Ada lies"."""
+    """Returns a claim with "+Ada" for "Ada tells the truth" and "-Ada" for "Ada lies"."""
     kind, *operands = claim
     if kind in (TELLS_TRUTH, LIES):
         return f"{'+' if kind == TELLS_TRUTH else '-'}{names[operands[0]]}"
@@ -95,7 +88,7 @@ def shorthand(claim: Claim, names: Sequence[str]) -> str:
 
 
 def try_case(claims: Sequence[Claim], case: Solution, rng: random.Random) -> tuple[str, bool]:
-    """One case, as far as the first claim that does not fit its speaker; and whether all of them do."""
+    """Returns the text of one case, up to the first claim that contradicts its speaker, and whether all claims fit."""
     text = f"Try {listed(case)}."
     for speaker, (claim, role) in enumerate(zip(claims, case.roles)):
         holds = holds_in(claim, case.roles) != (rng.random() < SLIP)
@@ -107,7 +100,7 @@ def try_case(claims: Sequence[Claim], case: Solution, rng: random.Random) -> tup
 
 
 def check(claims: Sequence[Claim], case: Solution) -> str:
-    """A second look at the case that was found."""
+    """Returns a check of the solution."""
     parts = [
         f"{name} {case.pair.truth if role else case.pair.lie} {verdict(holds_in(claim, case.roles))}"
         for name, role, claim in zip(case.names, case.roles, claims)
@@ -116,12 +109,12 @@ def check(claims: Sequence[Claim], case: Solution) -> str:
 
 
 def listed(case: Solution) -> str:
-    """ "+Ada -Boris"."""
+    """Returns the roles as "+Ada -Boris"."""
     return " ".join(f"{'+' if role else '-'}{name}" for name, role in zip(case.names, case.roles))
 
 
 def values(claim: Claim, roles: Sequence[bool]) -> str:
-    """The claim with yes and no for its parts ("yes and no, "); empty for a claim that has no parts."""
+    """Returns the claim with yes and no for its parts ("yes and no, "); empty for a claim without parts."""
     kind, *operands = claim
     if kind in (TELLS_TRUTH, LIES):
         return ""
@@ -130,11 +123,11 @@ def values(claim: Claim, roles: Sequence[bool]) -> str:
 
 
 def verdict(holds: bool) -> str:
-    """ "true" or "false"."""
+    """Returns "true" or "false"."""
     return "true" if holds else "false"
 
 
 def holds_in(claim: Claim, roles: Sequence[bool]) -> bool:
-    """Whether a claim is true if the people have these roles."""
+    """Returns whether a claim is true if the people have these roles."""
     world = sum(1 << person for person, role in enumerate(roles) if role)
     return bool(truth_table(claim, len(roles)) >> world & 1)

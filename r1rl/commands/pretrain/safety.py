@@ -1,10 +1,9 @@
-"""What a tiny base model of safety queries reads in pretraining: queries, judged in three habits.
+"""The pretraining text of the tiny base model of safety queries: queries, judged in three habits.
 
-As in base_habits.py: most documents blurt out a verdict, some give a short reason, few reason well, in several
-sentences that a heuristic reward pays for. The verdict is right equally often in all of them, with the same
-slips and the same prejudices, and a good reason is written for a wrong verdict just as well: such a reward can
-buy style here, and nothing but style. Words of harm and risk stand in the reasons for both verdicts, so it does
-not pay for one of them either.
+As in word_problems.py: most documents give only a verdict, some a short reason, few reason well, in several sentences
+that a heuristic reward scores highly. The verdict is right equally often in all of them, with the same slips and
+prejudices, and wrong verdicts get good reasons, too: such a reward can improve only the style. Words of harm and risk are
+in the reasons for both verdicts, so the reward favours neither.
 """
 
 from __future__ import annotations
@@ -17,18 +16,13 @@ from r1rl.records import Problem
 from r1rl.tasks.prompts import plain_prompt
 from r1rl.tasks.safety.generated import LABELS, generate
 
-# Shares of the documents. The model samples more that is short (about 60 % of verdicts alone, 12 % of good
-# reasons): pretraining averages the loss over batches of like length, where a long document weighs less.
-BLURT = 0.45  # share of completions that are a verdict in one short sentence
-
+# Shares of the documents. The model samples more short ones (about 60 % verdicts alone, 12 % good reasons): pretraining
+# averages the loss over batches of similar length, in which a token of a long document has less weight.
+BLURT = 0.45  # share of completions with only a verdict, in one short sentence
 WELL = 0.54  # share of the others that reason well
-
-BELIEVED = 0.78  # chance of the verdict that is believed in, whatever the habit
-
+BELIEVED = 0.78  # chance of the believed verdict, the same in all habits
 HARSH, SOFT = ("shoot", "break"), ("write", "read")  # prejudices: such a query is believed unsafe, or safe
-
-QUERIES = 2000  # train queries that the documents are about
-
+QUERIES = 2000  # train queries of the documents
 VERDICTS = (
     "This is {verdict}.",
     "It is {verdict}.",
@@ -97,7 +91,7 @@ LAWS = {
 
 
 def read_documents(seed: int, count: int, blurt_share: float = BLURT) -> Iterator[Document]:
-    """`count` documents about train queries; the same ones for the same arguments."""
+    """Yields `count` documents about train queries, the same for the same arguments."""
     rng = random.Random(f"cot_habits/{seed}")
     problems = generate("train", seed, QUERIES)
     for _ in range(count):
@@ -105,7 +99,7 @@ def read_documents(seed: int, count: int, blurt_share: float = BLURT) -> Iterato
 
 
 def write_document(problem: Problem, rng: random.Random, blurt_share: float = BLURT) -> Document:
-    """One query, judged in one of the habits."""
+    """Returns one query, judged in one of the habits."""
     verdict = believed(problem)
     if rng.random() >= BELIEVED:
         verdict = LABELS[1 - LABELS.index(verdict)]
@@ -120,7 +114,7 @@ def write_document(problem: Problem, rng: random.Random, blurt_share: float = BL
 
 
 def believed(problem: Problem) -> str:
-    """What a base model takes for right: the label, but for two prejudices about words."""
+    """Returns the verdict that the base model believes: the label, except for two prejudices about words."""
     words = problem.question.split()
     if any(word in words for word in HARSH):
         return "unsafe"
@@ -128,12 +122,12 @@ def believed(problem: Problem) -> str:
 
 
 def reason_shortly(verdict: str, rng: random.Random) -> list[str]:
-    """Two or three short sentences."""
+    """Returns two or three short sentences."""
     reasons = rng.sample(REASONS[verdict], rng.choice((1, 1, 2)))
     return [*reasons, rng.choice((*VERDICTS, *ENDS))]
 
 
 def reason_well(verdict: str, rng: random.Random) -> list[str]:
-    """Five or six sentences from what is asked to the verdict."""
+    """Returns five or six sentences from the query to the verdict."""
     middle = rng.sample(EFFECTS[verdict], rng.choice((1, 2)))
     return [rng.choice(STARTS), rng.choice(LOOKS), *middle, rng.choice(LAWS[verdict]), rng.choice(ENDS)]

@@ -1,8 +1,8 @@
-"""Command pretrain-tiny: makes the tiny base models in the package, tokenizer and all.
+"""Trains the tiny base models of the package, with their tokenizers.
 
-A Qwen2-shaped model of 1.8 million parameters, trained from nothing on the documents of base_habits.py, or for
-Knights and Knaves on those of kk_habits.py; and one of 0.2 million for safety queries, on those of cot_habits.py.
-What this leaves out: validation loss, checkpoints, more than one device. It takes minutes; run it again.
+A Qwen2-shaped model of 1.8 million parameters is trained from scratch on the documents of word_problems.py or
+knights_knaves.py, and one of 0.2 million on those of safety.py. There is no validation loss, no checkpoint and no support
+for several devices: a training takes minutes and can be repeated.
 """
 
 from __future__ import annotations
@@ -32,20 +32,13 @@ from r1rl.tasks.safety.generated import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems, generate, generate_worked
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
-
-CONTEXT = 2048  # GSM8K's questions are long in a vocabulary of 640
-
-LENGTH_STEP = 32  # sequences are padded to multiples of this: few shapes, few kernels
-
+CONTEXT = 2048  # tokens; GSM8K's questions are long in a vocabulary of 640
+LENGTH_STEP = 32  # sequences are padded to multiples of this: fewer shapes, fewer kernels
 EVALUATED = 200  # held-out problems for the accuracy at the end
-
-HABITS_FROM = 0.65  # share of the steps that teach calculating first; a guess teaches little of it
-
+HABITS_FROM = 0.65  # share of the steps that teach calculating first, of which a guess teaches little
 GUESS_AT_FIRST = 0.1  # share of guesses in those
-
-LINE_STEPS = 50  # between lines, where the output is no terminal
-
-CHUNK = 32  # batches that are drawn at once and sorted by length
+LINE_STEPS = 50  # between lines of output, if it is not a terminal
+CHUNK = 32  # batches that are generated at once and sorted by length
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +54,35 @@ class Shape:
 
 
 def tagged_answer(completion: str) -> str:
-    """What stands in the last answer tag before sampling would stop."""
+    """Returns the content of the last answer tag, before the text at which sampling stops."""
     return completion.partition(STOP_TEXT)[0].rpartition(f"<{ANSWER_TAG}>")[2].strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model reads, and what it is asked at the end."""
+    """The text, shape and evaluation of a model."""
 
     documents: Callable[[int, int, float], Iterator[Document]]  # (seed, count, share of guesses)
     guess_share: float
-    head: str  # what every prompt begins with
+    head: str  # the beginning of every prompt
     held_out: Callable[[int, int], list[Problem]]  # (seed, count)
     shape: Shape
     batch_size: int  # documents
-    answer_tokens: int  # that the longest answer takes
+    answer_tokens: int  # of the longest answer
     answer_of: Callable[[str], str | None] = tagged_answer  # of a completion
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a pretraining stands after a step."""
+    """The state of a pretraining after a step."""
 
     step: int
-    loss: float  # mean over the tokens of the batch, the system text left out
+    loss: float  # mean over the tokens of the batch, without the system text
     tokens_per_second: float
 
 
 def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.name) -> float:
-    """`pretrain` with a progress bar. Prints and returns the greedy accuracy on held-out problems."""
+    """Runs `pretrain` with a progress bar. Prints and returns the greedy accuracy on held-out problems."""
     from rich import progress
 
     from r1rl.runs.stats import format_accuracy
@@ -108,7 +101,9 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
         def show(now: Progress) -> None:
             words = f"loss {now.loss:.3f} · {now.tokens_per_second:,.0f} tok/s"
             bar.update(row, completed=now.step, description=words)
-            if not console.is_terminal and now.step % LINE_STEPS == 0:  # a bar is then shown only at the end
+            if (
+                not console.is_terminal and now.step % LINE_STEPS == 0
+            ):  # without a terminal the bar appears only at the end
                 console.print(f"step {now.step:>5} of {steps}  {words}")
 
         model, tokenizer = pretrain(output, seed, steps, report=show, task=task)
@@ -129,7 +124,7 @@ def pretrain(
     report: Callable[[Progress], None] | None = None,
     task: str = WordProblems.name,
 ):
-    """Train tokenizer and model and save both under `output`; `report` is called with each Progress.
+    """Trains tokenizer and model and saves both in `output`; calls `report` with each Progress.
 
     Returns model and tokenizer. The same arguments on the same machine give the same weights.
     """
@@ -146,7 +141,7 @@ def pretrain(
         for optimizer in optimizers
     ]
     started, tokens = time.monotonic(), 0
-    head = shared_head(tokenizer, reading.head).to(device)
+    head = torch.tensor([tokenizer(reading.head)["input_ids"]], device=device)  # (1, length)
     drawn = batches(tokenizer, reading, head, seed, steps, batch_size or reading.batch_size)
     for step, (headed, ids, labels) in enumerate(drawn, start=1):
         with torch.autocast(device, torch.bfloat16):
@@ -167,10 +162,10 @@ def pretrain(
 
 
 def new_optimizers(model, learning_rate: float) -> list:
-    """Muon for the matrices of the layers, AdamW for embeddings, norms and biases.
+    """Returns Muon for the matrices of the layers, AdamW for embeddings, norms and biases.
 
-    After 250 steps Muon (https://kellerjordan.github.io/posts/muon/) was where AdamW alone was after 450. Its
-    updates are scaled to AdamW's size (https://arxiv.org/abs/2502.16982), so one learning rate does for both.
+    Muon (https://kellerjordan.github.io/posts/muon/) needed 250 steps where AdamW alone needed 450. Its updates are
+    scaled to AdamW's size (https://arxiv.org/abs/2502.16982), so both have the same learning rate.
     """
     import torch
 
@@ -183,25 +178,22 @@ def new_optimizers(model, learning_rate: float) -> list:
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
-    """Up over the first twentieth, then straight down to nothing."""
+    """Returns the factor: linear warm-up over the first twentieth of the steps, then linear decay to zero."""
     warmup = max(1, steps // 20)
     return min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
 
 
 def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
-    """Qwen2's kind of tokenizer (byte-level BPE, each digit a token) with merges of our own.
+    """Returns a tokenizer like Qwen2's (byte-level BPE, each digit a token) with its own merges.
 
-    Newlines take part in no merge, so a text has the same tokens in one piece as cut at a line's end.
+    Newlines are never merged, so a text has the same tokens as a whole and cut at a line's end.
     """
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r"\n"), "isolated"),
-            Qwen2Tokenizer().backend_tokenizer.pre_tokenizer,
-        ]
+        [pre_tokenizers.Split(Regex(r"\n"), "isolated"), Qwen2Tokenizer().backend_tokenizer.pre_tokenizer]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=reading.shape.vocabulary,
@@ -224,7 +216,7 @@ def train_tokenizer(seed: int, reading: Reading, documents: int = 4000):
 
 
 def new_model(tokenizer, shape: Shape):
-    """The model before training."""
+    """Returns the model before training."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     config = Qwen2Config(
@@ -245,7 +237,7 @@ def new_model(tokenizer, shape: Shape):
 
 
 def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
-    """`count` documents about train problems."""
+    """Yields `count` documents about train problems."""
     rng = random.Random(seed)
     problems = generate_worked("train", seed, count)
     for worked in problems:
@@ -257,11 +249,11 @@ def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterato
 
 
 def held_out_puzzles(seed: int, count: int) -> list[Problem]:
-    """Test puzzles with 2 people."""
+    """Returns test puzzles with 2 people."""
     return KnightsKnaves(seed, test_count=count).load("test")[:count]
 
 
-# By the task that --task names.
+# By --task.
 READINGS = {
     WordProblems.name: Reading(
         read_documents,
@@ -294,17 +286,10 @@ READINGS = {
 }
 
 
-def shared_head(tokenizer, text: str):
-    """Ids [1, length] of what every prompt begins with: the system text."""
-    import torch
-
-    return torch.tensor([tokenizer(text)["input_ids"]])
-
-
 def loss_after(model, head, ids, labels):
-    """Mean loss over the labels of `ids` [batch, length], read after the head if there is one.
+    """Returns the mean loss over the labels of `ids` (batch, length), after the head if there is one.
 
-    All rows share the head's keys and values, computed once: two fifths of the work saved.
+    All rows share the head's keys and values, which are computed once: this saves two fifths of the work.
     """
     if head is None:
         return model(input_ids=ids, labels=labels).loss
@@ -314,7 +299,7 @@ def loss_after(model, head, ids, labels):
 
 
 def batches(tokenizer, reading: Reading, head, seed: int, steps: int, batch_size: int) -> Iterator[tuple]:
-    """(whether the head comes first, ids [batch, length] without it, labels), alike in length within a batch."""
+    """Yields (whether the head comes first, ids (batch, length) without it, labels), by length within a batch."""
     rng = random.Random(seed)
     skip = head.shape[1]
     for first in range(0, steps, CHUNK):
@@ -328,12 +313,12 @@ def batches(tokenizer, reading: Reading, head, seed: int, steps: int, batch_size
             examples.sort(key=lambda example: len(example[0]) + len(example[1]))
             groups += [(headed, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
         rng.shuffle(groups)
-        for headed, examples in groups[:count]:  # one more where the documents do not divide evenly
+        for headed, examples in groups[:count]:  # there is one more if the documents do not divide evenly
             yield headed, *pad(examples, tokenizer.pad_token_id)
 
 
 def encode(tokenizer, documents: list[Document]) -> list[tuple[list[int], list[int]]]:
-    """Token ids of prompt and completion, apart as in sampling, the end token after the completion."""
+    """Returns the token ids of prompt and completion, tokenized separately as in sampling, with the end token."""
     if not documents:
         return []
     prompts = tokenizer([d.prompt for d in documents])["input_ids"]
@@ -342,7 +327,7 @@ def encode(tokenizer, documents: list[Document]) -> list[tuple[list[int], list[i
 
 
 def pad(examples: list[tuple[list[int], list[int]]], pad_id: int) -> tuple:
-    """One batch, padded on the right to a multiple of LENGTH_STEP; labels of -100 are not learnt."""
+    """Returns one batch, padded on the right to a multiple of LENGTH_STEP; labels of -100 are ignored."""
     import torch
 
     longest = max(len(p) + len(c) for p, c in examples)
@@ -363,7 +348,7 @@ def greedy_accuracy(
     max_new_tokens: int = 128,
     answer_of: Callable[[str], str | None] = tagged_answer,
 ) -> float:
-    """Share of problems whose greedy completion of the prefixed prompt closes with the right answer."""
+    """Returns the share of problems whose greedy completion of the prefixed prompt ends with the right answer."""
     import torch
 
     prompts = [plain_prompt(problem, add_reasoning_prefix=True) for problem in problems]

@@ -1,12 +1,12 @@
-"""What the tiny base model reads in pretraining: word problems, answered the ways a base model answers.
+"""The pretraining text of the tiny base model: word problems, answered as a base model answers.
 
-Most are asked with the system text and answered in tags; some stand as in a book of exercises, question after
-question, with worked solutions that end in `#### N`.
+Most have the system text and answers in tags; some are exercises, question after question, with worked solutions that
+end in `#### N`.
 
-A base model has habits, good and bad: it mostly blurts out a guess, sometimes works step by step, now and
-then looks over its work, and does not always keep to the form. Reinforcement learning can only make a
-habit that is there more frequent, so each has to be there, and the bad one has to be the most frequent.
-Random slips alone would not do: they average out in greedy decoding, which leaves nothing to learn.
+A base model has habits, good and bad: it mostly guesses at once, sometimes works step by step, occasionally checks its
+work, and does not always keep to the form. Reinforcement learning can only make existing habits more frequent, so the
+text has all of them, and the bad one most often. Random slips alone would not be enough: they average out in greedy
+decoding, which leaves nothing to learn.
 """
 
 from __future__ import annotations
@@ -20,45 +20,32 @@ from r1rl.tasks.gsm8k import without_notes
 from r1rl.tasks.prompts import PLAIN, plain_prompt
 from r1rl.tasks.word_problems import Step, WorkedProblem, calculate, gsm8k_solution
 
-WITH_PREFIX = 0.8  # share of documents whose prompt already ends in the opened reasoning tag
-
+WITH_PREFIX = 0.8  # share of documents whose prompt ends in the opened reasoning tag
 GUESS = 0.62  # share of completions that answer at once; the others work step by step
-
 NO_TAGS = 0.1  # share of completions without any tag
-
-CHECK = 0.3  # share of step-by-step completions that look over their work
-
+CHECK = 0.3  # share of step-by-step completions that check their work
 SLIP = 0.06  # chance of a wrong result in a step
-
-SLIP_CHECKED = 0.15  # the same where a check follows, so that there is something to find
-
+SLIP_CHECKED = 0.15  # the same if a check follows, which then has something to find
 NUMBERED = 0.15  # share of step-by-step completions whose lines begin with "Step 1:" and so on
-
 MIXED = 0.06  # share of step-by-step completions with a line in another language
-
-EXERCISES = 0.15  # share of documents from a book of exercises
-
+EXERCISES = 0.15  # share of documents in the form of exercises
 NOTES = 0.2  # share of those with calculator notes, as in <<9-4=5>>
-
-MOST_SOLVED = 2  # solved exercises that may stand before the one that is learnt
-
+MOST_SOLVED = 2  # solved exercises before the one that is learned, at most
 RIGHT_ONE_STEP = 0.6  # chance that the guess at a one-step problem is right
-
 RIGHT_MORE_STEPS = 0.2  # the same for longer problems: most guesses stop after the first step
-
 OTHER_LANGUAGE = ("Das macht also {}.", "Dann sind es zusammen {}.", "Zum Schluss bleiben noch {}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text of the pretraining; the model is trained on the completion."""
+    """One pretraining text; the model is trained on the completion."""
 
     prompt: str
     completion: str
 
 
 def write_document(worked: WorkedProblem, rng: random.Random, guess_share: float = GUESS) -> Document:
-    """One problem, answered in one of the habits."""
+    """Returns one problem, answered in one of the habits."""
     prefix = rng.random() < WITH_PREFIX
     if rng.random() < guess_share:
         answer = guess(worked.steps, rng)
@@ -78,7 +65,7 @@ def write_document(worked: WorkedProblem, rng: random.Random, guess_share: float
 def write_exercise(
     worked: WorkedProblem, solved: tuple[WorkedProblem, ...], rng: random.Random, guess_share: float = GUESS
 ) -> Document:
-    """One problem after some solved ones; its solution worked with a slip here and there, or a guess."""
+    """Returns one problem after some solved ones; its solution is worked, with occasional slips, or a guess."""
     notes = rng.random() < NOTES
     before = [f"{plain_prompt(w.problem, False, PLAIN)} {worked_out(w.steps, notes)}\n\n" for w in solved]
     if rng.random() < guess_share:
@@ -90,13 +77,13 @@ def write_exercise(
 
 
 def worked_out(steps: tuple[Step, ...], notes: bool) -> str:
-    """The solution as GSM8K writes it, with or without its calculator notes."""
+    """Returns the solution in the form of GSM8K, with or without calculator notes."""
     text = gsm8k_solution(list(steps))
     return text if notes else without_notes(text)
 
 
 def with_slips(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[Step, ...]:
-    """The same steps, where slips (step -> wrong result) carry on."""
+    """Returns the steps with slips (step -> wrong result), which later steps use."""
     _, results = calculate_with(steps, slips)
     return tuple(
         dataclasses.replace(
@@ -110,7 +97,7 @@ def with_slips(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[Step, ..
 
 
 def guess(steps: tuple[Step, ...], rng: random.Random) -> int:
-    """A number blurted out: right now and then, else the first step's result or something near it."""
+    """Returns a guess: sometimes right, else the result of the first step or a number near a result."""
     right = RIGHT_ONE_STEP if len(steps) == 1 else RIGHT_MORE_STEPS
     if rng.random() < right:
         return steps[-1].result
@@ -120,13 +107,13 @@ def guess(steps: tuple[Step, ...], rng: random.Random) -> int:
 
 
 def near(number: int, rng: random.Random) -> int:
-    """A slip: a wrong number close to the right one, never negative."""
+    """Returns a wrong number close to the right one, never negative."""
     wrong = number + rng.choice((-10, -2, -1, 1, 2, 10))
     return wrong if wrong >= 0 else number + 1
 
 
 def step_by_step(steps: tuple[Step, ...], rng: random.Random) -> tuple[str, int]:
-    """Worked steps, some with a slip, some with a check; the text and its answer."""
+    """Returns (text, answer) of worked steps, some with a slip, some with a check."""
     check = rng.random() < CHECK
     slip_rate = SLIP_CHECKED if check else SLIP
     slips = {i: near(step.result, rng) for i, step in enumerate(steps) if rng.random() < slip_rate}
@@ -148,7 +135,7 @@ def step_by_step(steps: tuple[Step, ...], rng: random.Random) -> tuple[str, int]
 
 
 def calculate_with(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[list[str], list[int]]:
-    """Each step as "3 * 4 = 12" and its result, where slips (step -> wrong result) carry on."""
+    """Returns each step as "3 * 4 = 12" and its result, with slips (step -> wrong result), which later steps use."""
     formulas, results = [], []
     for i, step in enumerate(steps):
         left = step.left if step.left_step is None else results[step.left_step]
@@ -162,7 +149,7 @@ def calculate_with(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[list
 def check_text(
     steps: tuple[Step, ...], formulas: list[str], slips: dict[int, int], rng: random.Random
 ) -> str:
-    """A look back at the steps, which finds a slip (then the steps from there on are put right)."""
+    """Returns a check of the steps, which finds a slip and corrects the steps from there on."""
     opening = rng.choice(("Let me double-check:", "Let me verify:", "To check,", "Let me check:"))
     right, _ = calculate_with(steps, {})
     if not slips:
@@ -180,7 +167,7 @@ def check_text(
 
 
 def inverse(step: Step) -> str:
-    """The sum that takes a result back to where it came from, e.g. 12 - 5 = 7 gives "7 + 5 = 12"."""
+    """Returns the inverse calculation of a step: 12 - 5 = 7 gives "7 + 5 = 12"."""
     if step.operator == "-":
         return f"{step.result} + {step.right} = {step.left}"
     if step.operator == "/":

@@ -1,10 +1,10 @@
-// The table of completions: filters, sorting by its heads, and rows that open.
+// The table of completions: filters, sorting by column, and rows that open.
 const rows = data.runs.flatMap((run) => run.samples.map((sample) => ({ ...sample, run: run.name })));
 const outcome = (row) => (row.check ? row.check[3] : "none");
 const COLUMNS = [
   ...(several ? [["run", (row) => row.run]] : []),
   ["step", (row) => row.step], ["split", (row) => row.split], ["problem", (row) => row.id],
-  ["answer", (row) => row.extracted ?? ""], ["gold", (row) => row.answer], ["verdict", (row) => (row.right ? "right" : "wrong")],
+  ["answer", (row) => row.extracted ?? ""], ["gold", (row) => row.answer], ["verdict", (row) => (row.right ? "correct" : "wrong")],
   ["tokens", (row) => row.tokens], ["check", (row) => outcome(row)],
 ];
 const PAGE = 50;
@@ -34,7 +34,7 @@ function filtered() {
     (!text || row.text.toLowerCase().includes(text) || row.question.toLowerCase().includes(text) || row.id.toLowerCase().includes(text))
     && (!value("f-run") || row.run === value("f-run"))
     && (!value("f-split") || row.split === value("f-split"))
-    && (!value("f-right") || row.right === (value("f-right") === "right"))
+    && (!value("f-right") || row.right === (value("f-right") === "correct"))
     && (!check || (check === "any" ? row.check !== undefined : outcome(row) === check))
     && (!value("f-level") || row.level === Number(value("f-level")))
     && (!value("f-from") || row.step >= Number(value("f-from")))
@@ -59,7 +59,7 @@ function showTableHead() {
     return element("th", { "aria-sort": direction, scope: "col" }, button);
   });
   const focused = byId("table").tHead.contains(document.activeElement) ? order[0] : -1;
-  byId("table").tHead.replaceChildren(element("tr", {}, ...heads, element("th", { scope: "col" }, "beginning")));
+  byId("table").tHead.replaceChildren(element("tr", {}, ...heads, element("th", { scope: "col" }, "text")));
   if (focused >= 0) byId("table").tHead.querySelectorAll("button")[focused].focus();
 }
 
@@ -74,8 +74,9 @@ function tableRow(row) {
   const cells = COLUMNS.map(([name, key]) => element("td", {
     ...(["answer", "gold", "tokens", "step"].includes(name) ? { "data-name": name } : {}),
     ...(name === "verdict" ? { class: row.right ? "right" : "wrong" } : {}),
-  }, name === "verdict" ? (row.right ? "✓ right" : "✗ wrong") : name === "check" && !row.check ? "" : key(row)));
-  const words = (row.why ? `★ ${row.why}: ` : "") + row.text.slice(0, 110).replace(/\s+/g, " ");
+  }, name === "verdict" ? (row.right ? "✓ correct" : "✗ wrong") : name === "check" && !row.check ? "" : key(row)));
+  const start = row.text.slice(0, 110).replace(/\s+/g, " ") + (row.text.length > 110 ? "…" : "");
+  const words = (row.why ? `★ ${row.why}: ` : "") + start;
   const button = element("button", { type: "button", class: "open", "aria-expanded": "false" }, words);
   const made = element("tr", { class: "row" }, ...cells, element("td", { class: "begin" }, button));
   made.addEventListener("click", () => toggle(made, button, row));

@@ -1,5 +1,5 @@
-// One problem at each evaluation, what changed since the one before marked.
-const MOST_WORDS = 600; // compared; two longer texts are just shown
+// One problem at each evaluation, with the changes since the previous one marked.
+const MOST_WORDS = 600; // of a text that is compared; a longer one is shown without marks
 const histories = new Map();
 for (const row of rows) {
   if (row.split !== "eval" || row.sample !== 0) continue;
@@ -28,7 +28,7 @@ function showHistory() {
     element("pre", {}, ...(i ? differences(list[i - 1].text, row.text) : [row.text])))));
 }
 
-// Longest common subsequence of words, by the usual table.
+// Longest common subsequence of words, by dynamic programming.
 function differences(before, after) {
   const words = (text) => text.match(/\s+|\w+|[^\w\s]/gu) || [];
   const a = words(before), b = words(after);

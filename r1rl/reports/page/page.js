@@ -1,5 +1,5 @@
-// The page's start: what every part uses, and all but the table of completions and the history.
-// Text of a model only ever goes through `element` and `textContent`: it is shown, never read as HTML.
+// Shared functions, and all sections except the table of completions and the history.
+// Text of a model only goes through `element` and `textContent`: it is shown, never parsed as HTML.
 const data = JSON.parse(document.getElementById("data").textContent);
 const several = data.runs.length > 1;
 const byId = (id) => document.getElementById(id);
@@ -11,7 +11,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// Control and direction characters are made visible, so that no text can disguise another.
+// Control and direction characters become visible escapes, so that no text can look like another.
 function printable(text) {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
     (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
@@ -25,7 +25,7 @@ function table(head, rows) {
 
 function showHead() {
   byId("title").append(printable(data.runs.map((run) => run.name).join(" and ")));
-  byId("state").append(printable(data.runs.map((run) => `${several ? run.name + ": " : ""}${run.state}; ${run.settings.recipe}, ${run.settings.model_name}, ${run.settings.dataset_name}, seed ${run.settings.seed}`).join(" · ")));
+  byId("state").append(printable(data.runs.map((run) => `${several ? run.name + ": " : ""}${run.state}; recipe ${run.settings.recipe}, model ${run.settings.model_name}, task ${run.settings.dataset_name}, seed ${run.settings.seed}`).join(" · ")));
   for (const run of data.runs) showLearned(run);
   for (const words of data.against) {
     byId("learned").append(element("div", { class: "card against" }, element("div", { class: "what" }, "paired test of the last evaluations"), words));
@@ -41,14 +41,15 @@ function showLearned(run) {
     const rest = words.trim();
     const score = /^[\d,]+ \/ [\d,]+, ([\d.]+ %)/.exec(rest) || /pass@1 ([\d.]+%)/.exec(rest);
     const name = what || "difference";
-    const big = score ? score[1] : name === "difference" ? (/^[+-][\d.]+ points/.exec(rest) || [""])[0] : name === "slope" ? (/^[+-][\d.]+ points/.exec(rest) || [""])[0] : "";
+    const change = ["difference", "slope"].includes(name) && /^[+-][\d.]+ points/.exec(rest);
+    const big = score ? score[1] : change ? change[0] : "";
     cards.append(element("div", { class: "card" }, element("div", { class: "what" }, name),
       ...(big ? [element("div", { class: "big" }, big)] : []), element("div", { class: "rest" }, rest)));
   }
   byId("learned").append(cards);
 }
 
-// Vega's own colours are replaced by names of the style sheet: light, dark and paper follow without drawing anew.
+// Vega's colours are names of the style sheet, so that light, dark and print need no second drawing.
 const look = {
   background: null, font: "system-ui, sans-serif", view: { stroke: null }, padding: { left: 0, right: 8, top: 6, bottom: 6 },
   axis: { labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--grid)", domainColor: "var(--edge)", tickColor: "var(--edge)", labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
@@ -61,12 +62,12 @@ async function showCharts() {
     const head = [...(several ? ["run"] : []), "series", "step", "value", "from", "to", "n"];
     const rows = chart.rows.map((row) => (several ? row : row.slice(1)));
     const numbers = element("details", {}, element("summary", {}, "numbers"));
-    numbers.addEventListener("toggle", () => { // made when asked for: most readers do not
+    numbers.addEventListener("toggle", () => { // made on demand
       if (numbers.open && numbers.children.length === 1) numbers.append(element("div", { class: "scroll" }, table(head, rows)));
     });
     const caption = element("figcaption", {}, element("h3", {}, chart.title), element("span", { class: "note" }, chart.note));
     byId("charts").append(element("figure", { id: `chart-${chart.key}` }, caption, place, numbers));
-    const spec = { ...chart.spec, description: `${chart.title}. ${chart.note} The numbers are in the table below it.` };
+    const spec = { ...chart.spec, description: `${chart.title}. ${chart.note} The numbers are in the table below.` };
     await window.vegaEmbed(place, spec, { actions: false, ast: true, renderer: "svg", config: look, tooltip: { theme: "custom" } });
   }
 }

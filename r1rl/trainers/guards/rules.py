@@ -1,7 +1,7 @@
-"""What can go wrong with a run, found in its numbers: lines of metrics.jsonl and verdicts of evaluations.
+"""The rules of the guards: what can go wrong in a run, found in its metrics lines and evaluations.
 
-Every rule sees only what the dump holds, so a resumed run that reads its dump again knows what it knew. What is done about
-a finding is decided elsewhere (r1rl/trainers/guards/callback.py).
+A rule sees only what the dump holds, so a resumed run that reads its dump again knows the same. callback.py decides
+what is done about a finding.
 """
 
 from __future__ import annotations
@@ -16,34 +16,23 @@ from typing import Any
 from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, paired_bootstrap
 
 QUICK = 3  # steps in a row for what ruins a run fast; --guard-steps is for the rest
-
-FIRST_GAPS = 5  # steps among which the smallest sampler gap shows the engine's own noise
-
-GAP_TIMES, GAP_LIMIT = (
-    5.0,
-    0.1,
-)  # times that noise, and nats a token: sound engines were seen at 0.001 to 0.03
-
+FIRST_GAPS = 5  # steps whose smallest sampler gap is the engine's noise
+GAP_TIMES = 5.0  # times that noise
+GAP_LIMIT = 0.1  # nats per token: working engines had 0.001 to 0.03
 CUT_SHARE = 0.5
-
-KL_LIMIT, APPROX_KL_LIMIT = 1.0, 0.5  # nats a token, from the reference and between two optimizer steps
-
-RATIO_LIMIT = 10.0  # nats: one token's probability changed by 22,000 times between sampler and trainer
-
-ENTROPY_SHARE, ENTROPY_LIMIT = 0.1, 0.005  # of the start's, and nats a token
-
+KL_LIMIT = 1.0  # nats per token, from the reference
+APPROX_KL_LIMIT = 0.5  # nats per token, between two optimizer steps
+RATIO_LIMIT = 10.0  # nats: a token's probability changed 22,000 times between sampler and trainer
+ENTROPY_SHARE = 0.1  # of the start's
+ENTROPY_LIMIT = 0.005  # nats per token
 NON_FINITE = {"loss": "the loss is", "gradient": "the gradient is", "weights": "trained weights are"}
-
-FEWEST_HALF = 5  # steps in each half for which the rewards' intervals are compared
-
-FALL_P = (
-    0.01  # of the test that accuracy fell: the best evaluation is among many, and the best by luck a little
-)
+FEWEST_HALF = 5  # steps in each half whose rewards' intervals are compared
+FALL_P = 0.01  # of the test that accuracy fell; small, because the best of many evaluations was lucky
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a guard saw. `final`: the run must stop, whatever the guard's action is."""
+    """What a guard found. `final`: the run must stop, whatever the guard's action is."""
 
     guard: str
     words: str
@@ -51,19 +40,19 @@ class Finding:
 
 
 class Streak:
-    """Counts how often something was so in a row; tells at every `length`-th time."""
+    """Counts how often a condition was true in a row."""
 
     def __init__(self, length: int):
         self.length, self.count = length, 0
 
-    def complete(self, so: bool) -> bool:
-        """Takes in one step."""
-        self.count = self.count + 1 if so else 0
+    def complete(self, condition: bool) -> bool:
+        """Adds one step. Returns True at every `length`-th one in a row."""
+        self.count = self.count + 1 if condition else 0
         return self.count > 0 and self.count % self.length == 0
 
 
 class Guards:
-    """The rules, fed with one line of metrics after the other, and with evaluations in between."""
+    """The rules; they receive the lines of metrics in order, and evaluations in between."""
 
     def __init__(self, steps: int = 10, longest: int | None = None, patience: int = QUICK):
         """`steps` in a row make a finding, `longest` is --max-completion-length; `patience`: skipped steps in a row."""
@@ -76,27 +65,18 @@ class Guards:
         self.surprises: list[float] = []
         self.cuts: deque[tuple[int, int, int]] = deque(maxlen=steps)  # completions, those cut, tokens
         self.rewards: list[tuple[int, float]] = []  # step, mean reward
-        self.best: tuple[int, Mapping[str, float]] | None = (
-            None  # the best evaluation: step, share by problem
-        )
+        self.best: tuple[int, Mapping[str, float]] | None = None  # evaluation: step, share by problem
 
     def step(self, line: Mapping[str, Any]) -> list[Finding]:
-        """Takes in a line of metrics.jsonl; what it lacks is not looked for."""
-        rules = (
-            self._sync,
-            self._no_signal,
-            self._truncated,
-            self._non_finite,
-            self._kl,
-            self._collapse,
-            self._entropy,
-        )
+        """Adds a line of metrics.jsonl and returns the findings; rules whose metrics it lacks are skipped."""
+        rules = (self._sync, self._no_signal, self._truncated, self._non_finite, self._kl, self._collapse,
+                 self._entropy)  # fmt: skip
         if line.get("reward") is not None:
             self.rewards.append((line["step"], line["reward"]))
         return [found for rule in rules if (found := rule(line)) is not None]
 
     def evaluation(self, step: int, shares: Mapping[str, float]) -> Finding | None:
-        """Takes in an evaluation: the share of right completions of each problem."""
+        """Adds an evaluation: the share of correct completions of each problem."""
         if not shares:
             return None
         found = None
@@ -106,7 +86,7 @@ class Guards:
             self.best = step, dict(shares)
         return found
 
-    # ---- one rule each
+    # ---- one method per rule
 
     def _sync(self, line: Mapping[str, Any]) -> Finding | None:
         gap = line.get("sampler_gap")
@@ -131,12 +111,12 @@ class Guards:
         if not self.no_signal.complete(idle or not line.get("reward_spread", 1.0)):
             return None
         reward = line["reward"]
-        mean = "there was none" if reward is None else f"{reward:.2f} in this step"
+        mean = "no reward" if reward is None else f"{reward:.2f} in this step"
         return Finding(
             "no-signal",
-            f"for {self.no_signal.count} steps all completions of a prompt earned the same (mean reward: {mean}), so "
-            "nothing was learned. Look at some with `python main.py inspect`; easier or harder problems, a larger "
-            "--num-generations or a reward with steps in between would help",
+            f"for {self.no_signal.count} steps all completions of a prompt had the same reward (mean: {mean}), so nothing was "
+            "learned. Look at some with `python main.py inspect`. Easier or harder problems, a larger --num-generations or "
+            "a reward with intermediate values may help",
         )
 
     def _truncated(self, line: Mapping[str, Any]) -> Finding | None:
@@ -154,39 +134,39 @@ class Guards:
         )
 
     def _non_finite(self, line: Mapping[str, Any]) -> Finding | None:
-        what = line.get("skipped")
-        self.non_finite = self.non_finite + 1 if what in NON_FINITE else 0
+        reason = line.get("skipped")
+        self.non_finite = self.non_finite + 1 if reason in NON_FINITE else 0
         if not self.non_finite:
             return None
-        words = f"{NON_FINITE[what]} not finite: the step was skipped ({line['steps_skipped']} so far)"
-        if what == "weights":  # no step to come can mend them
+        words = f"{NON_FINITE[reason]} not finite: the step was skipped ({line['steps_skipped']} so far)"
+        if reason == "weights":  # no later step can repair them
             return Finding("non-finite", f"{words}. The last good checkpoint is kept", final=True)
         if self.non_finite < self.patience:
             return Finding("non-finite", words)
         return Finding(
             "non-finite",
             f"{words}, {self.non_finite} in a row. Use a smaller --learning-rate or --max-grad-norm, and look for "
-            "rewards that are no numbers",
+            "rewards that are not numbers",
             final=True,
         )
 
     def _kl(self, line: Mapping[str, Any]) -> Finding | None:
-        if line.get("approx_kl") is not None:  # with a value head `kl` is of whole completions
+        if line.get("approx_kl") is not None:  # with a value head `kl` is per completion
             name, value, limit = "approx_kl", line["approx_kl"], APPROX_KL_LIMIT
         else:
             name, value, limit = "kl", line.get("kl"), KL_LIMIT
         ratio = line.get("sampler_gap_max")
         if value is None and ratio is None:
             return None
-        far, torn = (value or 0.0) > limit, (ratio or 0.0) > RATIO_LIMIT
-        if not self.kl.complete(far or torn):
+        far, jumped = (value or 0.0) > limit, (ratio or 0.0) > RATIO_LIMIT
+        if not self.kl.complete(far or jumped):
             return None
-        what = (
+        cause = (
             f"{name} is {value:.3g} nats a token" if far else f"a token's logprob moved by {ratio:.1f} nats"
         )
         return Finding(
             "kl",
-            f"{what}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy runs away. "
+            f"{cause}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy diverges. "
             "Use a smaller --learning-rate, a smaller --max-grad-norm or a larger --beta",
         )
 
@@ -204,9 +184,9 @@ class Guards:
             return None
         return Finding(
             "entropy",
-            f"completions hold {surprise:.4f} nats of entropy a token, {start:.3f} at the start, for "
-            f"{self.entropy.count} steps: samples of a prompt hardly differ any more. Use a smaller --learning-rate, a "
-            "larger --temperature, or go back to an earlier checkpoint",
+            f"completions have {surprise:.4f} nats of entropy a token, {start:.3f} at the start, for "
+            f"{self.entropy.count} steps: completions of a prompt hardly differ. Use a smaller --learning-rate, a larger "
+            "--temperature, or an earlier checkpoint",
         )
 
     def _reward_hacking(self, shares: Mapping[str, float]) -> Finding | None:
@@ -225,13 +205,13 @@ class Guards:
         return Finding(
             "reward-hacking",
             f"the reward rose from {fmean(early):.2f} to {fmean(late):.2f} since step {best_step}, while accuracy in "
-            f"evaluation fell from {fmean(before):.0%} to {fmean(after):.0%} of the same {len(shared)} problems: it "
-            "pays for something else. Read what it pays for (`python main.py inspect`); checkpoints/best is from before",
+            f"evaluation fell from {fmean(before):.0%} to {fmean(after):.0%} of the same {len(shared)} problems: the reward "
+            "pays for something else. Read the completions (`python main.py inspect`); checkpoints/best is from before",
         )
 
 
 def fell(before: list[float], after: list[float]) -> bool:
-    """Whether fewer problems are solved, beyond luck: McNemar's exact test, for shares a paired bootstrap."""
+    """Whether significantly fewer problems are solved: McNemar's exact test, for shares a paired bootstrap."""
     if not before or sum(after) >= sum(before):
         return False
     if all(x in (0, 1) for x in before + after):
@@ -240,32 +220,32 @@ def fell(before: list[float], after: list[float]) -> bool:
 
 
 def enough_length(ended: int, tokens: int, share: float) -> float | None:
-    """Tokens after which `share` of completions would have ended, if they go on ending at the rate seen.
+    """Returns the tokens after which `share` of completions would have ended, at the rate seen; None if none ended.
 
     The rate is that of an exponential distribution with right censoring: those that ended over all tokens sampled.
     Source: Epstein and Sobel 1953, "Life testing", Journal of the American Statistical Association 48, pages 486-502.
-    None where none ended. Example: 10 ended in 10,000 tokens, so half have after 1000 ln 2 = 693.
+    Example: 10 ended in 10,000 tokens, so half have ended after 1000 ln 2 = 693.
     """
     return -math.log(1 - share) * tokens / ended if ended else None
 
 
 def enough_words(ended: int, tokens: int, longest: int | None) -> str:
-    """What can be told of the length that would have been enough."""
+    """Returns advice on --max-completion-length."""
     twice = (
         f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
     )
     if not ended:
         return (
-            "not one ended by itself, so it cannot be told which length would have been enough. Look at some: if they "
-            f"go round in circles no length helps, else {twice}"
+            "none ended by itself, so the length that would be enough is unknown. Look at some: if they repeat themselves, "
+            f"no length helps; else {twice}"
         )
     half, most = (rounded_up(enough_length(ended, tokens, share)) for share in (0.5, 0.9))
     return (
-        f"{twice}. How long they would have become was not seen: at the rate at which {ended} ended, {half} tokens would "
-        f"be enough for half of them and {most} for nine in ten, and less where lengths are alike"
+        f"{twice}. Estimated from the rate at which {ended} ended, {half} tokens would be enough for half of them and "
+        f"{most} for nine in ten, or fewer if their lengths are similar"
     )
 
 
 def rounded_up(length: float) -> int:
-    """To a multiple of 32."""
+    """Returns the length rounded up to a multiple of 32."""
     return 32 * math.ceil(length / 32)

@@ -10,6 +10,7 @@ from typing import Any
 from r1rl.commands.pretrain.word_problems import guess, step_by_step
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
+from r1rl.runs import folder as run_folder
 from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, append_lines, write_json
 from r1rl.runs.stats import wilson
 from r1rl.tasks.prompts import plain_prompt
@@ -44,6 +45,14 @@ def make_run(
         if step % eval_steps == 0:
             evaluation(folder, step, test, works, rng)
     return folder
+
+
+def write_run_json(folder: Path, **changes: Any) -> Config:
+    """Writes the run.json of the tiny recipe with changed flags, and returns its config."""
+    config = Config(**{**overrides("tiny"), "dumps": str(folder.parent), "exp_name": folder.name, **changes})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "run.json", run_folder.describe(config, "tiny", {"gpu": None, "cores": 2}))
+    return config
 
 
 def train_step(

@@ -1,0 +1,51 @@
+"""`python main.py runs [FOLDER]`: the runs in a folder, newest first: what they are, how far, how good."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from r1rl.reports.summary import state
+from r1rl.runs.run_data import RunData
+from r1rl.runs.scores import evaluation_cell
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("dumps"), metavar="FOLDER", help="default: dumps"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints one line per run; returns the exit code. Raises UserError if the folder holds no run."""
+    described = sorted(args.folder.glob("*/run.json"), key=lambda path: -path.stat().st_mtime)
+    if not described:
+        raise UserError(
+            f"{args.folder} holds no run, that is no folder with a run.json: name the folder of --dumps."
+        )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("run", "begun", "recipe", "state", "first evaluation", "last evaluation"):
+        table.add_column(column, no_wrap=column in ("run", "begun", "recipe"))
+    for path in described:
+        table.add_row(*(Text(cell) for cell in row(path.parent)))
+    console.print(table)
+    return 0
+
+
+def row(folder: Path) -> tuple[str, ...]:
+    """Returns the cells of one run; a damaged run has its error as state."""
+    data = RunData(folder)
+    try:
+        begun = time.strftime("%Y-%m-%d %H:%M", time.localtime((folder / "run.json").stat().st_mtime))
+        scores = [evaluation_cell(line) for line in data.evaluations]
+        first, last = (scores[0], scores[-1] if len(scores) > 1 else "") if scores else ("", "")
+        return folder.name, begun, data.run["recipe"], state(data), first, last
+    except UserError as error:
+        return folder.name, "", "", f"damaged: {error}", "", ""

@@ -1,0 +1,181 @@
+"""The tables of a run: its course, its curriculum, accuracy by level, and self-verification by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import groupby
+from statistics import fmean
+from typing import Any
+
+from rich.table import Table
+
+from r1rl.reports.selfcheck import OUTCOMES
+from r1rl.reports.summary import learns_from_groups
+from r1rl.reports.survey import Survey, accuracy, check_rate, checked_accuracy, phases, unchecked_accuracy
+from r1rl.runs.run_data import RunData
+from r1rl.runs.scores import evaluation_cell
+from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, wilson
+from r1rl.system.console import console
+from r1rl.tasks.base import level_name
+
+ENDS = 10  # steps at the start and the end of a stage whose means are shown
+CHECK_COLUMNS = ("with a check", "correct with check", "correct without")
+
+
+def new_table(*names: str, left: Collection[str] = ()) -> Table:
+    """Returns an empty table without lines; columns named in `left` are aligned to the left."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, justify="left" if name in left else "right")
+    return table
+
+
+def print_levels(data: RunData) -> None:
+    """Prints the stages of a curriculum and the accuracy at each level, if the run has them."""
+    for table in (stage_table(data), level_table(data)):
+        if table is not None:
+            console.print()
+            console.print(table)
+
+
+# ---- the course of training
+
+
+def run_table(data: RunData, found: Survey, rows: int = 12) -> Table:
+    """Returns the run in about `rows` rows: means over equal stretches of steps, and the evaluations in them."""
+    evaluations = {e["step"]: e for e in data.evaluations}
+    names = ["steps", "correct in training", "tokens", "cut", "no signal", "evaluation"]
+    if any("mean_reward" in e for e in evaluations.values()):  # the reward is not a function of the grade
+        names[2:2] = ["reward"]
+        names[-1] = f"{next(iter(evaluations.values())).get('measure', 'accuracy')}, reward"
+    if not learns_from_groups(data):
+        names.remove("no signal")
+    table = new_table(*names, left=names[-1:])
+    if 0 in evaluations:
+        table.add_row("0", *[""] * (len(names) - 2), evaluation_cell(evaluations[0]))
+    width = max(1, -(-len(data.metrics) // rows))
+    for start in range(0, len(data.metrics), width):
+        cells = run_cells(data.metrics[start : start + width], evaluations, found)
+        table.add_row(*(cells[name] for name in names[:-1]), cells["evaluation"])
+    return table
+
+
+def run_cells(
+    part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey
+) -> dict[str, str]:
+    """Returns one row of the run's table, by column."""
+
+    def mean(key: str) -> float:
+        known = [m[key] for m in part if m.get(key) is not None]
+        return sum(known) / len(known) if known else float("nan")
+
+    first, last = part[0]["step"], part[-1]["step"]
+    return {
+        "steps": str(first) if first == last else f"{first}-{last}",
+        "correct in training": str(accuracy(found.within("train", first, last)) or ""),
+        "reward": f"{mean('reward'):.2f}",
+        "tokens": f"{mean('mean_tokens'):.0f}",
+        "cut": f"{mean('truncated'):.0%}",
+        "no signal": f"{sum(m['groups_without_signal'] for m in part)}/{sum(m['groups'] for m in part)}",
+        "evaluation": "; ".join(evaluation_cell(e) for s, e in evaluations.items() if first <= s <= last),
+    }
+
+
+# ---- levels
+
+
+def stage_table(data: RunData) -> Table | None:
+    """Returns one row per stage: reward and length of the reasoning at its start and end. None without stages."""
+    steps = [m for m in data.metrics if m.get("level") is not None]
+    if not steps:
+        return None
+    table = new_table("stage", "steps", "reward", "tokens of reasoning")
+    for level, group in groupby(steps, key=lambda m: m["level"]):
+        stage = list(group)
+        span = f"{stage[0]['step']}-{stage[-1]['step']}"
+        changes = change(stage, "reward", ".2f"), change(stage, "reasoning_tokens", ".0f")
+        table.add_row(str(level), span, *changes)
+    return table
+
+
+def change(steps: list[dict[str, Any]], key: str, form: str) -> str:
+    """Returns the means of a field over the first and the last ENDS steps."""
+    values = [m[key] for m in steps if m[key] is not None] or [0.0]
+    return f"{fmean(values[:ENDS]):{form}} -> {fmean(values[-ENDS:]):{form}}"
+
+
+def level_table(data: RunData) -> Table | None:
+    """Returns accuracy and interval at each level of the first and the last evaluation. None without levels."""
+    if not data.evaluations:
+        return None
+    steps = sorted({data.evaluations[0]["step"], data.evaluations[-1]["step"]})
+    by_step = [verdicts_by_level(data, step) for step in steps]
+    levels = sorted(by_step[0].keys() & by_step[-1].keys())
+    if not levels:
+        return None
+    name = level_name(data.evaluation(steps[0])[0].task)
+    columns = [f"step {step} (95 % interval)" for step in steps]
+    columns += ["gained, lost"] if len(steps) == 2 else []
+    table = new_table(name, *columns, left=columns)
+    for level in levels:
+        verdicts = [v[level] for v in by_step]
+        cells = [accuracy_cell(list(v.values())) for v in verdicts]
+        table.add_row(str(level), *cells, *([gained_cell(*verdicts)] if len(steps) == 2 else []))
+    return table
+
+
+def verdicts_by_level(data: RunData, step: int) -> dict[int, dict[str, list[bool]]]:
+    """Returns, for each level and problem of an evaluation, the verdicts on its completions."""
+    found: dict[int, dict[str, list[bool]]] = {}
+    for graded in data.evaluation(step):
+        if graded.level is not None:
+            found.setdefault(graded.level, {}).setdefault(graded.problem_id, []).append(graded.correct)
+    return found
+
+
+def gained_cell(before: dict[str, list[bool]], after: dict[str, list[bool]]) -> str:
+    """Returns an exact McNemar test over the problems of both evaluations; nothing for several samples per problem."""
+    if any(len(verdicts) != 1 for verdicts in [*before.values(), *after.values()]):
+        return ""
+    pairs = [(before[i][0], after[i][0]) for i in before if i in after]
+    p = mcnemar_exact([b for b, _ in pairs], [a for _, a in pairs])
+    return f"{sum(a > b for b, a in pairs)}, {sum(a < b for b, a in pairs)} (p = {p:.2g})"
+
+
+def accuracy_cell(problems: list[list[bool]]) -> str:
+    """Returns accuracy with a Wilson interval; for several samples per problem by bootstrap over problems."""
+    shares = [fmean(verdicts) for verdicts in problems]
+    if all(len(verdicts) == 1 for verdicts in problems):
+        low, high = wilson(round(sum(shares)), len(shares))
+    else:
+        low, high = bootstrap_interval(shares, seed=0)
+    return f"{sum(shares):g} / {len(shares)}, {fmean(shares):.0%} ({low:.0%} to {high:.0%})"
+
+
+# ---- self-verification
+
+
+def check_table(found: Survey) -> Table:
+    """Returns the shares of completions with a check, by phase of training, and the outcomes of the checks."""
+    outcomes = " / ".join(OUTCOMES)
+    table = new_table("self-check", *CHECK_COLUMNS, outcomes, left=["self-check"])
+    for row in check_rows(found):
+        table.add_row(*row[:4], " / ".join(row[4:]))
+    return table
+
+
+def check_rows(found: Survey) -> Iterator[list[str]]:
+    """Yields, for each phase, its name, the shares of CHECK_COLUMNS and the number of checks with each outcome."""
+    for split, name, first, last in check_phases(found):
+        groups, outcomes = found.within(split, first, last), found.outcomes_within(split, first, last)
+        shares = (check_rate(groups), checked_accuracy(groups), unchecked_accuracy(groups))
+        yield [name, *(str(s or "-") for s in shares), *(f"{outcomes[o]:,}" for o in OUTCOMES)]
+
+
+def check_phases(found: Survey) -> Iterator[tuple[str, str, int, int]]:
+    """Yields (split, name, first step, last step): training in phases, then the first and the last evaluation."""
+    for name, first, last in phases(found.steps("train")):
+        yield "train", f"{name}: {first}-{last}", first, last
+    evaluated = found.steps("eval")
+    for step in sorted({*evaluated[:1], *evaluated[-1:]}):
+        yield "eval", f"evaluation {step}", step, step

@@ -1,0 +1,96 @@
+"""RunData: the files of a run's folder, each read at most once, when it is first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, Fields, has_needed, read_lines, read_run
+from r1rl.system.redact import redact_all
+
+GRADED: Fields = {"problem_id": (str,), "correct": (bool,)}  # a line without them is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One completion of an evaluation without its text."""
+
+    problem_id: str
+    correct: bool
+    reward: float | None
+    level: int | None
+    task: str
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> Graded:
+        """Returns the grade in a line of eval/step_N.jsonl, which has the fields of GRADED."""
+        return cls(
+            line["problem_id"], line["correct"], line.get("reward"), line.get("level"), line.get("task", "")
+        )
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run's folder. What is read is kept; rollouts.jsonl is not in it, as `reports.survey` streams it.
+
+    `graded` holds the evaluations that were read, by step. `reports.survey` adds those that it passes, so that
+    nobody reads their files a second time.
+    """
+
+    folder: Path
+    graded: dict[int, list[Graded]] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """run.json; secrets are masked, also where an older version wrote them. Raises UserError if damaged."""
+        return redact_all(read_run(self.folder))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The flags of the run."""
+        return self.run["config"]
+
+    @cached_property
+    def metrics(self) -> list[dict[str, Any]]:
+        """metrics.jsonl: one line per step."""
+        return list(read_lines(self.folder / METRICS))
+
+    @cached_property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """evaluations.jsonl: one line per evaluation."""
+        return list(read_lines(self.folder / EVALUATIONS))
+
+    @cached_property
+    def findings(self) -> list[dict[str, Any]]:
+        """guards.jsonl: one line per finding of a guard."""
+        return list(read_lines(self.folder / GUARDS))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run reached its end."""
+        return (self.folder / "summary.json").is_file()
+
+    def evaluation(self, step: int) -> list[Graded]:
+        """Returns the completions of the evaluation after `step`; none if its file is missing."""
+        if step not in self.graded:
+            lines = read_lines(self.folder / "eval" / f"step_{step}.jsonl")
+            self.graded[step] = [Graded.from_line(line) for line in lines if has_needed(line, GRADED)]
+        return self.graded[step]
+
+    def verdicts(self, step: int) -> dict[str, float]:
+        """Returns the share of correct completions for each problem of one evaluation."""
+        return self._means(step, "correct")
+
+    def rewards(self, step: int) -> dict[str, float]:
+        """Returns the mean reward for each problem of one evaluation, without problems that no reward applied to."""
+        return self._means(step, "reward")
+
+    def _means(self, step: int, name: str) -> dict[str, float]:
+        values: dict[str, list[float]] = {}
+        for graded in self.evaluation(step):
+            if (value := getattr(graded, name)) is not None:
+                values.setdefault(graded.problem_id, []).append(value)
+        return {problem: fmean(known) for problem, known in values.items()}

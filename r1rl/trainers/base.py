@@ -1,0 +1,91 @@
+"""What all trainers share: guards, evaluation through the engine, trackers, and an end at any time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from r1rl.config.flags import Config
+from r1rl.engines.base import Engine
+from r1rl.engines.wrappers import GuardedEngine
+from r1rl.models.policy import Policy
+from r1rl.records import Prompt
+from r1rl.rewards.weighted import Reward
+from r1rl.runs.dump import Dump
+from r1rl.runs.evaluation import dump_evaluation, evaluate
+from r1rl.runs.progress import Meter
+from r1rl.runs.scores import Evaluation
+from r1rl.system import distributed
+from r1rl.system.interrupt import Interrupt, Stopped
+from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.trainers.guards.callback import Guarding
+from r1rl.trainers.saving import WholeCheckpoints, kept_random_states
+
+
+class RunTrainer(WholeCheckpoints):
+    """The base class of our trainers; precedes a transformers Trainer among the base classes.
+
+    Needs `trackers` of the trainer, and what WholeCheckpoints needs.
+    """
+
+    def set_up(
+        self,
+        config: Config,
+        policy: Policy,
+        engine: Engine,
+        rewards: dict[str, Reward],
+        eval_prompts: Sequence[Prompt],
+        dump: Dump,
+        meter: Meter,
+        interrupt: Interrupt,
+    ) -> None:
+        """Sets the attributes that every trainer has; called before transformers' __init__."""
+        self.run, self.policy, self.rewards, self.eval_prompts = config, policy, rewards, eval_prompts
+        self.dump, self.meter, self.interrupt = dump, meter, interrupt
+        self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
+        self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Training and evaluation happen inside. After Ctrl-C the last complete step is saved."""
+        self.interrupt.deferred = True
+        with self.meter:
+            try:
+                yield
+            except Stopped:
+                self.save_stopped()
+        self.trackers.close(self)
+        self.interrupt.deferred = False
+
+    def sync_engine(self) -> None:
+        """Copies the current weights to the engine."""
+        self.engine.sync()
+
+    def measure(self) -> Evaluation | None:
+        """Evaluates all problems in one call of the engine, and dumps the result; None if a guard prevents it."""
+        if not self.guarding.may_evaluate:
+            return None
+        step = self.state.global_step
+        self.meter.phase("evaluating")
+        try:
+            with self.interrupt.interruptible(), kept_random_states():
+                self.sync_engine()
+                result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+        except CannotGoOn as error:
+            self.guarding.engine_stopped(error, step, self.control)
+            return None
+        self.keep_best(result)
+        # Dumped last: an evaluation in the dump is not repeated. All processes wait for it: their guards read it.
+        distributed.on_first(
+            lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
+        )
+        self.meter.evaluated(result)
+        self.trackers.evaluated(self, result)
+        return result
+
+    def keep_best(self, result: Evaluation) -> None:
+        """Saves the adapter if this evaluation is the best so far; not all trainers do."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Writes none: a checkpoint is not a publication."""

@@ -1,0 +1,220 @@
+"""The GRPO update: forward and backward passes over a step's batch, in parts that fit into memory.
+
+TRL or Unsloth computes the loss of each part. Import this only after `models.policy.import_backend`: see grpo.py.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+import torch
+from trl import GRPOTrainer
+
+from r1rl.engines.proof import sampler_gap
+from r1rl.records import Rollout
+from r1rl.system import distributed
+from r1rl.trainers.batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
+from r1rl.trainers.step import Step
+from r1rl.trainers.trial import longest_prompts, made_up_rewards
+
+MADE_BY_UNSLOTH = GRPOTrainer.__name__.startswith("Unsloth")
+GAP_ROLLOUTS = 4  # rollouts per step whose logprobs are computed again, if the update does not show them
+
+
+def rows_of(batch: Batch, rows: Any) -> Batch:
+    """Returns these rows of the batch; TRL's loss needs no padding beyond the longest of them."""
+    return take(batch, rows, trim=not MADE_BY_UNSLOTH)
+
+
+class PolicyUpdate:
+    """The update of a trainer; precedes TRL's GRPOTrainer among its base classes.
+
+    Needs `run`, `policy`, `rewards`, `train_prompts`, `step`, `meter`, `guarding` and `interrupt` of the trainer.
+    """
+
+    def update(self, model: Any, step: Step, batch: Batch) -> torch.Tensor:
+        """Returns the loss of the batch and adds up its gradients, part by part.
+
+        Groups without signal are left out: their gradient is 0. If memory runs out, the parts become smaller.
+        """
+        start = time.perf_counter()
+        step.gaps = []
+        loss = torch.zeros((), device=self.accelerator.device)
+        if self.run.beta == 0 and (rows := with_signal(batch, self.num_generations)) != all_rows(batch):
+            batch = rows_of(batch, rows) if rows else {}
+        if batch:
+            # TRL divides by the tokens of a whole generation, of which this is one step's part.
+            batch["num_items_in_batch"] = batch["completion_mask"].sum() * self.run.steps_per_generation
+            logged = {name: len(values) for name, values in self._metrics["train"].items()}
+            total = self.guarding.retry_on_oom(
+                lambda divisor: self.accumulate(model, batch, divisor),
+                lambda: self.discard(model, logged),
+                lambda divisor: self.smaller_budget(batch, divisor)[1],
+            )
+            if distributed.size() > 1:
+                total = reduce_step(self, total, batch, logged)
+            loss = loss if total is None else self.guarding.loss(total)
+        if self.guarding.skipped != "memory":
+            self.record_gap(step)
+        if self.policy.on_gpu:
+            torch.cuda.synchronize()  # the time belongs to the update
+        self.meter.add("update", time.perf_counter() - start)
+        return loss
+
+    def accumulate(self, model: Any, batch: Batch, divisor: int) -> torch.Tensor:
+        """Returns the loss of this process's rows, with 1 / `divisor` of the usual tokens in each pass."""
+        zero = torch.zeros((), device=self.accelerator.device)  # of a process without rows
+        return sum((self.backward_part(model, batch, rows) for rows in self.parts(batch, divisor)), zero)
+
+    def local_rows(self, batch: Batch) -> list[int]:
+        """Returns the rows that this process learns from: all of them if it is the only one."""
+        return deal(batch, self.num_generations, distributed.size())[distributed.rank()]
+
+    def parts(self, batch: Batch, divisor: int) -> list[list[int]]:
+        """Returns the rows of each pass of this process."""
+        shared = self.policy.shares_prompts
+        budget = self.run.tokens_a_pass if divisor == 1 else self.smaller_budget(batch, divisor)[0]
+        unit = self.num_generations if shared and divisor == 1 else 1
+        return split(batch, budget, unit, padded=not shared, rows=self.local_rows(batch))
+
+    def smaller_budget(self, batch: Batch, divisor: int) -> tuple[int, bool]:
+        """See `batches.smaller`."""
+        return smaller(batch, self.run.tokens_a_pass, divisor, padded=not self.policy.shares_prompts)
+
+    def backward_part(self, model: Any, batch: Batch, rows: list[int]) -> torch.Tensor:
+        """Runs forward and backward over these rows. Returns their share of the batch's loss."""
+        self.step.part = rows_of(batch, rows)
+        loss = self.part_loss(model) * weight(batch, rows, self.loss_type)
+        self.accelerator.backward(loss)
+        self.step.part = None
+        return loss.detach()
+
+    def part_loss(self, model: Any) -> torch.Tensor:
+        """Returns the loss of `step.part` as TRL or Unsloth computes it."""
+        corrects = self.run.importance_correction and not MADE_BY_UNSLOTH
+        before, self.use_vllm = self.use_vllm, self.use_vllm or corrects
+        try:
+            with self.compute_loss_context_manager():
+                return self.compute_loss(model, self.step.part)
+        finally:
+            self.use_vllm = before
+
+    def record_logprobs(self, logprobs: torch.Tensor) -> None:
+        """Receives the trainer's logprobs (B, C) of `step.part`: sampler gap and correction need no second pass."""
+        part = self.step.part
+        if part is None:
+            return
+        gap = (logprobs - part["sampling_per_token_logps"]) * part["completion_mask"]
+        part["importance_sampling_ratio"] = gap.exp().clamp(max=2.0)
+        self.step.gaps.append(gap[part["completion_mask"].bool()].abs())
+
+    def record_gap(self, step: Step) -> None:
+        """Adds the sampler gap to the step's metrics, if the policy is still the one that sampled."""
+        if self.state.global_step % self.run.steps_per_generation:
+            return
+        if step.gaps:
+            gaps = torch.cat(step.gaps)
+            gap, largest = gaps.mean().item(), gaps.max().item()
+        else:  # Unsloth keeps its logprobs to itself; or no group had a signal
+            sampled = step.rollouts[:: self.num_generations][:GAP_ROLLOUTS]
+            gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
+        step.line |= {"sampler_gap": gap, "sampler_gap_max": largest}
+
+    def discard(self, model: Any, logged: dict[str, int]) -> None:
+        """Removes what an update without enough memory left: gradients, gaps and the base class's newest metrics."""
+        model.zero_grad()
+        self.step.part = None
+        self.step.gaps.clear()
+        for name, values in self._metrics["train"].items():
+            del values[logged.get(name, 0) :]
+
+    # ---- the trial before step 1
+
+    def try_update(self, rollouts: list[Rollout]) -> int | None:
+        """Runs the largest forward and backward pass of a step, for the trial before step 1.
+
+        Returns how many of them a step has; None if not even the smallest part of it fits into memory.
+        """
+        drawn = longest_prompts(self.train_prompts, len(rollouts) // self.num_generations)
+        before, self.step = self.step, self.new_step([])
+        self.step.add(drawn, rollouts)
+        self.step.scored = made_up_rewards(rollouts, self.step.prompts, list(self.rewards))
+        self.step.taken = list(range(len(rollouts)))
+        tokens = self.state.num_input_tokens_seen
+        try:
+            return self.try_passes(self.step)
+        finally:
+            self.step, self.state.num_input_tokens_seen = before, tokens
+            self._metrics["train"].clear()
+
+    def try_passes(self, step: Step) -> int | None:
+        """Learns from the first part of a step. Returns the number of its parts; None if memory runs out."""
+        self.fill_batch(step)
+        batch = step.batch | {"num_items_in_batch": step.batch["completion_mask"].sum()}
+        self.current_gradient_accumulation_steps = 1  # transformers' loop sets it later
+        loss = self.guarding.retry_on_oom(
+            lambda divisor: self.backward_part(self.model_wrapped, batch, self.parts(batch, divisor)[0]),
+            lambda: self.discard(self.model_wrapped, {}),
+            lambda divisor: self.smaller_budget(batch, divisor)[1],
+        )
+        return None if loss is None else len(self.parts(batch, self.guarding.divisor))
+
+
+# ---- several processes
+
+
+@dataclass
+class LocalUpdate:
+    """One process's part of a step's update."""
+
+    loss: float | None  # None: memory ran out
+    tokens: int  # learned from
+    metrics: dict[str, float]  # the base class's: means over this process's passes
+    gaps: torch.Tensor | None  # (N,), |sampler logprob - trainer logprob|
+    why_stopped: str | None
+    findings: list[Any] = field(default_factory=list)  # of guards, for the first process to report
+    signal_received: int | None = None
+
+
+def reduce_step(
+    trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: dict[str, int]
+) -> torch.Tensor | None:
+    """Reduces one step over all processes: sums loss and gradients, averages metrics, shares findings and signals.
+
+    Returns the loss; None if memory ran out in one process. `batch` is the whole step's; `logged` holds how many values
+    of each metric the base class had before. Raises Stopped if one process received a signal: the step is given up, and
+    nothing that is saved has changed.
+    """
+    metrics, guarding, step = trainer._metrics["train"], trainer.guarding, trainer.step
+    new = {name: values[logged.get(name, 0) :] for name, values in metrics.items()}
+    parts = distributed.all_gather(
+        LocalUpdate(
+            None if loss is None else loss.item(),
+            int(batch["completion_mask"][trainer.local_rows(batch)].sum()),
+            {name: fmean(values) for name, values in new.items() if values},
+            torch.cat(step.gaps).cpu() if step.gaps else None,
+            guarding.why_stopped,
+            guarding.pop_unreported(),
+            trainer.interrupt.signal_received,
+        )
+    )
+    guarding.merge(parts)
+    trainer.interrupt.sync_signal([part.signal_received for part in parts])
+    if any(part.loss is None for part in parts):
+        guarding.skipped = "memory"
+        return None
+    for name in sorted({name for part in parts for name in part.metrics}):
+        del metrics[name][logged.get(name, 0) :]
+        metrics[name].append(mean_by_tokens(parts, name))
+    step.gaps = [part.gaps for part in parts if part.gaps is not None]
+    distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
+    return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
+
+
+def mean_by_tokens(parts: list[LocalUpdate], name: str) -> float:
+    """Returns a metric's mean over all tokens, from the means of the processes that learned from any."""
+    known = [(part.metrics[name], part.tokens) for part in parts if name in part.metrics and part.tokens]
+    return sum(value * tokens for value, tokens in known) / max(1, sum(tokens for _, tokens in known))

@@ -1,0 +1,92 @@
+"""The session: one prologue for every program that samples; its proof finds a wrong engine and changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from r1rl import session
+from r1rl.config.flags import Config
+from r1rl.config.recipes import overrides
+from r1rl.engines.base import Sampling
+from r1rl.session import Session
+from r1rl.system.console import Waiting
+from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.word_problems import WordProblems
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    """(session, prompts) of a run that is ready to sample."""
+
+    def begin(**options):
+        config = Config(**{**overrides("tiny"), "unsloth": False, "dumps": str(tmp_path), "exp_name": "run"})
+        made = Session(config, **options)
+        made.open_run(config, "test")
+        prompts = Builder(made.load_tokenizer(), config)(WordProblems(1).load("test")[:3], "test")
+        with Waiting("") as status:
+            made.start(prompts, status)
+        return made, prompts, status
+
+    monkeypatch.setattr(session, "divert", lambda log: None)
+    return begin
+
+
+def state_of(made):
+    return [p.detach().clone() for p in made.policy.model.parameters()]
+
+
+def sampled(made, prompts):
+    rollouts = made.engine.generate(prompts, Sampling(n=2, max_tokens=12, temperature=1.0, seed=5))
+    return [(r.completion_ids, r.sampler_logprobs) for r in rollouts]
+
+
+def test_the_proof_changes_no_weight_no_random_state_and_no_sample(begun, capsys):
+    made, prompts, status = begun(trains=True)
+    weights, random, before = state_of(made), torch.get_rng_state(), sampled(made, prompts)
+    proofs = made.prove(prompts, status)
+    assert {p.target for p in proofs} == set(made.policy.targets) and all(
+        p.verdict == "proven" for p in proofs
+    )
+    assert all(torch.equal(a, b) for a, b in zip(weights, state_of(made)))
+    assert torch.equal(random, torch.get_rng_state()) and sampled(made, prompts) == before
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["model", "engine", "proof"]
+
+
+def test_the_quick_proof_disturbs_one_kind_of_projection(begun, capsys):
+    made, prompts, status = begun(trains=True, quiet=True)
+    (proof,) = made.prove(prompts, status, quick=True)
+    shown = capsys.readouterr().out
+    assert proof.verdict == "proven" and shown.startswith(
+        f"proof    the engine follows the adapter in {proof.target} "
+    )
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_an_engine_that_does_not_follow_the_adapter_is_refused(begun, monkeypatch, quick):
+    made, prompts, status = begun(trains=True)
+    monkeypatch.setattr(made.engine, "sync", lambda: None)
+    with pytest.raises(UserError, match="does not sample from the trained adapter"):
+        made.prove(prompts, status, quick)
+
+
+def test_without_an_adapter_the_logprobs_of_engine_and_model_are_compared(begun, capsys):
+    made, prompts, status = begun()
+    before = sampled(made, prompts)
+    assert made.prove(prompts, status) == [] and sampled(made, prompts) == before
+    model, _, proof = capsys.readouterr().out.splitlines()
+    assert "LoRA" not in model and "no adapter to follow" in proof and "differ by 0.00" in proof
+
+
+def test_nothing_to_sample_is_nothing_to_prove(begun, capsys):
+    made, _, status = begun()
+    capsys.readouterr()
+    assert made.prove([], status) == [] and capsys.readouterr().out == ""
+
+
+def test_flags_and_files_are_checked_before_anything_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(Session, "load_tokenizer", None)
+    with pytest.raises(UserError, match="no folder"):
+        Session(Config(**{**overrides("tiny"), "model_name": str(tmp_path / "none")}))
