@@ -13,6 +13,7 @@ from r1rl.tasks.base import Task, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
+from r1rl.tasks.gsm8k import Gsm8k
 
 # Answer type of each Problem.task that is not a --dataset-name.
 OTHER_NAMES = {
@@ -26,7 +27,10 @@ def load_task(config: Config) -> Task:
     """Returns the task of `--dataset-path` or `--dataset-name`. Raises UserError."""
     if is_custom(config):
         return CustomData(config)
-    return task_class(config.dataset_name).from_config(config)
+    task = task_class(config.dataset_name)
+    if config.dataset_path is not None and task.replaceable:
+        task = Gsm8k  # a folder with train.jsonl and test.jsonl in its format
+    return task.from_config(config)
 
 
 def answer_type_of(task: str) -> str:

@@ -81,6 +81,18 @@ def test_a_file_replaces_the_problems_of_some_tasks(name):
     assert is_custom(config) == task_class(name).replaceable
 
 
+@pytest.mark.parametrize("name", [name for name in TASKS if task_class(name).replaceable])
+def test_a_folder_in_the_format_of_gsm8k_replaces_them_too(name, tmp_path):
+    row = '{"question": "1 + 1?", "answer": "It is 2.\\n#### 2"}\n'
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(row)
+    task = load_task(Config(dataset_name=name, dataset_path=str(tmp_path)))
+    assert [(p.question, p.answer, p.task) for p in task.load("train")] == [("1 + 1?", "2", "gsm8k")]
+    with pytest.raises(UserError, match=r"train\.jsonl is missing"):
+        (tmp_path / "train.jsonl").unlink()
+        task.load("train")
+
+
 @pytest.mark.parametrize("share", [2, 5, 8])
 def test_the_split_is_a_share_of_the_contents(share):
     tests = sum(split_of(f"problem {i}", share) == "test" for i in range(8000))

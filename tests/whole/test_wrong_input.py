@@ -111,7 +111,7 @@ TINY = ("--recipe", "tiny")
         ((*TINY, "--reward", "mine.py:score"), ("--reward mine.py:score", "no file 'mine.py'")),
         (
             (*TINY, "--reward", "cot-concise", "--reward-words", "mine.json"),
-            ("--reward-words mine.json", "no such file"),
+            ("--reward-words mine.json", "the file does not exist"),
         ),
         (
             (*TINY, "--dataset-name", "safety-queries", "--add-reasoning-prefix"),
