@@ -166,9 +166,7 @@ class Decoding:
         self.rotation = torch.stack([cos[0], torch.cat([-first, second], -1)[0]], 1)[:, :, None].to(dtype)
         # Factors of q, k and v with their rotation: q is also scaled, v is unchanged.
         factors = [fused.scale] * fused.heads + [1.0] * fused.kv_heads + [0.0] * fused.kv_heads
-        self.factors = torch.tensor(factors, device=device, dtype=dtype)[
-            None, :, None
-        ]  # (1, heads + 2 * kv_heads, 1)
+        self.factors = torch.tensor(factors, device=device, dtype=dtype).view(1, -1, 1)
         self.kept = (self.factors == 0).to(dtype)
         # Each layer's keys and then its values, heads first: (layers, 2 * kv_heads * rows, max_tokens, D)
         own = (len(fused.layers), 2 * fused.kv_heads * len(self.lengths), max_tokens, fused.head_dim)
@@ -219,10 +217,8 @@ class Decoding:
         self.lengths = self.lengths[index]
         for segments in self.shared:
             last = segments[-1]
-            mask = None if last.mask is None else self._picked(last.mask, group_index)
-            segments[-1] = Segment(
-                self._picked(last.keys, group_index), self._picked(last.values, group_index), mask
-            )
+            parts = (last.keys, last.values, last.mask)
+            segments[-1] = Segment(*(None if t is None else self._picked(t, group_index) for t in parts))
         self._move_own(index)
         return rows
 
@@ -310,21 +306,17 @@ def attend(queries: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
     scores = []
     for segment in segments:
         q = queries.view(len(segment.keys), -1, dim)  # rows that share the keys are one matrix
-        s = (
-            torch.bmm(q, segment.keys)
-            if segment.mask is None
-            else torch.baddbmm(segment.mask, q, segment.keys)
-        )
+        plain = segment.mask is None
+        s = torch.bmm(q, segment.keys) if plain else torch.baddbmm(segment.mask, q, segment.keys)
         scores.append(s.view(-1, s.shape[-1]))  # (kv_heads * rows * rep, T)
     weights = torch.cat(scores, -1).softmax(-1).split([s.shape[-1] for s in scores], -1)
     out = None
     for segment, weight in zip(segments, weights):
         w = weight.view(len(segment.keys), -1, weight.shape[-1])
-        out = (
-            torch.bmm(w, segment.values)
-            if out is None
-            else torch.baddbmm(out.view(len(w), -1, dim), w, segment.values)
-        )
+        if out is None:
+            out = torch.bmm(w, segment.values)
+        else:
+            out = torch.baddbmm(out.view(len(w), -1, dim), w, segment.values)
     return out.view(kv_heads, rows, -1).transpose(0, 1).reshape(rows, -1)
 
 

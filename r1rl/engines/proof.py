@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import torch
+
 from r1rl.engines.base import Engine, Sampling
 from r1rl.models.logprobs import completion_logprobs
 from r1rl.models.policy import Policy
@@ -21,21 +23,12 @@ from r1rl.records import Prompt, Rollout
 from r1rl.system.errors import UserError
 
 WANTED_SHIFT = 0.2  # nats per token between policy and base: far above rounding, far below random text
-
-SMALLEST_NOISE, FIRST_DOUBLINGS, MOST_DOUBLINGS = (
-    1e-3,
-    6,
-    19,
-)  # of the noise added to a weight: the standard deviation
-
+SMALLEST_NOISE = 1e-3  # standard deviation of the noise added to a weight
+FIRST_DOUBLINGS, MOST_DOUBLINGS = 6, 19  # of that noise
 SMALLEST_SHIFT = 0.01  # nats; a token whose logprob moves less cannot distinguish policy and base
-
 PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # sampled for each kind of projection
-
 TEMPERATURE = 1.5  # a sharp distribution hardly shows a changed weight
-
 SURE = 4.0  # standard errors
-
 CLEARLY = 1.5  # times the distance
 
 
@@ -165,8 +158,6 @@ def disturb(
     The shift is measured on completions; the logprobs of prompts may shift more. The search begins at `doublings`
     and returns its last value, because the next kind of projection needs about as many.
     """
-    import torch
-
     generator = torch.Generator().manual_seed(seed)
     noise = [torch.randn(w.shape, generator=generator).to(w.device, w.dtype) for w in weights]
     before = [w.detach().clone() for w in weights]

@@ -52,15 +52,15 @@ class TransformersEngine:
         if self.policy.on_gpu:
             merge_into(self.policy, self.model)
             return
-        parameters, nobody = dict(self.model.named_parameters()), threading.Event()
+        parameters, never = dict(self.model.named_parameters()), threading.Event()
 
         @torch.no_grad()
         def write(pair: tuple[str, Callable[[], torch.Tensor]]) -> None:
             parameters[pair[0]].copy_(pair[1]())
 
-        in_threads(write, to_merge(self.policy), self.workers, nobody)
+        in_threads(write, to_merge(self.policy), self.workers, never)
         if self.fused is not None:
-            in_threads(Product.pack, self.fused.to_pack(), self.workers, nobody)
+            in_threads(Product.pack, self.fused.to_pack(), self.workers, never)
 
     def restart(self) -> None:
         """Makes a new copy for new threads; a hanging thread keeps the old one and its memory."""

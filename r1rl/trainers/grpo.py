@@ -24,14 +24,11 @@ import torch
 from datasets import Dataset
 from trl import GRPOTrainer
 
-from r1rl.config.flags import Config
-from r1rl.engines.base import Engine, Sampling
+from r1rl.engines.base import Sampling
 from r1rl.engines.proof import Proof
 from r1rl.engines.wrappers import ShardedEngine
 from r1rl.models.logprobs import batch_logprobs
-from r1rl.models.policy import Policy
-from r1rl.records import Prompt
-from r1rl.rewards.weighted import Reward, take_timeouts
+from r1rl.rewards.weighted import take_timeouts
 from r1rl.runs.checkpoints import BEST, step_of
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -39,17 +36,14 @@ from r1rl.runs.dump import (
     PROOFS,
     ROLLOUTS,
     SCHEMA_VERSION,
-    Dump,
     completion_line,
     read_lines,
     without_nan,
 )
 from r1rl.runs.evaluation import score_all
-from r1rl.runs.progress import Meter
 from r1rl.runs.scores import Evaluation, score_of
 from r1rl.system import distributed
 from r1rl.system.console import console
-from r1rl.system.interrupt import Interrupt
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.advantages import group_advantages
 from r1rl.trainers.arguments import keep_float32, training_arguments
@@ -69,18 +63,8 @@ LOGGED_BY_TRL = ("loss", "grad_norm", "learning_rate", "entropy", "kl")  # the n
 class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
     """One optimizer step: sync, generate, reward, advantage, update, dump."""
 
-    def __init__(
-        self,
-        config: Config,
-        policy: Policy,
-        engine: Engine,
-        rewards: dict[str, Reward],
-        train_prompts: Sequence[Prompt],
-        eval_prompts: Sequence[Prompt],
-        dump: Dump,
-        meter: Meter,
-        interrupt: Interrupt,
-    ):
+    def __init__(self, config, policy, engine, rewards, train_prompts, eval_prompts, dump, meter, interrupt):
+        """See `RunTrainer.set_up` for the types; `train_prompts` is a sequence of Prompt."""
         self.set_up(config, policy, engine, rewards, eval_prompts, dump, meter, interrupt)
         if distributed.size() > 1:
             self.engine = ShardedEngine(self.engine, interrupt)
@@ -100,13 +84,12 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             callbacks.append(Profile(config.profile, dump.folder / "profile"))
         if self.stages is not None:
             callbacks.append(self.stages)
+        rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
         super().__init__(
             model=policy.model,
             reward_funcs=list(rewards.values()),  # for their names only: see `_calculate_rewards`
             args=training_arguments(config, policy, dump),
-            train_dataset=Dataset.from_list(
-                [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
-            ),
+            train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list([{"prompt": p.text} for p in eval_prompts]),
             processing_class=policy.tokenizer,
             rollout_func=self._rollout,
@@ -357,10 +340,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         if result is None:
             return {}
         self.evaluated_step = result.step
-        metrics = {
-            f"{metric_key_prefix}_accuracy": result.accuracy,
-            f"{metric_key_prefix}_tokens": result.tokens(),
-        }
+        metrics = {"accuracy": result.accuracy, "tokens": result.tokens()}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

@@ -20,6 +20,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.policy import Policy
@@ -46,19 +47,13 @@ class Experience:
 
 
 @dataclass
-class Saved:
-    """State at the step's start, for rollback; None until changed."""
-
-    kl_weight: float
-    weights: dict[str, torch.Tensor] | None = None
-    optimizer: dict[str, Any] | None = None
-
-
-@dataclass
 class ValueStep(Step):
-    """A step with the values of its tokens."""
+    """A step with the values of its tokens, and the state before it for a rollback."""
 
-    saved: Saved | None = None  # None after the step's end
+    kl_weight: float = 0.0  # before the step
+    weights: dict[str, torch.Tensor] | None = None  # before the step; None until they change
+    optimizer: dict[str, Any] | None = None
+    complete: bool = False
     experience: Experience | None = None
     diagnostics: dict[str, float] = field(default_factory=dict)
     sums: Counter[str] = field(default_factory=Counter)  # of the debug variables, over the minibatches
@@ -76,7 +71,7 @@ class ValueTrainer(Trainer):
 
     def new_step(self, drawn: list[int]) -> ValueStep:
         """Returns an empty step with the state to which `roll_back_step` returns."""
-        return ValueStep(drawn, self.num_generations, saved=Saved(self.kl_weight))
+        return ValueStep(drawn, self.num_generations, kl_weight=self.kl_weight)
 
     # ---- advantage
 
@@ -90,20 +85,11 @@ class ValueTrainer(Trainer):
             if self.kl_weight:
                 with self.policy.model.disable_adapter():
                     reference, _, _ = self.evaluate_tokens(rollouts)
-        estimates = [
-            gae(
-                token_rewards(
-                    step.scored[i].reward,
-                    logprobs[row].tolist(),
-                    None if reference is None else reference[row].tolist(),
-                    self.kl_weight,
-                ),
-                values[row].tolist(),
-                self.run.gamma,
-                self.run.gae_lambda,
-            )
-            for row, i in enumerate(kept)
-        ]
+        estimates = []
+        for row, i in enumerate(kept):
+            ref = None if reference is None else reference[row].tolist()
+            rewards = token_rewards(step.scored[i].reward, logprobs[row].tolist(), ref, self.kl_weight)
+            estimates.append(gae(rewards, values[row].tolist(), self.run.gamma, self.run.gae_lambda))
         flat = [a for advantages, _ in estimates for a in advantages]
         if self.run.whiten_advantages and len(flat) > 1:
             flat = whitened(flat)
@@ -257,16 +243,16 @@ class ValueTrainer(Trainer):
         self.compute_advantages(step)
         parts = self.minibatches(step)
         self.learn_minibatch(self.model_wrapped, step, parts[0])
-        self.kl_weight = step.saved.kl_weight
+        self.kl_weight = step.kl_weight
         return None if self.guarding.skipped == "memory" else len(parts)
 
     # ---- optimizer steps and checkpoints
 
     def inner_step(self, model: Any, step: ValueStep) -> None:
         """Makes an optimizer step before the last one; the first saves the state before it."""
-        if step.saved.weights is None:
-            step.saved.weights = {n: p.detach().cpu().clone() for n, p in self.trained().items()}
-            step.saved.optimizer = on_cpu(self.optimizer.state_dict())
+        if step.weights is None:
+            step.weights = {n: p.detach().cpu().clone() for n, p in self.trained().items()}
+            step.optimizer = on_cpu(self.optimizer.state_dict())
         self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
         self.optimizer.step()
         model.zero_grad()
@@ -278,20 +264,19 @@ class ValueTrainer(Trainer):
     def step_ended(self) -> None:
         """From here on the step is not rolled back."""
         super().step_ended()
-        self.step.saved = None
+        self.step.complete, self.step.weights, self.step.optimizer = True, None, None
 
     def roll_back_step(self) -> None:
         """Restores the state at the step's start if the step is incomplete."""
-        saved = None if self.step is None else self.step.saved
-        if saved is None:
+        step = self.step
+        if step is None or step.complete:
             return
-        self.kl_weight = saved.kl_weight
-        if saved.weights is None:
-            return
-        with torch.no_grad():
-            for name, parameter in self.trained().items():
-                parameter.copy_(saved.weights[name])
-        self.optimizer.load_state_dict(saved.optimizer)
+        self.kl_weight = step.kl_weight
+        if step.weights is not None:
+            with torch.no_grad():
+                for name, parameter in self.trained().items():
+                    parameter.copy_(step.weights[name])
+            self.optimizer.load_state_dict(step.optimizer)
 
     def create_optimizer(self, *args, **kwargs):
         """Gives the value head its own learning rate: the adapter's is too small for it."""
@@ -301,9 +286,8 @@ class ValueTrainer(Trainer):
             head = list(self.head.parameters())
             for group in optimizer.param_groups:
                 group["params"] = [p for p in group["params"] if all(p is not h for h in head)]
-            optimizer.add_param_group(
-                {"params": head, "lr": self.run.value_learning_rate, "weight_decay": 0.0}
-            )
+            rate = self.run.value_learning_rate
+            optimizer.add_param_group({"params": head, "lr": rate, "weight_decay": 0.0})
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -343,15 +327,11 @@ class ValueHead(torch.nn.Linear):
 
     def save(self, folder: str, beta: float) -> None:
         """Writes the head and the current KL weight to a checkpoint."""
-        from safetensors.torch import save_file
-
         state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(state | {"beta": torch.tensor(beta, dtype=torch.float64)}, str(Path(folder) / FILE))
 
     def load(self, folder: str) -> float:
         """Reads what `save` wrote. Returns the KL weight."""
-        from safetensors.torch import load_file
-
         state = load_file(str(Path(folder) / FILE))
         beta = state.pop("beta").item()
         self.load_state_dict(state)

@@ -173,12 +173,9 @@ def kept_random_states(inside: dict[str, Any] | None = None) -> Iterator[None]:
 
 def save_generation(folder: Path, batch: Batch, lines: list[dict[str, Any]], until: int) -> None:
     """Writes the batch of a generation and its metrics lines, {} for the steps that are done. `until`: its last step."""
-    tensors = {
-        k: v.cpu().clone(memory_format=torch.contiguous_format)
-        for k, v in batch.items()
-        if isinstance(v, torch.Tensor)
-    }
-    others = {k: v for k, v in batch.items() if not isinstance(v, torch.Tensor)}
+    tensors = {k: v for k, v in batch.items() if isinstance(v, torch.Tensor)}
+    others = {k: v for k, v in batch.items() if k not in tensors}
+    tensors = {k: v.cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
     save_file(tensors, folder / TENSORS)
     content = {"schema_version": 1, "until": until, "numbers": lines, "others": others}
     (folder / GENERATION).write_text(json.dumps(content) + "\n", encoding="utf-8")

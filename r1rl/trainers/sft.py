@@ -16,15 +16,11 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
-from r1rl.engines.base import Engine
 from r1rl.models.policy import Policy
 from r1rl.models.weights import load_options
 from r1rl.records import Prompt
-from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
-from r1rl.runs.progress import Meter
 from r1rl.system.errors import UserError
-from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.gsm8k import without_notes
 from r1rl.trainers.arguments import common_arguments, keep_float32
 from r1rl.trainers.base import RunTrainer
@@ -40,18 +36,8 @@ MADE_BY_UNSLOTH = SFTTrainer.__name__.startswith("Unsloth")
 class FineTuner(RunTrainer, SFTTrainer):
     """Learns the solutions token by token; evaluates before and after with the engine."""
 
-    def __init__(
-        self,
-        config: Config,
-        policy: Policy,
-        engine: Engine,
-        rewards: dict[str, Reward],
-        examples: Sequence[dict[str, list[int]]],
-        eval_prompts: Sequence[Prompt],
-        dump: Dump,
-        meter: Meter,
-        interrupt: Interrupt,
-    ):
+    def __init__(self, config, policy, engine, rewards, examples, eval_prompts, dump, meter, interrupt):
+        """`examples` have input_ids and labels; for the other types see `RunTrainer.set_up`."""
         self.set_up(config, policy, engine, rewards, eval_prompts, dump, meter, interrupt)
         self.trackers = Trackers(config, dump.folder)
         self.tokens = 0  # learned since the last line of the dump

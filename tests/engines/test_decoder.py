@@ -104,7 +104,7 @@ def test_nothing_is_packed_where_memory_may_be_refused(monkeypatch):
     assert not fused(small_model("qwen2")).packs
 
 
-def test_a_weight_is_packed_anew_only_when_it_was_written():
+def test_a_weight_is_packed_again_only_after_it_was_written():
     found = fused(small_model("qwen2"))
     before = [p.packed for p in found.products()]
     with torch.no_grad():

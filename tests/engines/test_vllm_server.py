@@ -1,6 +1,6 @@
-"""--engine vllm-server with a real `vllm serve` (CPU build), started by the very line that the program tells to start.
+"""--engine vllm-server with a real `vllm serve` (CPU build), started by the command that the program prints.
 
-Skipped where vLLM is missing; with R1RL_FULL_STACK=1, as in CI, it may not be. What a wrong server is told about is in
+Skipped where vLLM is missing; with R1RL_FULL_STACK=1, as in CI, it may not be. Faults of a server are in
 test_server_checks.py.
 """
 
@@ -151,7 +151,7 @@ def test_each_sync_hands_the_new_weights_over_and_takes_the_old_ones_back(engine
 
 def test_a_server_that_has_lost_the_adapter_gets_it_again(engine, prompts):
     before = engine.generate(prompts, GREEDY)
-    engine.server.request("/v1/unload_lora_adapter", {"lora_name": engine.adapter.name})  # as one started anew
+    engine.server.request("/v1/unload_lora_adapter", {"lora_name": engine.adapter.name})  # as after a restart
     assert_same(engine.generate(prompts, GREEDY), before)
 
 

@@ -67,7 +67,7 @@ def test_a_model_whose_attention_cannot_be_exchanged_is_read_row_by_row(family, 
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    """In float32, where parity can be told from rounding; its adapter is not at zero."""
+    """In float32, where rounding does not hide a difference; its adapter is not at zero."""
     made = make_trainer(tmp_path_factory.mktemp("dumps"), per_device_train_batch_size=32)
     made.policy = dataclasses.replace(made.policy, mixed=False)
     made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)

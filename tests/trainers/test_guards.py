@@ -124,7 +124,7 @@ def test_a_reward_that_pays_for_something_else_is_found(tmp_path, own):
     assert "guard reward-hacking" in trainer.guarding.why_stopped
 
 
-# ---- left out: losses and gradients that are no numbers
+# ---- skipped: losses and gradients that are not finite
 
 
 def spoil(trainer, steps, factor=float("inf")):
@@ -229,7 +229,7 @@ def unbroken(tmp_path_factory, own):
     return folder / "run"
 
 
-def test_an_engine_that_hangs_once_is_started_anew(tmp_path, own, unbroken, capsys):
+def test_an_engine_that_hangs_once_is_restarted(tmp_path, own, unbroken, capsys):
     trainer = make_trainer(tmp_path, **LEARNS, reward=own("brief"), max_steps=2)
     hang(trainer, {2})
     trainer.fit(None, [])

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: what is learnt of a solution, stop and resume, the merged model, the four modes."""
+"""Supervised fine-tuning: the learned tokens of a solution, stop and resume, the merged model, the four modes."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_the_loss_is_on_the_solution_alone(fine_tuner):
     tokenizer = fine_tuner.policy.tokenizer
     task = WordProblems(fine_tuner.run.seed)
     for problem, row in zip(task.load("train"), fine_tuner.train_dataset):
-        learnt = [i for i in row["labels"] if i != IGNORED]
-        assert learnt[-1] == tokenizer.eos_token_id
-        text = tokenizer.decode(learnt[:-1])
+        learned = [i for i in row["labels"] if i != IGNORED]
+        assert learned[-1] == tokenizer.eos_token_id
+        text = tokenizer.decode(learned[:-1])
         assert text == " " + solution_text(problem.solution, keep_notes=False)
-        asked = tokenizer.decode(row["input_ids"][: len(row["input_ids"]) - len(learnt)])
-        assert asked == f"Question: {problem.question}\nAnswer:"
+        prompt = tokenizer.decode(row["input_ids"][: len(row["input_ids"]) - len(learned)])
+        assert prompt == f"Question: {problem.question}\nAnswer:"
 
 
 def test_the_loss_equals_cross_entropy_of_the_solutions_tokens(fine_tuner, monkeypatch):
@@ -85,7 +85,7 @@ def test_solutions_that_are_too_long_are_left_out_whole(fine_tuner):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs GSM8K's files")
-def test_real_gsm8k_can_be_learnt(program, tmp_path):
+def test_real_gsm8k_is_learned(program, tmp_path):
     done = program(
         "--recipe", RECIPE, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", DATA / "gsm8k",
         "--max-samples", 32, "--eval-count", 4, "--no-unsloth", "--engine", "transformers", "--dumps", tmp_path,

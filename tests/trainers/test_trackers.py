@@ -28,7 +28,7 @@ SECRET = "hf_" + "a1B2" * 8
 
 
 class Recorder(TrainerCallback):
-    """Stands for a tracker's callback and keeps what it is told."""
+    """Replaces a tracker callback and keeps its arguments."""
 
     made: list[Recorder] = []  # noqa: RUF012 - each test empties it
 

@@ -121,7 +121,7 @@ def bounded(folder, *flags):
 
 
 @pytest.mark.slow
-def test_too_little_memory_is_told_before_step_1_with_what_to_change(tmp_path):
+def test_too_little_memory_is_an_error_before_step_1_that_names_the_flag(tmp_path):
     done = bounded(tmp_path, "--guard", "memory=stop")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "memory ran out when the longest sample was tried before step 1" in done.stdout + done.stderr

@@ -149,9 +149,13 @@ class Guarding(TrainerCallback):
             # the newest node first: a node that is older than all of them is reached when they are gone.
             with torch.enable_grad():
                 oldest = torch.ones(1, requires_grad=True) * 1
-            failed = self._out_of_memory(lambda: learn(self.divisor))
-            if failed is None:
-                return self._learned
+            try:
+                return learn(self.divisor)
+            except (RuntimeError, MemoryError) as error:
+                if self.actions["memory"] == "off" or not is_out_of_memory(error):
+                    raise
+                without_onednn(error)
+                failed = asked_for(error)  # a text, not the error: its traceback holds the memory to be freed
             undo()
             oldest.backward()
             free_memory()
@@ -179,18 +183,6 @@ class Guarding(TrainerCallback):
         if not distributed.is_first():
             self.unreported.append((found, self.step_number))
         return self.report(found, self.step_number)
-
-    def _out_of_memory(self, attempt: Callable[[], T]) -> str | None:
-        """Makes the attempt and keeps its result. Returns what was asked for if memory ran out, else None."""
-        try:
-            self._learned = attempt()
-        except (RuntimeError, MemoryError) as error:
-            if self.actions["memory"] == "off" or not is_out_of_memory(error):
-                raise
-            without_onednn(error)
-            # A text, not the error: its traceback holds the memory that has to be freed.
-            return asked_for(error)
-        return None
 
     def engine_stopped(self, stopped: CannotGoOn, step: int, control: Any) -> None:
         """Stops the run because the engine cannot continue; everything up to `step` is kept."""
