@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import multiprocessing
-import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.custom_worker import BATCH_CONTRACT, CONTRACT, TIMEOUT
-from r1rl.system import subprocesses
 from r1rl.system.errors import UserError
+from r1rl.system.subprocesses import Worker, WorkerLost
 
 TRIED = 5  # made-up rollouts
 
@@ -30,17 +26,6 @@ GRACE = 2.0  # seconds more, in which an async reward tells of its timeouts itse
 MOST_IN_A_ROW = 16  # calls without an answer; then a run would only wait
 
 Pairs = list[tuple[Rollout, Problem]]
-
-
-@dataclass(eq=False)
-class Worker:
-    """One process with the user's function."""
-
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    takes_all: bool = False  # all completions in one call
-    place: int = -1  # of the request that it is at
-    until: float = 0.0
 
 
 class CustomReward:
@@ -55,8 +40,9 @@ class CustomReward:
         self.flag = f"--reward {file}:{name}"
         self.lost: Counter[str] = Counter()
         self._in_a_row = 0
+        self._takes_all = False  # all completions of a step in one call; known when a worker has started
         self._idle: list[Worker] = []
-        self._busy: list[Worker] = []
+        self._busy: dict[Worker, int] = {}  # and the index of its request
         atexit.register(self.close)
 
     def __call__(self, rollout: Rollout, problem: Problem) -> float | None:
@@ -68,11 +54,10 @@ class CustomReward:
         pairs = list(zip(rollouts, problems))
         if not pairs:
             return []
-        if not self._idle:
-            self._idle.append(self._start())
-        requests = [pairs] if self._idle[0].takes_all else [[pair] for pair in pairs]
         try:
-            answers = self._answers(requests)
+            if not self._idle:
+                self._idle.append(self._start())
+            answers = self._answers([pairs] if self._takes_all else [[pair] for pair in pairs])
         except BaseException:
             self.close()
             raise
@@ -81,7 +66,7 @@ class CustomReward:
         return [None if value == TIMEOUT else value for value in values]
 
     def _answers(self, requests: list[Pairs]) -> list[list[Any]]:
-        """The values of each request, in order."""
+        """Returns the values of each request, in order."""
         answers: dict[int, list[Any]] = {}
         waiting = deque(enumerate(requests))
         while waiting or self._busy:
@@ -89,109 +74,81 @@ class CustomReward:
                 self._send(*waiting.popleft())
             soonest = min(worker.until for worker in self._busy)
             ready = wait([w.connection for w in self._busy], max(0.0, soonest - time.monotonic()))
-            for worker in list(self._busy):
-                if worker.connection in ready:
-                    answers[worker.place] = self._receive(worker, requests[worker.place])
-                elif worker.until <= time.monotonic():
-                    answers[worker.place] = self._give_up(worker, len(requests[worker.place]))
+            for worker, index in list(self._busy.items()):
+                if worker.connection in ready or worker.until <= time.monotonic():
+                    answers[index] = self._receive(worker, requests[index])
         return [answers[i] for i in range(len(requests))]
 
-    def _send(self, place: int, pairs: Pairs) -> None:
+    def _send(self, index: int, pairs: Pairs) -> None:
         worker = self._idle.pop() if self._idle else self._start()
-        worker.place = place
-        worker.until = time.monotonic() + self.timeout + (GRACE if worker.takes_all else 0)
-        self._busy.append(worker)
+        self._busy[worker] = index
         try:
-            worker.connection.send(pairs)
-        except OSError:
-            raise self._died(worker) from None
+            worker.send(pairs, self.timeout + (GRACE if self._takes_all else 0))
+        except WorkerLost as lost:
+            raise self._crashed(lost) from None
 
     def _receive(self, worker: Worker, pairs: Pairs) -> list[Any]:
-        """The values that a worker has found. Raises UserError with what the function raised."""
+        """Returns a worker's values, TIMEOUT if it is too late. Raises UserError with what the function raised."""
+        del self._busy[worker]
         try:
-            answer, *found = worker.connection.recv()
-        except (EOFError, OSError):
-            raise self._died(worker) from None
-        self._busy.remove(worker)
+            answer, *result = worker.receive()
+        except WorkerLost as lost:
+            if lost.why == "crashed":
+                raise self._crashed(lost) from None
+            return self._counted([TIMEOUT] * len(pairs))
         self._idle.append(worker)
         if answer == "done":
-            self._in_a_row = self._in_a_row + 1 if set(found[0]) == {TIMEOUT} else 0
-            self._check_patience()
-            return found[0]
-        words, index = found
+            return self._counted(result[0])
+        message, index = result
         where = "" if index is None else f" on problem {pairs[index][1].id}"
         if answer == "failed":
-            raise UserError(f"{self.flag}{where} {words}.")
-        contract = BATCH_CONTRACT if worker.takes_all else CONTRACT
-        raise UserError(f"{self.flag} failed{where}: {words}. Note that {contract}.")
+            raise UserError(f"{self.flag}{where} {message}.")
+        contract = BATCH_CONTRACT if self._takes_all else CONTRACT
+        raise UserError(f"{self.flag} failed{where}: {message}. Note that {contract}.")
 
-    def _give_up(self, worker: Worker, count: int) -> list[Any]:
-        """Ends a worker that takes too long. Raises UserError if none comes back any more."""
-        self._busy.remove(worker)
-        end(worker)
-        self._in_a_row += 1
-        self._check_patience()
-        return [TIMEOUT] * count
-
-    def _check_patience(self) -> None:
+    def _counted(self, values: list[Any]) -> list[Any]:
+        """Returns the values. Raises UserError after too many calls in a row that all timed out."""
+        self._in_a_row = self._in_a_row + 1 if set(values) == {TIMEOUT} else 0
         if self._in_a_row >= MOST_IN_A_ROW:
             raise UserError(
                 f"{self.flag} did not come back within --reward-timeout {self.timeout:g} seconds {self._in_a_row} times "
                 "in a row, and nothing can be learned without rewards: make it faster, or give it more time."
             )
+        return values
 
-    def _died(self, worker: Worker) -> UserError:
-        """The error for a process that has ended itself."""
-        self._busy.remove(worker)
-        end(worker)
+    def _crashed(self, lost: WorkerLost) -> UserError:
+        """Returns the error for a process that ended by itself."""
         return UserError(
-            f"{self.flag}: its process ended with exit code {worker.process.returncode} instead of giving a value. "
+            f"{self.flag}: its process ended with exit code {lost.exit_code} instead of giving a value. "
             "Does it leave Python, or need more memory than there is?"
         )
 
     def _start(self) -> Worker:
-        """A process with the function imported. Raises UserError where that fails."""
-        ours, theirs = multiprocessing.Pipe()
-        arguments = [str(theirs.fileno()), str(self.file), self.__name__, str(self.timeout), self.form]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "r1rl.rewards.custom_worker",
-                *arguments,
-            ],  # -P: a file here is no module of Python's
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            env=subprocesses.environment(),
-        )
-        theirs.close()
-        worker = Worker(process, ours)
-        self._busy.append(worker)  # so that `close` ends it, too
-        if not ours.poll(START_SECONDS):
-            raise UserError(f"{self.flag}: its file was not imported within {START_SECONDS:.0f} seconds.")
+        """Returns a process with the function imported. Raises UserError where that fails."""
+        arguments = (str(self.file), self.__name__, str(self.timeout), self.form)
+        worker = Worker("r1rl.rewards.custom_worker", arguments, pickled=True)
         try:
-            answer, found = ours.recv()
-        except (EOFError, OSError):
-            raise self._died(worker) from None
+            answer, result = worker.start(START_SECONDS)
+        except WorkerLost as lost:
+            if lost.why == "crashed":
+                raise self._crashed(lost) from None
+            raise UserError(
+                f"{self.flag}: its file was not imported within {START_SECONDS:.0f} seconds."
+            ) from None
+        except BaseException:
+            worker.stop()
+            raise
         if answer == "refused":
-            raise UserError(found)
-        self._busy.remove(worker)
-        worker.takes_all = found
+            worker.stop()
+            raise UserError(result)
+        self._takes_all = result
         return worker
 
     def close(self) -> None:
-        """Ends the processes. Rating again starts others."""
+        """Stops the workers; the next call starts new ones."""
         for worker in (*self._idle, *self._busy):
-            end(worker)
-        self._idle, self._busy = [], []
-
-
-def end(worker: Worker) -> None:
-    """Kills a worker's process and waits for it."""
-    worker.process.kill()
-    worker.process.wait()
-    worker.connection.close()
+            worker.stop()
+        self._idle, self._busy = [], {}
 
 
 def load_custom(file: Path, name: str, config: Config) -> CustomReward:

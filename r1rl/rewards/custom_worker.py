@@ -12,19 +12,18 @@ import inspect
 import math
 import numbers
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from r1rl.records import Problem, Rollout
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.system.subprocesses import open_connection, requests
 
 BATCH_CONTRACT = (
     "a reward with a parameter `completions` takes lists by name (prompts, completions and columns; texts, and with "
@@ -46,13 +45,11 @@ class Failed(Exception):
         self.words, self.index = words, index
 
 
-def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool) -> None:
+def main(descriptor: int, memory: int, file: Path, name: str, timeout: float, messages: bool) -> None:
     """Answers lists of pairs until the connection is closed. `messages`: lists are in TRL's form of conversations."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
-        signal.signal(number, signal.SIG_IGN)
+    connection = open_connection(descriptor, memory)
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
-    connection = Connection(descriptor)
-    sys.path.append(str(file.resolve().parent))  # its own neighbours can be imported
+    sys.path.append(str(file.resolve().parent))  # the file's neighbours can be imported
     try:
         function = find_function(file, name)
     except UserError as error:
@@ -61,11 +58,7 @@ def main(descriptor: int, file: Path, name: str, timeout: float, messages: bool)
     batch, is_async = kind_of(function)
     connection.send(("ready", batch or is_async))  # whether it takes all pairs at once
     loop = asyncio.new_event_loop()
-    while True:
-        try:
-            pairs = connection.recv()
-        except EOFError:
-            return
+    for pairs in requests(connection, pickled=True):
         try:
             columns = columns_for(function, pairs, messages) if batch else None
             connection.send(("done", values_of(function, pairs, columns, is_async, loop, timeout)))
@@ -183,9 +176,6 @@ def checked(result: object, index: int, contract: str) -> float | str | None:
     return float(result)
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5] == "messages")
-
 MODULE = "own_reward"  # the name that the user's file is imported under
 
 CONTRACT = "a reward takes (rollout, problem) and gives a finite number, or None where it does not apply"
@@ -230,3 +220,8 @@ def words_of(error: BaseException, file: Path) -> str:
 def is_same(filename: str, file: Path) -> bool:
     """Whether a traceback's file is the user's."""
     return Path(filename).resolve() == file.resolve()
+
+
+if __name__ == "__main__":
+    fd, memory, file, name, timeout, form = sys.argv[1:]
+    main(int(fd), int(memory), Path(file), name, float(timeout), form == "messages")

@@ -156,7 +156,7 @@ def test_sympy_runs_the_numbers_of_an_answer():
 def test_the_worker_has_limits_of_memory_time_and_files():
     grader = MathGrader(deadline=2.0)
     grader.grade("x", "x + 1")
-    told = Path(f"/proc/{grader._worker.pid}/limits").read_text().splitlines()[1:]
+    told = Path(f"/proc/{grader._worker.process.pid}/limits").read_text().splitlines()[1:]
     limits = {line[:25].strip(): line[25:].split()[0] for line in told}
     assert int(limits["Max address space"]) == grader.memory
     assert 0 < int(limits["Max cpu time"]) < 60
@@ -173,8 +173,8 @@ def test_a_bomb_as_gold_answer():
 
 def test_a_killed_worker_is_started_again(grader):
     assert grader.grade("x^2-4", "(x-2)(x+2)").correct
-    grader._worker.kill()
-    grader._worker.wait()
+    grader._worker.process.kill()
+    grader._worker.process.wait()
     before = grader.counts["crashed"]
     assert not grader.grade("x^2-4", "(x+2)(x-2)").correct  # asked while it was dead
     assert grader.counts["crashed"] == before + 1
@@ -197,13 +197,13 @@ def test_plain_answers_need_no_process():
     grader = MathGrader()
     assert grader.grade("1,080", "1080").correct and grader.grade(r"\pi", r"$\pi$").correct
     assert not grader.grade(r"\text{odd}", "even").correct
-    assert grader._worker is None and grader.start_seconds is None
+    assert grader._worker.process is None and grader.start_seconds is None
 
 
 def test_the_worker_ends_with_its_parent():
     code = (
         "from r1rl.rewards.grading.latex import MathGrader; import os\n"
-        "g = MathGrader(); g.grade('x', 'x+1'); print(g._worker.pid, flush=True); os._exit(0)"
+        "g = MathGrader(); g.grade('x', 'x+1'); print(g._worker.process.pid, flush=True); os._exit(0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=120

@@ -140,17 +140,16 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "litera
              "unpickle", "loads", "Popen", "run", "check_output", "call"}  # fmt: skip
 # file and call -> why it runs nothing that a model or a data set has written
 ALLOWED = {
-    ("logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
-    ("reward_file", "exec_module"): "the file that --reward names",
-    ("rewards/own", "Popen"): "the process that runs this file, as a list",
-    ("modes", "Popen"): "this program with its own flags, as a list",
-    ("console", "Popen"): "the log's filter",
-    ("ranks", "loads"): "what the processes of one run tell each other, over connections of their own",
-    ("math_grading", "Popen"): "the worker, which gets texts on stdin",
-    ("run", "run"): "git, for the commit",
-    ("export", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
-    ("export_proof", "run"): "this program, for the fresh process, with a file's name",
-    ("machine", "run"): "nvidia-smi, for what others hold of a GPU",
+    ("tasks/knights_knaves/logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
+    ("rewards/custom_worker", "exec_module"): "the file that --reward names",
+    ("system/subprocesses", "Popen"): "a module of this package, as a list; texts reach it as messages",
+    ("pipeline/modes", "Popen"): "this program with its own flags, as a list",
+    ("system/console", "Popen"): "the log's filter",
+    ("system/distributed", "loads"): "what the processes of one run send each other, over connections of their own",
+    ("runs/folder", "run"): "git, for the commit",
+    ("commands/export/forms", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
+    ("commands/export/proof", "run"): "this program, for the fresh process, with a file's name",
+    ("system/machine", "run"): "nvidia-smi, for what others hold of a GPU",
 }
 
 

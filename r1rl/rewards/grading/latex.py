@@ -18,23 +18,17 @@ the answer is right; math-verify reads 12,494 of them (of MATH-500 all 500), in 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
-import json
 import math
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 
 from r1rl.rewards.grading.numbers import MAX_ANSWER_CHARS, normalise
-from r1rl.system import subprocesses
 from r1rl.system.errors import UserError
+from r1rl.system.subprocesses import Worker, WorkerLost
 
 DEADLINE = 5.0  # seconds for one answer; math-verify's own default for one comparison
 
@@ -54,10 +48,6 @@ class Verdict:
     gold_readable: bool  # False: no answer could have been right but the same text
 
 
-class WorkerLost(Exception):
-    """The worker hung or died; it has been ended and the next question starts another."""
-
-
 class MathGrader:
     """Grades LaTeX answers; the worker process is started when one is needed and again after each bomb.
 
@@ -70,7 +60,8 @@ class MathGrader:
         self.counts: Counter[str] = Counter()
         self.start_seconds: float | None = None  # of the latest worker
         self.grade = functools.lru_cache(REMEMBERED)(self._grade)
-        self._worker: subprocess.Popen[bytes] | None = None
+        alarm = math.ceil(deadline) + 1  # the worker's own limit, later than the deadline here
+        self._worker = Worker("r1rl.rewards.grading.latex_worker", (str(alarm),), memory, silent=True)
         self._lock = threading.Lock()
 
     def _grade(self, gold: str, answer: str | None) -> Verdict:
@@ -95,77 +86,36 @@ class MathGrader:
         return Verdict(found["correct"], value, found["gold_readable"] or known)
 
     def _request(self, question: dict[str, object]) -> dict:
-        """One line to the worker and one back. Raises WorkerLost after the deadline or where it died."""
+        """Returns the worker's answer. Raises WorkerLost after the deadline or where it died."""
         with self._lock:
-            if self._worker is None:
-                self._start()
             try:
-                self._worker.stdin.write(json.dumps(question).encode() + b"\n")  # ASCII: half surrogates too
-                self._worker.stdin.flush()
-                return self._answer(self.deadline)
-            except OSError:
-                self._end("crashed")
-            except KeyboardInterrupt:  # its answer to this question must not be taken for one to the next
-                self._stop()
+                if self._worker.process is None:
+                    self._start()
+                self._worker.send(question, self.deadline)
+                return self._worker.receive()
+            except WorkerLost as lost:
+                self.counts[lost.why] += 1
+                raise
+            except KeyboardInterrupt:  # the answer to this question must not be taken for one to the next
+                self._worker.stop()
                 raise
 
-    def _answer(self, seconds: float) -> dict:
-        """The worker's next line. Raises WorkerLost."""
-        line, until = b"", time.monotonic() + seconds
-        while not line.endswith(b"\n"):
-            if not wait([self._worker.stdout], max(0.0, until - time.monotonic())):
-                self._end("hung")
-            part = os.read(self._worker.stdout.fileno(), 65536)
-            if not part:
-                self._end("crashed")
-            line += part
-        return json.loads(line)
-
     def _start(self) -> None:
-        """Starts the worker and waits until its libraries are there. Raises UserError where they are not."""
+        """Starts the worker and waits until its libraries are loaded. Raises UserError where they are not installed."""
         start = time.perf_counter()
-        alarm = math.ceil(self.deadline) + 1  # later than our own deadline, which is told apart from a crash
-        self._worker = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "r1rl.rewards.grading.latex_worker",
-                str(self.memory),
-                str(alarm),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=subprocesses.environment(),
-        )
         try:
-            self._answer(START_SECONDS)
-        except WorkerLost:  # no answer's fault: every one would be graded wrong without a word
+            self._worker.start(START_SECONDS)
+        except WorkerLost:  # not caused by an answer: without this error every answer would count as wrong
             raise UserError(
                 f"the grader of LaTeX answers does not start: it needs the package math-verify and "
                 f"{self.memory / 2**20:.0f} MiB of address space. Run `pip install math-verify`."
             ) from None
         self.start_seconds = time.perf_counter() - start
 
-    def _end(self, why: str) -> None:
-        """Kills the worker. Raises WorkerLost."""
-        self.counts[why] += 1
-        self._stop()
-        raise WorkerLost(why)
-
-    def _stop(self) -> None:
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.stdout.close()
-            self._worker.wait()
-            with contextlib.suppress(OSError):  # it died before it read all
-                self._worker.stdin.close()
-            self._worker = None
-
     def close(self) -> None:
-        """Ends the worker. Grading again starts another."""
+        """Stops the worker. The next call that needs one starts another."""
         with self._lock:
-            self._stop()
+            self._worker.stop()
 
 
 @functools.cache

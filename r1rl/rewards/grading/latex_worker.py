@@ -1,4 +1,4 @@
-"""The process that reads LaTeX for `math_grading`: one JSON line in, one out. Fed by MathGrader, not by people.
+"""The process that reads LaTeX for MathGrader: one question in, one verdict out.
 
 It may hang or die on what a model writes: `9^{9^{9^9}}` is a number. Therefore it has limits of memory and of processor
 time, an alarm of its own that ends it even where nobody is left to kill it, and no model library, which makes it cheap
@@ -7,16 +7,16 @@ to start again. It can write no file, and sympy's reader of Python expressions, 
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
 import re
 import resource
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from r1rl.system.subprocesses import open_connection, requests, send
 
 TEXT = r"\text"  # what units are written in
 
@@ -26,26 +26,22 @@ HARMLESS = re.compile(r"(?:Integer|Float|Rational|[\d\s.()'+*/eE-])*|(?:Symbol\s
 LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
 
 
-def main(memory_bytes: int, seconds: int) -> None:
-    """Answers lines until stdin is closed. `seconds` are for one line."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    for number in (signal.SIGINT, signal.SIGHUP):  # for the run, which ends this process itself
-        signal.signal(number, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever the libraries print is no answer
+def main(descriptor: int, memory: int, seconds: int) -> None:
+    """Answers questions until the connection is closed. `seconds` of processor and wall time limit each."""
+    connection = open_connection(descriptor, memory)
     logging.disable()
     import math_verify  # noqa: F401 - the slow part of the start, before the deadline of the first line
     from sympy.parsing import sympy_parser
 
     sympy_parser.eval_expr = only_numbers(sympy_parser.eval_expr)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # sockets are no files
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    print("{}", file=answers)
-    for line in sys.stdin:
+    send(connection, {})
+    for question in requests(connection):
         signal.alarm(seconds)  # its default ends the process, also inside a long multiplication
         limit_processor(seconds)
-        print(json.dumps(judge(**json.loads(line))), file=answers)
+        send(connection, judge(**question))
         signal.alarm(0)
 
 
@@ -141,4 +137,4 @@ def shown(expressions: list) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))
