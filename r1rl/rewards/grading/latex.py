@@ -176,7 +176,7 @@ def grading_words() -> str | None:
 def trim(text: str) -> str:
     r"""A text without its wrapping: spaces, a final point, dollars and box around it, "The answer is"."""
     text = unwrap(without_lead(unwrap(text, BOX)), BOX)
-    return " ".join(text.rstrip(",").split())
+    return " ".join(re.sub(r"(?<!\\),+$", "", text).split())
 
 
 def exact(gold: str, answer: str | None) -> Verdict | None:

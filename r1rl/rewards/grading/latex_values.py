@@ -244,14 +244,7 @@ def _whole(tokens: list, question: frozenset[str] | None, depth: int) -> Value:
         tokens = tokens[1:-1]
     parts, _ = _split(tokens, {",", ";"})
     if len(parts) > 1:
-        parts = (
-            [part for part in parts if part]
-            if not parts[0] or any(not part for part in parts[:-1])
-            else parts
-        )
-        if not parts[-1]:
-            parts.pop()
-        parts = [p for p in parts if p]
+        parts = [part for part in parts if part]
         if not parts:
             raise NotRead("no answer")
         values = [_whole(part, question, depth + 1) for part in parts]
@@ -375,9 +368,9 @@ def _quantity(tokens: list, question: frozenset[str] | None, depth: int) -> Valu
         if i + 2 < len(tokens) and tokens[i + 1][1] == "^" and tokens[i + 2][1] in "23":
             power, i = tokens[i + 2][1], i + 2
         node = _node(here, depth + 1)
-        words = text.strip().lower().split()
-        if words and words[0] in SCALES:
-            node, words = ["n", str(_exact(node) * SCALES[words[0]])], words[1:]
+        words = text.strip().split()
+        if words and words[0].lower() in SCALES:
+            node, words = ["n", str(_exact(node) * SCALES[words[0].lower()])], words[1:]
         parts.append([node, _unit(" ".join(words) + power, question)])
         here, i = [], i + 1
     if here:
@@ -396,7 +389,7 @@ def _quantity(tokens: list, question: frozenset[str] | None, depth: int) -> Valu
 
 
 def _exact(node: Node) -> Fraction:
-    if node[0] in "nd":
+    if node[0] in ("n", "d"):
         return Fraction(node[1])
     raise NotRead("no number before the scale word")
 
@@ -421,6 +414,10 @@ def _letter_unit(tokens: list, start: int) -> tuple[str, int] | None:
 
 def _unit(text: str, question: frozenset[str] | None) -> str:
     """A unit in one spelling: "square inches" and "in^2" are "in2". Raises NotRead for words that are none."""
+    if question is not None and re.search(
+        r"(?<![A-Za-z])[MKBTGk](?![A-Za-z])|\d(?!$)|(?<![A-Za-z])[23]$", text
+    ):
+        raise NotRead(f"no unit: {text[:30]}")
     words = re.findall(r"[^\W\d_]+|[%°$]|\d", text.lower().replace("a.m.", "am").replace("p.m.", "pm"))
     power, found = "", []
     for word in words:
@@ -718,7 +715,7 @@ def number_node(text: str) -> Node:
 
 def negative(node: Node) -> Node:
     """Minus a node."""
-    if node[0] in "nd" and not node[1].startswith("-"):
+    if node[0] in ("n", "d") and not node[1].startswith("-"):
         return [node[0], f"-{node[1]}"]
     if node[0] == "unit":
         return ["unit", negative(node[1]), node[2]]
@@ -751,14 +748,14 @@ def is_finished(node: Node) -> bool:
     if node[0] in ("n", "d", "base"):
         return True
     if node[0] == "/":
-        return node[1][0] in "n" and node[2][0] == "n"
+        return node[1][0] == "n" and node[2][0] == "n"
     if node[0] == "*":
         if node[1] == ["n", "-1"] and len(node) == 3:
-            return is_finished(node[2])
+            return node[2][0] not in ("n", "d", "*") and is_finished(node[2])
         power = node[-1]
         return (
             len(node) == 3
-            and node[1][0] in "nd"
+            and node[1][0] in ("n", "d")
             and power[0] == "^"
             and power[1] == ["n", "10"]
             and power[2][0] == "n"

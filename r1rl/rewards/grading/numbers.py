@@ -26,6 +26,7 @@ from r1rl.records import Problem
 from r1rl.rewards.grading import vocabulary
 from r1rl.rewards.grading.answer import (
     FORMATS,
+    DENIED,
     MAX_ANSWER_CHARS,
     NO_ANSWER,
     TOO_LONG,
@@ -150,7 +151,7 @@ _PLAIN_LATEX = [  # in this order
     (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])"), "×"),
     (re.compile(r"\\approx(?![a-zA-Z])"), "≈"),
     (re.compile(r"\\(?:[tmfh]?box|boxed|text[a-z]*|math[a-z]*|operatorname|q?quad)(?![a-zA-Z])"), " "),
-    (re.compile(r"\\[()\[\]\s\\]|[{}~]|\*\*|\.{2,}"), " "),
+    (re.compile(r"\\[()\[\]\s\\]|[{}]|(?<!~)~(?!~)|\*\*|\.{2,}"), " "),
     (re.compile(r"\*\*|\.{2,}|\A#{1,6}\s"), " "),
 ]
 _FRACTION_CHARACTER = re.compile(r"(\d?)([¼-¾⅐-⅞])")
@@ -208,7 +209,7 @@ def _spelled_fraction(match: re.Match) -> str:
 _NUMBER = re.compile(
     rf"""
     (?P<sign>(?<![\w)\]+-])[-+])?                       # the minus of "5-3" or "--5" is no sign
-    (?:(?:US)?[$€£¥₹]\ ?)?(?P<late>(?<=[$€£¥₹])[-+])?
+    (?:(?:US)?[$€£¥₹]\ ?)?(?P<late>(?:(?<=[$€£¥₹])|(?<=[$€£¥₹]\ ))[-+])?
     (?:
         (?:(?P<whole>\d[\d,]*)\ {{1,2}})?(?P<top>\d[\d,]*)/(?P<bottom>\d+)  # 1 1/2 or 1/2
       | (?P<decimal>\d+(?:[.,]+\d+)*|(?<![\w.])\.\d+)   # 1,080.50 or .5; _decimal checks commas and points
@@ -265,6 +266,7 @@ class _NoAnswer(Exception):
     """Why a text is no answer."""
 
 
+_UNFINISHED = re.compile(r"[\d)\]] ?!|\d['(\[]|\d ?-(?:\s|$)")
 _SPLIT = re.compile(r"[;\n]|[.!](?=\s|$)")
 _RESTATES = re.compile(
     r"(=|≈|,? ?\b(?:or|which is|that is|i\.e\.|so|therefore|thus|hence|so that is)\b,? ?)", re.IGNORECASE
@@ -296,8 +298,10 @@ class _Reader:
         text = _plain(unwrap(text))
         if "?" in text:
             raise _NoAnswer("a question")
-        if re.search(r"[\d)\]] ?!|\d[(\[]", text):
+        if _UNFINISHED.search(text):
             raise _NoAnswer("unfinished calculation")
+        if "~~" in text or "used to" in text:
+            raise _NoAnswer(DENIED)
         bare = 0
         for sentence in _SPLIT.split(text):
             bare += sentence.strip("$ ").replace(",", "").isdecimal()

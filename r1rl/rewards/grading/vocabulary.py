@@ -36,7 +36,7 @@ def _set(text: str) -> frozenset[str]:
 DENIALS = _set(
     "not no never neither nor none nobody nothing cannot cant isnt wasnt arent doesnt dont didnt wont wouldnt couldnt"
     " shouldnt hasnt havent without wrong incorrect false untrue mistaken mistake error deny denies denied refuse reject"
-    " contrary impossible invalid unlike hardly scarcely barely far anything"
+    " contrary impossible invalid unlike hardly scarcely barely far anything doubt doubts doubted doubtful lied lying joke joking kidding excluded excluding"
 )
 BOUNDS = _set(
     "least most more less fewer than greater larger smaller bigger higher lower over under above below beyond exceed exceeds"
