@@ -114,3 +114,75 @@ RIGHT_LATEX = (
     "\\approx {n}", "\\theta = {n}", "The answer is {n}.", "The answer is ${n}$.", "\\text{{The answer is {n}}}", "{n}\\,", "\\,{n}", "{n}\\text{{ square units}}",
     "{n}\\text{{ cm}}^2", "**{n}**", "{n}\\text{{ students}}", "n = {n}", "f(x) = {n}",
 )  # fmt: skip
+
+# Knights and Knaves: {right} gives everybody the right role, {one} is its statement about the person {name}, {rest} the others.
+WRONG_ROLES = (
+    "{right} All of this is wrong.", "{right} None of this is true.", "{right} Or the other way round.", "{right} Just kidding.",
+    "{right} That is a contradiction.", "{right} Is that so?", "{right} No.", "{right} Not!", "{right} (false)", "{right} ❌",
+    "It is false that {right}", "It is not the case that {right}", "The opposite of this: {right}", "I doubt that {right}",
+    "I deny that {right}", "If {right}", "Suppose {right}", "Assume {right}", "Unless {right}", "Provided {right}", "Perhaps {right}",
+    "Maybe {right}", "Either {right}", "{name} says: {right}", "Case 1: {right}", "Wrong: {right}", "¬({right})", "~{right}",
+    "{right} {name} is a {other}.", "{right} But {name} is a {other}.", "{right} Actually, {name} is a {other}.",
+    "{rest} {name} is not a {role}.", "{rest} {name} isn't a {role}.", "{rest} {name} is never a {role}.", "{rest} {name} is hardly a {role}.",
+    "{rest} {name} is no {role}.", "{rest} {name} is a non-{role}.", "{rest} {name} is an un-{role}.", "{rest} {name} is ¬{role}.",
+    "{rest} {name} ≠ {role}.", "{rest} {name} != {role}.", "{rest} {name} is not {role}.", "{rest} {name}: not {role}.",
+    "{rest} {name} is probably a {role}.", "{rest} {name} is possibly a {role}.", "{rest} {name} may be a {role}.",
+    "{rest} {name} might be a {role}.", "{rest} {name} could be a {role}.", "{rest} {name} would be a {role}.",
+    "{rest} {name} seems to be a {role}.", "{rest} {name} is sometimes a {role}.", "{rest} {name} is usually a {role}.",
+    "{rest} {name} was a {role}.", "{rest} {name} used to be a {role}.", "{rest} {name} denies being a {role}.",
+    "{rest} {name} claims to be a {role}.", "{rest} {name} pretends to be a {role}.", "{rest} {name} is a {role} or a {other}.",
+    "{rest} {name} is a {role} and a {other}.", "{rest} {name} is a {role}/{other}.", "{rest} {name} is a {role} if it rains.",
+    "{rest} {name} is a {role} iff it rains.", "{rest} {name} is a {role} unless it rains.", "{rest} {name} is a {role} => yes.",
+    "{rest} {name}'s brother is a {role}.", "{rest} {name}'s friend is a {role}.", "{rest} The friend of {name} is a {role}.",
+    "{rest} {name} is a {role}'s friend.", "{rest} {name} is like a {role}.", "{rest} {name} is a {role}?", "{rest} Is {name} a {role}?",
+    "{rest} {name} is a so-called {role}.", "{rest} {name} is a former {role}.", "{rest} {name} is a fake {role}.",
+    "{rest} {name} is anything but a {role}.", "{rest} {name} is far from a {role}.", "{rest} {name} {role}: no.",
+    "{rest} {name} is a {role}, not.", "{rest} {name} is a {role} (not).", "{rest} {name} is a {role} (a {other}).",
+    "{rest} {name} cannot be a {role}.", "{rest} {name} can't be a {role}.", "{rest} {name} is neither a {role} nor a {other}.",
+    "{rest} {name} is a {role}, I think not.", "{rest} If anybody, {name} is a {role}.", "{rest} {name} is a {role}, {name} is a {other}.",
+    "{rest} Only {name} is a {role}, or is {name}?", "{rest} Not {name} is a {role}.", "{rest} {name} is a {role} in a lie.",
+    "{rest} Someone like {name} is a {role}.", "{rest} {name} is a {role} and not a {role}.", "{rest} {name} is not not a {role}.",
+    "{rest} {name} lies that {name} is a {role}.", "{rest}", "{rest} {name}.", "{rest} {role}.", "{rest} {name} or {role}.",
+)  # fmt: skip
+
+# Choices: {a} is the right letter, {b} another.
+WRONG_CHOICES = (
+    "{a} or {b}", "({a}) or ({b})", "{a}) or {b})", "{a}, {b}", "{a} {b}", "{a}{b}", "{a}/{b}", "{a}. {b}.", "{a}. {b}. C. D.", "{a} and {b}",
+    "not {a}", "{a} is wrong", "{a}? ", "{a}: no, it is {b}", "{a}) not this one", "{a} is not the answer", "either {a} or {b}",
+    "{a}. No, {b}", "{a} (or {b})", "maybe {a}", "all but {a}", "{a}) or maybe {b}", "The answer is {a} or {b}", "The answer is not {a}",
+    "{a}) isn't it", "{a}) is wrong", "{b}) not {a}", "~{a}", "¬{a}", "{a}) if not {b}", "{a}) unless {b}", "{a}, otherwise {b}", "{a}-{b}",
+    "{a} > {b}", "anything except {a}", "{a}) false", "{a}) never", "{a}; {b}", "{a}\n{b}", "1. {a} 2. {b}", "[{a}, {b}]", "{a} | {b}",
+    "{a} but {b}", "{a}\u0336", "{a}1", "{a}'", "{a}) {b}) C) D)", "A B C D", "A, B, C, D", "(A)(B)(C)(D)", "{a}) rather {b}", "{a}, wait, {b}",
+)  # fmt: skip
+RIGHT_CHOICES = (
+    "{a}", "({a})", "{a}.", "{a})", "[{a}]", "**{a}**", "`{a}`", '"{a}"', "${a}$", "\\boxed{{{a}}}", "\\text{{{a}}}", "\\boxed{{\\text{{{a}}}}}",
+    "The answer is {a}.", "The answer is ({a}).", "Answer: {a}", "The correct answer is {a}", "Option {a}", "{a}) blue whales", "{a}. 42",
+    "({a}) the red one", "{a}: blue", "{a} is correct.", "So the answer is {a}.", "\\textbf{{({a})}}", "{a} - blue", "＂{a}＂", " {a} ",
+)  # fmt: skip
+
+# Countdown: 98 from 19 35 44.
+WRONG_COUNTDOWN = (
+    "44 + 19 + 35 = 97", "97 = 44 + 19 + 35", "98", "= 98", "98 = 98", "44 + 19 + 36", "44 + 54", "44 + 19 + 35 + 0", "44 + 19 + 35 or 98",
+    "not 44 + 19 + 35", "44 + 19 + 35 is wrong", "44 + 19", "44 + 19 + 35, 44 - 19", "(44 + 19 + 35", "44 + 19 + 35)", "-44 + 19 + 35 + 88",
+    "44 + 19 + 35 != 98", "44 + 19 + 35 ≠ 98", "44 + 19 + 35 > 98", "44 + 19 + 35 - 0", "44 + 19 + 35 = 98 = 99", "98 from 19 35 44",
+    "use 44, 19 and 35 to make 98", "44 + 19 + 35?", "44 + 19 + 35!", "44 ++ 19 + 35", "44 + 19 + 35 = x", "(44 + 19 + 35)^1", "44 + 19 + 35 (mod 100)",
+    "7 * 14", "2 * 49", "49 + 49", "44 + 44 + 10", "19 35 44", "441935", "44 + 19 + 35; 44 * 19", "if 44 + 19 + 35", "44 + 19 + 35\n44 - 19 + 35",
+)  # fmt: skip
+RIGHT_COUNTDOWN = (
+    "44 + 19 + 35", "44+19+35", "(44 + 19) + 35", "44 + 19 + 35 = 98", "98 = 44 + 19 + 35", "44 + 19 + 35.", "`44 + 19 + 35`", "$44 + 19 + 35$",
+    "\\boxed{44 + 19 + 35}", "\\boxed{44 + 19 + 35 = 98}", "**44 + 19 + 35**", "[44 + 19] + 35", "4４ + 1９ + 35", "The answer is 44 + 19 + 35",
+    "Answer: 44 + 19 + 35", "44 + 19 + 35 = 63 + 35 = 98", "\\left(44 + 19\\right) + 35", "\\(44 + 19 + 35\\)", "44\u200b + 19 + 35",
+)  # fmt: skip
+
+# One of these in a right answer, as a word of its own at any place, makes it wrong or no answer.
+BAD_WORDS = (
+    "not", "never", "no", "isn't", "wrong", "incorrect", "false", "least", "most", "more", "less", "over", "under", "almost", "nearly",
+    "or", "either", "maybe", "perhaps", "unless", "if", "except", "but", "minus", "plus", "times", "half", "twice", "double", "squared",
+    "cubed", "negative", "sqrt", "log", "seven", "twenty", "hundredths", "thirds", "lakh", "crore", "Mio", "k", "M", "bn", "7", "3/4",
+    "0.5", "-7", "x^2", "+", "<", ">", "≥", "≠", "¬", "?", "‰", "√", "^", "∞", "unknown", "guess", "approximately-not", "versus", "than",
+)  # fmt: skip
+BAD_LATEX = (
+    "!", "^2", "_3", "7", "-1", "+x", "\\cdot 2", "\\times 3", "\\sqrt{2}", "\\pi", "i", "\\text{ or }7", "\\text{ not }", "\\text{ wrong}",
+    "\\text{ minus one}", "\\text{ million}", ",7", ", 7", ";8", "\\ne", "<", "\\ge ", "\\pm 1", "\\binom{3}{1}", "\\div 2", "/7", "\\log ", "?",
+    "\\infty", "\\cup 7", ":30", "\\text{ p.m.}", "\\quad 7", "\\,7", " 7", "(7)", "\\frac{1}{2}", "\\overline{3}", "\\neg ", "\\text{half of }",
+)  # fmt: skip

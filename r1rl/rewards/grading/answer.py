@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
+from r1rl.rewards.grading import vocabulary
+
 FORMATS = ("tag", "hash", "boxed", "auto")
 MAX_ANSWER_CHARS = 1000  # a longer text between the tags is an essay, not an answer
 
@@ -79,6 +81,7 @@ class Found:
 
     text: str
     trouble: str = ""  # the reason why this is no answer, whatever it says
+    sentence: str = ""  # of a box: its sentence, from its beginning or after a formula
 
 
 def locate(text: str, answer_format: str) -> Found | None:
@@ -187,6 +190,22 @@ _AFTER_BOX = re.compile(
     r"|(?:cannot|can't|wait|on reflection|scratch that|correction|just kidding|actually|no\b[,.]))",
     re.IGNORECASE,
 )
+_FILLING = (
+    r"[\s$*`'\"(){}]|\\[()\[\],;! ]|\\text(?=\{)|\\q?quad"  # what may be between a box and its neighbours
+)
+_NEAR_BEFORE = re.compile(
+    rf"(?:[<>≤≥≠±∓√¬~½¼¾^!/+*|-]|\d[\s$]*(?:,|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
+    rf"|twice|double|triple|root|least|most|than|over|under|above|below|almost|nearly|hardly|minimum of|maximum of|page|and a"
+    rf"|{vocabulary.NUMBER_WORDS}))(?:{_FILLING})*\Z|(?<![a-z])[a-z_]\Z",
+    re.IGNORECASE,
+)
+_NEAR_AFTER = re.compile(
+    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|m|bn|mn|mil|ppm"
+    rf"|lakh|crore|lac|cr|mio|mrd|tsd|{vocabulary.SCALE_WORDS}|squared|cubed|halves|halved|doubled|tripled|factorial|choose|point|mod"
+    rf"|base|perhaps|maybe|possibly|than|otherwise|alternatively|respectively|increased|decreased|excluded|something|(?:st|nd|rd|th) root"
+    rf"|pi|i|e\d|and (?:a|one|{vocabulary.NUMBER_WORDS})|{vocabulary.NUMBER_WORDS}|or|{vocabulary.FRACTION_WORDS})(?!\w))",
+    re.IGNORECASE,
+)
 _CONDITION = re.compile(r"\b(?:if|case|when|suppose|assum\w+|otherwise|else)\b", re.IGNORECASE)
 
 
@@ -210,9 +229,17 @@ def in_box(text: str) -> Found | None:
         together = found
     answer = ", ".join(dict.fromkeys(box.text for box in together))
     trouble = ""
+    after = text[together[-1].end : together[-1].end + 60]
+    if _NEAR_BEFORE.search(before) or _NEAR_AFTER.match(after):
+        trouble = "more is around the box"
     if _BEFORE_BOX.search(before[-80:]) or _AFTER_BOX.match(text, together[-1].end):
         trouble = DENIED
-    return Found(answer, trouble)
+    sentence = ""
+    if len(together) == 1:
+        plain_before = before if not re.search(r"[=\\]|\d", before.replace("\\(", "")) else ""
+        rest = _SENTENCE_END.split(text[together[0].end :][:300], maxsplit=1)[0]
+        sentence = (plain_before.replace("$", "") if "$" in rest else plain_before) + together[0].text + rest
+    return Found(answer, trouble, sentence)
 
 
 def _same_sentence(between: str) -> bool:
@@ -305,7 +332,8 @@ def unwrap(text: str, style: re.Pattern = _STYLE) -> str:
         for start, end in _PAIRS:
             if len(text) > len(start) + len(end) and text.startswith(start) and text.endswith(end):
                 inside = text[len(start) : -len(end)]
-                if start not in inside and end not in inside and not inside.endswith("\\"):
+                bare = inside.replace(r"\$", "")
+                if start not in bare and end not in bare and not inside.endswith("\\"):
                     text = inside.strip()
         command = style.match(text)
         if command and text.endswith("}") and closing_brace(text, command.end()) == len(text) - 1:

@@ -414,9 +414,7 @@ def _letter_unit(tokens: list, start: int) -> tuple[str, int] | None:
 
 def _unit(text: str, question: frozenset[str] | None) -> str:
     """A unit in one spelling: "square inches" and "in^2" are "in2". Raises NotRead for words that are none."""
-    if question is not None and re.search(
-        r"(?<![A-Za-z])[MKBTGk](?![A-Za-z])|\d(?!$)|(?<![A-Za-z])[23]$", text
-    ):
+    if question is not None and re.search(r"(?<![A-Za-z])(?:[MKBTGk](?![A-Za-z])|\d)", text):
         raise NotRead(f"no unit: {text[:30]}")
     words = re.findall(r"[^\W\d_]+|[%°$]|\d", text.lower().replace("a.m.", "am").replace("p.m.", "pm"))
     power, found = "", []
@@ -431,6 +429,9 @@ def _unit(text: str, question: frozenset[str] | None) -> str:
             continue
         if question is not None and kind not in (UNIT, NOUN, FREE, "o", "p") and word != "m":
             raise NotRead(reason_for(word))
+        if word == "in" and not found and not any(w.isalpha() for w in words[1:]):
+            found.append(word)
+            continue
         if word in ("and", "of", "per", "a", "an", "the", "in", "total", "all"):
             found += ["/"] if word == "per" else []
             continue

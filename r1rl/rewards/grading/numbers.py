@@ -25,11 +25,12 @@ from typing import NamedTuple
 from r1rl.records import Problem
 from r1rl.rewards.grading import vocabulary
 from r1rl.rewards.grading.answer import (
-    FORMATS,
     DENIED,
+    FORMATS,
     MAX_ANSWER_CHARS,
     NO_ANSWER,
     TOO_LONG,
+    Found,
     Grade,
     Rules,
     locate,
@@ -70,14 +71,14 @@ def grade(
     With a `tolerance` numbers that differ by no more than it are right, too. The words of the question are understood in
     the answer. Raises ValueError for an unknown format.
     """
-    found, sentence = locate(text, answer_format), None
+    found = locate(text, answer_format)
     if found is None and answer_format == "auto":
-        found = sentence = last_number(without_reasoning(text))
+        found = last_number(without_reasoning(text))
     if found is None:
         return verdict(None, None, False)
     if found.trouble:
         return verdict(found.text, None, False, found.trouble)
-    reading = read_number(found.sentence if sentence else found.text, question, remove_comma)
+    reading = read_number(found.sentence or found.text, question, remove_comma)
     correct = reading.value is not None and reading.value == _gold_value(gold, remove_comma)
     if tolerance and not correct and reading.value is not None:
         correct = is_near(reading.value, gold, tolerance, remove_comma)
@@ -187,7 +188,9 @@ def _plain(text: str) -> str:
         text = plain(text)
     if "<" in text:
         text = _TAGS.sub(" ", text)
-    for pattern, replacement in _PLAIN_LATEX if "\\" in text or "{" in text else _PLAIN_LATEX[-1:]:
+    for pattern, replacement in (
+        _PLAIN_LATEX if "\\" in text or "{" in text or "}" in text else _PLAIN_LATEX[-1:]
+    ):
         text = pattern.sub(replacement, text)
     text = _SPACED_THOUSANDS.sub(lambda m: m[0].replace(_THIN_SPACE, "").replace(" ", ""), text)
     if "^" in text:
@@ -279,10 +282,10 @@ _NUMBER_WORD = vocabulary.SMALL.keys() | vocabulary.TENS.keys()
 _LEAD = r"(?:[wvaotTrpncm&2x,:=]|q(?=[mn])|(?<=[nmw])-(?=[nmw]))*"
 _CLAUSE = re.compile(
     rf"(?:{_LEAD}(?:[v=:]|^[ac]|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
-    r"#(?:-(?=[nm]))?(?:[wvaotTrpncm2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmw])-(?=[nmw])|(?<=[nmwv])&(?=[wn]))*(?:=x)?:?"
+    r"#(?:-(?=[nm]))?(?:[wvaotTrpncm2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmw])-(?=[nmw])|(?<=[nmwv])&(?=n))*(?:=x)?:?"
 )
 _VERBLESS_PLACE = re.compile(r"[^v]*pa*#.*")
-_WORDS_ONLY = re.compile(r"(?:[wvaotTrpncm2&,:]|q(?=[mn])|(?<=[nmw])-(?=[nmw]))*")
+_WORDS_ONLY = re.compile(r"(?!&)(?:[wvaotTrpncm2&,:]|q(?=[mn])|(?<=[nmw])-(?=[nmw]))*")
 
 
 class _Reader:
@@ -315,8 +318,13 @@ class _Reader:
 
     def unbracketed(self, text: str) -> list[str]:
         """The text without its brackets, and the inside of each."""
-        if not _BRACKET.search(text):
+        first = _BRACKET.search(text)
+        if first is None:
             return [text]
+        before = text[: first.start()]
+        labelled = before.strip() and not has_digit(before) and text[first.end() :].lstrip()[:1].isdecimal()
+        if labelled and self.letters(before)[-1:] not in ("v", "T", ":", "=", "a", ",", "#", ""):
+            raise _NoAnswer("no form of an answer")
         outside, insides, stack = "", [], []
         position = 0
         for bracket in _BRACKET.finditer(text):
@@ -454,19 +462,11 @@ def has_digit(text: str) -> bool:
     return any(c.isnumeric() for c in text)
 
 
-class LastNumber(NamedTuple):
-    """The last number of a text as written, with what the grammar must accept: its sentence and all that follows."""
-
-    text: str
-    sentence: str
-    trouble: str = ""
-
-
 _SENTENCE = re.compile(r"[.!?;](?=\s|$)|\n|</?answer>")
 
 
-def last_number(text: str) -> LastNumber | None:
-    """The last number of a text; None where there is none."""
+def last_number(text: str) -> Found | None:
+    """The last number of a text, with its sentence and all that follows; None where there is none."""
     tail = text[-2 * MAX_ANSWER_CHARS :]
     plain_text = _plain(tail)
     numbers = list(_NUMBER.finditer(plain_text))
@@ -475,7 +475,7 @@ def last_number(text: str) -> LastNumber | None:
     start = 0
     for end in _SENTENCE.finditer(plain_text, 0, numbers[-1].start()):
         start = end.end()
-    return LastNumber(numbers[-1][0].strip(), plain_text[start:])
+    return Found(numbers[-1][0].strip(), "", plain_text[start:])
 
 
 def _canonical(match: re.Match, remove_comma: bool) -> str | None:

@@ -107,7 +107,8 @@ def role_answer(completion: str, gold: Solution, tag: str) -> str | None:
     if tagged is not None:
         return tagged.text
     *_, after_tags = re.split(f"</?(?:{tag}|{ANSWER_TAG})>", without_reasoning(completion))
-    return final_statement(after_tags, gold.names, gold.pair)
+    whole = re.sub(r"</?\w*\Z", "", after_tags)  # a tag that was cut
+    return final_statement(whole, gold.names, gold.pair)
 
 
 MOST_CHARACTERS = 2000  # eight people take a few hundred; a longer text is an essay
@@ -477,7 +478,7 @@ def final_statement(text: str, names: Sequence[str], pair: RolePair) -> str | No
     contradiction"), is no statement of the answer.
     """
     sentences = re.split(r"(?<=[.;!?\n])", text[-MOST_CHARACTERS:])
-    sentences = [sentence for sentence in sentences if re.search(r"[^\W\d_]", sentence)]
+    sentences = [sentence for sentence in sentences if re.search(r"[^\s.*_`#|:-]", sentence)]
     block = ""
     for sentence in reversed(sentences[-4 * len(names) :]):
         try:

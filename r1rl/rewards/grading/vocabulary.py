@@ -108,14 +108,20 @@ NEVER = (
     | SCALES.keys()
 )
 
+NUMBER_WORDS = "|".join((*SMALL, *TENS))  # as patterns
+SCALE_WORDS = "|".join((*SCALES, *(f"{word}s" for word in SCALES)))
+FRACTION_WORDS = (
+    r"halves|(?:thir|fif|six|seven|eigh|nin|ten|hundred|thousand|million)ths?|thirds?|quarters?|fourths?"
+)
+
 # What a word may do. The grammar of `numbers` is a pattern over these letters.
 FREE, LINK, ABOUT, OF, PLACE, TO, AND = "w", "v", "a", "o", "p", "2", "&"
 TOTAL, ANSWER, RESULT = "t", "T", "r"  # "a cost of 72", "total 72", "the sum is 72"
 NOUN, UNIT, AREA, CURRENCY = "n", "m", "q", "c"
 
 FREE_WORDS = _set(
-    "the a an this that these those it its he she they we i you his her their our my your him them us there here now finally"
-    " so therefore thus hence then final correct right number value price cost all both each every per altogether overall"
+    "the a an this that these those it its he she they we i you his her their our my your him them us there here"
+    " final correct right number value price cost all both each every per altogether overall"
     " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on by"
     " from during since because as be been being will would must can did does do done get gets got given going go end"
     " day days week weeks month months year years hour hours minute minutes night morning evening afternoon time"
@@ -139,7 +145,9 @@ VERBS = _set(
     " finished gathers gather gathered burns burn burned fits fit visits visit visited shares share shared sends send sent"
     " deposits deposited withdraws withdrew"
 )
-ABOUTS = _set("about roughly approximately approx around exactly only just precisely all ~ ≈ →")
+ABOUTS = _set(
+    "about roughly approximately approx around exactly only just precisely all ~ ≈ → so therefore thus hence then finally now"
+)
 TOTALS = _set(
     "amount profit average mean distance price"
     " score age length width height weight speed value number count change revenue income perimeter area volume salary"
