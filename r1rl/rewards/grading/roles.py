@@ -107,7 +107,7 @@ def role_answer(completion: str, gold: Solution, tag: str) -> str | None:
     if tagged is not None:
         return tagged.text
     *_, after_tags = re.split(f"</?(?:{tag}|{ANSWER_TAG})>", without_reasoning(completion))
-    whole = re.sub(r"</?\w*\Z", "", after_tags)  # a tag that was cut
+    whole = re.sub(r"</?\Z", "", after_tags)  # a tag that was cut
     return final_statement(whole, gold.names, gold.pair)
 
 
