@@ -68,6 +68,7 @@ class Scored:
     correct: bool
     rewards: dict[str, float | None]  # None: this reward does not apply to this problem
     reward: float | None  # None: no reward applied; left out of its group
+    reason: str = ""  # why the answer is right or not, in short: "right", "wrong", "two numbers", "unknown word: minus"
 
 
 @dataclass(frozen=True, slots=True)

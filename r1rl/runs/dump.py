@@ -135,6 +135,7 @@ def completion_line(
         "advantage": advantage,
         "logprob": sum(rollout.sampler_logprobs),
         "seconds": round(seconds, 3),
+        "reason": scored.reason,
     }
 
 

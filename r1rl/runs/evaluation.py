@@ -74,5 +74,5 @@ def score_own(
         own = {name: values[i] for name, values in earned.items()}
         known = [weights.get(name, 1.0) * r for name, r in own.items() if r is not None]
         total = sum(known) if known else None
-        scored.append(Scored(rollout, problem, graded.value, graded.correct, own, total))
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, own, total, graded.reason))
     return scored

@@ -529,8 +529,10 @@ GOOD, BAD = "Zoey and Anna are knights. Ann and Bob are knaves.", "All are knigh
             "right",
         ),
         ("Hm.\nKnights:\n- Zoey\n- Anna\nKnaves:\n- Ann\n- Bob\n", "right"),
-        (f"{BAD} {GOOD}", "right"),
-        (f"{GOOD} {BAD}", "wrong"),
+        (f"{BAD} {GOOD}", "unreadable"),  # candidates, one after the other
+        (f"Hm. {BAD} That fails. {GOOD}", "right"),
+        (f"{GOOD} {GOOD}", "right"),
+        (f"{GOOD} {BAD}", "unreadable"),
         # a hypothesis is no statement
         (f"Suppose {GOOD}", "unreadable"),
         ("Suppose Zoey is a knight. Anna is a knight. Ann and Bob are knaves.", "unreadable"),

@@ -194,8 +194,7 @@ def _plain(text: str) -> str:
         text = pattern.sub(replacement, text)
     text = _SPACED_THOUSANDS.sub(lambda m: m[0].replace(_THIN_SPACE, "").replace(" ", ""), text)
     if "^" in text:
-        text = _AREA_OR_VOLUME.sub(r"\1", text)
-        text = re.sub(r"(?i)(?<![a-z\d])m(?=/|$)", "meters", text) if "m" in text else text
+        text = _AREA_OR_VOLUME.sub(lambda m: "meters" if m[1].strip() == "m" else m[1], text)
     for pattern, replacement in _SHORT:
         text = pattern.sub(replacement, text)
     if "$" in text:

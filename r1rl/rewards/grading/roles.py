@@ -474,18 +474,27 @@ def complete(given: Sequence[Given], names: Sequence[str]) -> tuple[dict[str, bo
 def final_statement(text: str, names: Sequence[str], pair: RolePair) -> str | None:
     """The shortest end of a text, in whole sentences, that gives everybody a role; None where there is none.
 
+    None, too, where the sentences directly before it give other roles: that is a list of candidates.
     Every sentence of it must be readable: an assumption tried on the way, or a remark after the roles ("which is a
     contradiction"), is no statement of the answer.
     """
     sentences = re.split(r"(?<=[.;!?\n])", text[-MOST_CHARACTERS:])
     sentences = [sentence for sentence in sentences if re.search(r"[^\s.*_`#|:-]", sentence)]
-    block = ""
+    block, roles = "", None
     for sentence in reversed(sentences[-4 * len(names) :]):
         try:
-            check_words(tokens(sentence, tuple(names), pair))
+            found = tokens(sentence, tuple(names), pair)
+            check_words(found)
+            if roles is not None and contradicts(Statements(found, names).read(), roles):
+                return None
         except Unreadable:
-            return None
-        block = sentence + block
-        if read_roles(block, names, pair).roles is not None:
-            return block.strip()
-    return None
+            break
+        if roles is None:
+            block = sentence + block
+            roles = read_roles(block, names, pair).roles
+    return None if roles is None else block.strip()
+
+
+def contradicts(given: Sequence[Given], roles: dict[str, bool]) -> bool:
+    """Whether a statement directly before the answer gives somebody another role: candidates are listed."""
+    return any(person == REST or roles[person] is not role for person, role in given)

@@ -79,7 +79,7 @@ def find_verdict(text: str) -> Verdict | None:
 
 def judged(text: str) -> tuple[Verdict | None, str]:
     """The last verdict that the text states, or None and the reason."""
-    words = re.sub(r"[*_`\"]", "", plain(text).lower())
+    words = re.sub(r"\\(?:boxed|text[a-z]*|math[a-z]*)\s?\{|[{}$*_`\"]", "", plain(text).lower())
     words = re.sub(r"[^\S\n]+", " ", words)
     last = [match.end() for match in _WORD.finditer(words)][-1:]
     if any(match.end() in last for match in _SIDE_BY_SIDE.finditer(words)):
