@@ -278,13 +278,13 @@ _TOKEN = re.compile(r"(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|\s+|(?P<sign>.)", re.DO
 _NUMBER_WORD = vocabulary.SMALL.keys() | vocabulary.TENS.keys()
 
 # The grammar, over one letter a token; # is the number. See `vocabulary` for the letters.
-_LEAD = r"(?:[wvaotTrpncm&2x,:=]|q(?=[mn])|(?<=[nmw])-(?=[nmw]))*"
+_LEAD = r"(?:[wvaotTrpncmP&2x,:=]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*"
 _CLAUSE = re.compile(
-    rf"(?:{_LEAD}(?:[v=:]|^[ac]|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
-    r"#(?:-(?=[nm]))?(?:[wvaotTrpncm2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmw])-(?=[nmw])|(?<=[nmwv])&(?=n))*(?:=x)?:?"
+    rf"(?:{_LEAD}(?:[v=:]|vP|^[ac]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
+    r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP])&(?=[nP]))*(?:=x)?:?"
 )
 _VERBLESS_PLACE = re.compile(r"[^v]*pa*#.*")
-_WORDS_ONLY = re.compile(r"(?!&)(?:[wvaotTrpncm2&,:]|q(?=[mn])|(?<=[nmw])-(?=[nmw]))*")
+_WORDS_ONLY = re.compile(r"(?!&)(?:[wvaotTrpncmP2&,:]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*")
 
 
 class _Reader:
@@ -448,11 +448,14 @@ class _Reader:
         if word.endswith("'s"):
             word = word[:-2]
         kind = None if token == "i" else kind_of(word, self.question)
+        name = token[0].isupper() and token[1:].islower() and word not in vocabulary.NEVER
+        if kind == vocabulary.NOUN and name and place > 0 and word not in vocabulary.NOUNS:
+            return vocabulary.PERSON
         if kind is not None:
             return kind
-        name = place == 0 and token[0].isupper() and token[1:].islower() and word not in vocabulary.NEVER
-        if name and following.lower() in vocabulary.VERBS:  # "Omar sold 72 clips"
-            return vocabulary.FREE
+        verb = following.lower()
+        if name and (verb in vocabulary.VERBS or (place > 0 and verb in ("is", "will")) or verb == "will"):
+            return vocabulary.PERSON  # "Omar sold 72 clips"
         raise _NoAnswer(reason_for(word))
 
 
@@ -461,7 +464,7 @@ def has_digit(text: str) -> bool:
     return any(c.isnumeric() for c in text)
 
 
-_SENTENCE = re.compile(r"[.!?;](?=\s|$)|\n|</?answer>")
+_SENTENCE = re.compile(r"[.!?;](?=\s|$)|\n|</?answer>|,(?= (?:so|therefore|thus|hence) )")
 
 
 def last_number(text: str) -> Found | None:

@@ -23,7 +23,7 @@ def stem(word: str) -> str:
     >>> stem("eats"), stem("eating"), stem("boxes"), stem("berries")
     ('eat', 'eat', 'box', 'berr')
     """
-    for ending in ("ying", "ies", "ied", "ing", "es", "ed", "s", "y", "e", "d"):
+    for ending in ("ying", "ies", "ied", "ing", "ie", "es", "ed", "s", "y", "e", "d"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
@@ -56,7 +56,7 @@ OPERATIONS = _set(
     " seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths millionth"
     " millionths first percentage-point fold too also cube cubes choose nth complement change-sign"
 )
-QUESTIONS = _set("what which who whom whose when where why how")
+QUESTIONS = _set("what which whom whose when where why how")
 SMALL = {
     w: i
     for i, w in enumerate(
@@ -118,15 +118,16 @@ FRACTION_WORDS = (
 FREE, LINK, ABOUT, OF, PLACE, TO, AND = "w", "v", "a", "o", "p", "2", "&"
 TOTAL, ANSWER, RESULT = "t", "T", "r"  # "a cost of 72", "total 72", "the sum is 72"
 NOUN, UNIT, AREA, CURRENCY = "n", "m", "q", "c"
+PERSON, WHO = "P", "W"  # "it takes her 72 hours"; "72 people who walk"
 
 FREE_WORDS = _set(
-    "the a an this that these those it its he she they we i you his her their our my your him them us there here"
+    "the a an this that these those it its he she they we i you his their our my your there here"
     " final correct right number value price cost all both each every per altogether overall"
     " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on by"
     " from during since because as be been being will would must can did does do done get gets got given going go end"
     " day days week weeks month months year years hour hours minute minutes night morning evening afternoon time"
     " new old whole entire full extra single own same other another rest people person way way out back into is-that yes ok"
-    " okay good done great indeed conclusion simply just-now s"
+    " okay good done great indeed conclusion simply moment red blue green yellow white black brown pink purple orange big small large"
 )
 LINKS = _set("is are was were be equals equal being makes gives = : becomes")
 VERBS = _set(
@@ -192,6 +193,12 @@ NOUNS = _set(
     " town country state island farm village bridge river lake ocean beach mountain hill park zoo museum library hospital market"
     " fence gate post pole flag sign pillow blanket towel curtain carpet rug brush comb mirror soap candle match torch machine engine"
     " robot cow calf calves puppy puppies kitten lamb pony deer wolf wolves lion tiger bear monkey elephant giraffe snake frog turtle"
+    " temperature bakery farmer tank mother father mom dad aunt uncle grandmother grandfather son daughter baby neighbor neighbour"
+    " doctor nurse cook baker driver owner manager boss artist carpenter gardener seller buyer king queen guest tourist group crew"
+    " factory company restaurant cafe hotel theater cinema station airport park pool gym club church court kitchen bathroom bedroom"
+    " garage attic yard barn stable warehouse tray plate kettle spoonful handful sack crate barrel pile stack load batch"
+    " wood metal steel iron silver copper plastic fabric yarn thread cloth sand soil concrete paint ink glue tape chain"
+    " subscriber follower view comment member vote ticket entry exit page volume shelf copy letter email text call"
     " shark whale dolphin crab shrimp bug butterfly butterflies caterpillar snail worm hamster parrot pigeon"
 )
 NOUN_STEMS = frozenset(stem(noun) for noun in NOUNS) | NOUNS
@@ -203,7 +210,9 @@ for _words, _kind in (
     (_set("usd eur gbp rs inr aud cad"), CURRENCY),
 ):  # fmt: skip
     _KINDS |= dict.fromkeys(_words, _kind)
-_KINDS |= {"of": OF, "to": TO, "and": AND}
+_KINDS |= {"of": OF, "to": TO, "and": AND, "who": WHO} | dict.fromkeys(
+    ["him", "her", "them", "me", "us"], PERSON
+)
 
 
 def kind_of(word: str, question: frozenset[str] = frozenset()) -> str | None:
