@@ -86,7 +86,7 @@ def attacks() -> Callable[[bytes], None]:
 
     questions = (
         "",
-        "How many more apples than half of the dozen eggs, at least twice, does Tom not have, or never had?",
+        "Find the apples, more than half of the dozen eggs, at least twice, that Tom does not have, or never had.",
     )
     natural = [t for t in table.NATURAL if "\n" not in t]
 

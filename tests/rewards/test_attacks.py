@@ -27,7 +27,7 @@ CASES = (
 )
 MANY = settings(max_examples=400, deadline=None)
 QUESTION = (
-    "How many more apples than half of the dozen eggs, or at least twice, does Tom not have, if the first thousand are wrong, "
+    "Find the apples, more than half of the dozen eggs, or at least twice, does Tom not have, if the first thousand are wrong, "
     "never right, two squared, minus a third, maybe over a score, except lakh and M?"
 )
 

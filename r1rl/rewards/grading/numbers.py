@@ -166,6 +166,14 @@ _AREA_OR_VOLUME = re.compile(
 _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a word that is refused elsewhere
     (re.compile(r"\b(Rs|approx|ans)\.", re.IGNORECASE), r"\1 "),
     (re.compile(r"\b(?:add(?:s|ed|ing)?) up to\b", re.IGNORECASE), "comes to"),
+    (re.compile(r"\b(left|leftover|remaining) over\b", re.IGNORECASE), r"\1"),
+    (
+        re.compile(
+            r"\b(fill|make|end|use|pick|wake|grow|sign|set|give|save)(s|ing|ed)? up\b(?! to\b)", re.IGNORECASE
+        ),
+        r"\1\2",
+    ),
+    (re.compile(r"\bdifference between\b", re.IGNORECASE), "difference of"),
     (re.compile(r"°\s?[CF]\b"), "° "),
     (re.compile(r"\bper second\b", re.IGNORECASE), "per hour"),
     (
@@ -280,8 +288,8 @@ _NUMBER_WORD = vocabulary.SMALL.keys() | vocabulary.TENS.keys()
 # The grammar, over one letter a token; # is the number. See `vocabulary` for the letters.
 _LEAD = r"(?:[wvaotTrpncmP&2x,:=]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*"
 _CLAUSE = re.compile(
-    rf"(?:{_LEAD}(?:[v=:]|vP|^[ac]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
-    r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP])&(?=[nP]))*(?:=x)?:?"
+    rf"(?:{_LEAD}(?:[v=:]|vP|^[ac&]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
+    r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP])&(?=[wnP])(?!w*m))*(?:=x)?:?"
 )
 _VERBLESS_PLACE = re.compile(r"[^v]*pa*#.*")
 _WORDS_ONLY = re.compile(r"(?!&)(?:[wvaotTrpncmP2&,:]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*")
@@ -406,6 +414,10 @@ class _Reader:
                     end += 1
                 while tokens[end - 1][0].lower() in ("and", "-"):
                     end -= 1
+                if self.is_determiner(tokens, end, following, after_number):
+                    found.append(vocabulary.NOUN)  # "the two friends have 72"
+                    i = end
+                    continue
                 value = number_in_words([t.lower() for t, _ in tokens[i:end] if t != "-"])
                 if value is None:
                     raise _NoAnswer(reason_for(token.lower()))
@@ -422,12 +434,44 @@ class _Reader:
                 found.append("x")
                 i += 1
                 continue
+            ordinal = token.lower() in vocabulary.ORDINALS and not after_number and following
+            if (
+                ordinal
+                and next_token.isalpha()
+                and kind_of(next_token.lower(), self.question) == vocabulary.NOUN
+            ):
+                found.append(vocabulary.FREE)
+                i += 1
+                continue
+            if token.lower() in vocabulary.MORE and after_number and "\0more" in self.question:
+                than = next_token.lower() == "than"
+                found.append(vocabulary.FREE)
+                i += 1 + than
+                continue
             letter = self.letter(token, next_token, i)
             if after_number and i == 0 and start == 0 and token.isalpha() and letter != vocabulary.UNIT:
                 raise _NoAnswer(reason_for(token))
             found.append(letter)
             i += 1
         return found
+
+    def is_determiner(
+        self, tokens: list[tuple[str, int]], end: int, following: str, after_number: bool
+    ) -> bool:
+        """Whether number words before the number in digits count something else: "two days", "one of them"."""
+        if after_number or not following or end >= len(tokens):
+            return False
+        word = tokens[end][0].lower()
+        if word == "of":
+            return end + 1 < len(tokens) and tokens[end + 1][0].lower() in (
+                "them",
+                "the",
+                "these",
+                "his",
+                "her",
+                "their",
+            )
+        return tokens[end][0].isalpha() and kind_of(word, self.question) in (vocabulary.NOUN, vocabulary.UNIT)
 
     @staticmethod
     def is_variable(tokens: list[tuple[str, int]], i: int, following: str) -> bool:
@@ -448,6 +492,8 @@ class _Reader:
         if word.endswith("'s"):
             word = word[:-2]
         kind = None if token == "i" else kind_of(word, self.question)
+        if word in vocabulary.ALSO_NAMES and token[0].isupper() and place > 0 and word in self.question:
+            return vocabulary.PERSON
         name = token[0].isupper() and token[1:].islower() and word not in vocabulary.NEVER
         if kind == vocabulary.NOUN and name and place > 0 and word not in vocabulary.NOUNS:
             return vocabulary.PERSON

@@ -12,8 +12,10 @@ from functools import lru_cache
 
 @lru_cache(maxsize=4096)
 def words_of(question: str) -> frozenset[str]:
-    """The words of a question in small letters, by their stems."""
-    return frozenset(stem(word) for word in re.findall(r"[^\W\d_]+", question.lower()))
+    """The words of a question in small letters, by their stems; and "\\0more" where it asks how many more."""
+    found = {stem(word) for word in re.findall(r"[^\W\d_]+", question.lower())}
+    asks_more = re.search(r"how (?:many|much)[^.?]*\b(?:more|fewer|less)\b", question.lower())
+    return frozenset(found | {"\0more"} if asks_more else found)
 
 
 @lru_cache(maxsize=65536)
@@ -44,7 +46,7 @@ BOUNDS = _set(
     " close up down around-about short almost-all up-to plusminus"
 )
 HEDGES = _set(
-    "maybe perhaps possibly probably might may could should ought unless if whether except but instead rather likely unlikely"
+    "maybe perhaps possibly probably might may could ought unless if whether except but instead rather likely unlikely"
     " unsure unknown unclear undefined guess guesses guessed guessing suppose supposing assume assuming assumed otherwise else"
     " sometimes often usually seldom rarely ever pretend imagine hypothetically wait actually however although though"
 )
@@ -56,7 +58,7 @@ OPERATIONS = _set(
     " seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths millionth"
     " millionths first percentage-point fold too also cube cubes choose nth complement change-sign"
 )
-QUESTIONS = _set("what which whom whose when where why how")
+QUESTIONS = _set("what which whom whose where why how")
 SMALL = {
     w: i
     for i, w in enumerate(
@@ -114,6 +116,10 @@ FRACTION_WORDS = (
     r"halves|(?:thir|fif|six|seven|eigh|nin|ten|hundred|thousand|million)ths?|thirds?|quarters?|fourths?"
 )
 
+ORDINALS = _set("first second third fourth fifth sixth seventh eighth ninth tenth last")
+ALSO_NAMES = _set("may max")  # words of NEVER that are names, too
+MORE = _set("more fewer less")  # where the question asks how many more
+
 # What a word may do. The grammar of `numbers` is a pattern over these letters.
 FREE, LINK, ABOUT, OF, PLACE, TO, AND = "w", "v", "a", "o", "p", "2", "&"
 TOTAL, ANSWER, RESULT = "t", "T", "r"  # "a cost of 72", "total 72", "the sum is 72"
@@ -121,7 +127,7 @@ NOUN, UNIT, AREA, CURRENCY = "n", "m", "q", "c"
 PERSON, WHO = "P", "W"  # "it takes her 72 hours"; "72 people who walk"
 
 FREE_WORDS = _set(
-    "the a an this that these those it its he she they we i you his their our my your there here"
+    "when able currently everything enough worth away long old tall wide deep earnings total-of should also-of the a an this that these those it its he she they we i you his their our my your there here"
     " final correct right number value price cost all both each every per altogether overall"
     " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on by"
     " from during since because as be been being will would must can did does do done get gets got given going go end"
@@ -129,7 +135,7 @@ FREE_WORDS = _set(
     " new old whole entire full extra single own same other another rest people person way way out back into is-that yes ok"
     " okay good done great indeed conclusion simply moment red blue green yellow white black brown pink purple orange big small large"
 )
-LINKS = _set("is are was were be equals equal being makes gives = : becomes")
+LINKS = _set("means mean should is are was were be equals equal being makes gives = : becomes")
 VERBS = _set(
     "has have had having makes make made making gets get got sells sell sold buys buy bought pays pay paid costs cost earns"
     " earn earned saves save saved spends spend spent needs need needed takes take took gives give gave given eats eat ate"
@@ -166,7 +172,7 @@ UNITS = _set(
     " l ml liter liters litre litres milliliter milliliters gal gallon gallons pint pints quart quarts cup cups teaspoon"
     " teaspoons tablespoon tablespoons second seconds sec secs s h hr hrs min mins minute minutes hour hours day days week weeks"
     " month months year years decade decades century centuries mph kph kmh km/h acre acres hectare hectares calorie calories"
-    " watt watts volt volts joule joules newton newtons byte bytes bit bits unit units point points st nd rd th"
+    " watt watts volt volts joule joules newton newtons byte bytes penny pennies nickel nickels dime dimes unit units point points st nd rd th"
 )
 AREAS = _set("square sq cubic")
 NOUNS = _set(
@@ -180,7 +186,7 @@ NOUNS = _set(
     " plant seed leaf leaves garden field farm acre house home room apartment floor building office store shop table chair desk"
     " bed door window wall tile brick board shelf shelves book page chapter story word letter line paragraph essay magazine"
     " newspaper paper sheet notebook pen pencil crayon marker eraser ruler sticker stamp card envelope note picture photo photograph"
-    " painting poster map ticket coin bill penny pennies nickel dime toy doll puzzle game ball marble block balloon bead button"
+    " painting poster map ticket coin bill toy doll puzzle game ball marble block balloon bead button"
     " ribbon shirt pants shoe sock hat coat dress jacket glove scarf clothes car truck bus buses bike bicycle train plane boat"
     " ship wheel tire trip ride lap step stair race match goal point score win loss vote question problem answer test exam quiz"
     " lesson song movie film show episode video photo video phone call message email computer laptop screen battery light lamp bulb"
