@@ -286,9 +286,9 @@ _TOKEN = re.compile(r"(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|\s+|(?P<sign>.)", re.DO
 _NUMBER_WORD = vocabulary.SMALL.keys() | vocabulary.TENS.keys()
 
 # The grammar, over one letter a token; # is the number. See `vocabulary` for the letters.
-_LEAD = r"(?:[wvaotTrpncmP&2x,:=]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*"
+_LEAD = r"(?:[wvaotTrpncmPW&2x,:=]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*"
 _CLAUSE = re.compile(
-    rf"(?:{_LEAD}(?:[v=:]|vP|^[ac&]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
+    rf"(?:{_LEAD}(?:[v=:]|vP|v,|^[ac&]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
     r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP])&(?=[wnP])(?!w*m))*(?:=x)?:?"
 )
 _VERBLESS_PLACE = re.compile(r"[^v]*pa*#.*")
@@ -403,7 +403,7 @@ class _Reader:
     def words(self, text: str, following: str, after_number: bool) -> list[str]:
         """The letters of a text without a number in digits. Raises _NoAnswer."""
         tokens = [(m["word"] or m["sign"], m.start()) for m in _TOKEN.finditer(text) if m.lastgroup]
-        found, i = [], 0
+        found, i, compared = [], 0, False
         while i < len(tokens):
             token, start = tokens[i]
             if token.lower() in _NUMBER_WORD:
@@ -414,7 +414,10 @@ class _Reader:
                     end += 1
                 while tokens[end - 1][0].lower() in ("and", "-"):
                     end -= 1
-                if self.is_determiner(tokens, end, following, after_number):
+                placed = (
+                    after_number and i and tokens[i - 1][0].lower() in ("in", "for", "on", "from", "after")
+                )
+                if self.is_determiner(tokens, end, following or "." * placed, after_number and not placed):
                     found.append(vocabulary.NOUN)  # "the two friends have 72"
                     i = end
                     continue
@@ -444,9 +447,18 @@ class _Reader:
                 i += 1
                 continue
             if token.lower() in vocabulary.MORE and after_number and "\0more" in self.question:
-                than = next_token.lower() == "than"
+                compared = True
                 found.append(vocabulary.FREE)
-                i += 1 + than
+                i += 1
+                continue
+            if (
+                token.lower() == "than"
+                and after_number
+                and i
+                and (compared or tokens[i - 1][0].lower().endswith("er"))
+            ):
+                found.append(vocabulary.FREE)  # "72 more apples than Tom", "72 years older than Tom"
+                i += 1
                 continue
             letter = self.letter(token, next_token, i)
             if after_number and i == 0 and start == 0 and token.isalpha() and letter != vocabulary.UNIT:

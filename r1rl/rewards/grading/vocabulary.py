@@ -129,13 +129,13 @@ PERSON, WHO = "P", "W"  # "it takes her 72 hours"; "72 people who walk"
 FREE_WORDS = _set(
     "when able currently everything enough worth away long old tall wide deep earnings total-of should also-of the a an this that these those it its he she they we i you his their our my your there here"
     " final correct right number value price cost all both each every per altogether overall"
-    " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on by"
-    " from during since because as be been being will would must can did does do done get gets got given going go end"
+    " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on"
+    " from during since because as be been being will would must can done get gets got given going go end"
     " day days week weeks month months year years hour hours minute minutes night morning evening afternoon time"
     " new old whole entire full extra single own same other another rest people person way way out back into is-that yes ok"
     " okay good done great indeed conclusion simply moment red blue green yellow white black brown pink purple orange big small large"
 )
-LINKS = _set("means mean should is are was were be equals equal being makes gives = : becomes")
+LINKS = _set("do does did means mean should is are was were be equals equal being makes gives = : becomes")
 VERBS = _set(
     "has have had having makes make made making gets get got sells sell sold buys buy bought pays pay paid costs cost earns"
     " earn earned saves save saved spends spend spent needs need needed takes take took gives give gave given eats eat ate"
@@ -162,7 +162,7 @@ TOTALS = _set(
 )
 ANSWERS = _set("answer total totals ans solution result cost costs 答案")
 RESULTS = _set("sum difference product remainder quotient")
-PLACES = _set("in for at with after")
+PLACES = _set("in for at with after by")
 TOS = _set("comes come came amounts amounted adds up equal totals rounds rounded goes")
 UNITS = _set(
     "% ° $ € £ ¥ ₹ 个 元 percent percents degree degrees celsius fahrenheit cent cents dollar dollars euro euros pound pounds"
@@ -229,6 +229,8 @@ def kind_of(word: str, question: frozenset[str] = frozenset()) -> str | None:
     if kind is not None:
         return kind
     root = stem(word)
+    if word.endswith(("ed", "ing")) and root in question:
+        return LINK  # "caused 72"
     if root in NOUN_STEMS or root in question or word in question:
         return NOUN
     return None
