@@ -109,7 +109,7 @@ def attacks() -> Callable[[bytes], None]:
             words = right.split(" ")
             words.insert(draw.number(len(words) + 1), draw.of([w for w in table.BAD_WORDS if w != "times"]))
             text = " ".join(words)
-            if re.search(r"\b[kM] = ", text):  # a variable
+            if re.search(r"\b[kM] = |left over", text):  # a variable, a phrase
                 return
         for form, shown in (("tag", f"<answer>{text}</answer>"), ("hash", f"#### {text}"), ("auto", text)):
             graded = grade(shown, gold, form, question=question)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from helpers import attacks
+from helpers.wordings import wordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,8 @@ def test_a_right_number_with_something_that_changes_it_is_never_paid(attack, nes
 def test_one_bad_word_at_any_place_makes_it_unpaid(way, word, place, n, question):
     words = way.format(n=n).split(" ")
     words.insert(place % (len(words) + 1), word)
+    if "left over" in " ".join(words):
+        return  # a phrase that changes nothing
     assert not grade(f"<answer>{' '.join(words)}</answer>", str(n), question=question).correct, words
 
 
@@ -407,3 +410,22 @@ def test_all_cases_through_the_command(cases, program, tmp_path):
             for line in file.with_suffix("").with_suffix(".graded.jsonl").open(encoding="utf-8")
         ]
         assert all((row["reason"] == "right") is row["right"] and row["reason"] for row in graded)
+
+
+# A false negative costs, too
+
+REFUSED = ("48 cookies for three friends: each friend gets 16 cookies.",)  # two numbers in the sentence
+
+
+def test_of_200_acceptable_wordings_at_most_one_is_refused():
+    table = wordings()
+    assert len(set(table)) == 200
+    refused = [
+        text for question, gold, form, text in table if not grade(text, gold, form, question=question).correct
+    ]
+    assert tuple(refused) == REFUSED and len(refused) <= 0.005 * len(table)
+
+
+def test_the_same_wordings_are_wrong_for_another_gold():
+    for question, gold, form, text in wordings():
+        assert not grade(text, f"{gold}1", form, question=question).correct

@@ -327,8 +327,11 @@ def unwrap(text: str, style: re.Pattern = _STYLE) -> str:
     text = plain(text).strip()
     for _ in range(12):  # deeper nesting is no answer
         before = text
-        text = _SPECIAL.sub("", text).strip()
+        if text.endswith(">"):
+            text = _SPECIAL.sub("", text).strip()
         text = text.rstrip(".").rstrip()
+        if text[:1].isalnum() and not text.endswith(">"):
+            break  # nothing wraps it
         for start, end in _PAIRS:
             if len(text) > len(start) + len(end) and text.startswith(start) and text.endswith(end):
                 inside = text[len(start) : -len(end)]

@@ -184,6 +184,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
         " items",
     ),
 )
+_MAY_BE_SHORT = re.compile(r"\b(?:rs|approx|ans)\.| over| up\b|between|°|second|times", re.IGNORECASE)
 _STRAY_DOLLAR = re.compile(r"\$(?!\s?-?\.?\d)")  # of math, or behind the number
 _TAGS = re.compile(r"</?answer>|<\|\w{1,20}\|>|</s>")
 _MARKUP = str.maketrans(dict.fromkeys('`"', " "))
@@ -203,8 +204,9 @@ def _plain(text: str) -> str:
     text = _SPACED_THOUSANDS.sub(lambda m: m[0].replace(_THIN_SPACE, "").replace(" ", ""), text)
     if "^" in text:
         text = _AREA_OR_VOLUME.sub(lambda m: "meters" if m[1].strip() == "m" else m[1], text)
-    for pattern, replacement in _SHORT:
-        text = pattern.sub(replacement, text)
+    if _MAY_BE_SHORT.search(text):
+        for pattern, replacement in _SHORT:
+            text = pattern.sub(replacement, text)
     if "$" in text:
         text = _STRAY_DOLLAR.sub(" ", text)
     return text.translate(_MARKUP)
@@ -288,10 +290,10 @@ _NUMBER_WORD = vocabulary.SMALL.keys() | vocabulary.TENS.keys()
 # The grammar, over one letter a token; # is the number. See `vocabulary` for the letters.
 _LEAD = r"(?:[wvaotTrpncmPW&2x,:=]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*"
 _CLAUSE = re.compile(
-    rf"(?:{_LEAD}(?:[v=:]|vP|v,|^[ac&]|^a,|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
-    r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP])&(?=[wnP])(?!w*m))*(?:=x)?:?"
+    rf"(?:{_LEAD}(?:[v=:]|vP|v,|^[ac&]|^p?[awT],|[vwtToax:=,&][ac]|T|[tTw]o|[v2]2|p)[ac]*)?"
+    r"#(?:-(?=[nm]))?(?:[wvaotTrpncmPW2,]|q(?=[mn])|/(?=[mnw])|(?<=[nmwP])-(?=[nmwP])|(?<=[nmwvP2])&(?=[wnP])(?!w*m))*(?:=x)?:?"
 )
-_VERBLESS_PLACE = re.compile(r"[^v]*pa*#.*")
+_VERBLESS_PLACE = re.compile(r"[^vn]*pa*#.*")
 _WORDS_ONLY = re.compile(r"(?!&)(?:[wvaotTrpncmP2&,:]|q(?=[mn])|(?<=[nmwP])-(?=[nmwP]))*")
 
 
@@ -463,6 +465,11 @@ class _Reader:
             letter = self.letter(token, next_token, i)
             if after_number and i == 0 and start == 0 and token.isalpha() and letter != vocabulary.UNIT:
                 raise _NoAnswer(reason_for(token))
+            subject = i > 0 and (
+                tokens[i - 1][0][0].isupper() or tokens[i - 1][0].lower() in vocabulary.SUBJECTS
+            )
+            if letter == vocabulary.NOUN and subject and token.islower() and token not in vocabulary.NOUNS:
+                letter = vocabulary.LINK  # "Laura expects 72 guests", where the question has "expect"
             found.append(letter)
             i += 1
         return found
@@ -483,7 +490,7 @@ class _Reader:
                 "her",
                 "their",
             )
-        return tokens[end][0].isalpha() and kind_of(word, self.question) in (vocabulary.NOUN, vocabulary.UNIT)
+        return tokens[end][0].islower() and kind_of(word, self.question) in (vocabulary.NOUN, vocabulary.UNIT)
 
     @staticmethod
     def is_variable(tokens: list[tuple[str, int]], i: int, following: str) -> bool:
@@ -527,8 +534,11 @@ _SENTENCE = re.compile(r"[.!?;](?=\s|$)|\n|</?answer>|,(?= (?:so|therefore|thus|
 
 def last_number(text: str) -> Found | None:
     """The last number of a text, with its sentence and all that follows; None where there is none."""
-    tail = text[-2 * MAX_ANSWER_CHARS :]
-    plain_text = _plain(tail)
+    last = next((i for i in range(len(text) - 1, -1, -1) if text[i].isnumeric()), None)
+    if last is None:
+        return None
+    start = max(text.rfind("\n", 0, last), last - 2 * MAX_ANSWER_CHARS) + 1
+    plain_text = _plain(text[start : last + 2 * MAX_ANSWER_CHARS])
     numbers = list(_NUMBER.finditer(plain_text))
     if not numbers:
         return None

@@ -116,6 +116,7 @@ FRACTION_WORDS = (
     r"halves|(?:thir|fif|six|seven|eigh|nin|ten|hundred|thousand|million)ths?|thirds?|quarters?|fourths?"
 )
 
+SUBJECTS = _set("he she it they we i you who")
 ORDINALS = _set("first second third fourth fifth sixth seventh eighth ninth tenth last")
 ALSO_NAMES = _set("may max")  # words of NEVER that are names, too
 MORE = _set("more fewer less")  # where the question asks how many more
@@ -146,7 +147,7 @@ VERBS = _set(
     " write wrote drinks drink drank fills fill filled cuts cut makes charges charge charged produces produce produced"
     " requires require required remains remain remained lasts last lasted brings bring brought carries carry carried"
     " equals equal gains gain gained lifts lift lifted raises raise raised returns return returned counts count counted"
-    " puts put builds build built grows grow grew catches catch caught donates donate donated sleeps sleep slept"
+    " puts put builds build built grows grow grew grown broken broke blew blown driven eaten taken given written drunk worn wore spent met meets meet catches catch caught donates donate donated sleeps sleep slept"
     " plays play played watches watch watched swims swim swam has orders order ordered wants want wanted sees see saw"
     " invests invest invested borrows borrow borrowed attends attend attended completes complete completed finishes finish"
     " finished gathers gather gathered burns burn burned fits fit visits visit visited shares share shared sends send sent"
