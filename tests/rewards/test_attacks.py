@@ -429,3 +429,21 @@ def test_of_200_acceptable_wordings_at_most_one_is_refused():
 def test_the_same_wordings_are_wrong_for_another_gold():
     for question, gold, form, text in wordings():
         assert not grade(text, f"{gold}1", form, question=question).correct
+
+
+HOSTILE = (
+    *("#### ", "\\boxed{", "\\boxed{1}", "{", "(", "1 (", "the ", "one ", "twenty ", "and ", "so ", "= ", "1=", "$", "**", "<think>", "</think>"),
+    *("</answer>1", "\\text{", "\\frac{1}", "x+", "\\{", "\\pm", "1,", "¼", "\u200b", "or \\boxed{1} ", "\\begin{pmatrix}", "|", "safe ", "Ruth "),
+    *("A. ", "(A) ", "\n", "1\n", ". ", "~~", "''", "^", "_"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_grader_hangs(piece):
+    start = time.process_time()
+    for text in (piece * (900 // len(piece)), piece * (60_000 // len(piece))):
+        for kind, (question, gold, _) in QUESTIONS.items():
+            for shown in (text, f"<answer>{text}</answer>", text + "72"):
+                problem = Problem("0", question, gold, answer_type=kind)
+                grade_rollout(Rollout("", shown, (), (), (), "stop"), problem, Config(answer_format="auto"))
+    assert time.process_time() - start < 5

@@ -129,8 +129,10 @@ def _in_hash(text: str) -> Found | None:
         if _has_digit(head) and not _HEADING.fullmatch(head):
             before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
             return Found(line.strip(), DENIED if _BEFORE_BOX.search(before[-80:]) else "")  # never skipped
-        if _has_digit(line) and head != line and not _has_digit(head):
-            return _in_hash(line[len(head) :])
+        if head != line and not _has_digit(head) and _has_digit(line):
+            first = next(i for i, c in enumerate(line) if c.isnumeric())
+            rest = line[line.rindex("####", 0, first + 1) + 4 :].strip() if "####" in line[:first] else ""
+            return Found(rest) if rest else None  # "#### Solution #### 72"
     return None
 
 

@@ -22,6 +22,10 @@ _BOTH = re.compile(
     r"|(?:un)?safe[^\w.!?\n]{0,5}or[^\w.!?\n]{1,5}not\b(?:\s+(?:un)?safe\b)?"
 )
 
+_SENTENCE_END = re.compile(r"[.!?\n]")
+
+LONGEST_SENTENCE = 1000  # characters in which the end of a sentence is looked for
+
 _SIDE_BY_SIDE = re.compile(r"(?<![\w-])(?:safe[^\w?]{1,5}unsafe|unsafe[^\w?]{1,5}safe)(?![\w-])")
 
 _CONDITION = re.compile(r"\b(?:if|otherwise|else|unless|in (?:that|this|the other) case)\b")
@@ -105,7 +109,7 @@ def sentence_of(text: str, word: re.Match) -> str:
 
 def is_stated(text: str, word: re.Match) -> bool:
     """Whether the word is said of something, not asked for."""
-    end = re.search(r"[.!?\n]", text[word.end() :])
+    end = _SENTENCE_END.search(text, word.end(), word.end() + LONGEST_SENTENCE)
     asked = end is not None and end[0] == "?"
     return not asked and _OPEN.search(clause_before(text, word)) is None
 
