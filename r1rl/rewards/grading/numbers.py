@@ -39,7 +39,7 @@ from r1rl.rewards.grading.answer import (
     verdict,
     without_reasoning,
 )
-from r1rl.rewards.grading.vocabulary import SCALES, kind_of, number_in_words, reason_for, words_of
+from r1rl.rewards.grading.vocabulary import SCALES, kind_of, number_in_words, reason_for, stem, words_of
 
 __all__ = ("FORMATS", "Grade", "extract", "grade", "grade_number", "normalise", "parse_gold", "parse_number")
 MAX_NUMBER_CHARS = 100  # 1e999999999 would fill the memory
@@ -457,7 +457,7 @@ class _Reader:
                 token.lower() == "than"
                 and after_number
                 and i
-                and (compared or tokens[i - 1][0].lower().endswith("er"))
+                and (compared or self.is_comparative(tokens[i - 1][0]))
             ):
                 found.append(vocabulary.FREE)  # "72 more apples than Tom", "72 years older than Tom"
                 i += 1
@@ -491,6 +491,15 @@ class _Reader:
                 "their",
             )
         return tokens[end][0].islower() and kind_of(word, self.question) in (vocabulary.NOUN, vocabulary.UNIT)
+
+    def is_comparative(self, word: str) -> bool:
+        """Whether a word is "older" or the like, where the question has it."""
+        return (
+            word.endswith("er")
+            and len(word) > 4
+            and word not in vocabulary.NOUNS
+            and stem(word) in self.question
+        )
 
     @staticmethod
     def is_variable(tokens: list[tuple[str, int]], i: int, following: str) -> bool:
