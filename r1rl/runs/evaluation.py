@@ -84,5 +84,5 @@ def score_part(
         named = {name: values[i] for name, values in earned.items()}
         weighted = [weights.get(name, 1.0) * r for name, r in named.items() if r is not None]
         total = sum(weighted) if weighted else None
-        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total))
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total, graded.reason))
     return scored

@@ -12,7 +12,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.records import LATEX, Problem
-from r1rl.rewards.grading.numbers import extract
+from r1rl.rewards.grading.answer import gold_boxes
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.files import parquet_rows, rows_from_file
@@ -142,15 +142,15 @@ def question_of(row: dict[str, Any]) -> str | None:
 
 
 def gold_of(row: dict[str, Any]) -> str | None:
-    r"""Returns the gold answer: the column "answer", verl's reward_model.ground_truth, or the solution's last \boxed{}."""
+    r"""Returns the gold answer: the column "answer", verl's reward_model.ground_truth, or all boxes of the solution."""
     checked = row.get("reward_model")
     for answer in (row.get("answer"), checked.get("ground_truth") if isinstance(checked, dict) else None):
         if isinstance(answer, str) and answer.strip():
-            return (extract(answer, "boxed") or answer).strip()
+            return (gold_boxes(answer) or answer).strip()
     solution = row.get("solution")
     if not isinstance(solution, str):
         return None
-    return extract(solution, "boxed") or last_bare_box(solution)
+    return gold_boxes(solution) or last_bare_box(solution)
 
 
 def last_bare_box(solution: str) -> str | None:
