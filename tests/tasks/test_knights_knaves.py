@@ -573,11 +573,11 @@ def test_where_the_answer_stands(completion, expected):
     ],
 )
 def test_hostile_texts_take_little_time(hostile):
-    start = time.perf_counter()
+    start = time.process_time()
     for completion in (hostile, f"<answer>{hostile}</answer>"):
         assert verdict(completion) != "right"
     read_roles(hostile, GOLD.names, GOLD.pair)
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5
 
 
 def test_votes_for_the_same_roles_are_equal():
