@@ -158,7 +158,7 @@ def read_csv(source: Path) -> list[dict]:
         if None in row:
             raise UserError(
                 f"{source}, row {number} has more fields than the header's {len(row) - 1}: "
-                "a text with a comma in it must stand in double quotes."
+                "a text with a comma must be in double quotes."
             )
     return rows
 
@@ -167,7 +167,7 @@ def read_csv(source: Path) -> list[dict]:
 
 
 def is_missing(value: object) -> bool:
-    """None, the NaN that stands for a gap in a column of numbers, or blank text."""
+    """Returns whether a cell is None, the NaN of a gap in a column of numbers, or blank text."""
     return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
@@ -242,7 +242,7 @@ def label_of(row: dict, column: str, number: int, source: Path) -> bool | None:
 
 
 def write_rows(output: Path, rows: list[dict], grades: list[Grade], source: Path) -> None:
-    """Writes the rows with their grades beside them, whole or not at all. Raises UserError."""
+    """Writes the rows with their grades atomically. Raises UserError."""
     graded = [graded_row(row, result) for row, result in zip(rows, grades)]
     writers = {".jsonl": write_jsonl, ".csv": write_csv, ".parquet": write_parquet}
     partial = output.with_name(f".{output.name}.partial")
