@@ -137,7 +137,7 @@ class Session:
             return proofs
         gap, largest = proof.base_gap(self.policy, self.engine, prompts, self.config.seed)
         console.print(
-            f"proof    no adapter to follow; the logprobs of engine and model differ by {gap:.4f} nats a token (at most "
+            f"proof    no adapter to follow; the logprobs of engine and model differ by {gap:.4f} nats per token (at most "
             f"{largest:.4f})"
         )
         return []

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     dump_evaluation(dump, prompts, result, result.seconds)
     model = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
-    numbers = f"{result.describe()}, {result.tokens():.0f} tokens a completion"
+    numbers = f"{result.describe()}, {result.tokens():.0f} tokens per completion"
     console.print(f"{model}, {task.source}, {decoding}: {numbers}")
     print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")

@@ -54,7 +54,7 @@ def filter_completions(
     Raises ValueError for less than one per problem.
     """
     if per_problem < 1:
-        raise ValueError(f"{per_problem} completions a problem: at least 1 must be kept")
+        raise ValueError(f"{per_problem} completions per problem: at least 1 must be kept")
     kept: list[Scored] = []
     grams: dict[tuple[str, str], list[set]] = {}  # of the kept completions, by task and problem
     rejected: Counter[str] = Counter()

@@ -132,7 +132,7 @@ class Meter:
         self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens))
         self.write()
         console.print(
-            f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens a completion"
+            f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens per completion"
         )
 
     def step_done(self, line: dict[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     assert before.keys() == after.keys() and len(before) == 100
     assert mcnemar_exact(list(before.values()), list(after.values())) < 0.05
     assert sum(after.values()) > sum(before.values())
-    assert "significant" in done.stdout and "nats a token" in done.stdout
+    assert "significant" in done.stdout and "nats per token" in done.stdout
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_the_last_screen_says_what_was_learned(learned):
         "after ",
         "95 % interval",
         "exact McNemar",
-        "tokens a completion",
+        "tokens per completion",
         "main.py inspect",
     ):
         assert words in screen

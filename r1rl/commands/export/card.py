@@ -127,7 +127,7 @@ def learning_curve(data: RunData) -> str:
     sampled = (
         f"\n{sum(m['completions'] for m in steps):,} completions in {len(steps)} steps.\n" if steps else ""
     )
-    return "\n".join(["| step | evaluation | tokens a completion |", "| --- | --- | --- |", *rows, sampled])
+    return "\n".join(["| step | evaluation | tokens per completion |", "| --- | --- | --- |", *rows, sampled])
 
 
 def recipe(data: RunData) -> str:

@@ -99,7 +99,7 @@ class Guards:
             return None
         return Finding(
             "sync",
-            f"the engine's logprobs are {gap:.2f} nats a token from the trainer's, {noise:.4f} in the first steps: it "
+            f"the engine's logprobs are {gap:.2f} nats per token from the trainer's, {noise:.4f} in the first steps: it "
             "does not sample from the trained adapter. Use --engine transformers, or check the versions of unsloth, "
             "unsloth_zoo and vllm",
         )
@@ -162,7 +162,7 @@ class Guards:
         if not self.kl.complete(far or jumped):
             return None
         cause = (
-            f"{name} is {value:.3g} nats a token" if far else f"a token's logprob moved by {ratio:.1f} nats"
+            f"{name} is {value:.3g} nats per token" if far else f"a token's logprob moved by {ratio:.1f} nats"
         )
         return Finding(
             "kl",
