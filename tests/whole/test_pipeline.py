@@ -17,7 +17,7 @@ from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.dump import ROLLOUTS, read_lines
 from r1rl.system.errors import UserError
-from r1rl.trainers.step_metrics import step_numbers
+from r1rl.trainers.step_metrics import step_metrics
 
 RL = ("zero", "rl-reasoning", "rl-final")
 
@@ -177,8 +177,8 @@ def test_general_prompts_do_not_count_as_wrong():
     general = Scored(
         rollout, Problem("b", "?", "", task=GENERAL_TASK, answer_type="none"), None, False, {}, 0.5
     )
-    assert step_numbers([rollout] * 2, [right, general], 1)["accuracy"] == 1.0
-    assert step_numbers([rollout] * 2, [general, general], 1)["accuracy"] is None
+    assert step_metrics([rollout] * 2, [right, general], 1)["accuracy"] == 1.0
+    assert step_metrics([rollout] * 2, [general, general], 1)["accuracy"] is None
 
 
 @pytest.mark.parametrize(
