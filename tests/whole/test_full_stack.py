@@ -195,8 +195,8 @@ def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
 PARITY = """
 import unsloth  # TRL's own head then runs on a CPU
 import inspect, torch, trl
-from r1rl.config import Config
-from r1rl.models import Policy, load_with_unsloth
+from r1rl.config.flags import Config
+from r1rl.models.policy import Policy, load_with_unsloth
 from r1rl.config.recipes import overrides
 from r1rl.models.logprobs import batch_logprobs
 model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
