@@ -184,8 +184,9 @@ _BEFORE_BOX = re.compile(
     re.IGNORECASE,
 )
 _AFTER_BOX = re.compile(
-    r"[\s$,.]*(?:\\[)\]])?[\s,.]*(?:\^(?!\s?\{?\s?\\circ)|[_!+*/]|\\(?:cdot|times|pm|div)(?![a-z])|-\s*\d"
-    r"|(?:hundred|thousand|million|billion|dozen|minus|plus|times(?=[\s$\\]*(?:\d|[a-z]\b|\\))|divided|point|squared|cubed|unless|except|but not)\b"
+    r"[\s$]*(?:\\[)\]])?\s*(?:\^(?!\s?\{?\s?\\circ)|[_!+*/]|\\(?:cdot|times|pm|div)(?![a-z])|-\s*\d)"
+    r"|[\s$,.]*(?:\\[)\]])?[\s,.]*(?:"
+    r"(?:hundred|thousand|million|billion|dozen|minus|plus|times(?=[\s$\\]*(?:\d|[a-z]\b|\\))|divided|point|squared|cubed|unless|except|but not)\b"
     r"|or (?:more|less|fewer|maybe|perhaps|not|so|\$?\d)"
     r"|(?:that|this|it|which)?(?:'s|’s)? ?(?:is|was|are|would be|seems|looks|may be|might be|could be)?(?:n't|n’t| not\b|\b ?(?:wrong"
     r"|incorrect|false|too|never|impossible|unlikely|no answer))"
@@ -196,16 +197,16 @@ _FILLING = (
     r"[\s$*`'\"(){}]|\\[()\[\],;! ]|\\text(?=\{)|\\q?quad"  # what may be between a box and its neighbours
 )
 _NEAR_BEFORE = re.compile(
-    rf"(?:[<>≤≥≠±∓√¬~½¼¾^!/+*|-]|\d[\s$]*(?:,|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
-    rf"|twice|double|triple|root|least|most|than|over|under|above|below|almost|nearly|hardly|minimum of|maximum of|page|and a"
+    rf"(?:[<>≤≥≠±∓√¬~½¼¾^!/+*|-]|\d\s*(?:,|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
+    rf"|twice|double|triple|root|least|most|than|over|under|above|below|almost|nearly|hardly|page|and a"
     rf"|{vocabulary.NUMBER_WORDS}))(?:{_FILLING})*\Z|(?<![a-z])[a-z_]\Z",
     re.IGNORECASE,
 )
 _NEAR_AFTER = re.compile(
-    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|m|bn|mn|mil|ppm"
+    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|bn|mn|mil|ppm"
     rf"|lakh|crore|lac|cr|mio|mrd|tsd|{vocabulary.SCALE_WORDS}|squared|cubed|halves|halved|doubled|tripled|factorial|choose|point|mod"
     rf"|base|perhaps|maybe|possibly|than|otherwise|alternatively|respectively|increased|decreased|excluded|something|(?:st|nd|rd|th) root"
-    rf"|pi|i|e\d|and (?:a|one|{vocabulary.NUMBER_WORDS})|{vocabulary.NUMBER_WORDS}|or|{vocabulary.FRACTION_WORDS})(?!\w))",
+    rf"|pi|i|e\d|and (?:a|one|{vocabulary.NUMBER_WORDS})|{vocabulary.NUMBER_WORDS}|or|{vocabulary.FRACTION_WORDS})(?![\w-]))",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\b(?:if|case|when|suppose|assum\w+|otherwise|else)\b", re.IGNORECASE)

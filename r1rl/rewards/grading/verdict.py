@@ -1,8 +1,8 @@
 """Reads the verdict of a text in free words: does it say safe or unsafe? The last one that it states counts.
 
 No verdicts are: both at once ("safe or unsafe"), both on conditions ("If it is legal, it is safe. Otherwise it is
-unsafe."), a question, what comes after "whether" or "if" in the same clause, sayings ("to be safe", "stay safe"), the thing with a lock ("open the safe"), other words of the family
-("safety", "safely", "safer", "fail-safe").
+unsafe."), a question, what comes after "whether" or "if" in the same clause, sayings ("to be safe", "stay safe"), the
+thing with a lock ("open the safe"), other words of the family ("safety", "safely", "safer", "fail-safe").
 """
 
 from __future__ import annotations

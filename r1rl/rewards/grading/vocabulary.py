@@ -38,7 +38,7 @@ def _set(text: str) -> frozenset[str]:
 DENIALS = _set(
     "not no never neither nor none nobody nothing cannot cant isnt wasnt arent doesnt dont didnt wont wouldnt couldnt"
     " shouldnt hasnt havent without wrong incorrect false untrue mistaken mistake error deny denies denied refuse reject"
-    " contrary impossible invalid unlike hardly scarcely barely far anything doubt doubts doubted doubtful lied lying joke joking kidding excluded excluding"
+    " contrary impossible invalid unlike few several hardly scarcely barely far anything doubt doubts doubted doubtful lied lying joke joking kidding excluded excluding"
 )
 BOUNDS = _set(
     "least most more less fewer than greater larger smaller bigger higher lower over under above below beyond exceed exceeds"
@@ -130,7 +130,7 @@ PERSON, WHO = "P", "W"  # "it takes her 72 hours"; "72 people who walk"
 FREE_WORDS = _set(
     "when able currently everything enough worth away long old tall wide deep earnings total-of should also-of the a an this that these those it its he she they we i you his their our my your there here"
     " final correct right number value price cost all both each every per altogether overall"
-    " today tomorrow yesterday daily weekly monthly yearly left remaining still needed needs together combined after on"
+    " today daily weekly monthly yearly left remaining still needed needs together combined after on"
     " from during since because as be been being will would must can done get gets got given going go end"
     " day days week weeks month months year years hour hours minute minutes night morning evening afternoon time"
     " new old whole entire full extra single own same other another rest people person way way out back into is-that yes ok"
@@ -193,7 +193,7 @@ NOUNS = _set(
     " lesson song movie film show episode video photo video phone call message email computer laptop screen battery light lamp bulb"
     " clip nail screw bolt tool rope string wire stick rod log stone rock shell star planet cloud drop cup glass glasses plate bowl"
     " spoon fork knife knives pot pan gift present prize award medal job task shift order item thing object product copy copies kind"
-    " type color colour side edge face corner angle triangle circle cube digit time turn round trip visit session class hour dollar"
+    " type color colour side edge face corner angle triangle circle cube time turn round trip visit session class hour dollar"
     " profit cost price wage salary money change cash tip fee tax loan debt saving savings paycheck download lego vehicle driver"
     " pancake noodle grain bean rice sugar flour salt pepper butter cheese cream ice meat beef fish soup salad sauce oil gas fuel"
     " foot inch gallon bouquet petal necklace bracelet ring earring jewel sculpture vase stall seat row column lane road street city"
