@@ -101,9 +101,7 @@ def attacks() -> Callable[[bytes], None]:
         if kind == 0:
             text = nest.format(draw.of(table.WRONG_NUMBERS).format(n=gold, **fill))
         elif kind == 1:
-            plain_way = draw.of(
-                ("{n}", "{n} apples", "**{n}**", "${n}", "({n})", "\\boxed{{{n}}}", "{n}.0", "`{n}`")
-            )
+            plain_way = draw.of(("{n}", "{n} apples", "**{n}**", "${n}", "({n})", "\\boxed{{{n}}}", "{n}.0", "`{n}`"))
             text = draw.of(table.WRONG_NUMBERS).format(n=plain_way.format(n=gold), **fill)
         else:
             words = right.split(" ")
@@ -113,9 +111,7 @@ def attacks() -> Callable[[bytes], None]:
                 return
         for form, shown in (("tag", f"<answer>{text}</answer>"), ("hash", f"#### {text}"), ("auto", text)):
             graded = grade(shown, gold, form, question=question)
-            asked = form == "auto" and (
-                "?" in text or ("boxed" in text and re.search(r"[=;]|boxed.*boxed", text))
-            )
+            asked = form == "auto" and ("?" in text or ("boxed" in text and re.search(r"[=;]|boxed.*boxed", text)))
             several = (form != "tag" and ("\n" in text or "Next" in text)) or (
                 kind == 1 and (text.count(gold) > 1 or "!" in text)
             )
@@ -163,23 +159,17 @@ def role_attacks() -> Callable[[bytes], None]:
 
     def right(text: str, answer: str, kind: str) -> bool:
         problem = Problem("0", "", answer, answer_type=kind)
-        return grade_rollout(
-            Rollout("", f"<answer>{text}</answer>", (), (), (), "stop"), problem, config
-        ).correct
+        return grade_rollout(Rollout("", f"<answer>{text}</answer>", (), (), (), "stop"), problem, config).correct
 
     def run(data: bytes) -> None:
         draw = Draws(data)
         i = draw.number(3)
         name, role, other = roles[i]
         rest = " ".join(says[:i] + says[i + 1 :])
-        attack = draw.of(table.WRONG_ROLES).format(
-            right=" ".join(says), name=name, role=role, other=other, rest=rest
-        )
+        attack = draw.of(table.WRONG_ROLES).format(right=" ".join(says), name=name, role=role, other=other, rest=rest)
         assert not right(attack, gold, "knights_knaves"), attack
         words = " ".join(says).split(" ")
-        words.insert(
-            draw.number(len(words) + 1), draw.of([w for w in table.BAD_WORDS if w not in ("but", "+")])
-        )
+        words.insert(draw.number(len(words) + 1), draw.of([w for w in table.BAD_WORDS if w not in ("but", "+")]))
         assert not right(" ".join(words), gold, "knights_knaves"), words
         a, b = draw.of(("AB", "BA", "BC", "DC"))
         assert not right(draw.of(table.WRONG_CHOICES).format(a=a, b=b), a, "choice")
@@ -197,9 +187,7 @@ def roles() -> Callable[[bytes], None]:
     from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, read_roles, write_solution
 
     solution = Solution(("Zoey", "Ann", "Bob"), (True, False, True), ROLE_PAIRS[0])
-    problem = Problem(
-        "0", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=3
-    )
+    problem = Problem("0", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=3)
     config = Config(model_name="tiny")
 
     def run(data: bytes) -> None:
@@ -423,9 +411,7 @@ def main() -> int:
         return 0
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     names = sys.argv[2:] or list(TARGETS)
-    print(
-        "| target | executions | places covered | slowest input, s | result |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| target | executions | places covered | slowest input, s | result |\n| --- | --- | --- | --- | --- |")
     failed = 0
     for name in names:
         command = [sys.executable, __file__, "--target", name, str(seconds)]

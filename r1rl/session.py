@@ -57,10 +57,7 @@ class Session:
     def of_run(cls, config: Config, run: Path, checkpoint: Path) -> Session:
         """Returns the session for a checkpoint of a finished run, with the engine that runs on every machine."""
         session = cls(
-            dataclasses.replace(config, report_to="none"),
-            adapter=checkpoint,
-            engine="transformers",
-            quiet=True,
+            dataclasses.replace(config, report_to="none"), adapter=checkpoint, engine="transformers", quiet=True
         )
         session.write_log(run)
         return session

@@ -62,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
     """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
-        raise UserError(
-            f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}."
-        )
+        raise UserError(f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}.")
     settings: dict[str, Any] = {}
     if adapter is not None:
         if not is_checkpoint(adapter):

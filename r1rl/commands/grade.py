@@ -61,9 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "last number (default: auto). latex looks in the tag and the box, knights_knaves in the tag and the last sentences",
     )
     parser.add_argument("--label", metavar="COLUMN", help="column that says whether each completion is right")
-    parser.add_argument(
-        "--not-remove-comma", action="store_true", help="keep commas in numbers when comparing"
-    )
+    parser.add_argument("--not-remove-comma", action="store_true", help="keep commas in numbers when comparing")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="graded copy (default: FILE with .graded before its suffix)"
     )
@@ -113,9 +111,7 @@ def output_path(source: Path, wanted: str | None) -> Path:
             f"source, so the suffix must be {source.suffix!r}."
         )
     if output.exists() and output.samefile(source):
-        raise UserError(
-            f"--output {output} is the input itself, which is never overwritten; give another name."
-        )
+        raise UserError(f"--output {output} is the input itself, which is never overwritten; give another name.")
     if not output.parent.is_dir():
         raise UserError(f"--output {output}: there is no folder {output.parent}; make it first.")
     return output
@@ -298,11 +294,7 @@ def print_summary(grades: list[Grade], labels: list[bool | None] | None, args: a
     flags = [result.correct for result in grades]
     unread = sum(result.value is None for result in grades)
     print(f"accuracy:  {format_accuracy(sum(flags), len(flags))}")
-    held = (
-        "hold no single number"
-        if args.answer_type == NUMBER
-        else f"hold no answer of type {args.answer_type}"
-    )
+    held = "hold no single number" if args.answer_type == NUMBER else f"hold no answer of type {args.answer_type}"
     print(f"no answer: {unread} of {len(flags)} completions {held} (format {args.answer_format})")
     print_reasons(Counter(result.reason for result in grades if not result.correct))
     if args.answer_type == LATEX:

@@ -20,15 +20,7 @@ from r1rl.runs.dump import append_lines
 LEAST_SHARE = 0.9  # of the reasoning's words in the language of the question
 MOST_REPETITION = 0.5  # share of repeated 3-grams; MATH's solutions: 0.05 on average, 99 % below 0.31
 NEAR = 0.7  # Jaccard similarity of 3-gram sets above which two completions count as the same
-REASONS = (
-    "wrong",
-    "cut short",
-    "tags not closed",
-    "languages mixed",
-    "repetitive",
-    "near-duplicate",
-    "one too many",
-)
+REASONS = ("wrong", "cut short", "tags not closed", "languages mixed", "repetitive", "near-duplicate", "one too many")
 
 
 @dataclass(frozen=True, slots=True)

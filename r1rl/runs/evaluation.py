@@ -59,11 +59,7 @@ def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: 
 
 
 def score_all(
-    rollouts: Sequence[Rollout],
-    prompts: Sequence[Prompt],
-    rewards: dict[str, Reward],
-    config: Config,
-    group: int = 1,
+    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config, group: int = 1
 ) -> list[Scored]:
     """Returns rollouts with grade and rewards. Several processes share the work, where `group` rollouts stay together."""
     return distributed.map_sharded(

@@ -92,9 +92,7 @@ def find_folder(path: Path) -> Path:
             f"--dataset-path {str(path)!r}: a file must be named train or test, .jsonl or .parquet, so that it is "
             "clear what is trained on. Rename it, or give a folder."
         )
-    raise UserError(
-        f"--dataset-path {str(path)!r} does not exist: for math it must be a folder with {LAYOUT}."
-    )
+    raise UserError(f"--dataset-path {str(path)!r} does not exist: for math it must be a folder with {LAYOUT}.")
 
 
 def find_file(folder: Path, split: str) -> Path | None:
@@ -124,9 +122,7 @@ def problem_from_row(row: dict[str, Any], problem_id: str, where: str) -> Proble
     solution = row.get("solution")
     solution = solution if isinstance(solution, str) else ""
     level = level_of(row.get("level"))
-    return Problem(
-        problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level, answer_type=LATEX
-    )
+    return Problem(problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level, answer_type=LATEX)
 
 
 def question_of(row: dict[str, Any]) -> str | None:

@@ -23,9 +23,7 @@ from r1rl.rewards.grading.answer import boxes, in_box, plain, unwrap, without_re
 from r1rl.rewards.grading.latex import MathGrader
 from r1rl.rewards.grading.numbers import grade
 
-CASES = (
-    Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data")).parent / "cases" / "grading.jsonl"
-)
+CASES = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data")).parent / "cases" / "grading.jsonl"
 MANY = settings(max_examples=400, deadline=None)
 QUESTION = (
     "Find the apples, more than half of the dozen eggs, or at least twice, does Tom not have, if the first thousand are wrong, "
@@ -36,9 +34,7 @@ QUESTION = (
 def right(text: str, answer: str, kind: str, question: str = "", answer_format: str = "tag") -> bool:
     problem = Problem("0", question, answer, answer_type=kind)
     shown = text if answer_format != "tag" else f"<answer>{text}</answer>"
-    return grade_rollout(
-        Rollout("", shown, (), (), (), "stop"), problem, Config(answer_format=answer_format)
-    ).correct
+    return grade_rollout(Rollout("", shown, (), (), (), "stop"), problem, Config(answer_format=answer_format)).correct
 
 
 # Numbers
@@ -113,8 +109,7 @@ def test_the_words_of_the_question_are_understood():
     assert not grade(text, "12").correct
     assert grade(text, "12", question="How many zorbs does the glim need?").correct
     assert (
-        grade("<answer>12 zorbs minus one</answer>", "12", question="zorbs minus one?").reason
-        == "unknown word: minus"
+        grade("<answer>12 zorbs minus one</answer>", "12", question="zorbs minus one?").reason == "unknown word: minus"
     )
 
 
@@ -145,12 +140,7 @@ def test_latex_that_changes_a_right_number_is_never_paid(grader, attack, n, m):
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.sampled_from(attacks.RIGHT_LATEX),
-    st.sampled_from(attacks.BAD_LATEX),
-    st.booleans(),
-    st.integers(11, 500),
-)
+@given(st.sampled_from(attacks.RIGHT_LATEX), st.sampled_from(attacks.BAD_LATEX), st.booleans(), st.integers(11, 500))
 def test_a_bad_piece_of_latex_at_the_number_makes_it_unpaid(grader, way, bad, behind, n):
     right_text = way.format(n=n)
     place = right_text.find(str(n)) + behind * len(str(n))
@@ -209,9 +199,7 @@ def test_unequal_latex(grader, gold, answer):
         ("Solve $x + 3 = 5$ for $x$.", "2", "x = 2", True),
     ],
 )
-def test_a_formula_of_the_question_is_no_answer_unless_the_gold_is_there_too(
-    question, gold, answer, expected
-):
+def test_a_formula_of_the_question_is_no_answer_unless_the_gold_is_there_too(question, gold, answer, expected):
     assert right(f"\\boxed{{{answer}}}", gold, "latex", question, "auto") is expected
 
 
@@ -263,8 +251,7 @@ def test_countdown():
 
 
 @pytest.mark.parametrize(
-    "wrapped",
-    ["{}", "\\boxed{{{}}}", "**{}**", "“{}”", "`{}`", "{}.", "\\text{{{}}}", "$\\text{{{}}}$", " {} "],
+    "wrapped", ["{}", "\\boxed{{{}}}", "**{}**", "“{}”", "`{}`", "{}.", "\\text{{{}}}", "$\\text{{{}}}$", " {} "]
 )
 @pytest.mark.parametrize("kind", [("New York", "text"), ("B", "choice"), ("72", "number"), ("72", "latex")])
 def test_all_types_share_one_normaliser(wrapped, kind):
@@ -290,11 +277,7 @@ def test_unwrapping_ends_and_changes_nothing_twice(text):
 @pytest.mark.parametrize("kind", ["number", "latex"])
 @pytest.mark.parametrize("answer_format", ["tag", "hash", "boxed", "auto"])
 def test_closed_reasoning_is_never_searched(tag, inside, kind, answer_format):
-    for text in (
-        f"<{tag}>{inside}</{tag}>",
-        f"{inside}</{tag}>",
-        f"<{tag}>{inside}</{tag}> It is something else.",
-    ):
+    for text in (f"<{tag}>{inside}</{tag}>", f"{inside}</{tag}>", f"<{tag}>{inside}</{tag}> It is something else."):
         problem = Problem("0", "", "63", answer_type=kind)
         rollout = Rollout("", text, (), (), (), "stop")
         assert not grade_rollout(rollout, problem, Config(answer_format=answer_format)).correct, text
@@ -342,15 +325,9 @@ def policies(question: str, candidates: list[str]) -> dict[str, list[str]]:
     pairs = [(a, b) for a in candidates for b in candidates if a != b]
     branches = [f"If it is even, {a}. Otherwise, {b}." for a, b in pairs]
     branches += [f"if so, {a}, else {b}" for a, b in pairs]
-    branches += [
-        f"If it is even, the answer is \\boxed{{{a}}}. Otherwise, it is \\boxed{{{b}}}." for a, b in pairs
-    ]
+    branches += [f"If it is even, the answer is \\boxed{{{a}}}. Otherwise, it is \\boxed{{{b}}}." for a, b in pairs]
     branches += [f"either {a} or {b}" for a, b in pairs]
-    return {
-        "repeats the question": [question, question + " " + question],
-        "lists": listed,
-        "both branches": branches,
-    }
+    return {"repeats the question": [question, question + " " + question], "lists": listed, "both branches": branches}
 
 
 @pytest.mark.parametrize("policy", ["repeats the question", "lists", "both branches"])
@@ -384,19 +361,13 @@ def test_all_cases_through_the_reward(cases):
     for case in cases:
         problem = Problem("0", case.get("question", ""), case["answer"], answer_type=case["answer_type"])
         reward = correctness_reward(Config(answer_format=case["format"]))
-        assert bool(reward(Rollout("", case["completion"], (), (), (), "stop"), problem)) is case["right"], (
-            case
-        )
+        assert bool(reward(Rollout("", case["completion"], (), (), (), "stop"), problem)) is case["right"], case
 
 
 def test_all_cases_through_the_command(cases, program, tmp_path):
     kinds = sorted({(case["answer_type"], case["format"]) for case in cases})
     for answer_type, answer_format in kinds:
-        rows = [
-            {"question": "", **c}
-            for c in cases
-            if (c["answer_type"], c["format"]) == (answer_type, answer_format)
-        ]
+        rows = [{"question": "", **c} for c in cases if (c["answer_type"], c["format"]) == (answer_type, answer_format)]
         file = tmp_path / f"{answer_type}_{answer_format}.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         done = program(
@@ -405,10 +376,7 @@ def test_all_cases_through_the_command(cases, program, tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert re.search(rf"agreement: {len(rows)} / {len(rows)}", done.stdout), done.stdout
-        graded = [
-            json.loads(line)
-            for line in file.with_suffix("").with_suffix(".graded.jsonl").open(encoding="utf-8")
-        ]
+        graded = [json.loads(line) for line in file.with_suffix("").with_suffix(".graded.jsonl").open(encoding="utf-8")]
         assert all((row["reason"] == "right") is row["right"] and row["reason"] for row in graded)
 
 
@@ -420,9 +388,7 @@ REFUSED = ("48 cookies for three friends: each friend gets 16 cookies.",)  # two
 def test_of_200_acceptable_wordings_at_most_one_is_refused():
     table = wordings()
     assert len(set(table)) == 200
-    refused = [
-        text for question, gold, form, text in table if not grade(text, gold, form, question=question).correct
-    ]
+    refused = [text for question, gold, form, text in table if not grade(text, gold, form, question=question).correct]
     assert tuple(refused) == REFUSED and len(refused) <= 0.005 * len(table)
 
 

@@ -74,9 +74,7 @@ def test_copy_has_grades_beside_the_columns(tmp_path, capsys, suffix):
     assert "graded right, labelled wrong" not in printed
 
 
-@pytest.mark.parametrize(
-    ("answer_format", "right"), [("tag", [1]), ("hash", []), ("boxed", []), ("auto", [1, 3])]
-)
+@pytest.mark.parametrize(("answer_format", "right"), [("tag", [1]), ("hash", []), ("boxed", []), ("auto", [1, 3])])
 def test_format(tmp_path, answer_format, right):
     file = write_jsonl(tmp_path / "made.jsonl", ROWS)
     grade_file(file, "--format", answer_format)
@@ -95,12 +93,7 @@ def test_commas_can_be_kept(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_columns_of_numbers(tmp_path, suffix):
-    rows = [
-        {"text": 72, "gold": 72.0},
-        {"text": None, "gold": 5},
-        {"text": 7.5, "gold": 7.5},
-        {"text": 1, "gold": -1},
-    ]
+    rows = [{"text": 72, "gold": 72.0}, {"text": None, "gold": 5}, {"text": 7.5, "gold": 7.5}, {"text": 1, "gold": -1}]
     grade_file(write(tmp_path / f"made{suffix}", rows))
     table = read(tmp_path / f"made.graded{suffix}")
     assert table["correct"].tolist() == [True, False, True, False]
@@ -142,9 +135,7 @@ def test_csv_with_a_very_long_completion(tmp_path):
 
 
 def test_parquet_types_stay_as_they_are(tmp_path):
-    table = pandas.DataFrame(
-        {"text": ["72", None], "gold": [72, 5], "id": pandas.array([1, None], dtype="Int32")}
-    )
+    table = pandas.DataFrame({"text": ["72", None], "gold": [72, 5], "id": pandas.array([1, None], dtype="Int32")})
     table["parts"] = [["a"], []]
     table.to_parquet(tmp_path / "made.parquet")
     grade_file(tmp_path / "made.parquet")

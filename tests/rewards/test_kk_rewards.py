@@ -58,12 +58,7 @@ WORKED = {
     "two answers": (f"{tagged(WRONG)}<answer>{RIGHT}</answer>", -1 - 2, -3, 2),
     "reasoning twice": (f"<reasoning>Hm.</reasoning>{tagged(RIGHT)}", -1 - 2, -3, 2),
     "text before": (f"Well. {tagged(RIGHT)}", -1 - 2, -3, 2),
-    "text between": (
-        f"<reasoning>Hm.</reasoning> so <answer>{RIGHT}</answer>",
-        -1 - 2,
-        -3,
-        2,
-    ),
+    "text between": (f"<reasoning>Hm.</reasoning> so <answer>{RIGHT}</answer>", -1 - 2, -3, 2),
     "text after": (f"{tagged(RIGHT)} That is all.", -1 - 2, -3, 2),
     "spaces around": (f"\n {tagged(RIGHT)} \n", 1 + 2, 3, 2),
 }

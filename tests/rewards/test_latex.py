@@ -119,12 +119,7 @@ def test_bombs_come_back_in_time_and_leave_the_grader_usable():
 
 @pytest.mark.parametrize(
     "code",
-    [
-        "__import__('os').system('touch {}')",
-        "open('{}', 'w')",
-        "().__class__.__base__.__subclasses__()",
-        "exec('x')",
-    ],
+    ["__import__('os').system('touch {}')", "open('{}', 'w')", "().__class__.__base__.__subclasses__()", "exec('x')"],
 )
 def test_no_answer_is_run_as_python(grader, tmp_path, code):
     code = code.format(tmp_path / "ran")

@@ -15,15 +15,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.rewards.grading.numbers import (
-    FORMATS,
-    extract,
-    grade,
-    is_correct,
-    normalise,
-    parse_gold,
-    parse_number,
-)
+from r1rl.rewards.grading.numbers import FORMATS, extract, grade, is_correct, normalise, parse_gold, parse_number
 
 DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
@@ -249,16 +241,8 @@ COMPLETIONS = [  # (text, format, gold, expected): where the answer stands
 ]
 
 CASES = [
-    *(
-        (f"<answer>{text}</answer>", "tag", gold, True)
-        for gold, texts in RIGHT_ANSWERS.items()
-        for text in texts
-    ),
-    *(
-        (f"<answer>{text}</answer>", "tag", gold, False)
-        for gold, texts in WRONG_ANSWERS.items()
-        for text in texts
-    ),
+    *((f"<answer>{text}</answer>", "tag", gold, True) for gold, texts in RIGHT_ANSWERS.items() for text in texts),
+    *((f"<answer>{text}</answer>", "tag", gold, False) for gold, texts in WRONG_ANSWERS.items() for text in texts),
     *COMPLETIONS,
 ]
 
@@ -276,9 +260,7 @@ def test_table_is_large():
     assert len(set(CASES)) >= 220
 
 
-@pytest.mark.parametrize(
-    "answer", ["1,2", "1,2,3", "12,34", "0,500", "1,0000", "1,,000", ",", "1.000,5", "1,000,00"]
-)
+@pytest.mark.parametrize("answer", ["1,2", "1,2,3", "12,34", "0,500", "1,0000", "1,,000", ",", "1.000,5", "1,000,00"])
 def test_commas_out_of_place_make_no_number(answer):
     assert normalise(answer) is None
     assert normalise(answer, remove_comma=False) is None
@@ -442,9 +424,7 @@ def test_a_fraction_is_compared_exactly(fraction, way):
 
 @FAST
 @given(
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
-    st.sampled_from([" or ", " and ", ", ", "  ", "-", " = ", ": ", "\n"]),
+    st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([" or ", " and ", ", ", "  ", "-", " = ", ": ", "\n"])
 )
 def test_two_different_numbers_are_no_answer(first, second, between):
     if first != second:

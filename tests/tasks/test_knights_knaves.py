@@ -16,14 +16,7 @@ from r1rl.commands.pretrain.knights_knaves import read_documents
 from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.rewards.grading import grade_roles
-from r1rl.rewards.grading.roles import (
-    ROLE_PAIRS,
-    RolePair,
-    Solution,
-    parse_solution,
-    read_roles,
-    write_solution,
-)
+from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, read_roles, write_solution
 from r1rl.system.errors import UserError
 from r1rl.tasks.knights_knaves import KnightsKnaves, KnightsKnavesFolder, generate
 from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve, truth_table
@@ -101,9 +94,7 @@ def test_solver_agrees_with_all_public_puzzles():
 @needs_data
 def test_public_puzzles_load_as_problems():
     pandas = pytest.importorskip("pandas")
-    task = load_task(
-        Config(dataset_name="knights_knaves", reward="strict", dataset_path=str(DATA), people="3,5")
-    )
+    task = load_task(Config(dataset_name="knights_knaves", reward="strict", dataset_path=str(DATA), people="3,5"))
     train, test = task.load("train"), task.load("test")
     assert len(train) == 1800 and {p.level for p in train} == {3, 5}
     assert len(test) == 500 and {p.level for p in test} == {3, 4, 5, 6, 7}
@@ -168,8 +159,7 @@ def test_no_train_puzzle_is_a_test_puzzle_of_any_seed():
 
         def renamed(claim):
             return tuple(
-                renamed(c) if isinstance(c, tuple) else position[c] if isinstance(c, int) else c
-                for c in claim
+                renamed(c) if isinstance(c, tuple) else position[c] if isinstance(c, int) else c for c in claim
             )
 
         return tuple(renamed(claims[old]) for old in order)
@@ -471,9 +461,7 @@ UNREADABLE = (
     "TFTF",
     "...",
 )
-PROBLEM = Problem(
-    "test/0", "?", write_solution(GOLD), task="knights_knaves", answer_type="knights_knaves", level=4
-)
+PROBLEM = Problem("test/0", "?", write_solution(GOLD), task="knights_knaves", answer_type="knights_knaves", level=4)
 TABLE = [(t, v) for v, ts in (("right", RIGHT), ("wrong", WRONG), ("unreadable", UNREADABLE)) for t in ts]
 
 
@@ -524,10 +512,7 @@ GOOD, BAD = "Zoey and Anna are knights. Ann and Bob are knaves.", "All are knigh
         (f"<reasoning>Hm.</reasoning>{GOOD}", "right"),
         (f"<reasoning>Hm.</reasoning><answer>{GOOD}", "right"),
         (f"Hm. If Zoey is a knave then Ann is a knight, which fails. So {GOOD}", "right"),
-        (
-            "Hm.\n(1) Zoey is a knight\n(2) Ann is a knave\n(3) Anna is a knight\n(4) Bob is a knave\n",
-            "right",
-        ),
+        ("Hm.\n(1) Zoey is a knight\n(2) Ann is a knave\n(3) Anna is a knight\n(4) Bob is a knave\n", "right"),
         ("Hm.\nKnights:\n- Zoey\n- Anna\nKnaves:\n- Ann\n- Bob\n", "right"),
         (f"{BAD} {GOOD}", "unreadable"),  # candidates, one after the other
         (f"Hm. {BAD} That fails. {GOOD}", "right"),
@@ -585,9 +570,7 @@ def test_votes_for_the_same_roles_are_equal():
     assert values == {"Zoey: knight, Ann: knave, Anna: knight, Bob: knave"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Zoey is a knight", "(1) Zoey is a cat", "(1) Zoey is a knight\n(2) A is a liar"]
-)
+@pytest.mark.parametrize("text", ["", "Zoey is a knight", "(1) Zoey is a cat", "(1) Zoey is a knight\n(2) A is a liar"])
 def test_malformed_gold(text):
     with pytest.raises(ValueError, match="gold answer"):
         parse_solution(text)

@@ -141,7 +141,5 @@ def test_where_the_answer_stands(completion, answer, correct):
 def test_the_prompt_asks_for_latex_and_for_the_wanted_tag():
     assert "LaTeX" in plain_prompt(PROBLEM, False)
     thinking = plain_prompt(PROBLEM, True, tag="think")
-    assert (
-        thinking.endswith("\n<think>") and "</think>\n<answer>" in thinking and "<reasoning" not in thinking
-    )
+    assert thinking.endswith("\n<think>") and "</think>\n<answer>" in thinking and "<reasoning" not in thinking
     assert plain_prompt(PROBLEM, True, tag="reasoning") == plain_prompt(PROBLEM, True)

@@ -105,11 +105,7 @@ def reloaded_answers(
 
 
 def compare(
-    prompts: Sequence[Prompt],
-    live: Sequence[Rollout],
-    found: Sequence[dict[str, Any]],
-    tokenizer: Any,
-    config: Config,
+    prompts: Sequence[Prompt], live: Sequence[Rollout], found: Sequence[dict[str, Any]], tokenizer: Any, config: Config
 ) -> Comparison:
     """Compares the answers token by token, and grades both."""
     again = [reread(p, answer, tokenizer) for p, answer in zip(prompts, found)]

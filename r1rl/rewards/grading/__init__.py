@@ -9,18 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from r1rl.records import (
-    CHOICE,
-    COUNTDOWN,
-    KNIGHTS_KNAVES,
-    LATEX,
-    NO_GOLD,
-    NUMBER,
-    TEXT,
-    VERDICT,
-    Problem,
-    Rollout,
-)
+from r1rl.records import CHOICE, COUNTDOWN, KNIGHTS_KNAVES, LATEX, NO_GOLD, NUMBER, TEXT, VERDICT, Problem, Rollout
 from r1rl.rewards.grading.answer import Grade, Rules
 from r1rl.rewards.grading.choices import choice_of, grade_choice, grade_text
 from r1rl.rewards.grading.equations import grade_equation

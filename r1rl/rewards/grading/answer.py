@@ -193,9 +193,7 @@ _AFTER_BOX = re.compile(
     r"|(?:cannot|can't|wait|on reflection|scratch that|correction|just kidding|actually|no\b[,.]))",
     re.IGNORECASE,
 )
-_FILLING = (
-    r"[\s$*`'\"(){}]|\\[()\[\],;! ]|\\text(?=\{)|\\q?quad"  # what may be between a box and its neighbours
-)
+_FILLING = r"[\s$*`'\"(){}]|\\[()\[\],;! ]|\\text(?=\{)|\\q?quad"  # what may be between a box and its neighbours
 _NEAR_BEFORE = re.compile(
     rf"(?:[<>≤≥≠±∓√¬~½¼¾^!/+*|-]|\d\s*(?:,|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
     rf"|twice|double|triple|root|least|most|than|over|under|above|below|almost|nearly|hardly|page|and a"

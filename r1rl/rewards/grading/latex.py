@@ -115,9 +115,7 @@ class MathGrader:
     def _ask(self, gold: str, answer: str | None) -> Verdict:
         """The worker's verdict. Where it is lost over the answer, that is wrong."""
         try:
-            found = self._request(
-                {"gold": trim(gold), "answer": trim(answer), "words": sorted(unit_words(gold))}
-            )
+            found = self._request({"gold": trim(gold), "answer": trim(answer), "words": sorted(unit_words(gold))})
         except WorkerLost as lost:
             return Verdict(False, None, True, f"the grader {lost.why}")
         value = canonical(trim(gold)) if found["correct"] else found["value"]
@@ -188,9 +186,7 @@ def exact(gold: str, answer: str | None) -> Verdict | None:
     if answer is None:
         return Verdict(False, None, known)
     if len(answer) > MAX_ANSWER_CHARS or not is_readable(answer):
-        return Verdict(
-            False, None, known, TOO_LONG if len(answer) > MAX_ANSWER_CHARS else "brackets do not match"
-        )
+        return Verdict(False, None, known, TOO_LONG if len(answer) > MAX_ANSWER_CHARS else "brackets do not match")
     answer = trim(answer)
     if gold and gold == answer:
         return Verdict(True, canonical(gold), True)
@@ -201,12 +197,7 @@ def exact(gold: str, answer: str | None) -> Verdict | None:
         return in_words(gold, answer, "") or Verdict(False, None, True, said)
     if right == said:
         return Verdict(True, canonical(gold), True)
-    if (
-        right[0] == said[0] == "expr"
-        and right[2] == said[2]
-        and is_finished(right[1])
-        and is_finished(said[1])
-    ):
+    if right[0] == said[0] == "expr" and right[2] == said[2] and is_finished(right[1]) and is_finished(said[1]):
         values = rational(right[1]), rational(said[1])
         if None not in values and values[0] == values[1]:
             return Verdict(True, canonical(gold), True)

@@ -100,12 +100,7 @@ class NotRead(Exception):
 # Cleaning: many spellings to one.
 
 _CLEAN = [
-    (
-        re.compile(
-            r"\\(?:left|right|displaystyle|textstyle|limits|big[lr]?|Big[lr]?|bigg[lr]?)(?![a-zA-Z])\.?"
-        ),
-        "",
-    ),
+    (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|big[lr]?|Big[lr]?|bigg[lr]?)(?![a-zA-Z])\.?"), ""),
     (re.compile(r",\s?\\!\s?(?=\d{3})|(?<=\d)\{,\}(?=\d{3})"), ""),
     (re.compile(r"\\!|\\phantom\s?\{[^{}]*\}"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -133,9 +128,7 @@ def clean(text: str) -> str:
     """The text in one of its many spellings."""
     for pattern, plain in _CLEAN:
         text = pattern.sub(plain, text)
-    text = _MATH.sub(
-        lambda m: m[1] if re.fullmatch(r"[\d.,\s]*|[a-zA-Z]", m[1]) else rf"\text{{{m[1]}}}", text
-    )
+    text = _MATH.sub(lambda m: m[1] if re.fullmatch(r"[\d.,\s]*|[a-zA-Z]", m[1]) else rf"\text{{{m[1]}}}", text)
     text = _NUMBER_TEXT.sub(lambda m: m[1].replace(",", "") if "," in m[1] else m[1], text)
     return text.strip()
 
@@ -205,9 +198,7 @@ def _split(tokens: list, separators: set[str]) -> tuple[list[list], list[str]]:
         if depth == 0 and kind != "text" and text in separators:
             parts.append([])
             found.append(text)
-        elif (
-            depth == 0 and kind == "text" and "," in separators and WORD_LISTS.fullmatch(f" {text.strip()} ")
-        ):
+        elif depth == 0 and kind == "text" and "," in separators and WORD_LISTS.fullmatch(f" {text.strip()} "):
             parts.append([])
             found.append(",")
         else:
@@ -233,10 +224,7 @@ def _whole(tokens: list, question: frozenset[str] | None, depth: int) -> Value:
         and tokens[1][1].isupper()
     ):
         return ["text", tokens[1][1]]
-    if (
-        all(kind == "sign" and text.isalpha() and text.isupper() for kind, text, _ in tokens)
-        and len(tokens) > 1
-    ):
+    if all(kind == "sign" and text.isalpha() and text.isupper() for kind, text, _ in tokens) and len(tokens) > 1:
         if any(spaced for _, _, spaced in tokens[1:]):
             raise NotRead("letters side by side")
         return ["text", "".join(text for _, text, _ in tokens)]
@@ -334,11 +322,7 @@ def _text(text: str, question: frozenset[str] | None) -> Value:
     words = _words(text)
     if not words:
         raise NotRead("no answer")
-    if (
-        question is not None
-        and any(c.isnumeric() for c in words)
-        and not re.fullmatch(r"[A-Za-z]+ ?\d+", words)
-    ):
+    if question is not None and any(c.isnumeric() for c in words) and not re.fullmatch(r"[A-Za-z]+ ?\d+", words):
         raise NotRead("words and numbers")
     return ["text", words]
 
@@ -397,12 +381,7 @@ def _exact(node: Node) -> Fraction:
 def _letter_unit(tokens: list, start: int) -> tuple[str, int] | None:
     """A unit in letters without \\text, such as "12 cm"; and where it ends."""
     end, word = start, ""
-    while (
-        end < len(tokens)
-        and tokens[end][0] == "sign"
-        and tokens[end][1].isascii()
-        and tokens[end][1].isalpha()
-    ):
+    while end < len(tokens) and tokens[end][0] == "sign" and tokens[end][1].isascii() and tokens[end][1].isalpha():
         if tokens[end][2] and word:
             break
         word += tokens[end][1]
@@ -520,10 +499,7 @@ class _Parser:
             start = self.at
             other, _ = self.factor()
             if plain_number and text == r"\frac" and is_mixed(factors[-1], other) and self.at > start:
-                factors[-1] = [
-                    "n",
-                    str(Fraction(factors[-1][1]) + Fraction(other[1][1]) / Fraction(other[2][1])),
-                ]
+                factors[-1] = ["n", str(Fraction(factors[-1][1]) + Fraction(other[1][1]) / Fraction(other[2][1]))]
             else:
                 factors.append(other)
             plain_number = False
@@ -535,9 +511,7 @@ class _Parser:
         if kind == "command":
             name = text[1:]
             return (
-                text in (r"\frac", r"\sqrt", r"\binom", r"\pi", r"\infty", *ATOMS)
-                or name in FUNCTIONS
-                or name in GREEK
+                text in (r"\frac", r"\sqrt", r"\binom", r"\pi", r"\infty", *ATOMS) or name in FUNCTIONS or name in GREEK
             )
         if text == "|":
             return self.bars == 0
@@ -796,12 +770,7 @@ def rational(node: Node) -> Fraction | None:
         if kind == "/":
             return left / right if right else None
         size = max(left.numerator.bit_length(), left.denominator.bit_length())
-        if (
-            right.denominator != 1
-            or abs(right) > 20_000
-            or size * abs(right) > 100_000
-            or (not left and right <= 0)
-        ):
+        if right.denominator != 1 or abs(right) > 20_000 or size * abs(right) > 100_000 or (not left and right <= 0):
             return None
         return left ** int(right)
     if kind == "f" and node[1] == "factorial":

@@ -16,15 +16,7 @@ import sys
 from fractions import Fraction
 from typing import Any
 
-from r1rl.rewards.grading.latex_values import (
-    Node,
-    NotRead,
-    Value,
-    is_finished,
-    operations,
-    rational,
-    read_value,
-)
+from r1rl.rewards.grading.latex_values import Node, NotRead, Value, is_finished, operations, rational, read_value
 from r1rl.system.subprocesses import open_connection, requests, send
 
 LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
@@ -121,9 +113,7 @@ def plain_variable(value: Value) -> bool:
     r"""Whether a value is a variable, such as x, \theta or f(x)."""
     if value[0] == "text":
         return value[1].isupper() and len(value[1]) <= 3
-    return value[0] == "expr" and (
-        value[1][0] == "v" or (value[1][0] == "f" and str(value[1][1]).startswith("apply"))
-    )
+    return value[0] == "expr" and (value[1][0] == "v" or (value[1][0] == "f" and str(value[1][1]).startswith("apply")))
 
 
 def is_assignment(value: Value) -> bool:
@@ -153,13 +143,7 @@ def interval(value: Value) -> Value | None:
         return None
     infinity, minus = ["expr", ["c", "oo"], ""], ["expr", ["*", ["n", "-1"], ["c", "oo"]], ""]
     if len(signs) == 2 and plain_variable(parts[1]):
-        return [
-            "tuple",
-            "[" if signs[0] == "<=" else "(",
-            "]" if signs[1] == "<=" else ")",
-            parts[0],
-            parts[2],
-        ]
+        return ["tuple", "[" if signs[0] == "<=" else "(", "]" if signs[1] == "<=" else ")", parts[0], parts[2]]
     if len(signs) == 1 and plain_variable(parts[0]):
         return ["tuple", "(", "]" if signs[0] == "<=" else ")", minus, parts[1]]
     if len(signs) == 1 and plain_variable(parts[1]):
@@ -286,11 +270,7 @@ def same(right: Node, left: Node) -> bool:
         return False
     values = rational(right), rational(left)
     if None not in values:
-        return (
-            values[0] == values[1]
-            or is_rounded(right, left, *values)
-            or is_rounded(left, right, *values[::-1])
-        )
+        return values[0] == values[1] or is_rounded(right, left, *values) or is_rounded(left, right, *values[::-1])
     import sympy
 
     a, b = symbolic(right), symbolic(left)
@@ -336,19 +316,9 @@ def is_zero(expression: Any, scale: Any) -> bool:
         point = {s: sympy.Rational(rng.randint(-40, 40) * 2 + 1, 7) for s in symbols}
         value = expression.subs(point).evalf(30)
         size = abs(scale.subs(point).evalf(30))
-        if (
-            value.is_number
-            and size.is_number
-            and value.is_finite
-            and abs(value) > sympy.Float("1e-20") * (size + 0)
-        ):
+        if value.is_number and size.is_number and value.is_finite and abs(value) > sympy.Float("1e-20") * (size + 0):
             return False
-    for simplify in (
-        sympy.expand,
-        sympy.simplify,
-        sympy.radsimp,
-        lambda e: sympy.simplify(sympy.expand_trig(e)),
-    ):
+    for simplify in (sympy.expand, sympy.simplify, sympy.radsimp, lambda e: sympy.simplify(sympy.expand_trig(e))):
         if simplify(expression) == 0:
             return True
     return expression.equals(0) is True
@@ -407,8 +377,7 @@ def shown(value: Value) -> str:
             text = str(value[1])
         return f"{text} {value[2]}".strip()[:LONGEST_VALUE]
     parts = [
-        shown(part) if isinstance(part, list) and part and isinstance(part[0], str) else str(part)
-        for part in value[1:]
+        shown(part) if isinstance(part, list) and part and isinstance(part[0], str) else str(part) for part in value[1:]
     ]
     return (
         ", ".join(parts)[:LONGEST_VALUE]

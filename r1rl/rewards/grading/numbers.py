@@ -145,10 +145,7 @@ _PLAIN_LATEX = [  # in this order
     (re.compile(r"\\([$%#&])"), r"\1"),
     (re.compile(r"\^\s?\{?\s?\\circ(?![a-zA-Z])\s?\}?"), "°"),
     (re.compile(r"(?<=\d)(?=\\[dt]?frac)"), " "),
-    (
-        re.compile(r"\\[dt]?frac\s?(?:\{\s?([-+]?[\d,]+)\s?\}\s?\{\s?([\d,]+)\s?\}|(\d)\s?(\d))"),
-        r"\1\3/\2\4 ",
-    ),
+    (re.compile(r"\\[dt]?frac\s?(?:\{\s?([-+]?[\d,]+)\s?\}\s?\{\s?([\d,]+)\s?\}|(\d)\s?(\d))"), r"\1\3/\2\4 "),
     (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])"), "×"),
     (re.compile(r"\\approx(?![a-zA-Z])"), "≈"),
     (re.compile(r"\\(?:[tmfh]?box|boxed|text[a-z]*|math[a-z]*|operatorname|q?quad)(?![a-zA-Z])"), " "),
@@ -168,9 +165,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
     (re.compile(r"\b(?:add(?:s|ed|ing)?) up to\b", re.IGNORECASE), "comes to"),
     (re.compile(r"\b(left|leftover|remaining) over\b", re.IGNORECASE), r"\1"),
     (
-        re.compile(
-            r"\b(fill|make|end|use|pick|wake|grow|sign|set|give|save)(s|ing|ed)? up\b(?! to\b)", re.IGNORECASE
-        ),
+        re.compile(r"\b(fill|make|end|use|pick|wake|grow|sign|set|give|save)(s|ing|ed)? up\b(?! to\b)", re.IGNORECASE),
         r"\1\2",
     ),
     (re.compile(r"\bdifference between\b", re.IGNORECASE), "difference of"),
@@ -197,9 +192,7 @@ def _plain(text: str) -> str:
         text = plain(text)
     if "<" in text:
         text = _TAGS.sub(" ", text)
-    for pattern, replacement in (
-        _PLAIN_LATEX if "\\" in text or "{" in text or "}" in text else _PLAIN_LATEX[-1:]
-    ):
+    for pattern, replacement in _PLAIN_LATEX if "\\" in text or "{" in text or "}" in text else _PLAIN_LATEX[-1:]:
         text = pattern.sub(replacement, text)
     text = _SPACED_THOUSANDS.sub(lambda m: m[0].replace(_THIN_SPACE, "").replace(" ", ""), text)
     if "^" in text:
@@ -416,9 +409,7 @@ class _Reader:
                     end += 1
                 while tokens[end - 1][0].lower() in ("and", "-"):
                     end -= 1
-                placed = (
-                    after_number and i and tokens[i - 1][0].lower() in ("in", "for", "on", "from", "after")
-                )
+                placed = after_number and i and tokens[i - 1][0].lower() in ("in", "for", "on", "from", "after")
                 if self.is_determiner(tokens, end, following or "." * placed, after_number and not placed):
                     found.append(vocabulary.NOUN)  # "the two friends have 72"
                     i = end
@@ -430,21 +421,12 @@ class _Reader:
                 i = end
                 continue
             next_token = tokens[i + 1][0] if i + 1 < len(tokens) else following
-            if (
-                len(token) == 1
-                and token.isascii()
-                and token.isalpha()
-                and self.is_variable(tokens, i, next_token)
-            ):
+            if len(token) == 1 and token.isascii() and token.isalpha() and self.is_variable(tokens, i, next_token):
                 found.append("x")
                 i += 1
                 continue
             ordinal = token.lower() in vocabulary.ORDINALS and not after_number and following
-            if (
-                ordinal
-                and next_token.isalpha()
-                and kind_of(next_token.lower(), self.question) == vocabulary.NOUN
-            ):
+            if ordinal and next_token.isalpha() and kind_of(next_token.lower(), self.question) == vocabulary.NOUN:
                 found.append(vocabulary.FREE)
                 i += 1
                 continue
@@ -453,30 +435,21 @@ class _Reader:
                 found.append(vocabulary.FREE)
                 i += 1
                 continue
-            if (
-                token.lower() == "than"
-                and after_number
-                and i
-                and (compared or self.is_comparative(tokens[i - 1][0]))
-            ):
+            if token.lower() == "than" and after_number and i and (compared or self.is_comparative(tokens[i - 1][0])):
                 found.append(vocabulary.FREE)  # "72 more apples than Tom", "72 years older than Tom"
                 i += 1
                 continue
             letter = self.letter(token, next_token, i)
             if after_number and i == 0 and start == 0 and token.isalpha() and letter != vocabulary.UNIT:
                 raise _NoAnswer(reason_for(token))
-            subject = i > 0 and (
-                tokens[i - 1][0][0].isupper() or tokens[i - 1][0].lower() in vocabulary.SUBJECTS
-            )
+            subject = i > 0 and (tokens[i - 1][0][0].isupper() or tokens[i - 1][0].lower() in vocabulary.SUBJECTS)
             if letter == vocabulary.NOUN and subject and token.islower() and token not in vocabulary.NOUNS:
                 letter = vocabulary.LINK  # "Laura expects 72 guests", where the question has "expect"
             found.append(letter)
             i += 1
         return found
 
-    def is_determiner(
-        self, tokens: list[tuple[str, int]], end: int, following: str, after_number: bool
-    ) -> bool:
+    def is_determiner(self, tokens: list[tuple[str, int]], end: int, following: str, after_number: bool) -> bool:
         """Whether number words before the number in digits count something else: "two days", "one of them"."""
         if after_number or not following or end >= len(tokens):
             return False
@@ -494,12 +467,7 @@ class _Reader:
 
     def is_comparative(self, word: str) -> bool:
         """Whether a word is "older" or the like, where the question has it."""
-        return (
-            word.endswith("er")
-            and len(word) > 4
-            and word not in vocabulary.NOUNS
-            and stem(word) in self.question
-        )
+        return word.endswith("er") and len(word) > 4 and word not in vocabulary.NOUNS and stem(word) in self.question
 
     @staticmethod
     def is_variable(tokens: list[tuple[str, int]], i: int, following: str) -> bool:

@@ -16,16 +16,7 @@ from typing import NamedTuple
 
 from r1rl.records import ANSWER_TAG, Problem
 from r1rl.rewards.grading import vocabulary
-from r1rl.rewards.grading.answer import (
-    NO_ANSWER,
-    TOO_LONG,
-    Grade,
-    Rules,
-    locate,
-    plain,
-    verdict,
-    without_reasoning,
-)
+from r1rl.rewards.grading.answer import NO_ANSWER, TOO_LONG, Grade, Rules, locate, plain, verdict, without_reasoning
 
 
 class RolePair(NamedTuple):
@@ -145,11 +136,11 @@ PHRASES = (  # in this order; the first that matches is taken
     (OPEN, r"\("),
     (CLOSE, r"\)"),
 )  # fmt: skip
-TRUTHFUL = r"(?:always )?(?:tells? the truth|(?:is |are )?telling the truth)|(?:is |are )(?:always )?(?:truthful|honest)"
+TRUTHFUL = (
+    r"(?:always )?(?:tells? the truth|(?:is |are )?telling the truth)|(?:is |are )(?:always )?(?:truthful|honest)"
+)
 LYING = r"(?:always )?(?:lies|lie|tells? lies)|(?:is |are )(?:always )?(?:lying|dishonest)"
-COUNTS = {
-    word: i for i, word in enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight"])
-}
+COUNTS = {word: i for i, word in enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight"])}
 
 
 class Token(NamedTuple):
@@ -247,14 +238,11 @@ def tokens(text: str, names: tuple[str, ...], pair: RolePair) -> list[Token]:
             continue
         if match["name"] is not None:
             name = by_name.get(match["name"].casefold()) or next(
-                (n for n in names if re.fullmatch(re.escape(plain(n)), match["name"], re.IGNORECASE)),
-                names[0],
+                (n for n in names if re.fullmatch(re.escape(plain(n)), match["name"], re.IGNORECASE)), names[0]
             )
             found.append(Token(NAME, name))
         elif match["truth"] is not None or match["lie"] is not None:
-            found.append(
-                Token(PLURAL if match["many"] else NOUN, match[0].lower(), match["truth"] is not None)
-            )
+            found.append(Token(PLURAL if match["many"] else NOUN, match[0].lower(), match["truth"] is not None))
         elif match["truthful"] is not None or match["lying"] is not None:
             found.append(Token(VERB, match[0].lower(), match["truthful"] is not None))
         else:
@@ -302,9 +290,7 @@ class Statements:
             if self.kind() not in ("", AND, COMMA, END, LINE, NAME, CLOSE) and not self.starts_heading():
                 self.need(END)
         for count, truth in self.counts:
-            if count != sum(role is truth for _, role in self.given) and all(
-                n != REST for n, _ in self.given
-            ):
+            if count != sum(role is truth for _, role in self.given) and all(n != REST for n, _ in self.given):
                 raise Unreadable("a count that does not fit the roles")
         return self.given
 
@@ -399,11 +385,7 @@ class Statements:
         negated = self.take(NOT) is not None
         self.take(ARTICLE)
         again = self.take(NOUN + VERB)
-        fits = (
-            again is not None
-            and (again.truth != negated) == truth
-            and (negated or bracket or again.kind == VERB)
-        )
+        fits = again is not None and (again.truth != negated) == truth and (negated or bracket or again.kind == VERB)
         if fits and (not bracket or self.take(CLOSE)):
             return
         if bracket and again is not None:

@@ -94,9 +94,7 @@ def judged(text: str) -> tuple[Verdict | None, str]:
     if not stated:
         return None, TWO_ANSWERS if "..." in words and last else ""
     found = judge(words, stated[-1])
-    if _CONDITION.search(sentence_of(words, stated[-1])) and any(
-        judge(words, m).value != found.value for m in stated
-    ):
+    if _CONDITION.search(sentence_of(words, stated[-1])) and any(judge(words, m).value != found.value for m in stated):
         return None, TWO_ANSWERS
     return found, ""
 

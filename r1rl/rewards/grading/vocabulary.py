@@ -87,8 +87,7 @@ SMALL = {
     )
 }
 TENS = {
-    w: 10 * i
-    for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+    w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12, "dozens": 12,
@@ -112,9 +111,7 @@ NEVER = (
 
 NUMBER_WORDS = "|".join((*SMALL, *TENS))  # as patterns
 SCALE_WORDS = "|".join((*SCALES, *(f"{word}s" for word in SCALES)))
-FRACTION_WORDS = (
-    r"halves|(?:thir|fif|six|seven|eigh|nin|ten|hundred|thousand|million)ths?|thirds?|quarters?|fourths?"
-)
+FRACTION_WORDS = r"halves|(?:thir|fif|six|seven|eigh|nin|ten|hundred|thousand|million)ths?|thirds?|quarters?|fourths?"
 
 SUBJECTS = _set("he she it they we i you who")
 ORDINALS = _set("first second third fourth fifth sixth seventh eighth ninth tenth last")
@@ -217,9 +214,7 @@ for _words, _kind in (
     (_set("usd eur gbp rs inr aud cad"), CURRENCY),
 ):  # fmt: skip
     _KINDS |= dict.fromkeys(_words, _kind)
-_KINDS |= {"of": OF, "to": TO, "and": AND, "who": WHO} | dict.fromkeys(
-    ["him", "her", "them", "me", "us"], PERSON
-)
+_KINDS |= {"of": OF, "to": TO, "and": AND, "who": WHO} | dict.fromkeys(["him", "her", "them", "me", "us"], PERSON)
 
 
 def kind_of(word: str, question: frozenset[str] = frozenset()) -> str | None:

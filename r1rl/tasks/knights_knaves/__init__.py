@@ -152,9 +152,7 @@ def split_of(claims: Sequence[Claim]) -> str:
     return "test" if fingerprint(claims) % TEST_SHARE == 0 else "train"
 
 
-def write_puzzle(
-    claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random
-) -> Puzzle:
+def write_puzzle(claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random) -> Puzzle:
     """Returns the puzzle of these claims, with random names and wording."""
     names, pair = draw_names(len(claims), rng), draw_pair(rng)
     return finish(problem_id, puzzle_text(claims, names, pair, rng), claims, Solution(names, roles, pair))
