@@ -158,10 +158,13 @@ def test_use_4bit_and_steps_take_the_recipes_place():
 @pytest.mark.parametrize(
     "arguments,words",
     [
-        (["--mode", "rl"], ["is not there", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
-        (["--mode", "eval"], ["there is nothing in", "--mode both"]),
+        (["--mode", "rl"], ["does not exist", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
+        (["--mode", "eval"], ["there are none in", "--mode both"]),
         (["--mode", "sfd"], ["did you mean 'sft'"]),
-        (["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag"], ["worked solutions"]),
+        (
+            ["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag", "--prompt-style", "tags"],
+            ["worked solutions"],
+        ),
         (["--mode", "sft", "--dataset-path", "nowhere"], ["not a folder"]),
     ],
 )
