@@ -161,7 +161,10 @@ def test_use_4bit_and_steps_take_the_recipes_place():
         (["--mode", "rl"], ["does not exist", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
         (["--mode", "eval"], ["there are none in", "--mode both"]),
         (["--mode", "sfd"], ["did you mean 'sft'"]),
-        (["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag"], ["worked solutions"]),
+        (
+            ["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag", "--prompt-style", "tags"],
+            ["worked solutions"],
+        ),
         (["--mode", "sft", "--dataset-path", "nowhere"], ["not a folder"]),
     ],
 )
