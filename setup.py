@@ -51,9 +51,7 @@ setup(
     python_requires=">=3.11,<3.14",  # pandas 3.1 starts at 3.11; torch 2.13 wheels end at 3.13
     packages=find_packages(include=["r1rl", "r1rl.*"]),
     py_modules=["main"],
-    entry_points={
-        "console_scripts": ["r1rl = main:main"]
-    },  # `r1rl ...` is `python main.py ...` without a checkout
+    entry_points={"console_scripts": ["r1rl = main:main"]},  # `r1rl ...` is `python main.py ...` without a checkout
     package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json"]},
     install_requires=REQUIRED,
     extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS},

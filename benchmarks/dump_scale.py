@@ -30,9 +30,7 @@ STEPS, GROUP = 500, 8
 
 def main() -> int:
     """Makes the dump, runs both commands and prints time and memory. Returns 1 if a limit was exceeded."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--completions", type=int, default=200_000)
     parser.add_argument("--folder", type=Path, help="where to put the dump (default: a temporary folder)")
     args = parser.parse_args()
@@ -57,12 +55,7 @@ def enlarge(path: Path, completions: int) -> None:
         for i in range(completions):
             line = dict(pool[(i // GROUP * 7 + i) % len(pool)])
             step, group = i // a_step + 1, i % a_step // GROUP
-            line |= {
-                "step": min(step, STEPS),
-                "group": group,
-                "sample": i % GROUP,
-                "problem_id": f"train/{i // GROUP}",
-            }
+            line |= {"step": min(step, STEPS), "group": group, "sample": i % GROUP, "problem_id": f"train/{i // GROUP}"}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -70,25 +63,17 @@ def long_completion(worked, rng: random.Random) -> dict:
     """Returns a line with reasoning of about 3,500 characters."""
     line = completion(1, "train", 0, 0, worked, 1.0, rng, advantage=0.5)
     body, tail = line["completion"].split("\n</reasoning>")
-    words = (
-        "\nNow we look at what is left, and write down what follows from the story for each of the others."
-    )
+    words = "\nNow we look at what is left, and write down what follows from the story for each of the others."
     return {
         **line,
-        "completion": body[:60]
-        + words * ((3900 - len(body)) // len(words))
-        + body[60:]
-        + "\n</reasoning>"
-        + tail,
+        "completion": body[:60] + words * ((3900 - len(body)) // len(words)) + body[60:] + "\n</reasoning>" + tail,
     }
 
 
 def measure(command: str, run: Path) -> bool:
     """Runs one command and prints time and peak memory. Returns whether it stayed within the limits."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), command, str(run)], stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), command, str(run)], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     seconds, memory = time.perf_counter() - start, used.ru_maxrss * 1024
     held = status == 0 and seconds <= SECONDS and memory <= MEMORY

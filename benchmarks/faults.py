@@ -69,16 +69,7 @@ class Kill:
 def command(folder: Path, name: str) -> list[str]:
     """Returns the command of a run, with --resume if the run exists."""
     resume = ["--resume"] if (folder / name / "run.json").exists() else []
-    return [
-        sys.executable,
-        str(ROOT / "main.py"),
-        *FLAGS,
-        "--dumps",
-        str(folder),
-        "--exp-name",
-        name,
-        *resume,
-    ]
+    return [sys.executable, str(ROOT / "main.py"), *FLAGS, "--dumps", str(folder), "--exp-name", name, *resume]
 
 
 def start(folder: Path, name: str) -> subprocess.Popen:
@@ -103,9 +94,7 @@ def steps_in(path: Path) -> set[int]:
 
 def newest_checkpoint(run: Path) -> int:
     """Returns the step of the newest checkpoint; 0 without one."""
-    return max(
-        (int(p.parent.name.split("-")[1]) for p in run.glob("checkpoints/checkpoint-*/COMPLETE")), default=0
-    )
+    return max((int(p.parent.name.split("-")[1]) for p in run.glob("checkpoints/checkpoint-*/COMPLETE")), default=0)
 
 
 def has_begun(phase: str, run: Path, step: int) -> bool:
@@ -295,27 +284,16 @@ def table(kills: list[Kill]) -> str:
             of = [k for k in kills if k.aimed == phase and k.signal == number.name]
             if not of:
                 continue
-            sums = [
-                sum(k.found.get(what, 0) for k in of) for what in ("lost", "doubled", "different", "unable")
-            ]
+            sums = [sum(k.found.get(what, 0) for k in of) for what in ("lost", "doubled", "different", "unable")]
             equal = sum(not any(k.found.values()) for k in of)
-            cells = [
-                phase,
-                number.name,
-                len(of),
-                f"{equal} of {len(of)}",
-                *sums,
-                sum(k.steps_lost for k in of),
-            ]
+            cells = [phase, number.name, len(of), f"{equal} of {len(of)}", *sums, sum(k.steps_lost for k in of)]
             rows.append("| " + " | ".join(map(str, [*cells, f"{max(k.seconds for k in of):.1f} s"])) + " |")
     return "\n".join(rows)
 
 
 def main() -> int:
     """Prints a line for each kill and the table. Returns 1 if a run differs."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="folder of the runs (default: a temporary folder)")

@@ -1,6 +1,7 @@
 """Fuzzes all parsers of model outputs and files, guided by coverage: no crash, no hang, no false "correct".
 
 usage: pip install atheris && python benchmarks/fuzz.py [SECONDS FOR EACH TARGET, default 30] [TARGET...]
+       python benchmarks/fuzz.py --random SECONDS TARGET...   (without atheris: random inputs, every failure is printed)
 
 Each target runs in its own process on two kinds of input in turn: random text, and pieces of the forms that the parsers
 look for. Prints a Markdown table; a crash or an input over ten seconds is printed with its bytes.
@@ -9,17 +10,20 @@ look for. Prints a Markdown table; a crash or an input over ten seconds is print
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-SLOW = 10  # seconds for one input; longer is a hang
-LONGEST = 4096  # most bytes of an input
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+SLOW = 10  # seconds for one input; it is a hang
+LONGEST = 4096  # bytes of an input
 PIECES = (
     "<answer>", "</answer>", "<reasoning>", "</reasoning>", "<think>", "####", "\\boxed{", "\\frac{1}{2}", "}", "{", "$",
     "\\text{", "^{", "\\dfrac", "\\times", "answer is ", "the ", " = ", "so ", "check: ", "Wait, ", "half of ", "\n", " ",
@@ -57,6 +61,125 @@ def numbers() -> Callable[[bytes], None]:
     return run
 
 
+class Draws:
+    """Choices that the bytes of an input make."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def number(self, below: int) -> int:
+        """The next number from 0 to below - 1."""
+        value = int.from_bytes(self.data[self.at : self.at + 2], "big")
+        self.at += 2
+        return value % below
+
+    def of(self, options: Sequence) -> Any:
+        """The next of some options."""
+        return options[self.number(len(options))]
+
+
+def attacks() -> Callable[[bytes], None]:
+    """Numbers: a string with the right answer and something that changes its meaning is never paid; a plain one is."""
+    from helpers import attacks as table
+
+    from r1rl.rewards.grading.numbers import grade
+
+    questions = (
+        "",
+        "Find the apples, more than half of the dozen eggs, at least twice, that Tom does not have, or never had.",
+    )
+    natural = [t for t in table.NATURAL if "\n" not in t]
+
+    def run(data: bytes) -> None:
+        draw = Draws(data)
+        gold = str(10 + draw.number(2000))
+        fill = {"m": str(3 + draw.number(7)), "w": draw.of(("seven", "two", "nineteen", "forty"))}
+        way, nest, question = draw.of(natural), draw.of(table.NESTS), draw.of(questions)
+        right = way.format(n=gold)
+        assert grade(f"<answer>{right}</answer>", gold, question=question).correct, right
+        kind = draw.number(3)
+        if kind == 0:
+            text = nest.format(draw.of(table.WRONG_NUMBERS).format(n=gold, **fill))
+        elif kind == 1:
+            plain_way = draw.of(("{n}", "{n} apples", "**{n}**", "${n}", "({n})", "\\boxed{{{n}}}", "{n}.0", "`{n}`"))
+            text = draw.of(table.WRONG_NUMBERS).format(n=plain_way.format(n=gold), **fill)
+        else:
+            words = right.split(" ")
+            words.insert(draw.number(len(words) + 1), draw.of([w for w in table.BAD_WORDS if w != "times"]))
+            text = " ".join(words)
+            if re.search(r"\b[kM] = |left over", text):  # a variable, a phrase
+                return
+        for form, shown in (("tag", f"<answer>{text}</answer>"), ("hash", f"#### {text}"), ("auto", text)):
+            graded = grade(shown, gold, form, question=question)
+            asked = form == "auto" and ("?" in text or ("boxed" in text and re.search(r"[=;]|boxed.*boxed", text)))
+            several = (form != "tag" and ("\n" in text or "Next" in text)) or (
+                kind == 1 and (text.count(gold) > 1 or "!" in text)
+            )
+            assert not graded.correct or asked or several, (form, text, gold, graded)
+
+    return run
+
+
+def latex_attacks() -> Callable[[bytes], None]:
+    """LaTeX: the same."""
+    from helpers import attacks as table
+
+    from r1rl.rewards.grading.latex import MathGrader
+
+    grader = MathGrader(deadline=2.0)
+
+    def run(data: bytes) -> None:
+        draw = Draws(data)
+        gold, m = str(11 + draw.number(500)), str(3 + draw.number(7))
+        right = draw.of(table.RIGHT_LATEX).format(n=gold)
+        assert grader.grade(gold, right).correct, right
+        if draw.number(2):
+            text = draw.of(table.WRONG_LATEX).format(n=gold, m=m)
+        else:
+            bad, place = draw.of(table.BAD_LATEX), right.find(gold)
+            place += len(gold) if draw.number(2) else 0
+            text = right[:place] + bad + right[place:]
+        assert not grader.grade(gold, text).correct, (gold, text)
+
+    return run
+
+
+def role_attacks() -> Callable[[bytes], None]:
+    """Knights and Knaves, choices and countdown: the same."""
+    from helpers import attacks as table
+
+    from r1rl.config.flags import Config
+    from r1rl.records import Problem, Rollout
+    from r1rl.rewards.grading import grade_rollout
+
+    config = Config(model_name="tiny")
+    says = ("Ruth is a knight.", "Omar is a knave.", "Ida is a knight.")
+    roles = (("Ruth", "knight", "knave"), ("Omar", "knave", "knight"), ("Ida", "knight", "knave"))
+    gold = "(1) Ruth is a knight\n(2) Omar is a knave\n(3) Ida is a knight"
+
+    def right(text: str, answer: str, kind: str) -> bool:
+        problem = Problem("0", "", answer, answer_type=kind)
+        return grade_rollout(Rollout("", f"<answer>{text}</answer>", (), (), (), "stop"), problem, config).correct
+
+    def run(data: bytes) -> None:
+        draw = Draws(data)
+        i = draw.number(3)
+        name, role, other = roles[i]
+        rest = " ".join(says[:i] + says[i + 1 :])
+        attack = draw.of(table.WRONG_ROLES).format(right=" ".join(says), name=name, role=role, other=other, rest=rest)
+        assert not right(attack, gold, "knights_knaves"), attack
+        words = " ".join(says).split(" ")
+        words.insert(draw.number(len(words) + 1), draw.of([w for w in table.BAD_WORDS if w not in ("but", "+")]))
+        assert not right(" ".join(words), gold, "knights_knaves"), words
+        a, b = draw.of(("AB", "BA", "BC", "DC"))
+        assert not right(draw.of(table.WRONG_CHOICES).format(a=a, b=b), a, "choice")
+        assert right(draw.of(table.RIGHT_CHOICES).format(a=a), a, "choice")
+        assert not right(draw.of(table.WRONG_COUNTDOWN), "98 from 19 35 44", "countdown")
+        assert right(draw.of(table.RIGHT_COUNTDOWN), "98 from 19 35 44", "countdown")
+
+    return run
+
+
 def roles() -> Callable[[bytes], None]:
     from r1rl.config.flags import Config
     from r1rl.records import Problem
@@ -64,9 +187,7 @@ def roles() -> Callable[[bytes], None]:
     from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, parse_solution, read_roles, write_solution
 
     solution = Solution(("Zoey", "Ann", "Bob"), (True, False, True), ROLE_PAIRS[0])
-    problem = Problem(
-        "0", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=3
-    )
+    problem = Problem("0", "?", write_solution(solution), task="knights_knaves", answer_type="knights_knaves", level=3)
     config = Config(model_name="tiny")
 
     def run(data: bytes) -> None:
@@ -109,12 +230,13 @@ def checks() -> Callable[[bytes], None]:
 
 def verdicts() -> Callable[[bytes], None]:
     from r1rl.records import reasoning_text
+    from r1rl.rewards.grading.answer import plain
     from r1rl.rewards.grading.verdict import find_verdict
 
     def run(data: bytes) -> None:
         text = texts(data)
         verdict = find_verdict(text)
-        assert verdict is None or "safe" in re.sub(r"[*_`\"“”]", "", text.lower())
+        assert verdict is None or "safe" in re.sub(r"[*_`\"“”]", "", plain(text).lower())
         reasoning_text(text, "reasoning")
 
     return run
@@ -144,7 +266,8 @@ def rewards() -> Callable[[bytes], None]:
 
 def latex() -> Callable[[bytes], None]:
     from r1rl.rewards.grading import math_answer
-    from r1rl.rewards.grading.latex import exact, is_readable, trim
+    from r1rl.rewards.grading.answer import is_readable
+    from r1rl.rewards.grading.latex import exact, trim
 
     def run(data: bytes) -> None:
         text = texts(data)
@@ -216,7 +339,22 @@ def secrets() -> Callable[[bytes], None]:
 
 
 TARGETS = {
-    f.__name__: f for f in (numbers, roles, claims, checks, verdicts, rewards, latex, dumps, files, secrets)
+    f.__name__: f
+    for f in (
+        numbers,
+        attacks,
+        latex_attacks,
+        role_attacks,
+        roles,
+        claims,
+        checks,
+        verdicts,
+        rewards,
+        latex,
+        dumps,
+        files,
+        secrets,
+    )
 }
 
 
@@ -248,16 +386,32 @@ def fuzz(name: str, seconds: int) -> None:
     atheris.Fuzz()
 
 
+def fuzz_at_random(name: str, seconds: float, most: int = 40) -> int:
+    """One target on random inputs without atheris; prints each failure once, at most `most`. Returns how many there were."""
+    run, rng, count, failures = TARGETS[name](), random.Random(name), 0, set()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and len(failures) < most:
+        count += 1
+        try:
+            run(rng.randbytes(24))
+        except AssertionError as error:
+            if str(error) not in failures:
+                failures.add(str(error))
+                print(f"{name}: {error}", flush=True)
+    print(f"| {name} | {count:,} | {len(failures)} failures |", flush=True)
+    return len(failures)
+
+
 def main() -> int:
-    """Prints a row for each target. Returns 1 if one failed."""
+    """Prints a row for each target. Returns 1 where one has failed."""
+    if sys.argv[1:2] == ["--random"]:
+        return int(sum(fuzz_at_random(name, float(sys.argv[2])) for name in sys.argv[3:]) > 0)
     if sys.argv[1:2] == ["--target"]:
         fuzz(sys.argv[2], int(sys.argv[3]))
         return 0
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     names = sys.argv[2:] or list(TARGETS)
-    print(
-        "| target | executions | places covered | slowest input, s | result |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| target | executions | places covered | slowest input, s | result |\n| --- | --- | --- | --- | --- |")
     failed = 0
     for name in names:
         command = [sys.executable, __file__, "--target", name, str(seconds)]

@@ -34,9 +34,7 @@ def main() -> None:
         title=f"greedy accuracy on {n} held-out problems\n(bars: 95 % interval; line: training reward)",
     )
     right.set(
-        xlabel="step",
-        ylabel="tokens",
-        title="length of a training completion\n(mean; band: 10th to 90th percentile)",
+        xlabel="step", ylabel="tokens", title="length of a training completion\n(mean; band: 10th to 90th percentile)"
     )
     left.legend(frameon=False, loc="lower right")
     figure.tight_layout()
@@ -48,13 +46,9 @@ def draw(folder: Path, colour: str, left, right) -> None:
     steps = pandas.read_json(folder / "metrics.jsonl", lines=True)
     evals = pandas.read_json(folder / "evaluations.jsonl", lines=True)
     label = f"seed {RunData(folder).config['seed']}"
-    left.plot(
-        steps.step, 100 * steps.reward.rolling(5, min_periods=1).mean(), color=colour, alpha=0.5, linewidth=1
-    )
+    left.plot(steps.step, 100 * steps.reward.rolling(5, min_periods=1).mean(), color=colour, alpha=0.5, linewidth=1)
     whiskers = [100 * (evals.accuracy - evals.low), 100 * (evals.high - evals.accuracy)]
-    left.errorbar(
-        evals.step, 100 * evals.accuracy, yerr=whiskers, fmt="o-", color=colour, capsize=3, label=label
-    )
+    left.errorbar(evals.step, 100 * evals.accuracy, yerr=whiskers, fmt="o-", color=colour, capsize=3, label=label)
     right.plot(steps.step, steps.mean_tokens, color=colour)
     right.fill_between(steps.step, steps.p10_tokens, steps.p90_tokens, color=colour, alpha=0.12, linewidth=0)
 

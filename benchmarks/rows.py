@@ -310,13 +310,7 @@ def trl_stock(setup: Setup, pipe, checkpointing: bool = True) -> None:
     )
     where = {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": setup.memory_share,
              "vllm_max_model_length": config.max_seq_length} if setup.gpu else {"use_cpu": True}  # fmt: skip
-    lora = LoraConfig(
-        r=64,
-        lora_alpha=64,
-        lora_dropout=0.0,
-        target_modules=list(LORA_TARGETS),
-        task_type="CAUSAL_LM",
-    )
+    lora = LoraConfig(r=64, lora_alpha=64, lora_dropout=0.0, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM")
     serve_trainer(
         setup,
         pipe,
@@ -450,9 +444,7 @@ def serve_trainer(setup, pipe, config, trainer_type, pieces, arguments, actions=
     def parts():
         return {"generate": forced.seconds}
 
-    bound = {
-        name: lambda lengths, f=f: f(lengths, trainer, forced, prompts) for name, f in (actions or {}).items()
-    }
+    bound = {name: lambda lengths, f=f: f(lengths, trainer, forced, prompts) for name, f in (actions or {}).items()}
     about = {"prompt_tokens": len(prompts[0].ids), "completions": arguments.generation_batch_size,
              "mixed": bool(arguments.bf16), "checkpointing": bool(arguments.gradient_checkpointing)}  # fmt: skip
     trainer.add_callback(timed.Gate(pipe, trainer, forced, setup.gpu, about, parts, lambda: None, bound))

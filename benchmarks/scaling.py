@@ -70,11 +70,7 @@ class Sweep:
     def fixed(self) -> str:
         """The quantities that all points share, as text."""
         p = self.points[0]
-        words = {
-            "model": p.shape,
-            "completions": f"{p.completions} completions",
-            "length": f"{p.tokens} tokens",
-        }
+        words = {"model": p.shape, "completions": f"{p.completions} completions", "length": f"{p.tokens} tokens"}
         return ", ".join(text for name, text in words.items() if name != self.name)
 
 
@@ -202,9 +198,7 @@ def fit(xs: Sequence[float], ys: Sequence[float], powers: int) -> tuple[float, f
             # Another term is only kept if the error is above the noise and falls by a tenth or more.
             if (found >= 0).all() and off < 0.9 * error and error > NOISE:
                 error = off
-                best = tuple(
-                    float(found[chosen.index(i)]) / scale**i if i in chosen else 0.0 for i in range(3)
-                )
+                best = tuple(float(found[chosen.index(i)]) / scale**i if i in chosen else 0.0 for i in range(3))
     return best
 
 
@@ -215,9 +209,7 @@ def bends(xs: Sequence[float], ys: Sequence[float], powers: int) -> str:
     if a and b:
         words.append(f"at {short(a / b)} half of the cost is fixed{outside(a / b, xs)}")
     if b and c:
-        words.append(
-            f"at {short(b / c)} the quadratic part is as large as the proportional part{outside(b / c, xs)}"
-        )
+        words.append(f"at {short(b / c)} the quadratic part is as large as the proportional part{outside(b / c, xs)}")
     if a and c and not b:
         at = math.sqrt(a / c)
         words.append(f"at {short(at)} the cost changes from fixed to quadratic{outside(at, xs)}")
@@ -339,17 +331,10 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
         above, below = axes[0, column], axes[1, column]
         for name, colour in COLOURS.items():
             ys = [max(p["seconds"][name], 1e-4) for _, p in rows]
-            above.plot(
-                xs, ys, "o-", color=colour, markersize=3, linewidth=2 if name == "step" else 1.2, label=name
-            )
+            above.plot(xs, ys, "o-", color=colour, markersize=3, linewidth=2 if name == "step" else 1.2, label=name)
         for name, colour in (("sampling", COLOURS["generate"]), ("update", COLOURS["forward/backward"])):
             below.plot(
-                xs,
-                [costs(p)[name] for _, p in rows],
-                "o-",
-                color=colour,
-                markersize=3,
-                label=f"{name}, per token",
+                xs, [costs(p)[name] for _, p in rows], "o-", color=colour, markersize=3, label=f"{name}, per token"
             )
         whole = [p["seconds"]["step"] for _, p in rows]
         above.plot(
@@ -370,9 +355,7 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
             axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
             axis.yaxis.set_minor_formatter(NullFormatter())
             axis.xaxis.set_minor_locator(NullLocator())
-        below.set_xticks(
-            xs, [p["shape"] for _, p in rows] if sweep.name == "model" else [short(x) for x in xs]
-        )
+        below.set_xticks(xs, [p["shape"] for _, p in rows] if sweep.name == "model" else [short(x) for x in xs])
     axes[0, 0].set_ylabel("seconds per step")
     axes[1, 0].set_ylabel("microseconds per token")
     for row in axes:
@@ -384,9 +367,7 @@ def draw(result: dict[str, Any], gpu: bool, path: Path) -> None:
 
 def main() -> int:
     """Measures, or reads earlier measurements, and writes all three files. Returns 1 if a point is missing."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--steps", type=int, default=3, help="timed steps per point")
     parser.add_argument("--budget", type=float, default=840.0, help="seconds after which no turn starts")

@@ -32,19 +32,13 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = watch(Path(folder), args.steps)
-    rows = [
-        max((r for r in rows if r["step"] <= step), key=lambda r: r["step"]) for step in marks(args.steps)
-    ]
+    rows = [max((r for r in rows if r["step"] <= step), key=lambda r: r["step"]) for step in marks(args.steps)]
     settled = [r for r in rows if r["step"] >= min(SETTLED, args.steps // 2)]
     fit = linregress([r["step"] for r in settled], [r["memory_mib"] for r in settled])
-    args.o.write_text(
-        json.dumps({"steps": args.steps, "rows": rows, "mib_per_1000_steps": fit.slope * 1000}, indent=1)
-    )
+    args.o.write_text(json.dumps({"steps": args.steps, "rows": rows, "mib_per_1000_steps": fit.slope * 1000}, indent=1))
     print("| step | memory, MiB | open files | threads | seconds |\n| --- | --- | --- | --- | --- |")
     for r in rows:
-        print(
-            f"| {r['step']:,} | {r['memory_mib']:.0f} | {r['files']} | {r['threads']} | {r['seconds']:.0f} |"
-        )
+        print(f"| {r['step']:,} | {r['memory_mib']:.0f} | {r['files']} | {r['threads']} | {r['seconds']:.0f} |")
     low, high = (1000 * (fit.slope + sign * 2 * fit.stderr) for sign in (-1, 1))
     print(
         f"\nfrom step {settled[0]['step']}: {1000 * fit.slope:+.1f} MiB in 1,000 steps (95 % interval {low:+.1f} to {high:+.1f})"
@@ -62,9 +56,7 @@ def watch(folder: Path, steps: int) -> list[dict[str, float]]:
                "--exp-name", "soak"]  # fmt: skip
     rows, begun, read = [], time.monotonic(), 0
     with (folder / "screen.txt").open("wb") as screen:
-        process = subprocess.Popen(
-            command, stdout=screen, stderr=screen, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
+        process = subprocess.Popen(command, stdout=screen, stderr=screen, env={**os.environ, "PYTHONPATH": str(ROOT)})
         metrics = folder / "soak" / "metrics.jsonl"
         while process.poll() is None:
             time.sleep(0.5)
@@ -73,13 +65,10 @@ def watch(folder: Path, steps: int) -> list[dict[str, float]]:
                 continue
             read = size
             rows.append(
-                {"step": metrics.read_bytes().count(b"\n"), "seconds": time.monotonic() - begun}
-                | seen(process.pid)
+                {"step": metrics.read_bytes().count(b"\n"), "seconds": time.monotonic() - begun} | seen(process.pid)
             )
     if process.returncode:
-        raise SystemExit(
-            f"the run ended with {process.returncode}: {(folder / 'screen.txt').read_text()[-2000:]}"
-        )
+        raise SystemExit(f"the run ended with {process.returncode}: {(folder / 'screen.txt').read_text()[-2000:]}")
     return [r for r in rows if r["memory_mib"]]
 
 

@@ -173,9 +173,7 @@ class Target:
 
     def show(self, value: float) -> str:
         """Formats a value with its unit."""
-        return {"x": f"{value:.2f}", "%": f"{value:.1%}", "s": f"{value:.2f} s", "GiB": f"{value:.1f} GiB"}[
-            self.kind
-        ]
+        return {"x": f"{value:.2f}", "%": f"{value:.1%}", "s": f"{value:.2f} s", "GiB": f"{value:.1f} GiB"}[self.kind]
 
     def cells(self) -> list[str]:
         """Returns the printed cells."""
@@ -209,9 +207,7 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
                 found.append(Target(f"{name}, completions/s against R1RL as published", 5.0, False, ratios))
             if table.has(work, row, "bare engine"):
                 ratios = table.ratio(work, (row, speed), ("bare engine", speed))
-                found.append(
-                    Target(f"{name}, rollouts in tokens/s against the bare engine", 0.9, False, ratios)
-                )
+                found.append(Target(f"{name}, rollouts in tokens/s against the bare engine", 0.9, False, ratios))
             if table.has(work, row, "bare update"):
                 ratios = table.ratio(work, (row, update_seconds), ("bare update", step_seconds))
                 found.append(Target(f"{name}, update against the bare one", 1.15, True, ratios))
@@ -262,9 +258,7 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
     for name in names:
         needs = ["vllm"] if name == "trl" and setup.gpu else NEEDS.get(name, [])
         if lacks := missing(needs):
-            absent[name] = (
-                f"{lacks} ({UNSLOTH_ON_CPU})" if name.startswith("trl") and not setup.gpu else lacks
-            )
+            absent[name] = f"{lacks} ({UNSLOTH_ON_CPU})" if name.startswith("trl") and not setup.gpu else lacks
     wanted = [n for n in names if n not in absent]
     groups = [[n] for n in wanted] if args.one_by_one else [wanted]
     for group in groups:
@@ -349,23 +343,14 @@ def mean_length(setup: Setup) -> float:
 def first_completion(flags: Sequence[str]) -> float:
     """Returns the seconds from the start of `main.py --recipe tiny` to the first completion in its dump."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            str(ROOT / "main.py"),
-            "--recipe",
-            "tiny",
-            "--add-reasoning-prefix",
-            *flags,
-        ]
+        command = [sys.executable, str(ROOT / "main.py"), "--recipe", "tiny", "--add-reasoning-prefix", *flags]
         command += ["--dumps", folder, "--exp-name", "run"]
         start = time.perf_counter()
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            while not (
-                any(Path(folder).glob("run/eval/*.jsonl")) or Path(folder, "run/rollouts.jsonl").exists()
-            ):
+            while not (any(Path(folder).glob("run/eval/*.jsonl")) or Path(folder, "run/rollouts.jsonl").exists()):
                 if process.poll() is not None:
                     raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
                 time.sleep(0.02)
@@ -394,12 +379,7 @@ def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], wo
             of, spread = ("", "a part") if name.startswith("bare") else (of, spread)
             of, spread = ("", f"{PUBLISHED} completions") if name == "published" else (of, spread)
             shown.add_row(
-                WHAT[name],
-                f"{median(times):.3f}",
-                f"{min(times):.3f} to {max(times):.3f}",
-                sampled,
-                of,
-                spread,
+                WHAT[name], f"{median(times):.3f}", f"{min(times):.3f} to {max(times):.3f}", sampled, of, spread
             )
         console.print(shown)
         print_parts(table, work, [n for n in names if not n.startswith("bare")])
@@ -432,14 +412,10 @@ def print_targets(found: Sequence[Target], extra: dict[str, Any]) -> None:
     console.print(shown)
     for name, answers in extra.get("evaluations", {}).items():
         taken = median(a["seconds"] for a in answers)
-        console.print(
-            f"evaluation of {EVALUATION}, {name}: {taken:.2f} s, engine calls: {answers[0]['engine_calls']}"
-        )
+        console.print(f"evaluation of {EVALUATION}, {name}: {taken:.2f} s, engine calls: {answers[0]['engine_calls']}")
     if "matrix peak" in extra:
         peak = extra["matrix peak"]
-        console.print(
-            f"one product of {peak['size']} x {peak['size']} bfloat16: {peak['flops'] / 1e12:.1f} TFLOP/s"
-        )
+        console.print(f"one product of {peak['size']} x {peak['size']} bfloat16: {peak['flops'] / 1e12:.1f} TFLOP/s")
 
 
 def about_here(gpu: bool) -> dict[str, Any]:
@@ -474,9 +450,7 @@ def processor() -> str:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true", help="measure the rows for a GPU")
     parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
@@ -486,9 +460,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--passes", type=int, help="passes per step (default: 1, with --gpu 8)")
     parser.add_argument("--rows", nargs="*", help="measure only these rows")
     parser.add_argument(
-        "--one-by-one",
-        action="store_true",
-        help="measure one row after the other, if not all fit on the card at once",
+        "--one-by-one", action="store_true", help="measure one row after the other, if not all fit on the card at once"
     )
     parser.add_argument("--no-start", action="store_true", help="do not time --help and the first completion")
     parser.add_argument("--folder", type=Path, help="folder of models and logs (default: a temporary folder)")
@@ -497,9 +469,7 @@ def arguments() -> argparse.Namespace:
     )
     args = parser.parse_args()
     args.shape = args.shape or ("0.5B" if args.gpu else "tiny")
-    args.json = args.json or ROOT / "benchmarks" / (
-        f"step_gpu_{args.shape}.json" if args.gpu else "step_cpu.json"
-    )
+    args.json = args.json or ROOT / "benchmarks" / (f"step_gpu_{args.shape}.json" if args.gpu else "step_cpu.json")
     return args
 
 

@@ -29,9 +29,7 @@ class Forced:
         """Returns the lengths of the next `count` completions."""
         lengths = self.lengths[self.made : self.made + count]
         if len(lengths) < count:
-            raise RuntimeError(
-                f"{self.made + count} completions were requested, {len(self.lengths)} lengths are set"
-            )
+            raise RuntimeError(f"{self.made + count} completions were requested, {len(self.lengths)} lengths are set")
         return lengths
 
     def check(self, counts: Sequence[int]) -> None:
@@ -86,9 +84,7 @@ class Forced:
             lengths = torch.tensor(self.next(len(input_ids)), device=input_ids.device)
             ending = EndAt(lengths, end, input_ids.shape[1])
             start = time.perf_counter()
-            out = generate(
-                *args, input_ids=input_ids, logits_processor=LogitsProcessorList([ending]), **kwargs
-            )
+            out = generate(*args, input_ids=input_ids, logits_processor=LogitsProcessorList([ending]), **kwargs)
             self.seconds += time.perf_counter() - start
             made = torch.isin(out[:, input_ids.shape[1] :], torch.tensor(end, device=out.device))  # (rows, C)
             self.check((made.int().argmax(1) + 1).tolist() if made.any(1).all() else [0] * len(out))
@@ -213,9 +209,7 @@ class Gate(TrainerCallback):
             raise RuntimeError(f"{self.forced.made} completions were made instead of {len(lengths)}")
         mean = self.logged["completions/mean_length"]
         if abs(mean - sum(lengths) / len(lengths)) > 0.01:
-            raise RuntimeError(
-                f"the trainer logged a mean length of {mean}, not {sum(lengths) / len(lengths)}"
-            )
+            raise RuntimeError(f"the trainer logged a mean length of {mean}, not {sum(lengths) / len(lengths)}")
         parts = {**self.parts(), "forward/backward": self.trainer.passes, "optimizer": self.optimizer}
         return {
             "seconds": whole,

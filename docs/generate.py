@@ -120,9 +120,7 @@ def printed(tree: ast.Module, name: str) -> Iterator[str]:
             or (returns_messages and returns_text(node))
         ):
             texts += [template(found, {}) for found in ast.walk(node) if is_text(found, node)]
-    yield from (
-        text for text in texts if text not in known and count_letters(text) > 12 and " " in text.strip()
-    )
+    yield from (text for text in texts if text not in known and count_letters(text) > 12 and " " in text.strip())
 
 
 def returns_text(function: ast.FunctionDef) -> bool:

@@ -7,6 +7,4 @@ rewards, tasks, engines, runs, preflight, trainers, session, reports, pipeline, 
 import time
 
 __version__ = "0.1.0"
-BEGAN = (
-    time.perf_counter()
-)  # the start of the program, as nearly as possible: a budget also pays for starting up
+BEGAN = time.perf_counter()  # the start of the program, as nearly as possible: a budget also pays for starting up

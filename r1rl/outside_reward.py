@@ -12,8 +12,6 @@ from r1rl.tasks.registry import answer_type_of
 __all__ = ["OutsideReward", "completion_of"]
 
 
-def OutsideReward(
-    task: str, prefix: str, special: Sequence[str], settings: dict[str, Any]
-) -> standalone.OutsideReward:
+def OutsideReward(task: str, prefix: str, special: Sequence[str], settings: dict[str, Any]) -> standalone.OutsideReward:
     """Returns the reward for problems of this task; see standalone.OutsideReward. Old files pass the task's name."""
     return standalone.OutsideReward(answer_type_of(task), prefix, special, settings)

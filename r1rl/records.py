@@ -69,6 +69,7 @@ class Scored:
     correct: bool
     rewards: dict[str, float | None]  # None: this reward does not apply to this problem
     reward: float | None  # None: no reward applies; left out of its group
+    reason: str = ""  # of the grade, in short: "right", "wrong", "two numbers", "unknown word: minus"
 
 
 def visible_text(prompt: Prompt, text: str) -> str:

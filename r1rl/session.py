@@ -57,10 +57,7 @@ class Session:
     def of_run(cls, config: Config, run: Path, checkpoint: Path) -> Session:
         """Returns the session for a checkpoint of a finished run, with the engine that runs on every machine."""
         session = cls(
-            dataclasses.replace(config, report_to="none"),
-            adapter=checkpoint,
-            engine="transformers",
-            quiet=True,
+            dataclasses.replace(config, report_to="none"), adapter=checkpoint, engine="transformers", quiet=True
         )
         session.write_log(run)
         return session
@@ -137,7 +134,7 @@ class Session:
             return proofs
         gap, largest = proof.base_gap(self.policy, self.engine, prompts, self.config.seed)
         console.print(
-            f"proof    no adapter to follow; the logprobs of engine and model differ by {gap:.4f} nats a token (at most "
+            f"proof    no adapter to follow; the logprobs of engine and model differ by {gap:.4f} nats per token (at most "
             f"{largest:.4f})"
         )
         return []

@@ -112,10 +112,7 @@ def test_the_table_has_every_recipe_and_its_scores_are_in_the_results():
 
 def test_troubleshooting_quotes_messages_of_the_program():
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    said = [
-        re.sub(r"\\([_*])", r"\1", line).replace("&lt;", "<")
-        for line in GENERATED["messages.md"].splitlines()
-    ]
+    said = [re.sub(r"\\([_*])", r"\1", line).replace("&lt;", "<") for line in GENERATED["messages.md"].splitlines()]
     quoted = re.findall(r"^> (.+)$", page, flags=re.MULTILINE)
     assert len(quoted) > 50
     for words in quoted:
@@ -141,9 +138,7 @@ def test_the_dumps_page_describes_every_written_field():
         name = path.relative_to(package).as_posix()
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         for node in nodes:
-            if isinstance(node, ast.Call) and re.search(
-                r"^write_json$|\bdump\.append$", ast.unparse(node.func)
-            ):
+            if isinstance(node, ast.Call) and re.search(r"^write_json$|\bdump\.append$", ast.unparse(node.func)):
                 written |= keys_in(node)
             elif isinstance(node, ast.FunctionDef) and node.name in WRITERS.get(name, []):
                 assert keys_in(node), node.name
@@ -160,9 +155,7 @@ def test_the_dumps_page_describes_every_written_field():
 def keys_in(node):
     """Returns the field names that a node sets: keys of dicts and of subscript assignments."""
     found = [key for n in ast.walk(node) if isinstance(n, ast.Dict) for key in n.keys]
-    found += [
-        n.slice for n in ast.walk(node) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
-    ]
+    found += [n.slice for n in ast.walk(node) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)]
     return {k.value for k in found if isinstance(k, ast.Constant) and isinstance(k.value, str)}
 
 
@@ -180,9 +173,7 @@ def test_grpo_lists_the_packages_in_order():
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_pages_are_up_to_date(name):
-    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == GENERATED[name], (
-        "run python docs/generate.py"
-    )
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == GENERATED[name], "run python docs/generate.py"
 
 
 def test_the_table_of_trls_defaults_is_correct(tmp_path):

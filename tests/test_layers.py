@@ -107,8 +107,7 @@ def test_heavy_modules_are_heavy():
     """A name in the list that does not need its place there would hide a mistake."""
     heavy = HEAVY | set(MAY_BE_HEAVY)
     loaded = {
-        name: {m if m in FILES else m.split(".")[0] for m in imports(name, only_at_load=True)}
-        for name in MAY_BE_HEAVY
+        name: {m if m in FILES else m.split(".")[0] for m in imports(name, only_at_load=True)} for name in MAY_BE_HEAVY
     }
     assert not [name for name, modules in loaded.items() if not modules & heavy]
 

@@ -46,9 +46,7 @@ def test_the_proof_changes_no_weight_no_random_state_and_no_sample(begun, capsys
     made, prompts, status = begun(trains=True)
     weights, random, before = state_of(made), torch.get_rng_state(), sampled(made, prompts)
     proofs = made.prove(prompts, status)
-    assert {p.target for p in proofs} == set(made.policy.targets) and all(
-        p.verdict == "proven" for p in proofs
-    )
+    assert {p.target for p in proofs} == set(made.policy.targets) and all(p.verdict == "proven" for p in proofs)
     assert all(torch.equal(a, b) for a, b in zip(weights, state_of(made)))
     assert torch.equal(random, torch.get_rng_state()) and sampled(made, prompts) == before
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
@@ -59,9 +57,7 @@ def test_the_quick_proof_disturbs_one_kind_of_projection(begun, capsys):
     made, prompts, status = begun(trains=True, quiet=True)
     (proof,) = made.prove(prompts, status, quick=True)
     shown = capsys.readouterr().out
-    assert proof.verdict == "proven" and shown.startswith(
-        f"proof    the engine follows the adapter in {proof.target} "
-    )
+    assert proof.verdict == "proven" and shown.startswith(f"proof    the engine follows the adapter in {proof.target} ")
 
 
 @pytest.mark.parametrize("quick", [False, True])

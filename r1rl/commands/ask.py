@@ -65,9 +65,7 @@ def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
     def answer(question: str) -> Rollout:
         prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
-            raise UserError(
-                f"the question has {len(prompt.ids)} tokens with its prompt, at most {longest} fit."
-            )
+            raise UserError(f"the question has {len(prompt.ids)} tokens with its prompt, at most {longest} fit.")
         seed = config.seed + next(numbers)
         sampling = Sampling(1, config.max_completion_length, args.temperature, seed=seed)
         return session.engine.generate([prompt], sampling)[0]
@@ -85,11 +83,7 @@ def lengths(args: argparse.Namespace) -> dict[str, int]:
 def show(rollout: Rollout, args: argparse.Namespace) -> None:
     """Prints reasoning and answer separately, as plain text: no markup, no terminal escapes of the model's."""
     reasoning, answer, rest = split_answer(rollout.completion, args.config.think_tag)
-    for name, text, style in (
-        ("reasoning", reasoning, "dim"),
-        ("", rest, ""),
-        ("answer", answer, "bold green"),
-    ):
+    for name, text, style in (("reasoning", reasoning, "dim"), ("", rest, ""), ("answer", answer, "bold green")):
         if text:
             if name:
                 console.print(Text(name, style="bold"))

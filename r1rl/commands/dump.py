@@ -26,9 +26,7 @@ EXCERPT = 140_000  # bytes of completions in an excerpt
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "action", choices=("to-parquet", "excerpt"), help="all as parquet, or a part as JSONL"
-    )
+    parser.add_argument("action", choices=("to-parquet", "excerpt"), help="all as parquet, or a part as JSONL")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("-o", "--output", type=Path, help="folder to write to (default: RUN/parquet)")
 

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     dump_evaluation(dump, prompts, result, result.seconds)
     model = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
-    numbers = f"{result.describe()}, {result.tokens():.0f} tokens a completion"
+    numbers = f"{result.describe()}, {result.tokens():.0f} tokens per completion"
     console.print(f"{model}, {task.source}, {decoding}: {numbers}")
     print_levels(RunData(dump.folder))
     console.print(f"completions in {dump.folder / 'eval'}")
@@ -62,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
     """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
-        raise UserError(
-            f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}."
-        )
+        raise UserError(f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}.")
     settings: dict[str, Any] = {}
     if adapter is not None:
         if not is_checkpoint(adapter):

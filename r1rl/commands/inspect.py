@@ -137,6 +137,8 @@ def show(completion: Completion, check: Check | None) -> None:
         f"{completion.verdict}: answer {printable(str(line['extracted']))}, gold {printable(line['answer'])}",
         f"{line['tokens']} tokens, {printable(line['finish'])}", completion.place,
     ]  # fmt: skip
+    if line.get("reason") not in (None, "", "right", "wrong"):
+        words.append(f"reason: {printable(str(line['reason']))}")
     words += [f"{check.kind} check: {check.outcome}"] if check else []
     console.print(Rule(Text(" · ".join(words)), align="left"))
     console.print(Text(printable(completion.question), style="cyan"))

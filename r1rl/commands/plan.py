@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = "|".join(card.name for card in CARDS)
     parser.add_argument("--card", metavar=names, help="plan for this card, which may be in another machine")
     parser.add_argument(
-        "--presets",
-        action="store_true",
-        help="print a table: the flags that fit on each card, memory, time, cost",
+        "--presets", action="store_true", help="print a table: the flags that fit on each card, memory, time, cost"
     )
     add_flags(parser)
 
@@ -69,9 +67,7 @@ def known_shape(config: Config) -> Shape:
     return shape
 
 
-def show(
-    config: Config, recipe: str, shape: Shape, place: Place, price: float | None, here: machine.Machine
-) -> None:
+def show(config: Config, recipe: str, shape: Shape, place: Place, price: float | None, here: machine.Machine) -> None:
     """Prints the whole plan."""
     memory = plan_memory(config, shape, place, longest_prompt(config))
     prompts = config.generation_batch_size // config.num_generations
@@ -129,17 +125,7 @@ def longest_prompt(config: Config) -> int | None:
     return max((n for n in lengths if n <= config.max_prompt_length), default=None)
 
 
-COLUMNS = (
-    "card",
-    "GiB",
-    "flags to add",
-    "engine memory",
-    "at once",
-    "needed, GiB",
-    "s a step",
-    "hours",
-    "US dollars",
-)
+COLUMNS = ("card", "GiB", "flags to add", "engine memory", "at once", "needed, GiB", "s a step", "hours", "US dollars")
 
 
 def presets_table(config: Config, shape: Shape) -> str:

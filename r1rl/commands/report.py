@@ -12,9 +12,7 @@ from r1rl.system.console import console
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are compared"
-    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are compared")
     parser.add_argument("-o", "--output", type=Path, help="the page (default: report.html in the first run)")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="also write the charts as PNG pictures")
 

@@ -11,14 +11,7 @@ from r1rl.system.errors import UserError
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 # The flags that describe how rows of custom data become problems.
-DATA_FLAGS = (
-    "dataset_config",
-    "train_split",
-    "eval_split",
-    "question_column",
-    "answer_column",
-    "answer_type",
-)
+DATA_FLAGS = ("dataset_config", "train_split", "eval_split", "question_column", "answer_column", "answer_type")
 PUZZLES = "knights_knaves"  # the task of --people, --stages and the rewards for roles
 STAGE_ENDS = ("steps_per_stage", "advance_at")
 
@@ -59,9 +52,7 @@ def data_label(config: Config) -> str:
 def check_data(config: Config) -> None:
     """Checks that column flags come with custom data and that answer type and splits are possible. Raises UserError."""
     if is_hub_name(config.dataset_name) and not all(config.dataset_name.split("/")):
-        raise UserError(
-            f"--dataset-name {config.dataset_name!r} is not a hub name: those look like openai/gsm8k."
-        )
+        raise UserError(f"--dataset-name {config.dataset_name!r} is not a hub name: those look like openai/gsm8k.")
     given = given_flags(config)
     if given and not is_custom(config):
         raise UserError(
@@ -96,9 +87,7 @@ def check_answers(config: Config, kind: str, latex: bool) -> None:
             "outside it: leave it out."
         )
     if config.answer_format == "hash":
-        raise UserError(
-            f"--answer-format hash finds numbers, and {kind} has other answers: use tag, boxed or auto."
-        )
+        raise UserError(f"--answer-format hash finds numbers, and {kind} has other answers: use tag, boxed or auto.")
 
 
 # ---- tasks

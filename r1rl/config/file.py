@@ -22,11 +22,7 @@ TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", s
 # A repeated run gets a new folder, and whoever repeats it decides what code to trust.
 NOT_REPEATED = ("exp_name", "resume", "sft_output", "rl_output", "trust_remote_code")
 # A flag, and the one that it sets.
-DERIVED = {
-    "num_epochs": "max_steps",
-    "steps_per_stage": "max_steps",
-    "batch_size": "per_device_train_batch_size",
-}
+DERIVED = {"num_epochs": "max_steps", "steps_per_stage": "max_steps", "batch_size": "per_device_train_batch_size"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +96,7 @@ def read_run_config(path: Path, content: dict[str, Any]) -> ConfigFile:
     masked = tuple(name for name, value in settings.items() if isinstance(value, str) and MASK in value)
     if settings["mode"] == "rl":  # its model is already the fine-tuned one
         settings["mode"] = None
-    settings |= {
-        derived: DEFAULTS[derived] for flag, derived in DERIVED.items() if settings[flag] is not None
-    }
+    settings |= {derived: DEFAULTS[derived] for flag, derived in DERIVED.items() if settings[flag] is not None}
     if settings["pipeline"] and settings["stage"] is None and recipe is not None:
         settings = changes(Config(**settings), recipe)
     kept = {k: v for k, v in settings.items() if k not in NOT_REPEATED}
@@ -242,9 +236,7 @@ def save_config(config: Config, recipe: str, path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it exists and is not text"
-        raise UserError(
-            f"--save-config {str(path)!r} cannot be written ({reason}): choose another name."
-        ) from None
+        raise UserError(f"--save-config {str(path)!r} cannot be written ({reason}): choose another name.") from None
 
 
 def as_text(content: dict[str, Any], path: Path) -> str:

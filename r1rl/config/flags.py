@@ -278,9 +278,7 @@ def reward_weights(text: str) -> dict[str, float]:
     for part in text.split(","):
         name, weight = named_weight(part.strip(), text)
         if name in weights:
-            raise UserError(
-                f"--reward {text!r} names {name!r} twice: name it once, with the sum of the weights."
-            )
+            raise UserError(f"--reward {text!r} names {name!r} twice: name it once, with the sum of the weights.")
         weights[name] = weight
     if not any(weights.values()):
         raise UserError(

@@ -30,9 +30,7 @@ def check_name(name: str) -> None:
     custom = custom_function(name)
     if custom is None:
         if name.endswith(".py"):
-            raise UserError(
-                f"--reward {name} does not say which function of the file to use: write {name}:function."
-            )
+            raise UserError(f"--reward {name} does not say which function of the file to use: write {name}:function.")
         if name not in REWARDS:
             raise unknown_name("--reward", name, REWARDS)
     elif not custom[0].is_file():
@@ -59,9 +57,7 @@ def check_reward_files(config: Config) -> None:
 
 def all_rewards(config: Config) -> dict[str, float]:
     """Returns the rewards of --reward and --general-reward with their weights. Raises UserError."""
-    return reward_weights(config.reward) | (
-        reward_weights(config.general_reward) if config.general_reward else {}
-    )
+    return reward_weights(config.reward) | (reward_weights(config.general_reward) if config.general_reward else {})
 
 
 RULES = (check_reward, check_reward_files)

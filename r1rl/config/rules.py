@@ -87,9 +87,7 @@ def validate(config: Config) -> None:
 CHECKS.append(validate)
 
 
-def check_range(
-    config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str
-) -> None:
+def check_range(config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str) -> None:
     """Checks one row of RANGES. Raises UserError."""
     value = getattr(config, name)
     if value is None:  # a flag that was left out

@@ -43,9 +43,7 @@ def check_pipeline(config: Config) -> None:
             f"{config.stage}."
         )
     if config.pipeline and config.mode is not None:
-        raise UserError(
-            f"--mode {config.mode} and --pipeline both choose what to run: leave one of them out."
-        )
+        raise UserError(f"--mode {config.mode} and --pipeline both choose what to run: leave one of them out.")
     if config.from_stage is not None:
         stage_index(config.from_stage)
     if config.earlier_run is not None and config.from_stage is None:
@@ -116,9 +114,7 @@ def check_report_to(config: Config) -> None:
         if name not in TRACKERS:
             raise unknown_name("--report-to", name, TRACKERS)
     if "none" in names and len(set(names)) > 1:
-        raise UserError(
-            f"--report-to {config.report_to}: none means no tracker. Leave it out, or the others."
-        )
+        raise UserError(f"--report-to {config.report_to}: none means no tracker. Leave it out, or the others.")
 
 
 def check_budget(config: Config) -> None:
@@ -128,7 +124,9 @@ def check_budget(config: Config) -> None:
         return
     many = None
     if config.pipeline and config.stage is None:
-        many = 'the pipeline is eight runs: give each its own with --stage-settings, as in {"zero": {"max_minutes": 30}}'
+        many = (
+            'the pipeline is eight runs: give each its own with --stage-settings, as in {"zero": {"max_minutes": 30}}'
+        )
     elif config.mode in ("both", "eval"):
         many = f"--mode {config.mode} is several runs: use --mode sft and --mode rl, each with its own"
     elif config.stage in SAMPLING_STAGES:

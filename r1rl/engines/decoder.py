@@ -237,9 +237,7 @@ class Decoding:
         self.own = new.flatten(1, 2)
 
 
-def read_prompts(
-    fused: FusedModel, prompts: Sequence[Sequence[int]]
-) -> tuple[torch.Tensor, list[list[Segment]]]:
+def read_prompts(fused: FusedModel, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[list[Segment]]]:
     """(states after the last norm at each prompt's end (G, H), each layer's segments): the shared beginning, the rest."""
     body = fused.model.model
     device = body.embed_tokens.weight.device
@@ -280,9 +278,7 @@ def common_length(prompts: Sequence[Sequence[int]]) -> int:
     return min(same, shortest - 1)
 
 
-def with_head_norms(
-    qkv: torch.Tensor, layer: Layer, fused: FusedModel
-) -> torch.Tensor:  # (rows, q + k + v, D)
+def with_head_norms(qkv: torch.Tensor, layer: Layer, fused: FusedModel) -> torch.Tensor:  # (rows, q + k + v, D)
     """Applies the norms of q and k that some models have (Qwen3)."""
     if layer.head_norms is None:
         return qkv

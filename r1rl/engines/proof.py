@@ -56,11 +56,7 @@ class Proof:
 
 
 def prove_adapter(
-    policy: Policy,
-    engine: Engine,
-    prompts: Sequence[Prompt],
-    seed: int,
-    targets: Sequence[str] | None = None,
+    policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int, targets: Sequence[str] | None = None
 ) -> list[Proof]:
     """Returns one Proof for each of `targets`, the kinds of projection; None: for all.
 
@@ -106,9 +102,7 @@ def describe_proofs(proofs: Sequence[Proof]) -> str:
     return f"[yellow]not decided[/yellow] for {unproven}: the engine's noise hides the difference ({gaps})"
 
 
-def compare(
-    rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str
-) -> Proof:
+def compare(rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str) -> Proof:
     """Compares the engine's logprobs with the trainer's, with and without the disturbance."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]

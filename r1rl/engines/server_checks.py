@@ -127,9 +127,7 @@ def check_adapters(server: VllmServer, config: Config, line: str) -> None:
         if folder is None:
             return
         try:
-            server.request(
-                LOAD, {"lora_name": f"r1rl-check-{folder.name}", "lora_path": str(folder)}, SECONDS
-            )
+            server.request(LOAD, {"lora_name": f"r1rl-check-{folder.name}", "lora_path": str(folder)}, SECONDS)
         except Refused as refusal:
             if (why := why_not_loaded(server, config, refusal, folder, line)) is not None:
                 raise UserError(why) from None
@@ -157,9 +155,7 @@ def settings_of_adapter(config: Config) -> Iterator[Path | None]:
         yield folder
 
 
-def why_not_loaded(
-    server: VllmServer, config: Config, refusal: Refused, folder: Path, line: str
-) -> str | None:
+def why_not_loaded(server: VllmServer, config: Config, refusal: Refused, folder: Path, line: str) -> str | None:
     """Returns why the server did not load an adapter, from its message; None if only the weights are missing."""
     start = f"Start it with: {line}"
     if refusal.status in (404, 405) and refusal.message in ("Not Found", "Method Not Allowed"):

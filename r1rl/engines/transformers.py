@@ -85,15 +85,11 @@ class TransformersEngine:
         if self.policy.on_gpu:
             return [r for texts, chance in parts for r in self._generate_batch(texts, sampling, chance)]
         self.stopped.clear()
-        work = in_threads(
-            lambda part: self._generate_batch(part[0], sampling, part[1]), parts, workers, self.stopped
-        )
+        work = in_threads(lambda part: self._generate_batch(part[0], sampling, part[1]), parts, workers, self.stopped)
         return [rollout for rollouts in work for rollout in rollouts]
 
     @torch.inference_mode()
-    def _generate_batch(
-        self, prompts: Sequence[Prompt], sampling: Sampling, noise: torch.Tensor
-    ) -> list[Rollout]:
+    def _generate_batch(self, prompts: Sequence[Prompt], sampling: Sampling, noise: torch.Tensor) -> list[Rollout]:
         """`noise` has a number from 0 to 1 for each token: (max_tokens, len(prompts) * n)."""
         state = self._begin(prompts, sampling)
         logits, noise = state.first_logits, noise.to(state.first_logits.device)
@@ -197,9 +193,7 @@ class CachedDecoding:
         return out.logits[:, -1]
 
 
-def sample(
-    logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def sample(logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns (tokens, logprobs), each (rows,), from `noise` (rows,), numbers from 0 to 1, through the inverse distribution.
 
     The logprobs are those after temperature and top-p, as in vLLM.
@@ -220,9 +214,7 @@ def sample(
 def nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
     """Keeps the fewest most likely tokens whose mass reaches top_p (arXiv:1904.09751 section 3.1), renormalised."""
     ordered, index = logprobs.sort(-1, descending=True)
-    outside = (
-        ordered.exp().cumsum(-1) - ordered.exp() >= top_p
-    )  # the mass before a token already reaches top_p
+    outside = ordered.exp().cumsum(-1) - ordered.exp() >= top_p  # the mass before a token already reaches top_p
     ordered = ordered.masked_fill(outside, -torch.inf)
     return torch.empty_like(logprobs).scatter_(-1, index, ordered).log_softmax(-1)
 

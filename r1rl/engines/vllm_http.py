@@ -50,11 +50,7 @@ class VllmServer:
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def request(
-        self,
-        path: str,
-        body: Any = None,
-        seconds: float | None = None,
-        stopped: threading.Event | None = None,
+        self, path: str, body: Any = None, seconds: float | None = None, stopped: threading.Event | None = None
     ) -> Any:
         """Returns the answer to a POST of `body` as JSON, or to a GET without a body; as text if it is not JSON.
 

@@ -104,7 +104,9 @@ class GuardedEngine:
         if self.actions["memory"] == "stop" or at_once <= group:
             message = "not enough memory to sample"
             if at_once <= group:
-                message += f" even {group} completions at once. Use a smaller --num-generations or --max-completion-length"
+                message += (
+                    f" even {group} completions at once. Use a smaller --num-generations or --max-completion-length"
+                )
             self.stopped = CannotGoOn("memory", message)
             return
         self.at_most = max(group, at_once // 2 // group * group)

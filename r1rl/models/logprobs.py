@@ -65,9 +65,7 @@ def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H
     size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
     if len(tokens) <= size:
         return chunk(states, tokens)
-    parts = [
-        checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))
-    ]
+    parts = [checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))]
     return tuple(torch.cat(x) for x in zip(*parts))
 
 

@@ -142,9 +142,7 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
             load_all(model, adapter, config.trust_remote_code)
     backend = f"{'Unsloth' if use_unsloth(config) else 'transformers'}, {precision}"
     mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
-    policy = Policy(
-        model, tokenizer, model_path(config), has_gpu, mixed, backend, False, trusted, config.is_chat
-    )
+    policy = Policy(model, tokenizer, model_path(config), has_gpu, mixed, backend, False, trusted, config.is_chat)
     policy.shares_prompts = not has_gpu and can_share(getattr(policy.base, "model", None))
     return policy
 
@@ -235,9 +233,7 @@ def load_adapter(model, folder: str) -> None:
     result = set_peft_model_state_dict(model, weights)
     missing = [k for k in getattr(result, "missing_keys", []) if "lora_" in k]
     if missing or getattr(result, "unexpected_keys", []):
-        raise ValueError(
-            f"{folder} is the adapter of another model: {len(missing)} of its weights are missing"
-        )
+        raise ValueError(f"{folder} is the adapter of another model: {len(missing)} of its weights are missing")
 
 
 def load_all(model, folder: str, trusted: bool) -> None:
@@ -257,9 +253,6 @@ def lora_targets(model) -> list[str]:
     from peft.tuners.lora import LoraLayer
     from torch import nn
 
-    kinds, output = (
-        (nn.Linear, LoraLayer),
-        model.get_output_embeddings(),
-    )  # bitsandbytes' layers are nn.Linear, too
+    kinds, output = ((nn.Linear, LoraLayer), model.get_output_embeddings())  # bitsandbytes' layers are nn.Linear, too
     paths = [n.split(".") for n, m in model.named_modules() if isinstance(m, kinds) and m is not output]
     return list(dict.fromkeys(path[-1] for path in paths if not LORA_PARTS & set(path)))

@@ -33,9 +33,7 @@ class Layout:
     owner: torch.Tensor  # (B,): the prompt of each completion
     unseen: torch.Tensor  # (B, 1, C, P + C): True where a completion's token must not attend
     order: torch.Tensor  # (N,): each token's place among G * P prompt places, then B * C completion places
-    before: (
-        torch.Tensor
-    )  # (completion tokens,): the place whose state predicts each, completion by completion
+    before: torch.Tensor  # (completion tokens,): the place whose state predicts each, completion by completion
     masks: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def mask(self, rep: int) -> torch.Tensor:
@@ -52,10 +50,7 @@ def round_up(count: int, step: int) -> int:
 
 
 def make_layout(
-    prompts: Sequence[Sequence[int]],
-    completions: Sequence[Sequence[int]],
-    owner: Sequence[int],
-    device: Any = "cpu",
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], owner: Sequence[int], device: Any = "cpu"
 ) -> Layout:
     """Returns the layout of prompts and completions; `owner[i]` is the prompt of completion i."""
     g, p = len(prompts), round_up(max(len(x) for x in prompts), STEP)
@@ -105,11 +100,7 @@ def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, l
     # (G, heads, P, D)
     prompt_q, prompt_k, prompt_v = (rows(x, layout.prompts).transpose(1, 2) for x in (q, k, v))
     read = F.scaled_dot_product_attention(
-        prompt_q,
-        prompt_k.repeat_interleave(rep, 1),
-        prompt_v.repeat_interleave(rep, 1),
-        is_causal=True,
-        scale=scaling,
+        prompt_q, prompt_k.repeat_interleave(rep, 1), prompt_v.repeat_interleave(rep, 1), is_causal=True, scale=scaling
     )  # (G, heads, P, D)
     (b, c), kv_heads, dim = layout.completions.shape, key.shape[1], key.shape[-1]
     # Heads that share keys become more queries of one head, so keys and values need not be repeated.

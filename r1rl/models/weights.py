@@ -13,12 +13,7 @@ from r1rl.config.flags import TINY_MODELS
 from r1rl.system.errors import UserError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-NOT_WEIGHTS = (
-    "training_args.bin",
-    "optimizer.pt",
-    "scheduler.pt",
-    "rng_state.pth",
-)  # other files of a checkpoint
+NOT_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # other files of a checkpoint
 
 # Folders of the embedded models in version 0.1, which the adapters of its runs name as their base model.
 OLD_TINY_FOLDERS = {"tiny_base": "tiny", "tiny_kk": "tiny-kk", "tiny_safety": "tiny-safety"}

@@ -20,15 +20,7 @@ from r1rl.runs.dump import append_lines
 LEAST_SHARE = 0.9  # of the reasoning's words in the language of the question
 MOST_REPETITION = 0.5  # share of repeated 3-grams; MATH's solutions: 0.05 on average, 99 % below 0.31
 NEAR = 0.7  # Jaccard similarity of 3-gram sets above which two completions count as the same
-REASONS = (
-    "wrong",
-    "cut short",
-    "tags not closed",
-    "languages mixed",
-    "repetitive",
-    "near-duplicate",
-    "one too many",
-)
+REASONS = ("wrong", "cut short", "tags not closed", "languages mixed", "repetitive", "near-duplicate", "one too many")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ def filter_completions(
     Raises ValueError for less than one per problem.
     """
     if per_problem < 1:
-        raise ValueError(f"{per_problem} completions a problem: at least 1 must be kept")
+        raise ValueError(f"{per_problem} completions per problem: at least 1 must be kept")
     kept: list[Scored] = []
     grams: dict[tuple[str, str], list[set]] = {}  # of the kept completions, by task and problem
     rejected: Counter[str] = Counter()

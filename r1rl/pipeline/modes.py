@@ -124,7 +124,7 @@ def compare(results: dict[str, Path]) -> None:
     for what, folder in results.items():
         data = RunData(folder)
         line = data.evaluations[0]
-        console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens a completion")
+        console.print(f"{what:<10} {evaluation_words(line)}, {line['mean_tokens']:.0f} tokens per completion")
         right = data.verdicts(0)
         if before is not None:
             console.print(f"{'':<10} {describe_difference(before, right, line['samples'] == 1)}")

@@ -67,9 +67,7 @@ def rejection(config: Config, recipe: str) -> int:
     return 0
 
 
-def sample_with(
-    config: Config, recipe: str, build_styles: BuildStyles
-) -> tuple[Dump, list[tuple[str, Scored]]] | int:
+def sample_with(config: Config, recipe: str, build_styles: BuildStyles) -> tuple[Dump, list[tuple[str, Scored]]] | int:
     """Samples --num-generations completions for each prompt of each style.
 
     Returns the run's dump and (name of the style, completion) in order; after a signal the exit code.
@@ -92,9 +90,7 @@ def sample_with(
         try:
             sample_chunks(session.config, styles, session.engine, dump, stop)
         except Stopped as stopped:
-            console.print(
-                f"stopped  chunks are saved in {dump.folder}; continue with the same flags and --resume"
-            )
+            console.print(f"stopped  chunks are saved in {dump.folder}; continue with the same flags and --resume")
             return stopped.exit_code
         session.engine.close()
     return dump, sampled(styles, dump)
@@ -105,9 +101,7 @@ def chunks(styles: Sequence[PromptStyle]) -> list[tuple[PromptStyle, list[Prompt
     return [(s, s.prompts[i : i + CHUNK]) for s in styles for i in range(0, len(s.prompts), CHUNK)]
 
 
-def sample_chunks(
-    config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt
-) -> None:
+def sample_chunks(config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt) -> None:
     """Samples what is not in the dump yet; each chunk is written at once, as one step. Raises Stopped."""
     newest = max((line["step"] for line in read_lines(dump.folder / ROLLOUTS)), default=0)
     last = [line for line in read_lines(dump.folder / ROLLOUTS) if line["step"] == newest]

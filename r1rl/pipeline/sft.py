@@ -148,9 +148,7 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
         console.print(f"{name:<8} {evaluation_words(evaluation)} (step {evaluation['step']})")
     if len(evaluations) > 1:
         console.print(f"         {paired_test(RunData(folder), evaluations[0], evaluations[-1])}")
-    console.print(
-        f"loss     {first:.3f} -> {last:.3f} nats a token (first, last tenth of {len(lines)} steps)"
-    )
+    console.print(f"loss     {first:.3f} -> {last:.3f} nats per token (first, last tenth of {len(lines)} steps)")
     console.print(f"total    {len(lines)} steps, {tokens:,} solution tokens")
     write_json(
         folder / "summary.json",

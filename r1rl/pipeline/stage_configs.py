@@ -69,9 +69,7 @@ def is_done(folder: Path, name: str) -> bool:
     return (folder / "summary.json").is_file() and (folder / STORY[name].leaves).is_file()
 
 
-def stage_config(
-    config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]
-) -> Config:
+def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]) -> Config:
     """Returns the config of one stage: the recipe's sizes, given flags, the stage's flags, then --stage-settings."""
     sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
     overrides = {k: v for k, v in given.items() if k in sizes}  # a given flag beats the recipe
@@ -94,10 +92,7 @@ def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
     return {
         "zero": {},
         "cold-start": {"refine_run": str(places["zero"]), "sft_data": config.sft_data, "reward": "accuracy"},
-        "sft-1": {
-            "sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE),
-            "packing": config.packing,
-        },
+        "sft-1": {"sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE), "packing": config.packing},
         "rl-reasoning": {"model_name": model("sft-1")},
         "rejection": {"model_name": model("rl-reasoning"), "reward": "accuracy"},
         "sft-2": {"sft_data": kept, "general_data": config.general_data, "packing": config.packing},
@@ -129,9 +124,7 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
     except ValueError as error:
         raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise UserError(
-            f'--stage-settings {path} must be flags by stage, as {{"zero": {{"max_steps": 100}}}}.'
-        )
+        raise UserError(f'--stage-settings {path} must be flags by stage, as {{"zero": {{"max_steps": 100}}}}.')
     types = get_type_hints(Config)
     for stage, flags in content.items():
         if stage not in STAGES:

@@ -75,9 +75,7 @@ def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config,
     exists = (folder / "run.json").is_file()
     if config.earlier_run is None:  # --from-stage then says where to continue, and may differ
         config = dataclasses.replace(config, from_stage=None, resume=config.resume or (first > 0 and exists))
-    stages = {
-        name: stage_config(config, recipe, name, given, places) for name in STAGES
-    }  # which checks their flags
+    stages = {name: stage_config(config, recipe, name, given, places) for name in STAGES}  # which checks their flags
     here = machine.look()
     check_data(config, stages, here)
     check_folder(config)

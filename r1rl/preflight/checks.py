@@ -182,9 +182,7 @@ def require_hub(needed: list[str]) -> None:
     """Raises UserError if something is needed from a hub that cannot be reached."""
     if needed and not hub_answers():
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(
-            f"the hub at {endpoint} cannot be reached, and this is needed from it: {'; '.join(needed)}."
-        )
+        raise UserError(f"the hub at {endpoint} cannot be reached, and this is needed from it: {'; '.join(needed)}.")
 
 
 def check_conversations(source: str) -> None:

@@ -115,9 +115,7 @@ def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str
     """
     if not place.on_gpu:
         return 8 * shape.adapter(config.lora_rank), ALWAYS, "AdamW, 32 bit"
-    layer = sum(
-        8 * n if n < 4096 else 2 * n + 8 * -(-n // 256) for n in shape.adapter_matrices(config.lora_rank)
-    )
+    layer = sum(8 * n if n < 4096 else 2 * n + 8 * -(-n // 256) for n in shape.adapter_matrices(config.lora_rank))
     return shape.layers * layer, ALWAYS, "AdamW, 8 bit"
 
 
@@ -150,9 +148,7 @@ def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[
         inputs = tokens * shape.hidden * 2
         kept = 2 if place.unsloth else shape.layers
         yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
-        yield Part(
-            "one layer", layer + in_flight(shape, place, rows, length), UPDATE, "saved and its gradients"
-        )
+        yield Part("one layer", layer + in_flight(shape, place, rows, length), UPDATE, "saved and its gradients")
     else:
         yield Part("activations", shape.layers * layer, UPDATE, f"{what}, {shape.layers} layers")
         yield Part("gradients of one layer", in_flight(shape, place, rows, length), UPDATE)

@@ -58,9 +58,7 @@ def memory_lines(config: Config, shape: Shape, memory: MemoryPlan) -> list[str]:
         return [f"memory   [red]{sizes}: {suggestion_text(config, shape, memory)}[/red]"]
     if memory.utilization is None:
         return [f"memory   {sizes}"]
-    engine = (
-        f"--gpu-memory-utilization {memory.utilization}: {memory.sequences} sequences of full length at once"
-    )
+    engine = f"--gpu-memory-utilization {memory.utilization}: {memory.sequences} sequences of full length at once"
     return [f"memory   {sizes}; {engine}"]
 
 
@@ -68,9 +66,7 @@ def suggestion_text(config: Config, shape: Shape, memory: MemoryPlan) -> str:
     """Returns the flags that make the plan fit; if none do, the largest model that would fit."""
     suggestion = suggest(config, shape, memory.place, memory.prompt)
     if suggestion is not None:
-        return (
-            f"too much, use {suggestion.flags} ({suggestion.meaning}): {suggestion.plan.needed / GIB:.1f} GiB"
-        )
+        return f"too much, use {suggestion.flags} ({suggestion.meaning}): {suggestion.plan.needed / GIB:.1f} GiB"
     model = smaller_model(config, memory.place)
     return "too much, and no flag helps" + (f"; {model} would fit" if model else "")
 

@@ -124,15 +124,11 @@ def step_range(text: str | None) -> tuple[float, float]:
         low = int(first) if first else 0
         high = (int(last) if last else float("inf")) if colon else low
     except ValueError:
-        raise UserError(
-            f"--step {text!r} is neither a step nor a range such as 120, 100:200 or 100:"
-        ) from None
+        raise UserError(f"--step {text!r} is neither a step nor a range such as 120, 100:200 or 100:") from None
     return low, high
 
 
-def read_completions(
-    folder: Path, wanted: Filter = Filter(), damaged: list[str] | None = None
-) -> Iterator[Completion]:
+def read_completions(folder: Path, wanted: Filter = Filter(), damaged: list[str] | None = None) -> Iterator[Completion]:
     """Yields the completions of a run that pass a filter: evaluations by step, then training.
 
     The places of lines that cannot be read are appended to `damaged`.

@@ -55,9 +55,7 @@ CRITERIA = (
     Criterion("the last check that confirmed a wrong answer", outcome_is("confirmed", False), step),
     Criterion("the last check that broke the answer", outcome_is("broke"), step),
     Criterion("the longest correct completion", lambda line, _: line["correct"], lambda line: line["tokens"]),
-    Criterion(
-        "the longest wrong completion", lambda line, _: not line["correct"], lambda line: line["tokens"]
-    ),
+    Criterion("the longest wrong completion", lambda line, _: not line["correct"], lambda line: line["tokens"]),
     Criterion(
         "the correct completion with the largest advantage",
         lambda line, _: line["correct"] and line.get("advantage") is not None,

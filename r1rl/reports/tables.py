@@ -60,9 +60,7 @@ def run_table(data: RunData, found: Survey, rows: int = 12) -> Table:
     return table
 
 
-def run_cells(
-    part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey
-) -> dict[str, str]:
+def run_cells(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]], found: Survey) -> dict[str, str]:
     """Returns one row of the run's table, by column."""
 
     def mean(key: str) -> float:

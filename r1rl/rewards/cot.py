@@ -104,9 +104,7 @@ def load_words(path: str | None) -> Words:
     file = SHIPPED_WORDS if path is None else Path(path)
     name = f"--reward-words {file}"
     if not file.is_file():
-        raise UserError(
-            f"{name}: the file does not exist. It must hold JSON with the lists {' and '.join(LISTS)}."
-        )
+        raise UserError(f"{name}: the file does not exist. It must hold JSON with the lists {' and '.join(LISTS)}.")
     try:
         lists = json.loads(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
@@ -114,9 +112,7 @@ def load_words(path: str | None) -> Words:
     except json.JSONDecodeError as error:
         raise UserError(f"{name} is not JSON: {error.msg}, line {error.lineno}. Correct that line.") from None
     if not isinstance(lists, dict):
-        raise UserError(
-            f"{name} holds a {type(lists).__name__}: it must be an object with {' and '.join(LISTS)}."
-        )
+        raise UserError(f"{name} holds a {type(lists).__name__}: it must be an object with {' and '.join(LISTS)}.")
     return Words(*(read_list(lists, key, name) for key in LISTS))
 
 

@@ -129,9 +129,7 @@ class CustomReward:
         except WorkerLost as lost:
             if lost.why == "crashed":
                 raise self._crashed(lost) from None
-            raise UserError(
-                f"{self.flag}: its file was not imported within {START_SECONDS:.0f} seconds."
-            ) from None
+            raise UserError(f"{self.flag}: its file was not imported within {START_SECONDS:.0f} seconds.") from None
         except BaseException:
             worker.stop()
             raise

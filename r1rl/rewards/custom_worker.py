@@ -105,9 +105,7 @@ def values_of(
         if not isinstance(values, Sequence) or isinstance(values, str):
             values = getattr(values, "tolist", lambda: values)()  # an array
         if not isinstance(values, list | tuple) or len(values) != len(pairs):
-            count = (
-                f"{len(values)} values" if isinstance(values, list | tuple) else f"a {type(values).__name__}"
-            )
+            count = f"{len(values)} values" if isinstance(values, list | tuple) else f"a {type(values).__name__}"
             raise Failed(f"returned {count} for {len(pairs)} completions: {BATCH_CONTRACT}", None)
     elif is_async:
         values = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
@@ -126,9 +124,7 @@ def columns_for(function: Callable[..., Any], pairs: Pairs, messages: bool) -> d
     wanted = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     missing = [p.name for p in wanted if p.default is p.empty and p.name not in columns]
     if missing:
-        raise Failed(
-            f"needs {', '.join(missing)}; the columns are {', '.join(columns)}: {BATCH_CONTRACT}", None
-        )
+        raise Failed(f"needs {', '.join(missing)}; the columns are {', '.join(columns)}: {BATCH_CONTRACT}", None)
     return {p.name: columns[p.name] for p in wanted if p.name in columns}
 
 

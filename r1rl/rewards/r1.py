@@ -24,9 +24,7 @@ RIGHT_SHORT, RIGHT_LONG = 1.0, 0.8
 LONGEST = 1000  # tokens; longer completions score like one of this length
 ENOUGH_STEPS = 3
 REPETITION = -0.1  # for a text that only repeats itself
-STEP = re.compile(
-    r"\bStep \d+:|^[ \t]*(?:\d{1,3}[.)]|[-*•])(?=\s)|\b(?:First|Second|Next|Finally),", re.MULTILINE
-)
+STEP = re.compile(r"\bStep \d+:|^[ \t]*(?:\d{1,3}[.)]|[-*•])(?=\s)|\b(?:First|Second|Next|Finally),", re.MULTILINE)
 
 
 def is_right(rollout: Rollout, problem: Problem, config: Config) -> bool | None:
@@ -111,9 +109,7 @@ def repetition_penalty_reward(config: Config) -> Reward:
     """
 
     def repetition_penalty(rollout: Rollout, problem: Problem) -> float:
-        return (
-            repetition(rollout.completion) * REPETITION + 0.0
-        )  # turns -0.0, which looks like a penalty, into 0.0
+        return repetition(rollout.completion) * REPETITION + 0.0  # turns -0.0, which looks like a penalty, into 0.0
 
     return repetition_penalty
 

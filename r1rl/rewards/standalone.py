@@ -36,9 +36,7 @@ class OutsideReward:
         self.answer_type, self.prefix = answer_type, prefix
         self.special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
         self.rewards = load_rewards(self.config)
-        self.lock = (
-            threading.Lock()
-        )  # both frameworks call from several threads; the LaTeX grader has one process
+        self.lock = threading.Lock()  # both frameworks call from several threads; the LaTeX grader has one process
 
     def __reduce__(self):
         return OutsideReward, self.arguments  # Ray pickles it for its workers, and locks cannot be pickled

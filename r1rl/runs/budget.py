@@ -48,9 +48,7 @@ def limit_of(config: Config, price: float | None) -> Cost:
 class Budget:
     """Keeps the costs of steps, evaluations and savings; decides when the next step no longer fits."""
 
-    def __init__(
-        self, config: Config, price: float | None = None, evaluated: int | None = None, between: bool = True
-    ):
+    def __init__(self, config: Config, price: float | None = None, evaluated: int | None = None, between: bool = True):
         """`evaluated`: completions per evaluation, if not --eval-count. `between`: whether training evaluates in between."""
         check_price(config, price)
         self.config, self.price = config, price
@@ -99,10 +97,7 @@ class Budget:
     @property
     def longest(self) -> Cost:
         """The maximum over the newest steps."""
-        return Cost(
-            max((c.seconds for c in self.steps), default=0.0),
-            max((c.tokens for c in self.steps), default=0.0),
-        )
+        return Cost(max((c.seconds for c in self.steps), default=0.0), max((c.tokens for c in self.steps), default=0.0))
 
     @property
     def mean(self) -> Cost:

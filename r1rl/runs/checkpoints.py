@@ -62,9 +62,7 @@ def publish(written: Path, final: Path) -> None:
             f"the checkpoint of step {step_of(final)} was not written whole ({'; '.join(wrong)}) and is discarded; the one "
             f"before it is kept. Check the disk of {final.parent}, then continue with --resume."
         )
-    files = {
-        name: {"bytes": size, "crc32": crc} for name in names for size, crc in [size_and_crc(written / name)]
-    }
+    files = {name: {"bytes": size, "crc32": crc} for name in names for size, crc in [size_and_crc(written / name)]}
     marker = {"schema_version": 1, "step": step_of(final), "files": files}
     (written / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
     put_in_place(written, final)

@@ -104,7 +104,7 @@ def completion_line(
         "completion": rollout.completion, "tokens": len(rollout.completion_ids), "finish": rollout.finish,
         "extracted": scored.extracted, "answer": problem.answer, "correct": scored.correct,
         "rewards": scored.rewards, "reward": scored.reward, "advantage": advantage,
-        "logprob": sum(rollout.sampler_logprobs), "seconds": round(seconds, 3),
+        "logprob": sum(rollout.sampler_logprobs), "seconds": round(seconds, 3), "reason": scored.reason,
     }  # fmt: skip
 
 

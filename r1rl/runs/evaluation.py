@@ -59,11 +59,7 @@ def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: 
 
 
 def score_all(
-    rollouts: Sequence[Rollout],
-    prompts: Sequence[Prompt],
-    rewards: dict[str, Reward],
-    config: Config,
-    group: int = 1,
+    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], rewards: dict[str, Reward], config: Config, group: int = 1
 ) -> list[Scored]:
     """Returns rollouts with grade and rewards. Several processes share the work, where `group` rollouts stay together."""
     return distributed.map_sharded(
@@ -84,5 +80,5 @@ def score_part(
         named = {name: values[i] for name, values in earned.items()}
         weighted = [weights.get(name, 1.0) * r for name, r in named.items() if r is not None]
         total = sum(weighted) if weighted else None
-        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total))
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total, graded.reason))
     return scored

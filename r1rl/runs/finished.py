@@ -63,11 +63,7 @@ def adapter_settings(adapter: Path) -> dict[str, Any]:
 def checkpoint_of(folder: Path, which: str) -> Path:
     """Returns the folder of checkpoint `best`, `last`, or a step's number. Raises UserError with the existing ones."""
     usable = {p.name: p for p in (folder / "checkpoints").glob("*") if is_checkpoint(p)}
-    steps = [
-        checkpoints.step_of(p)
-        for p in checkpoints.all_checkpoints(folder / "checkpoints")
-        if p.name in usable
-    ]
+    steps = [checkpoints.step_of(p) for p in checkpoints.all_checkpoints(folder / "checkpoints") if p.name in usable]
     name = f"{PREFIX}{steps[-1]}" if which == "last" and steps else which
     chosen = usable.get(name) or usable.get(f"{PREFIX}{name}")
     if chosen is not None:
@@ -76,9 +72,7 @@ def checkpoint_of(folder: Path, which: str) -> Path:
     if pickled.is_dir():
         check_weights(pickled, "--checkpoint")
     names = ", ".join([*(n for n in usable if not n.startswith(PREFIX)), *map(str, steps)])
-    hint = (
-        f"use one of: {names}" if names else "the run has saved none yet; wait for one, or --resume the run"
-    )
+    hint = f"use one of: {names}" if names else "the run has saved none yet; wait for one, or --resume the run"
     raise UserError(f"--checkpoint {which!r}: {folder} has no such checkpoint; {hint}.")
 
 

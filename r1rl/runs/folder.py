@@ -124,9 +124,7 @@ def check_settings(config: Config, folder: Path) -> None:
                 f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name."
             )
         if any(p.name not in BEGUN for p in folder.iterdir()):
-            raise UserError(
-                f"{folder} is not empty and holds no run. Nothing was changed; choose another --exp-name."
-            )
+            raise UserError(f"{folder} is not empty and holds no run. Nothing was changed; choose another --exp-name.")
         return
     was = DEFAULTS | read_run(folder)["config"]  # a flag that the run did not have was at its default
     now = redact_all(dataclasses.asdict(config))

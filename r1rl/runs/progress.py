@@ -56,9 +56,7 @@ class Meter:
             MofNCompleteColumn(table_column=Column(min_width=len(f"{config.max_steps}") * 2 + 1)),
             TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
             # On a narrow terminal the end of the text is cut, not the count.
-            TextColumn(
-                "left · {task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
-            ),
+            TextColumn("left · {task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=console,
             expand=True,
             disable=not console.is_terminal,
@@ -104,10 +102,7 @@ class Meter:
         """Writes the cost to meter.json; unlike the dump it is not cut back to a checkpoint, because it was paid."""
         if self.file is not None and distributed.is_first():
             seconds, dollars = round(self.seconds(), 3), self.rounded_dollars()
-            write_json(
-                self.file,
-                {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars},
-            )
+            write_json(self.file, {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars})
 
     def rounded_dollars(self) -> float | None:
         """Returns the US dollars spent so far, rounded for files; None if no price is known."""
@@ -131,9 +126,7 @@ class Meter:
         self.step_began = time.perf_counter()
         self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens))
         self.write()
-        console.print(
-            f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens a completion"
-        )
+        console.print(f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens per completion")
 
     def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
         """Ends the timing of one step. Returns the fields of metrics.jsonl about time and cost."""
@@ -166,9 +159,7 @@ def meter_of_run(config: Config, budget: Budget, dump: Dump, last: dict[str, Any
         newest = lines[-1]
         tokens = newest["mean_tokens"] * newest["problems"] * newest["samples"]
         budget.evaluation(Cost(newest["evaluation_seconds"], tokens))
-    return Meter(
-        config, budget.price, last, budget, before if before.seconds else None, dump.folder / METER, BEGAN
-    )
+    return Meter(config, budget.price, last, budget, before if before.seconds else None, dump.folder / METER, BEGAN)
 
 
 def short_form(result: Evaluation) -> str:

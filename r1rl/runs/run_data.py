@@ -27,9 +27,7 @@ class Graded:
     @classmethod
     def from_line(cls, line: dict[str, Any]) -> Graded:
         """Returns the grade in a line of eval/step_N.jsonl, which has the fields of GRADED."""
-        return cls(
-            line["problem_id"], line["correct"], line.get("reward"), line.get("level"), line.get("task", "")
-        )
+        return cls(line["problem_id"], line["correct"], line.get("reward"), line.get("level"), line.get("task", ""))
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,9 @@ def evaluation_words(line: dict[str, Any]) -> str:
     if "measure" in line:
         words = f"{line['measure']} {words} (no answer: {line['no_answer']})"
     if "mean_reward" in line:
-        words += f"; reward {line['mean_reward']:.2f} (95 % interval {line['reward_low']:.2f} to {line['reward_high']:.2f})"
+        words += (
+            f"; reward {line['mean_reward']:.2f} (95 % interval {line['reward_low']:.2f} to {line['reward_high']:.2f})"
+        )
     return words
 
 

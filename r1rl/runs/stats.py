@@ -102,8 +102,7 @@ def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int
         )
     silent = len(answers) - votes.total()
     won = sum(
-        _ways_to_win(votes[answer], [votes[other] for other in votes if other != answer], silent, k)
-        for answer in right
+        _ways_to_win(votes[answer], [votes[other] for other in votes if other != answer], silent, k) for answer in right
     )
     return float(won / math.comb(len(answers), k))
 
@@ -112,9 +111,7 @@ def _ways_to_win(votes: int, others: list[int], silent: int, k: int) -> Fraction
     """Returns in how many subsets of size k an answer with this number of votes wins; a tie of t answers counts 1/t."""
     total = Fraction(0)
     for height in range(1, min(votes, k) + 1):
-        ways = {
-            (0, 1): math.comb(votes, height)
-        }  # (votes of others drawn, answers at this height) -> subsets
+        ways = {(0, 1): math.comb(votes, height)}  # (votes of others drawn, answers at this height) -> subsets
         for size in others:
             longer = Counter()
             for (drawn, tied), count in ways.items():
@@ -147,11 +144,7 @@ def bootstrap_interval(
 
 
 def paired_bootstrap(
-    before: Sequence[float],
-    after: Sequence[float],
-    confidence: float = 0.95,
-    seed: int = 0,
-    resamples: int = 10_000,
+    before: Sequence[float], after: Sequence[float], confidence: float = 0.95, seed: int = 0, resamples: int = 10_000
 ) -> tuple[float, float]:
     """Returns the percentile interval for the mean of after - before over the same problems (see `bootstrap_interval`).
 

@@ -24,9 +24,7 @@ T = TypeVar("T")
 JOIN = timedelta(minutes=5)  # within which all processes must connect
 # A process that dies closes its connections, which the others notice at once. A slow one may be rewarding or saving.
 LONGEST = timedelta(hours=24)
-LEAVE = (
-    20.0  # seconds: a launcher ends all processes once one has failed, so the others let the first one report
-)
+LEAVE = 20.0  # seconds: a launcher ends all processes once one has failed, so the others let the first one report
 BUCKET = 2**24  # numbers per all-reduce: 64 MiB
 
 OTHER_FRAMEWORKS = (
@@ -212,9 +210,7 @@ def on_first(function: Callable[[], T]) -> T:
 def map_sharded(function: Callable[[slice], list[T]], count: int, unit: int = 1) -> list[T]:
     """Returns what `function` returns for all of `count` items; each process calls it for its share."""
     part = share(count, unit)
-    return [
-        x for results in run_on_all(lambda: function(part) if part.stop > part.start else []) for x in results
-    ]
+    return [x for results in run_on_all(lambda: function(part) if part.stop > part.start else []) for x in results]
 
 
 def all_gather(item: T) -> list[T]:

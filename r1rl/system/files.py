@@ -15,9 +15,7 @@ from r1rl.system.errors import UserError
 SAVING = ".saving-"  # prefix of a folder that is still being written
 
 
-def read_jsonl(
-    path: Path, form: str = "one object", errors: str = "strict"
-) -> list[tuple[str, dict[str, Any]]]:
+def read_jsonl(path: Path, form: str = "one object", errors: str = "strict") -> list[tuple[str, dict[str, Any]]]:
     """Returns (place, object) for each line that is not blank. Raises UserError for any other line.
 
     `form` completes the message "each line must be ...". `errors`: how to decode bytes that are not UTF-8, as in open().
@@ -30,10 +28,7 @@ def read_jsonl(
             where = f"{path}, line {number}"
             try:
                 row = json.loads(line)
-            except (
-                ValueError,
-                RecursionError,
-            ) as error:  # a number of thousands of digits: a plain ValueError
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits: a plain ValueError
                 place = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                 reason = getattr(error, "msg", error)
                 raise UserError(

@@ -56,9 +56,7 @@ class Machine:
         price = self.price(gpu_price)
         if price is None:
             return None
-        source = (
-            "--gpu-price" if gpu_price is not None else f"usual in {PRICES_OF}; set yours with --gpu-price"
-        )
+        source = "--gpu-price" if gpu_price is not None else f"usual in {PRICES_OF}; set yours with --gpu-price"
         return f"${price:.2f} per hour ({source})"
 
 

@@ -58,15 +58,7 @@ class Worker:
         """Starts the process and returns its first message. Raises WorkerLost."""
         self.connection, theirs = multiprocessing.Pipe()
         output = subprocess.DEVNULL if self.silent else None
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            self.module,
-            str(theirs.fileno()),
-            str(self.memory),
-            *self.arguments,
-        ]
+        command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), str(self.memory), *self.arguments]
         self.process = subprocess.Popen(  # -P: files in the current folder do not hide Python's modules
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=[theirs.fileno()],
             env=environment(),

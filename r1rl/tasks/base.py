@@ -22,9 +22,7 @@ class Task:
     reward: ClassVar[str] = "correctness"  # --reward, unless a recipe, config file or flag sets it
     level_name: ClassVar[str] = "level"  # what Problem.level counts
     even_levels: ClassVar[bool] = False  # whether an evaluation has equally many problems of each level
-    has_solutions: ClassVar[bool] = (
-        False  # whether problems have worked solutions, which --mode sft trains on
-    )
+    has_solutions: ClassVar[bool] = False  # whether problems have worked solutions, which --mode sft trains on
     replaceable: ClassVar[bool] = False  # whether --dataset-path may name custom data instead
     hub: ClassVar[tuple[str, ...]] = ()  # datasets of the hub that it reads without --dataset-path
     local: ClassVar[str] = ""  # how to do without the hub

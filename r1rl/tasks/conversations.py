@@ -38,9 +38,7 @@ def lessons(config: Config) -> list[Conversation]:
     if config.max_samples is not None and config.max_samples < len(rows):
         rows = random.Random(config.seed).sample(rows, config.max_samples)
     if config.general_data is not None:
-        general = [
-            row | {"task": GENERAL_TASK} for row in with_answers(config.general_data, config.think_tag)
-        ]
+        general = [row | {"task": GENERAL_TASK} for row in with_answers(config.general_data, config.think_tag)]
         rows += drawn(general, share_of(config.mix_ratio, len(rows)), config.seed)
     return random.Random(config.seed).sample(rows, len(rows))
 
@@ -55,9 +53,7 @@ def with_answers(source: str, think_tag: str) -> list[Conversation]:
     """Returns the conversations of a source; each needs an assistant's turn. Raises UserError."""
     rows = read_conversations(source, think_tag)
     if not all(any(m["role"] == "assistant" for m in row["messages"]) for row in rows):
-        raise UserError(
-            f"{source} has a conversation without an assistant's turn: there is nothing to learn."
-        )
+        raise UserError(f"{source} has a conversation without an assistant's turn: there is nothing to learn.")
     return rows
 
 
@@ -126,8 +122,7 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
     if not isinstance(turns, list) and isinstance(row.get("prompt"), str):
         turns = [{"role": "user", "content": row["prompt"]}]
     valid = isinstance(turns, list) and all(
-        isinstance(t, dict) and isinstance(t.get("role"), str) and isinstance(t.get("content"), str)
-        for t in turns
+        isinstance(t, dict) and isinstance(t.get("role"), str) and isinstance(t.get("content"), str) for t in turns
     )
     if not valid or not any(t["role"] == "user" for t in turns):
         raise UserError(f"{where} is not a conversation: it must have {FORM}, with a user's turn.")

@@ -73,13 +73,7 @@ def as_problem(game: Game, problem_id: str) -> Problem:
     )
     solution = solve(game.numbers, game.target)
     return Problem(
-        problem_id,
-        question,
-        str(game),
-        f"{solution} = {game.target}",
-        Countdown.name,
-        len(game.numbers),
-        COUNTDOWN,
+        problem_id, question, str(game), f"{solution} = {game.target}", Countdown.name, len(game.numbers), COUNTDOWN
     )
 
 

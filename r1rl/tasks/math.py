@@ -12,7 +12,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.records import LATEX, Problem
-from r1rl.rewards.grading.numbers import extract
+from r1rl.rewards.grading.answer import gold_boxes
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.files import parquet_rows, rows_from_file
@@ -92,9 +92,7 @@ def find_folder(path: Path) -> Path:
             f"--dataset-path {str(path)!r}: a file must be named train or test, .jsonl or .parquet, so that it is "
             "clear what is trained on. Rename it, or give a folder."
         )
-    raise UserError(
-        f"--dataset-path {str(path)!r} does not exist: for math it must be a folder with {LAYOUT}."
-    )
+    raise UserError(f"--dataset-path {str(path)!r} does not exist: for math it must be a folder with {LAYOUT}.")
 
 
 def find_file(folder: Path, split: str) -> Path | None:
@@ -124,9 +122,7 @@ def problem_from_row(row: dict[str, Any], problem_id: str, where: str) -> Proble
     solution = row.get("solution")
     solution = solution if isinstance(solution, str) else ""
     level = level_of(row.get("level"))
-    return Problem(
-        problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level, answer_type=LATEX
-    )
+    return Problem(problem_id, question, gold_of(row) or "", solution, task=Math.name, level=level, answer_type=LATEX)
 
 
 def question_of(row: dict[str, Any]) -> str | None:
@@ -142,15 +138,15 @@ def question_of(row: dict[str, Any]) -> str | None:
 
 
 def gold_of(row: dict[str, Any]) -> str | None:
-    r"""Returns the gold answer: the column "answer", verl's reward_model.ground_truth, or the solution's last \boxed{}."""
+    r"""Returns the gold answer: the column "answer", verl's reward_model.ground_truth, or all boxes of the solution."""
     checked = row.get("reward_model")
     for answer in (row.get("answer"), checked.get("ground_truth") if isinstance(checked, dict) else None):
         if isinstance(answer, str) and answer.strip():
-            return (extract(answer, "boxed") or answer).strip()
+            return (gold_boxes(answer) or answer).strip()
     solution = row.get("solution")
     if not isinstance(solution, str):
         return None
-    return extract(solution, "boxed") or last_bare_box(solution)
+    return gold_boxes(solution) or last_bare_box(solution)
 
 
 def last_bare_box(solution: str) -> str | None:

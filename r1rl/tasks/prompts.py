@@ -88,9 +88,7 @@ def check_template(template: str, given: str) -> None:
         return
     near = difflib.get_close_matches(QUESTION, fields, n=1)
     hint = f"did you mean {{question}} where it has {{{near[0]}}}?" if near else "write {question} into it."
-    raise UserError(
-        f"--prompt-template {given[:60]!r} has no {{question}}, so every prompt would be the same: {hint}"
-    )
+    raise UserError(f"--prompt-template {given[:60]!r} has no {{question}}, so every prompt would be the same: {hint}")
 
 
 SYSTEM_TEXT = f"""\
@@ -224,9 +222,7 @@ class Builder:
         """Returns the prompt of one problem."""
         c, tag = self.config, self.config.think_tag
         if c.is_chat:
-            text = chat_prompt(
-                problem, c.add_reasoning_prefix, self.tokenizer, c.prompt_style, tag, self.texts
-            )
+            text = chat_prompt(problem, c.add_reasoning_prefix, self.tokenizer, c.prompt_style, tag, self.texts)
             prefix = opened_tag(text, tag)  # some templates open it by themselves
         else:
             text = plain_prompt(problem, c.add_reasoning_prefix, c.prompt_style, tag, self.texts)

@@ -16,11 +16,7 @@ from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
 from r1rl.tasks.gsm8k import Gsm8k
 
 # Answer type of each Problem.task that is not a --dataset-name.
-OTHER_NAMES = {
-    GENERAL_TASK: NO_GOLD,
-    SAFETY_TASK: VERDICT,
-    **{task: kind for kind, task in CUSTOM_TASKS.items()},
-}
+OTHER_NAMES = {GENERAL_TASK: NO_GOLD, SAFETY_TASK: VERDICT, **{task: kind for kind, task in CUSTOM_TASKS.items()}}
 
 
 def load_task(config: Config) -> Task:

@@ -82,9 +82,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         router_aux_loss_coef=0.0,
         # the optimizer
         learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup"
-        if config.lr_scheduler == "constant"
-        else config.lr_scheduler,
+        lr_scheduler_type="constant_with_warmup" if config.lr_scheduler == "constant" else config.lr_scheduler,
         weight_decay=config.weight_decay,
         adam_beta1=0.9,
         adam_beta2=0.99,

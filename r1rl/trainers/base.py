@@ -77,9 +77,7 @@ class RunTrainer(WholeCheckpoints):
             return None
         self.keep_best(result)
         # Dumped last: an evaluation in the dump is not repeated. All processes wait for it: their guards read it.
-        distributed.on_first(
-            lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds())
-        )
+        distributed.on_first(lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds()))
         self.meter.evaluated(result)
         self.trackers.evaluated(self, result)
         return result

@@ -129,9 +129,7 @@ class Profile(TrainerCallback):
         table = profiler.key_averages().table(sort_by=by or "self_cpu_time_total", row_limit=TABLE_ROWS)
         (self.folder / f"{name}.txt").write_text(table, encoding="utf-8")
         profiler.export_chrome_trace(str(self.folder / f"{name}.json.gz"))
-        console.print(
-            f"step {step:>4}  profile: {self.folder / name}.txt, and .json.gz for https://ui.perfetto.dev"
-        )
+        console.print(f"step {step:>4}  profile: {self.folder / name}.txt, and .json.gz for https://ui.perfetto.dev")
 
 
 class Trackers(TrainerCallback):

@@ -142,9 +142,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
 
     # ---- one step
 
-    def training_step(
-        self, model: Any, inputs: list[dict[str, Any]], num_items_in_batch: Any = None
-    ) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: list[dict[str, Any]], num_items_in_batch: Any = None) -> torch.Tensor:
         """Everything of a step except the optimizer. Raises Stopped: until then nothing that is saved has changed."""
         with self.interrupt.interruptible():
             model.train()
@@ -283,13 +281,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             start = time.perf_counter()
             lines = [
                 completion_line(
-                    number,
-                    "train",
-                    *divmod(k, g),
-                    step.prompts[i],
-                    step.scored[i],
-                    advantage.get(i, 0.0),
-                    seconds,
+                    number, "train", *divmod(k, g), step.prompts[i], step.scored[i], advantage.get(i, 0.0), seconds
                 )
                 for k, i in enumerate(rows)
             ]

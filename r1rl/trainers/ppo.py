@@ -192,9 +192,7 @@ class ValueTrainer(Trainer):
 
         size = self.run.update_chunk or len(rows)
         loss = self.guarding.retry_on_oom(
-            lambda divisor: self.backward_minibatch(step, rows, divisor),
-            undo,
-            lambda divisor: divisor >= size,
+            lambda divisor: self.backward_minibatch(step, rows, divisor), undo, lambda divisor: divisor >= size
         )
         return self.guarding.loss(torch.tensor(loss or 0.0, device=self.policy.model.device))
 
@@ -216,12 +214,9 @@ class ValueTrainer(Trainer):
         approx_kl is the estimator r - 1 - log r of http://joschu.net/blog/kl-approx.html.
         """
         run = self.run
-        logprobs, values, entropies = (
-            torch.cat(x) for x in self.evaluate_pass([batch.rollouts[i] for i in rows])
-        )
+        logprobs, values, entropies = (torch.cat(x) for x in self.evaluate_pass([batch.rollouts[i] for i in rows]))
         old, old_values, advantages, returns = (
-            torch.cat([x[i] for i in rows])
-            for x in (batch.logprobs, batch.values, batch.advantages, batch.returns)
+            torch.cat([x[i] for i in rows]) for x in (batch.logprobs, batch.values, batch.advantages, batch.returns)
         )
         if run.algorithm == "ppo":
             policy_loss = clipped_surrogate(logprobs, old, advantages, run.clip_range).sum()

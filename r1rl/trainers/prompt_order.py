@@ -46,14 +46,10 @@ class Draw:
         fresh = iter(self.fresh(len(skipped), step, "exchange", drawn, skip_idle=True))
         return [next(fresh, i) if i in skipped else i for i in drawn]
 
-    def fresh(
-        self, count: int, step: int, why: str, but: Collection[int], skip_idle: bool = False
-    ) -> list[int]:
+    def fresh(self, count: int, step: int, why: str, but: Collection[int], skip_idle: bool = False) -> list[int]:
         """Returns at most `count` positions of prompts other than `but`; `why` makes the draw its own."""
         taken = set(but)
-        left = [
-            i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)
-        ]
+        left = [i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)]
         return random.Random(f"{self.seed}/{step}/{why}").sample(left, min(count, len(left)))
 
 

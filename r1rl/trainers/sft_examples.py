@@ -17,9 +17,7 @@ from r1rl.tasks.registry import answer_type_of
 IGNORED = -100  # the label of tokens that are not learned
 
 
-def conversation_examples(
-    rows: Sequence[Conversation], tokenizer, config: Config
-) -> list[dict[str, list[int]]]:
+def conversation_examples(rows: Sequence[Conversation], tokenizer, config: Config) -> list[dict[str, list[int]]]:
     """Returns input_ids and labels of each conversation; only the assistant's turns and their end tokens are learned.
 
     A conversation longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.

@@ -24,9 +24,7 @@ class Step:
     prompts: list[Prompt] = field(default_factory=list)  # (S,)
     rollouts: list[Rollout] = field(default_factory=list)  # (S,)
     scored: list[Scored] = field(default_factory=list)  # (S,)
-    taken: list[int] = field(
-        default_factory=list
-    )  # (B * G,) positions of the completions that the update takes
+    taken: list[int] = field(default_factory=list)  # (B * G,) positions of the completions that the update takes
     advantages: list[float] = field(default_factory=list)  # (B * G,)
     batch: dict[str, Any] = field(default_factory=dict)  # TRL's tensors, one row per completion taken
     lines: list[dict[str, Any]] = field(default_factory=list)  # (K,) for metrics.jsonl

@@ -32,9 +32,7 @@ class Trial(TrainerCallback):
     leave the trainer as it was except for gradients, which are removed here.
     """
 
-    def __init__(
-        self, trainer, sample: Callable[[], Sequence[Rollout]] | None, update: Callable[..., int | None]
-    ):
+    def __init__(self, trainer, sample: Callable[[], Sequence[Rollout]] | None, update: Callable[..., int | None]):
         self.trainer, self.sample, self.update = trainer, sample, update
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -116,16 +114,11 @@ def stretched(rollout: Rollout, length: int) -> Rollout:
     logprobs = rollout.sampler_logprobs or (0.0,)
     times = -(-length // len(ids))
     return dataclasses.replace(
-        rollout,
-        completion_ids=(ids * times)[:length],
-        sampler_logprobs=(logprobs * times)[:length],
-        finish="length",
+        rollout, completion_ids=(ids * times)[:length], sampler_logprobs=(logprobs * times)[:length], finish="length"
     )
 
 
-def made_up_rewards(
-    rollouts: Sequence[Rollout], prompts: Sequence[Prompt], names: Sequence[str]
-) -> list[Scored]:
+def made_up_rewards(rollouts: Sequence[Rollout], prompts: Sequence[Prompt], names: Sequence[str]) -> list[Scored]:
     """Returns reward 1 for every other completion: each group has a signal."""
     return [
         Scored(r, p.problem, None, bool(i % 2), dict.fromkeys(names, float(i % 2)), float(i % 2))

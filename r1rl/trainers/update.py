@@ -179,9 +179,7 @@ class LocalUpdate:
     signal_received: int | None = None
 
 
-def reduce_step(
-    trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: dict[str, int]
-) -> torch.Tensor | None:
+def reduce_step(trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: dict[str, int]) -> torch.Tensor | None:
     """Reduces one step over all processes: sums loss and gradients, averages metrics, shares findings and signals.
 
     Returns the loss; None if memory ran out in one process. `batch` is the whole step's; `logged` holds how many values

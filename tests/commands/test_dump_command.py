@@ -26,9 +26,7 @@ def folder(tmp_path_factory):
     made = make_run(tmp_path_factory.mktemp("dumps") / "one", steps=30, eval_steps=10, problems=40)
     first = next(read_lines(made / ROLLOUTS))
     silent = {**first, "completion": "2 + 2 = 4. To verify: 4 - 2 = 2.", "extracted": None, "correct": False}
-    append_lines(
-        made / ROLLOUTS, [silent, {**first, "completion": "\ud800 = 3", "reward": None, "level": None}]
-    )
+    append_lines(made / ROLLOUTS, [silent, {**first, "completion": "\ud800 = 3", "reward": None, "level": None}])
     return made
 
 

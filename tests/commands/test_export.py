@@ -69,9 +69,7 @@ def test_adapter_and_fresh_process_agree(run, tmp_path, here, capsys):
     assert "differs  in +0 correct answers and 0 of 8 completions, by at most 0 nats" in shown
     assert float(re.search(r"logprob by ([\d.]+) nats", shown).group(1)) > 0
     saved = load_file(run / "checkpoints" / "best" / "adapter_model.safetensors")
-    assert all(
-        (saved[k] == w).all() for k, w in load_file(tmp_path / "out" / "adapter_model.safetensors").items()
-    )
+    assert all((saved[k] == w).all() for k, w in load_file(tmp_path / "out" / "adapter_model.safetensors").items())
     assert not {name for name, _ in files_of(tmp_path / "out")} & {"optimizer.pt", "training_args.bin"}
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
@@ -167,10 +165,7 @@ def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkey
         (["--to", "gguf"], ["pip install gguf", "--to merged"]),
         (["--to", "merged", "--dry-run"], ["--push-to-hub"]),
         (["--to", "merged", "--push-to-hub", "tiny"], ["'user/model'"]),
-        (
-            ["--to", "adapter", "--push-to-hub", "me/tiny", "--dry-run"],
-            ["folder on this machine", "--to merged"],
-        ),
+        (["--to", "adapter", "--push-to-hub", "me/tiny", "--dry-run"], ["folder on this machine", "--to merged"]),
         (["--to", "merged", "-o", "full"], ["not empty", "nothing was changed"]),
     ],
 )
@@ -235,11 +230,7 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     assert ask.run(parser.parse_args([str(run), question])) == 0
     reasoning, answer, _ = ask.split_answer(line["completion"], "reasoning")
     shown = [x.strip() for x in capsys.readouterr().out.splitlines()]
-    assert (
-        shown[0].startswith("proof")
-        and shown[1] == "reasoning"
-        and shown[shown.index("answer") + 1] == answer
-    )
+    assert shown[0].startswith("proof") and shown[1] == "reasoning" and shown[shown.index("answer") + 1] == answer
     assert reasoning.splitlines()[0].strip() in shown
 
 

@@ -83,9 +83,7 @@ def exported(tmp_path_factory):
     task = WordProblems(config.seed)
     test = evaluation_subset(task.load("test"), config.eval_count, config.seed)
     prompts = {"train": build(training_problems(task, config), "train"), "test": build(test, "test")}
-    return SimpleNamespace(
-        run=run, verl=here / "verl", openrlhf=here / "openrlhf", prompts=prompts, config=config
-    )
+    return SimpleNamespace(run=run, verl=here / "verl", openrlhf=here / "openrlhf", prompts=prompts, config=config)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -138,16 +136,12 @@ def test_a_chat_models_template_is_in_the_text_once(tmp_path):
     turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     template = turns + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     (folder / "chat_template.jinja").write_text(template)
-    run = make_run(
-        tmp_path / "run", model_name=str(folder), is_chat=True, add_reasoning_prefix=True, max_samples=3
-    )
+    run = make_run(tmp_path / "run", model_name=str(folder), is_chat=True, add_reasoning_prefix=True, max_samples=3)
     run_export = read_run_export(run)
     encode = encoder(folder / "tokenizer.json")
     for prompt in run_export.train:
         text = run_export.text(prompt)
-        assert text.startswith("<|im_start|>system\nSolve") and text.endswith(
-            "<|im_start|>assistant\n<reasoning>"
-        )
+        assert text.startswith("<|im_start|>system\nSolve") and text.endswith("<|im_start|>assistant\n<reasoning>")
         assert text.count("assistant") == 1 and prompt.prefix == "<reasoning>"
         assert tuple(encode(text, add_special_tokens=False)["input_ids"]) == prompt.ids
     assert run_export.begin == "" and not run_export.notes
@@ -164,11 +158,7 @@ COMPLETIONS = (  # after the prefix, gold, whether right
     ("</reasoning><answer>10,80</answer>", "1080", False),
     ("the answer is 7", "7", False),
     ("</reasoning><answer>7", "7", False),  # cut at the limit
-    (
-        "</reasoning><answer>7</answer>\nQuestion: And 1 more?<answer>8</answer>",
-        "7",
-        True,
-    ),  # ours ends at the first
+    ("</reasoning><answer>7</answer>\nQuestion: And 1 more?<answer>8</answer>", "7", True),  # ours ends at the first
     ("</reasoning><answer>8</answer> no, <answer>7</answer>", "7", False),
 )
 
@@ -178,16 +168,11 @@ def test_the_reward_file_pays_what_the_run_pays(exported):
     verl, openrlhf = imported(exported.verl / "reward.py"), imported(exported.openrlhf / "reward.py")
     question = exported.prompts["test"][0].text
     for completion, gold, right in COMPLETIONS:
-        seen = (
-            "<reasoning>" + completion.partition("</answer>")[0] + "</answer>" * ("</answer>" in completion)
-        )
+        seen = "<reasoning>" + completion.partition("</answer>")[0] + "</answer>" * ("</answer>" in completion)
         wanted = ours(Rollout("", seen, (), (), (), "stop"), Problem("", "", gold, task="word-problems"))
         assert wanted == (2.0 if right else 0.0)
         paid = verl.compute_score(
-            data_source="r1rl/word-problems",
-            solution_str=completion,
-            ground_truth=gold,
-            extra_info={"num_turns": 2},
+            data_source="r1rl/word-problems", solution_str=completion, ground_truth=gold, extra_info={"num_turns": 2}
         )
         assert paid == wanted, completion
         found = openrlhf.reward_func([question + completion + "<|endoftext|>"], [question], [gold])
@@ -302,16 +287,12 @@ def test_a_model_that_is_not_here_is_told_and_torch_is_not_loaded(tmp_path):
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
-    assert (
-        "The tokenizer of nobody/nothing was not on the machine"
-        in (tmp_path / "out" / "README.md").read_text()
-    )
+    assert "The tokenizer of nobody/nothing was not on the machine" in (tmp_path / "out" / "README.md").read_text()
     assert "MODEL=${MODEL:-nobody/nothing}" in (tmp_path / "out" / "launch.sh").read_text()
 
 
 @pytest.mark.parametrize(
-    ("query", "prompt", "wanted"),
-    [("ab cd", "ab", " cd"), ("a, b?c", "a , b ?", "c"), ("a  b c", "a b", " c")],
+    ("query", "prompt", "wanted"), [("ab cd", "ab", " cd"), ("a, b?c", "a , b ?", "c"), ("a  b c", "a b", " c")]
 )
 def test_a_completion_is_found_behind_its_prompt(query, prompt, wanted):
     assert completion_of(query, prompt) == wanted

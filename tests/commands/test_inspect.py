@@ -93,10 +93,7 @@ def test_the_longest_come_first(folder, inspect):
 def test_places_are_lines_of_the_dump(folder, inspect):
     for row in map(json.loads, inspect(folder, "--cherry-pick", "--json").splitlines()):
         name, _, number = row["place"].partition(":")
-        assert (
-            json.loads((folder / name).read_text().splitlines()[int(number) - 1])["completion"]
-            == row["completion"]
-        )
+        assert json.loads((folder / name).read_text().splitlines()[int(number) - 1])["completion"] == row["completion"]
 
 
 def test_csv_is_read_back(folder, inspect):
@@ -150,28 +147,17 @@ def test_several_processes_find_the_same(folder, monkeypatch):
 def test_damaged_lines_are_reported_and_the_rest_is_used(inspect, tmp_path):
     folder = make_run(tmp_path / "hurt", steps=3, eval_steps=3, problems=10)
     with (folder / ROLLOUTS).open("ab") as file:
-        file.write(
-            b"{broken\n\xff\xfe\n[1]\n" + b"[" * 100_000 + b"\n" + b'{"step": 3}\n' + b'{"step": 3, "torn'
-        )
+        file.write(b"{broken\n\xff\xfe\n[1]\n" + b"[" * 100_000 + b"\n" + b'{"step": 3}\n' + b'{"step": 3, "torn')
     shown = inspect(folder)
-    assert (
-        "damaged  5 lines could not be read and are left out: rollouts.jsonl:25, rollouts.jsonl:26" in shown
-    )
+    assert "damaged  5 lines could not be read and are left out: rollouts.jsonl:25, rollouts.jsonl:26" in shown
     assert "24 completions" in shown
 
 
 def test_hostile_output_is_inert(inspect, tmp_path):
     folder = make_run(tmp_path / "evil", steps=1, eval_steps=1, problems=5)
     line = json.loads((folder / ROLLOUTS).read_text().splitlines()[0])
-    texts = [
-        "\x1b[2J\x1b]0;owned\x07 [red]markup[/red] [/]",
-        "\ud800\u202e\u0000",
-        "x" * 100_000,
-        "=" * 100_000,
-    ]
-    append_lines(
-        folder / ROLLOUTS, [{**line, "step": 2, "completion": text, "problem_id": text} for text in texts]
-    )
+    texts = ["\x1b[2J\x1b]0;owned\x07 [red]markup[/red] [/]", "\ud800\u202e\u0000", "x" * 100_000, "=" * 100_000]
+    append_lines(folder / ROLLOUTS, [{**line, "step": 2, "completion": text, "problem_id": text} for text in texts])
     shown = inspect(folder, "--step", "2", "-n", 9)
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
     assert "\\x1b[2J" in shown and "[red]markup[/red]" in shown

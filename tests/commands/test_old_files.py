@@ -77,21 +77,11 @@ def test_a_folder_that_exists_is_used(tmp_path):
 
 def test_a_single_old_adapter_is_evaluated_and_proven(old_run, tmp_path, capsys):
     adapter = shutil.copytree(old_run / "checkpoints" / "best", tmp_path / "adapter")
-    given = (
-        "--dataset-name",
-        "word-problems",
-        "--eval-count",
-        4,
-        "--max-completion-length",
-        16,
-        "--no-load-in-4bit",
-    )
+    given = ("--dataset-name", "word-problems", "--eval-count", 4, "--max-completion-length", 16, "--no-load-in-4bit")
     where = ("--dumps", tmp_path, "--exp-name", "e")
     assert called(eval, "--adapter", adapter, *given, *where) == 0
     shown = capsys.readouterr().out
-    assert (
-        "model    tiny, transformers" in shown and "proof    the engine follows the adapter in all 7" in shown
-    )
+    assert "model    tiny, transformers" in shown and "proof    the engine follows the adapter in all 7" in shown
     assert next(read_lines(tmp_path / "e" / EVALUATIONS))["problems"] == 4
 
 

@@ -22,13 +22,7 @@ from r1rl.tasks.prompts import SYSTEM_TEXT
 from r1rl.tasks.word_problems import generate
 
 FOLDER = Path(r1rl.__file__).parent / "models" / "tiny" / "word_problems"
-FILES = {
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-}
+FILES = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 TEXTS = (
     SYSTEM_TEXT,
     "Weng earns $12 an hour. 50 minutes: 12/60 x 50 = <<12/60*50=10>>10",
@@ -67,9 +61,7 @@ def test_any_text_survives_the_tokenizer(tokenizer, text):
 
 def test_each_digit_is_a_token(tokenizer):
     ids = tokenizer("12345 67,890")["input_ids"]
-    assert [t for t in tokenizer.convert_ids_to_tokens(ids) if any(c.isdigit() for c in t)] == list(
-        "1234567890"
-    )
+    assert [t for t in tokenizer.convert_ids_to_tokens(ids) if any(c.isdigit() for c in t)] == list("1234567890")
 
 
 def test_special_tokens(tokenizer):

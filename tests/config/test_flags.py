@@ -52,14 +52,14 @@ def test_r1rls_flags_are_all_there(name, alias, default):
     assert f"--{name.replace('_', '-')}" in options[name]
     if alias:
         assert alias in options[name]
-    if (
-        name != "per_device_eval_batch_size"
-    ):  # R1RL's 32 bounds its memory; ours bounds only the transformers engine
+    if name != "per_device_eval_batch_size":  # R1RL's 32 bounds its memory; ours bounds only the transformers engine
         assert getattr(Config(), name) == default
 
 
 def test_r1rls_published_command_is_the_default_recipe():
-    command = "--eval-on-start --eval-count 200 --eval-steps 100 --per-device-train-batch-size 16 --add-reasoning-prefix"
+    command = (
+        "--eval-on-start --eval-count 200 --eval-steps 100 --per-device-train-batch-size 16 --add-reasoning-prefix"
+    )
     given = vars(train_parser().parse_args(command.split()))
     given.pop("recipe"), given.pop("print_config")
     assert Config(**given) == Config(add_reasoning_prefix=True)
@@ -72,18 +72,12 @@ def test_every_recipe_makes_a_config(recipe):
 
 def test_full_is_r1rls_long_run():
     full = Config(**overrides("full"))
-    assert (full.max_steps, full.per_device_train_batch_size, full.per_device_eval_batch_size) == (
-        1000,
-        32,
-        64,
-    )
+    assert (full.max_steps, full.per_device_train_batch_size, full.per_device_eval_batch_size) == (1000, 32, 64)
     assert full.eval_count == 0
 
 
 def test_a_flag_beats_the_recipe(program):
-    shown = json.loads(
-        program("--recipe", "tiny", "-lr", "0.5", "--no-add-reasoning-prefix", "--print-config").stdout
-    )
+    shown = json.loads(program("--recipe", "tiny", "-lr", "0.5", "--no-add-reasoning-prefix", "--print-config").stdout)
     assert shown["learning_rate"] == 0.5
     assert shown["max_steps"] == RECIPES["tiny"]["max_steps"]
     assert shown["add_reasoning_prefix"] is False
@@ -104,10 +98,7 @@ def test_a_flag_beats_the_recipe(program):
         ({"resume": True}, "--resume needs --exp-name"),
         ({"eval_samples": 4}, "Add --eval-temperature 1.0"),
         ({**KK, "stages": "2,3"}, "nothing would end the first stage"),
-        (
-            {**KK, "stages": "2,9", "steps_per_stage": 5},
-            "--stages '2,9' must be different numbers from 2 to 8",
-        ),
+        ({**KK, "stages": "2,9", "steps_per_stage": 5}, "--stages '2,9' must be different numbers from 2 to 8"),
         ({**KK, "stages": "2,3", "people": "4", "advance_at": 0.5}, "both select the puzzles"),
         ({**KK, "stages": "2,3", "advance_at": 5.0}, "--advance-at 5.0 must be more than 0 and at most 1"),
         ({**KK, "stages": "2,3", "steps_per_stage": 0}, "--steps-per-stage 0 must be at least 1"),
@@ -130,14 +121,10 @@ def test_values_out_of_range(flags, message):
 )
 def test_a_torn_group_names_the_nearest_batches(batch, accumulation, group, nearest):
     with pytest.raises(UserError) as error:
-        Config(
-            per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation, num_generations=group
-        )
+        Config(per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation, num_generations=group)
     assert str(error.value).endswith(f"The nearest batch sizes that work: {nearest}.")
     for size in map(int, nearest.split(" and ")):  # the advice is right
-        Config(
-            per_device_train_batch_size=size, gradient_accumulation_steps=accumulation, num_generations=group
-        )
+        Config(per_device_train_batch_size=size, gradient_accumulation_steps=accumulation, num_generations=group)
 
 
 def test_stages_of_a_set_length_make_the_length_of_the_run():

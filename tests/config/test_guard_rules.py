@@ -35,17 +35,7 @@ def test_nothing_is_found_in_a_sound_run():
 
 def test_a_streak_is_complete_at_each_multiple():
     streak = Streak(3)
-    assert [streak.complete(condition) for condition in [1, 1, 0, 1, 1, 1, 1, 1, 1]] == [
-        0,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-        1,
-    ]
+    assert [streak.complete(condition) for condition in [1, 1, 0, 1, 1, 1, 1, 1, 1]] == [0, 0, 0, 0, 0, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -85,16 +75,12 @@ def test_a_noisy_engine_is_measured_by_its_own_noise():
 
 def test_a_step_without_a_gap_does_not_break_the_streak():
     bad = {"sampler_gap": 0.2}
-    assert found(Guards(), [{}, bad, {"sampler_gap": None}, bad, {"sampler_gap": None}, bad]) == [
-        (6, "sync", False)
-    ]
+    assert found(Guards(), [{}, bad, {"sampler_gap": None}, bad, {"sampler_gap": None}, bad]) == [(6, "sync", False)]
 
 
 def test_skipped_steps_are_findings_and_three_in_a_row_end_the_run():
     skipped = [{"skipped": "loss", "steps_skipped": n} for n in (1, 2, 3)]
-    assert found(Guards(), [*skipped[:2], {}, *skipped[:2]]) == [
-        (s, "non-finite", False) for s in (1, 2, 4, 5)
-    ]
+    assert found(Guards(), [*skipped[:2], {}, *skipped[:2]]) == [(s, "non-finite", False) for s in (1, 2, 4, 5)]
     assert found(Guards(), skipped)[-1] == (3, "non-finite", True)
     assert found(Guards(patience=20), skipped)[-1] == (3, "non-finite", False)
     assert found(Guards(), [{"skipped": "weights", "steps_skipped": 1}]) == [(1, "non-finite", True)]

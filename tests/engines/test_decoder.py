@@ -73,10 +73,7 @@ def test_writing_the_models_weights_writes_the_decoders():
     out, _ = decoded(found, PROMPTS, 1, tokens)
     for row in range(3):
         torch.testing.assert_close(
-            torch.stack([o[row] for o in out]),
-            expected(model, PROMPTS[row], tokens[row]),
-            atol=2e-4,
-            rtol=1e-4,
+            torch.stack([o[row] for o in out]), expected(model, PROMPTS[row], tokens[row]), atol=2e-4, rtol=1e-4
         )
 
 

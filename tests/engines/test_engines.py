@@ -63,9 +63,7 @@ def test_more_threads_are_used_where_they_wait_less_than_they_work():
     assert useful_threads(16, 494_000_000) >= 8
 
 
-@pytest.mark.parametrize(
-    ("count", "batch_size", "threads"), [(1, None, 1), (3, None, 2), (3, 1000, 2), (3, 6, 1)]
-)
+@pytest.mark.parametrize(("count", "batch_size", "threads"), [(1, None, 1), (3, None, 2), (3, 1000, 2), (3, 6, 1)])
 def test_threads_by_completions_at_once(engine, prompts, monkeypatch, count, batch_size, threads):
     """Of 16 a prompt, at most `batch_size` at once."""
     real, used = engine_module.in_threads, []

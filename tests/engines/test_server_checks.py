@@ -23,9 +23,7 @@ from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import CannotGoOn
 
 TINY = str(TINY_MODELS["tiny"])
-NO_WEIGHTS = (
-    "Call to add_lora method failed: Worker failed with error '/x doesn't contain tensors', please check"
-)
+NO_WEIGHTS = "Call to add_lora method failed: Worker failed with error '/x doesn't contain tensors', please check"
 RIGHT = {
     "/v1/models": (200, {"data": [{"id": TINY, "root": TINY, "parent": None, "max_model_len": 1024},
                                   {"id": "other-run", "root": "/somewhere", "parent": TINY, "max_model_len": None}]}),

@@ -73,25 +73,17 @@ class Handler(BaseHTTPRequestHandler):
         elif "/preupload/" in path:
             names = [f["path"] for f in json.loads(sent)["files"]]
             modes = {n: "lfs" if n.endswith(".safetensors") else "regular" for n in names}
-            rows = [
-                {"path": n, "uploadMode": m, "shouldIgnore": False, "oid": None} for n, m in modes.items()
-            ]
+            rows = [{"path": n, "uploadMode": m, "shouldIgnore": False, "oid": None} for n, m in modes.items()]
             self.answer({"files": rows})
         elif path.endswith("/info/lfs/objects/batch"):
             rows = [
-                {
-                    "oid": o["oid"],
-                    "size": o["size"],
-                    "actions": {"upload": {"href": f"{here}/lfs/{o['oid']}"}},
-                }
+                {"oid": o["oid"], "size": o["size"], "actions": {"upload": {"href": f"{here}/lfs/{o['oid']}"}}}
                 for o in json.loads(sent)["objects"]
             ]
             self.answer({"transfer": "basic", "objects": rows})
         elif "/commit/" in path:
             hub.take_commit(sent)
-            self.answer(
-                {"success": True, "commitOid": "0" * 40, "commitUrl": f"{here}/me/tiny/commit/{'0' * 40}"}
-            )
+            self.answer({"success": True, "commitOid": "0" * 40, "commitUrl": f"{here}/me/tiny/commit/{'0' * 40}"})
         else:
             self.answer({"error": path}, 404)
 

@@ -55,9 +55,7 @@ def write_run_json(folder: Path, **changes: Any) -> Config:
     return config
 
 
-def train_step(
-    folder: Path, step: int, worked: list[WorkedProblem], works: float, rng: random.Random
-) -> None:
+def train_step(folder: Path, step: int, worked: list[WorkedProblem], works: float, rng: random.Random) -> None:
     """The lines of one step."""
     lines = [
         completion(step, "train", i, j, w, works, rng, advantage=rng.uniform(-1, 1))
@@ -81,9 +79,7 @@ def train_step(
     append_lines(folder / METRICS, [metrics])
 
 
-def evaluation(
-    folder: Path, step: int, worked: list[WorkedProblem], works: float, rng: random.Random
-) -> None:
+def evaluation(folder: Path, step: int, worked: list[WorkedProblem], works: float, rng: random.Random) -> None:
     """The lines of one evaluation, and its summary."""
     lines = [completion(step, "eval", i, 0, w, works, rng) for i, w in enumerate(worked)]
     (folder / "eval").mkdir(exist_ok=True)

@@ -75,8 +75,7 @@ def main():
     print(
         json.dumps(
             {
-                "same_completions": [r.completion_ids for r in generated]
-                == [r.completion_ids for r in expected],
+                "same_completions": [r.completion_ids for r in generated] == [r.completion_ids for r in expected],
                 "at_most": at_most,
                 "divisor": guarding.divisor,
                 "skipped": guarding.skipped,

@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "R1RL_TEST_ROUNDING"
 STARTUP = Path(__file__).parent / "startup"
-MIXING = (
-    0x9E3779B1,
-    0x85EBCA6B,
-    0xC2B2AE35,
-)  # odd, with bits spread evenly: Knuth's and MurmurHash3's multipliers
+MIXING = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)  # odd, with bits spread evenly: Knuth's and MurmurHash3's multipliers
 
 
 def is_on() -> bool:
@@ -151,6 +147,4 @@ def reach_children() -> None:
 
 def with_startup(path: str | None) -> str:
     """A PYTHONPATH that begins with the folder of sitecustomize.py."""
-    return os.pathsep.join(
-        [str(STARTUP), *(p for p in (path or "").split(os.pathsep) if p and p != str(STARTUP))]
-    )
+    return os.pathsep.join([str(STARTUP), *(p for p in (path or "").split(os.pathsep) if p and p != str(STARTUP))])

@@ -31,6 +31,4 @@ def make_fine_tuner(tmp_path, name="run", **changes):
     questions = build(task.load("test")[:8], "test")
     meter = progress.Meter(config, None, {})
     engine = TransformersEngine(policy)
-    return FineTuner(
-        config, policy, engine, load_rewards(config), examples, questions, dump, meter, Interrupt()
-    )
+    return FineTuner(config, policy, engine, load_rewards(config), examples, questions, dump, meter, Interrupt())

@@ -143,9 +143,7 @@ def test_the_turns_end_is_found_in_the_template(tmp_path, name):
     assert chat.end_ids == plain.end_ids | {token} and token not in plain.end_ids
     assert end_of_turn(chat.tokenizer, is_chat=True) == FAMILIES[name][3]
     assert chat.tokenizer.pad_token_id is not None
-    (prompt,) = Builder(chat.tokenizer, Config(**settings, is_chat=True))(
-        [Problem("", "2 + 2?", "4")], "test"
-    )
+    (prompt,) = Builder(chat.tokenizer, Config(**settings, is_chat=True))([Problem("", "2 + 2?", "4")], "test")
     begin = chat.tokenizer.bos_token_id
     assert begin is None or (prompt.ids[0] == begin and prompt.ids.count(begin) == 1)
     assert "2 + 2?" in prompt.text and "Solve the problem" in prompt.text
@@ -181,9 +179,7 @@ def test_a_template_that_opens_the_thoughts_itself_gets_no_second_tag():
     tokenizer = with_template(CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}"))
     settings = {"is_chat": True, "think_tag": "think", "load_in_4bit": False}
     for added in (True, False):
-        prompt = Builder(tokenizer, Config(**settings, add_reasoning_prefix=added)).prompt(
-            Problem("", "2 + 2?", "4")
-        )
+        prompt = Builder(tokenizer, Config(**settings, add_reasoning_prefix=added)).prompt(Problem("", "2 + 2?", "4"))
         assert (
             prompt.text.endswith("assistant\n<think>\n") and prompt.text.count("<think>\n") == 2
         )  # one in the system text
@@ -209,9 +205,9 @@ def test_all_weights_train_resume_and_export(tmp_path, rewarded):
         "save_steps": 3,
     }
     whole = on_family(tmp_path, "qwen2.5", "whole", **changes)
-    assert [
-        p.verdict for p in proof.prove_adapter(whole.policy, whole.engine, whole.train_prompts, seed=0)
-    ] == ["proven"] * 7
+    assert [p.verdict for p in proof.prove_adapter(whole.policy, whole.engine, whole.train_prompts, seed=0)] == [
+        "proven"
+    ] * 7
     base = {k: v.clone() for k, v in whole.policy.sampling_copy().state_dict().items()}
     whole.fit(None, [])
     moved = [k for k, v in whole.policy.model.state_dict().items() if not torch.equal(v, base[k])]

@@ -77,9 +77,7 @@ def test_clean_keeps_the_words_and_their_order():
 
 def test_math_is_rewritten_with_its_box():
     pytest.importorskip("math_verify")
-    problem = Problem(
-        "train/0", "What is a half plus a quarter?", "\\frac{3}{4}", task="math", answer_type="latex"
-    )
+    problem = Problem("train/0", "What is a half plus a quarter?", "\\frac{3}{4}", task="math", answer_type="latex")
     config = Config(dataset_name="math", think_tag="think")
     raw = regraded(Prompt(problem, "?", ()), "We add: $\\frac12+\\frac14=\\boxed{\\frac34}$.", "stop", config)
     done = few_shot_rewritten(raw, config)
@@ -101,10 +99,7 @@ def test_the_file_of_the_cold_start_has_no_guess(tmp_path, monkeypatch):
     config = Config(**TINY, dumps=str(tmp_path), exp_name="x", refine_run=str(tmp_path / "zero"))
     problem = WordProblems(config.seed).load("train")[0]
     guess, worked = (f"{said}\n#### {problem.answer}" for said in (" I think I see it.", " 1+1=2 is easy."))
-    lines = [
-        {"step": 1, "problem_id": problem.id, "completion": said, "finish": "stop"}
-        for said in (guess, worked)
-    ]
+    lines = [{"step": 1, "problem_id": problem.id, "completion": said, "finish": "stop"} for said in (guess, worked)]
     (tmp_path / "zero").mkdir()
     append_lines(tmp_path / "zero" / ROLLOUTS, lines)
     folder.check_folder(config)
@@ -126,15 +121,11 @@ def test_the_prompts_of_the_first_two_ways(tokenizer):
     longest = max(problems[:64], key=lambda p: len(p.solution))
     prompt = few_shot.prompts[0]
     assert prompt.text.startswith(f"Question: {longest.question}\nAnswer: ") and "<<" not in prompt.text
-    assert prompt.text.count("Question: ") == 3 and prompt.text.endswith(
-        f"{prompt.problem.question}\nAnswer:"
-    )
+    assert prompt.text.count("Question: ") == 3 and prompt.text.endswith(f"{prompt.problem.question}\nAnswer:")
     assert longest not in [p.problem for p in few_shot.prompts]  # it would be asked with its answer before it
     assert direct.prompts[0].text.endswith("<reasoning>\nStep 1:") and "verify" in direct.prompts[0].text
     assert tuple(tokenizer(prompt.text)["input_ids"]) == prompt.ids
-    (short, _) = prompt_styles(
-        problems, tokenizer, Config(**{**TINY, "max_prompt_length": len(prompt.ids) - 1})
-    )
+    (short, _) = prompt_styles(problems, tokenizer, Config(**{**TINY, "max_prompt_length": len(prompt.ids) - 1}))
     assert all(len(p.ids) < len(prompt.ids) for p in short.prompts)
 
 
@@ -162,9 +153,7 @@ def test_a_killed_sampling_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
     sample_chunks(config, ways, engine, parts, Interrupt())
 
     def without_seconds(dump):
-        return [
-            {k: v for k, v in line.items() if k != "seconds"} for line in read_lines(dump.folder / ROLLOUTS)
-        ]
+        return [{k: v for k, v in line.items() if k != "seconds"} for line in read_lines(dump.folder / ROLLOUTS)]
 
     assert without_seconds(parts) == without_seconds(whole)
     found = sampled(ways, whole)

@@ -15,9 +15,7 @@ from r1rl.records import Problem, Rollout, Scored
 QUESTION = "Natalia sold clips to 48 of her friends in April. How many clips did she sell?"
 
 
-def scored(
-    reasoning="We add the two numbers.", problem="train/0", correct=True, finish="stop", **other
-) -> Scored:
+def scored(reasoning="We add the two numbers.", problem="train/0", correct=True, finish="stop", **other) -> Scored:
     completion = other.get("completion", f"<reasoning>{reasoning}</reasoning><answer>72</answer>")
     rollout = Rollout("?", completion, (), (1,), (), finish)
     return Scored(rollout, Problem(problem, QUESTION, "72", level=2), "72", correct, {}, 1.0)
@@ -68,9 +66,7 @@ def test_less_than_one_is_refused():
 
 ANY = st.builds(
     scored,
-    reasoning=st.lists(st.sampled_from([*WORDS, "所以", "\ud800", "</reasoning>"]), max_size=20).map(
-        " ".join
-    ),
+    reasoning=st.lists(st.sampled_from([*WORDS, "所以", "\ud800", "</reasoning>"]), max_size=20).map(" ".join),
     problem=st.sampled_from(["a", "b", "c"]),
     correct=st.booleans(),
     finish=st.sampled_from(["stop", "stop", "length"]),
@@ -85,9 +81,7 @@ def test_every_completion_is_kept_or_counted_once(candidates, per_problem):
     assert set(filtered.rejected) <= set(REASONS)
     assert all(n <= per_problem for n in Counter(s.problem.id for s in filtered.kept).values())
     assert all(s.correct and s.rollout.finish == "stop" for s in filtered.kept)
-    assert (
-        filter_completions(filtered.kept, per_problem).kept == filtered.kept
-    )  # nothing more falls the second time
+    assert filter_completions(filtered.kept, per_problem).kept == filtered.kept  # nothing more falls the second time
 
 
 def test_the_file_has_conversations_in_utf8(tmp_path):
@@ -112,9 +106,7 @@ def test_trl_learns_from_the_file(tmp_path):
 
     path = tmp_path / "sft.jsonl"
     write_sft_jsonl(path, [scored(problem=f"train/{i}") for i in range(4)])
-    rows = datasets.load_dataset(
-        "json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")
-    )
+    rows = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(TINY_MODELS["tiny"])
     tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
     model = transformers.AutoModelForCausalLM.from_pretrained(TINY_MODELS["tiny"], dtype=torch.float32)

@@ -72,9 +72,7 @@ def test_weights_are_exact(name):
     assert read_shape(described) == KNOWN[name]
     model = built(described)
     assert KNOWN[name].weights == model.num_parameters() == TOTALS[name]
-    linear = sum(
-        p.numel() for n, p in model.named_parameters() if n.split(".")[-2] in LORA_TARGETS and p.dim() == 2
-    )
+    linear = sum(p.numel() for n, p in model.named_parameters() if n.split(".")[-2] in LORA_TARGETS and p.dim() == 2)
     assert KNOWN[name].linear == linear
 
 
@@ -140,10 +138,7 @@ def kept_by_autograd(shape: Shape, rank: int, rows: int, length: int, attention:
     def pack(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = (
-                storage.nbytes(),
-                tensor,
-            )  # the tensor, so that its place is not used again
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # the tensor, so that its place is not used again
         return tensor
 
     ids = torch.zeros(rows, length, dtype=torch.long)
@@ -177,9 +172,7 @@ def test_what_autograd_keeps_of_a_layer(shape, attention, mixed, on_gpu):
     assert counted == saved(config, shape, place, length)
 
 
-@pytest.mark.parametrize(
-    ("groups", "size", "prompt", "length"), [(8, 8, 112, 128), (2, 8, 112, 256), (8, 8, 32, 64)]
-)
+@pytest.mark.parametrize(("groups", "size", "prompt", "length"), [(8, 8, 112, 128), (2, 8, 112, 256), (8, 8, 32, 64)])
 def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, length):
     """On the embedded model, in the update's own forward pass; within 5 %, as masks are counted roughly."""
     config = resolve("tiny", {"unsloth": False, "max_completion_length": length, "max_prompt_length": prompt,
@@ -272,9 +265,7 @@ def test_the_plans_share_fits_and_is_of_use(card):
 def test_more_engine_memory_holds_more_sequences():
     shape = KNOWN["Qwen2.5-3B"]
     place = place_of_card(Config(), card_named("A10"))
-    held = [
-        plan_memory(Config(gpu_memory_utilization=u), shape, place).sequences for u in (0.3, 0.4, 0.5, 0.6)
-    ]
+    held = [plan_memory(Config(gpu_memory_utilization=u), shape, place).sequences for u in (0.3, 0.4, 0.5, 0.6)]
     assert held == sorted(held) and held[0] < held[-1]
 
 
@@ -313,9 +304,7 @@ def test_the_smallest_sufficient_change_of_its_kind():
     place = place_of_card(config, card_named("A10"))
     found = suggest(config, KNOWN["Qwen2.5-3B"], place)
     size = found.config.per_device_train_batch_size
-    larger = dataclasses.replace(
-        config, per_device_train_batch_size=2 * size, gradient_accumulation_steps=64 // size
-    )
+    larger = dataclasses.replace(config, per_device_train_batch_size=2 * size, gradient_accumulation_steps=64 // size)
     assert not plan_memory(larger, KNOWN["Qwen2.5-3B"], place).fits
 
 

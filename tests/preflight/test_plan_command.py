@@ -60,10 +60,7 @@ def test_nothing_slow_is_loaded():
 
 def test_a_plan_that_does_not_fit_comes_with_a_suggestion(program):
     shown = program("plan", "--card", "T4", "--model-name", "Qwen/Qwen2.5-7B").stdout
-    assert (
-        "14.5 GiB free: too much, use --per-device-train-batch-size 8 --gradient-accumulation-steps 2"
-        in shown
-    )
+    assert "14.5 GiB free: too much, use --per-device-train-batch-size 8 --gradient-accumulation-steps 2" in shown
 
 
 @pytest.mark.parametrize(
@@ -98,19 +95,14 @@ def test_the_page_has_the_plans_figures():
     page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     sizes = {part.name: part.size / GIB for part in plan.parts}
     adapter = sizes["adapter"] + sizes["its gradients"] + sizes["its optimizer"] + sizes["engine's adapter"]
-    activations = sum(
-        sizes[n] for n in ("layers' inputs", "one layer", "one projection, dequantized", "logits")
-    )
+    activations = sum(sizes[n] for n in ("layers' inputs", "one layer", "one projection, dequantized", "logits"))
     assumed = sizes["CUDA context"] + sizes["engine's working memory"] + sizes["engine's CUDA graphs"]
     for words, size in (
         ("one copy for sampling and training", sizes["base weights"]),
         ("8-bit AdamW", adapter),
         ("checkpointed", activations),
         ("(assumed)", assumed),
-        (
-            f"{plan.sequences} sequences at once, `--gpu-memory-utilization {plan.utilization}`",
-            sizes["engine's cache"],
-        ),
+        (f"{plan.sequences} sequences at once, `--gpu-memory-utilization {plan.utilization}`", sizes["engine's cache"]),
     ):
         line = next(line for line in page.splitlines() if line.startswith("|") and words in line)
         assert line.endswith(f"| {size:.1f} |"), line
@@ -221,18 +213,12 @@ BUSY = dataclasses.replace(A10, gpu_free=10 * GIB)
 
 def test_others_are_named(smi):
     smi(f"77, python3, 9216\\n{os.getpid()}, python, 500\\n78, Xorg, [N/A]\\n")
-    assert (
-        held_by_others(BUSY)
-        == "12.0 GiB of the GPU are held by other processes: python3 (process 77, 9.0 GiB)"
-    )
+    assert held_by_others(BUSY) == "12.0 GiB of the GPU are held by other processes: python3 (process 77, 9.0 GiB)"
 
 
 def test_others_of_another_container(smi):
     smi("")
-    assert (
-        held_by_others(BUSY)
-        == "12.0 GiB of the GPU are held by other processes, which nvidia-smi does not name"
-    )
+    assert held_by_others(BUSY) == "12.0 GiB of the GPU are held by other processes, which nvidia-smi does not name"
 
 
 def test_a_broken_or_missing_nvidia_smi(smi, monkeypatch):

@@ -32,9 +32,7 @@ def folder(tmp_path_factory):
     """A run with a few hostile completions in it."""
     made = make_run(tmp_path_factory.mktemp("dumps") / "<b>one", steps=30, eval_steps=10, problems=40)
     first = next(read_lines(made / ROLLOUTS))
-    lines = [
-        {**first, "step": 31, "completion": t, "problem_id": t, "extracted": t, "answer": t} for t in HOSTILE
-    ]
+    lines = [{**first, "step": 31, "completion": t, "problem_id": t, "extracted": t, "answer": t} for t in HOSTILE]
     append_lines(made / ROLLOUTS, lines)
     return made
 
@@ -96,12 +94,7 @@ def test_hostile_output_is_inert(browser, page):
     text = browser.execute_script("return document.getElementById('table').textContent")
     assert "onerror='window.owned = 1'" in text and "more characters in the dump" in text
     assert "\\u001b[2J" in text and "\\u202e" in text and "\ufffd" in text
-    assert (
-        browser.execute_script(
-            "return document.querySelectorAll('#table img, #table script, #table b').length"
-        )
-        == 0
-    )
+    assert browser.execute_script("return document.querySelectorAll('#table img, #table script, #table b').length") == 0
     assert browser.execute_script("return window.owned") is None
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 1280
     assert browser.execute_script("return document.getElementById('title').textContent") == "<b>one"
@@ -123,9 +116,7 @@ def test_filters_search_and_sorting(browser, page):
     browser.execute_async_script("setTimeout(arguments[0], 50)")
     assert int(count(browser).split()[0].replace(",", "")) == everything
     for _ in range(2):
-        browser.execute_script(
-            "document.querySelectorAll('#table thead button')[6].click()"
-        )  # tokens, descending
+        browser.execute_script("document.querySelectorAll('#table thead button')[6].click()")  # tokens, descending
     tokens = browser.execute_script(
         "return [...document.querySelectorAll('tr.row')].map((r) => Number(r.children[6].textContent))"
     )
@@ -148,23 +139,16 @@ def test_it_works_from_the_keyboard(browser, page):
     head.send_keys(Keys.ENTER)
     assert browser.switch_to.active_element.text.startswith("step")
     reachable = browser.execute_script(
-        "return [...document.querySelectorAll('a, button, input, select, summary')]"
-        ".every((e) => e.tabIndex >= 0)"
+        "return [...document.querySelectorAll('a, button, input, select, summary')].every((e) => e.tabIndex >= 0)"
     )
     assert reachable
 
 
 def test_a_problem_through_training(browser, page):
     open_page(browser, page)
-    steps = browser.execute_script(
-        "return [...document.querySelectorAll('#h-steps h3')].map((h) => h.textContent)"
-    )
+    steps = browser.execute_script("return [...document.querySelectorAll('#h-steps h3')].map((h) => h.textContent)")
     assert [s.split(":")[0] for s in steps] == ["step 0", "step 10", "step 20", "step 30"]
-    choose(
-        browser,
-        "h-problem",
-        browser.execute_script("return document.getElementById('h-problem').options[3].value"),
-    )
+    choose(browser, "h-problem", browser.execute_script("return document.getElementById('h-problem').options[3].value"))
     assert browser.execute_script("return document.querySelectorAll('#h-steps ins').length") > 0
 
 
@@ -182,14 +166,8 @@ def test_several_runs_are_overlaid_with_a_paired_test(browser, folder, tmp_path)
 def test_it_prints(browser, page):
     open_page(browser, page, scheme="dark")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    assert (
-        browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-        == "rgb(255, 255, 255)"
-    )
-    assert (
-        browser.execute_script("return getComputedStyle(document.getElementById('filters')).display")
-        == "none"
-    )
+    assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.execute_script("return getComputedStyle(document.getElementById('filters')).display") == "none"
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
@@ -215,10 +193,7 @@ def test_charts_have_n_and_interval_where_they_show_scores(folder):
         points = [p for line in found[key].lines for p in line.points]
         assert points and all(p.n and p.low <= p.y <= p.high for p in points)
     assert len(found["length"].lines) == 4 and "money" not in found  # no price is known
-    assert (
-        point_text(Point(5, 0.305, 0.245, 0.372, 200), True)
-        == "30.5 % (95 % interval 24.5 to 37.2 %, n = 200)"
-    )
+    assert point_text(Point(5, 0.305, 0.245, 0.372, 200), True) == "30.5 % (95 % interval 24.5 to 37.2 %, n = 200)"
 
 
 def test_pictures(folder, tmp_path):

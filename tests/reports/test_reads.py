@@ -24,14 +24,7 @@ from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, ROLLOUTS, Dump, append_
 from r1rl.runs.run_data import RunData
 from r1rl.system.interrupt import Interrupt
 
-READ = {
-    "run.json",
-    ROLLOUTS,
-    METRICS,
-    EVALUATIONS,
-    GUARDS,
-    *(f"eval/step_{i}.jsonl" for i in (0, 10, 20, 30)),
-}
+READ = {"run.json", ROLLOUTS, METRICS, EVALUATIONS, GUARDS, *(f"eval/step_{i}.jsonl" for i in (0, 10, 20, 30))}
 counted: list[Counter] = []  # audit hooks cannot be removed: this one counts while a counter is in the list
 
 

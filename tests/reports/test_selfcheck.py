@@ -17,9 +17,7 @@ from r1rl.reports.arithmetic import find_equations
 from r1rl.reports.selfcheck import OUTCOMES, find_check
 from r1rl.tasks.word_problems import generate_worked
 
-TABLE = [
-    json.loads(line) for line in (Path(__file__).parent / "selfcheck_table.jsonl").read_text().splitlines()
-]
+TABLE = [json.loads(line) for line in (Path(__file__).parent / "selfcheck_table.jsonl").read_text().splitlines()]
 
 
 def found(row):
@@ -61,9 +59,7 @@ def test_the_tiny_base_models_wordings():
     for worked in generate_worked("train", 1, 500):
         text = write_document(worked, rng).completion
         answer = worked.problem.answer  # a check always ends in the right answer there
-        announced = any(
-            words in text for words in ("double-check", "Let me verify", "To check", "Let me check")
-        )
+        announced = any(words in text for words in ("double-check", "Let me verify", "To check", "Let me check"))
         check = find_check(text, answer, True)
         assert (check is not None) == announced
         other_kinds += check is not None and check.kind != "announced"

@@ -78,11 +78,7 @@ def test_no_difference_is_not_significant(run):
     ("gained", "lost", "words"),
     [
         (0, 0, "not significant (p = 1, exact McNemar; fewer than 6 changed verdicts cannot be significant)"),
-        (
-            5,
-            0,
-            "not significant (p = 0.062, exact McNemar; fewer than 6 changed verdicts cannot be significant)",
-        ),
+        (5, 0, "not significant (p = 0.062, exact McNemar; fewer than 6 changed verdicts cannot be significant)"),
         (6, 0, "significant (p = 0.031, exact McNemar)"),
         (5, 1, "not significant (p = 0.22, exact McNemar; 80 % power needs a true difference of"),
     ],

@@ -30,13 +30,7 @@ def different(number: int) -> str:
 
 
 def test_the_terms_have_names():
-    assert list(cot_parts("", WORDS, HEURISTICS)) == [
-        "markers",
-        "length",
-        "sentences",
-        "keywords",
-        "repetition",
-    ]
+    assert list(cot_parts("", WORDS, HEURISTICS)) == ["markers", "length", "sentences", "keywords", "repetition"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "...", "?!"])
@@ -59,9 +53,7 @@ def test_markers(text, markers):
     assert parts(text)[0] == markers
 
 
-@pytest.mark.parametrize(
-    ("text", "keywords"), [("No harm.", 0.3), ("harm, RISK", 0.6), ("harmful, harmless", 0)]
-)
+@pytest.mark.parametrize(("text", "keywords"), [("No harm.", 0.3), ("harm, RISK", 0.6), ("harmful, harmless", 0)])
 def test_keywords(text, keywords):
     assert parts(text)[3] == pytest.approx(keywords)
 
@@ -105,8 +97,7 @@ def test_sentences(text, score):
 
 
 @pytest.mark.parametrize(
-    ("text", "score"),
-    [("a b a b", 0), ("a b a b a", -2), ("A a", 0), ("A a a", -2), ("don't don't don’t", 0)],
+    ("text", "score"), [("a b a b", 0), ("a b a b a", -2), ("A a", 0), ("A a a", -2), ("don't don't don’t", 0)]
 )
 def test_repetition_begins_below_one_half(text, score):
     """ "a b a b" has 2 different words of 4; with one more it is 2 of 5."""

@@ -66,7 +66,13 @@ def test_the_solver_finds_what_there_is(numbers, target, solvable):
         ("19 / 2", Fraction(19, 2)),
         ("44 ÷ 2", 22),
         ("19", 19),
-        ("44 - 19 * 2 = 999", 6),  # what counts is what the calculation gives
+        ("44 - 19 * 2 = 6", 6),
+        ("6 = 44 - 19 * 2", 6),
+        ("44 - 19 * 2 = 999", None),  # what it claims is false
+        ("50 = 50", None),
+        (r"\boxed{\frac{44}{2}}.", 22),
+        ("`(44 - 19) x 2`", 50),
+        ("The answer is (44 - 19) * 2", 50),
         ("", None),
         ("=50", None),
         ("44 + 44", None),  # a number twice

@@ -12,10 +12,7 @@ from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import check_rewards, load_rewards, rate, take_timeouts
 from r1rl.system.errors import UserError
 
-PROBLEMS = [
-    Problem("train/0", "1 + 1?", "2", "It is 2.\n#### 2", task="gsm8k"),
-    Problem("train/1", "Why?", "safe"),
-]
+PROBLEMS = [Problem("train/0", "1 + 1?", "2", "It is 2.\n#### 2", task="gsm8k"), Problem("train/1", "Why?", "safe")]
 
 
 def rollout(completion: str) -> Rollout:
@@ -62,8 +59,7 @@ def test_may_import_its_neighbours_which_hide_nothing_of_pythons(custom, tmp_pat
     (tmp_path / "neighbour.py").write_text("value = 3\n")
     (tmp_path / "signal.py").write_text("raise ImportError('not this one')\n")
     assert (
-        rated(custom("import neighbour, signal\ndef score(rollout, problem):\n    return neighbour.value\n"))
-        == [3] * 3
+        rated(custom("import neighbour, signal\ndef score(rollout, problem):\n    return neighbour.value\n")) == [3] * 3
     )
 
 
@@ -91,10 +87,7 @@ def test_is_tried_on_five_rollouts(custom, tmp_path):
         ("def score(rollout):\n    return 1\n", ("train/0", "TypeError", "takes (rollout, problem)")),
         ("def score(rollout, problem):\n    return float('nan')\n", ("returned nan", "finite number")),
         ("def score(rollout, problem):\n    return 'good'\n", ("returned 'good' (str)",)),
-        (
-            "def score(rollout, problem):\n    return 1 if problem.solution else [1]\n",
-            ("train/1", "[1] (list)"),
-        ),
+        ("def score(rollout, problem):\n    return 1 if problem.solution else [1]\n", ("train/1", "[1] (list)")),
     ],
 )
 def test_mistakes_are_reported(custom, text, parts):
@@ -107,9 +100,7 @@ def test_mistakes_are_reported(custom, text, parts):
 
 def test_a_bad_result_is_found_later_too(custom):
     """The trial cannot see everything: a number that is none would spoil the weights in silence."""
-    config = custom(
-        "def score(rollout, problem):\n    return float('inf') if 'x' in rollout.completion else 0\n"
-    )
+    config = custom("def score(rollout, problem):\n    return float('inf') if 'x' in rollout.completion else 0\n")
     check_rewards(config, PROBLEMS)
     (reward,) = load_rewards(config).values()
     with pytest.raises(UserError, match=re.escape("returned inf (float)")):
@@ -173,17 +164,11 @@ def test_batch_functions_get_messages_in_a_chat(custom):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (
-            "def score(completions, colour):\n    return []\n",
-            ("needs colour; the columns are question, answer",),
-        ),
+        ("def score(completions, colour):\n    return []\n", ("needs colour; the columns are question, answer",)),
         ("def score(completions, **_):\n    return [1]\n", ("returned 1 values for 5 completions",)),
         ("def score(completions, **_):\n    return None\n", ("returned a NoneType for 5 completions",)),
         ("def score(completions, **_):\n    return 'abcde'\n", ("returned a str for 5 completions",)),
-        (
-            "def score(completions, **_):\n    return [1, 2, 'x', 3, 4]\n",
-            ("on problem train/0 returned 'x' (str)",),
-        ),
+        ("def score(completions, **_):\n    return [1, 2, 'x', 3, 4]\n", ("on problem train/0 returned 'x' (str)",)),
         (
             "def score(completions, **_):\n    return [c[0]['content'] for c in completions]\n",
             ("line 2 of", "TypeError", "with --is-chat lists of messages"),

@@ -60,7 +60,7 @@ def test_copy_has_grades_beside_the_columns(tmp_path, capsys, suffix):
     before = file.read_bytes()
     assert grade_file(file, "--label", "ok") == 0
     table = read(tmp_path / f"made.graded{suffix}")
-    assert list(table.columns) == ["text", "gold", "ok", "extracted", "correct"]
+    assert list(table.columns) == ["text", "gold", "ok", "extracted", "correct", "reason"]
     assert table["correct"].tolist() == [True, False, True, False]
     assert table["text"].tolist() == [row["text"] for row in ROWS]
     assert table["extracted"].fillna("").tolist() == ["$72.0", "", "$1,080", "7 or 8"]
@@ -74,9 +74,7 @@ def test_copy_has_grades_beside_the_columns(tmp_path, capsys, suffix):
     assert "graded right, labelled wrong" not in printed
 
 
-@pytest.mark.parametrize(
-    ("answer_format", "right"), [("tag", [1]), ("hash", []), ("boxed", []), ("auto", [1, 3])]
-)
+@pytest.mark.parametrize(("answer_format", "right"), [("tag", [1]), ("hash", []), ("boxed", []), ("auto", [1, 3])])
 def test_format(tmp_path, answer_format, right):
     file = write_jsonl(tmp_path / "made.jsonl", ROWS)
     grade_file(file, "--format", answer_format)
@@ -95,12 +93,7 @@ def test_commas_can_be_kept(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_columns_of_numbers(tmp_path, suffix):
-    rows = [
-        {"text": 72, "gold": 72.0},
-        {"text": None, "gold": 5},
-        {"text": 7.5, "gold": 7.5},
-        {"text": 1, "gold": -1},
-    ]
+    rows = [{"text": 72, "gold": 72.0}, {"text": None, "gold": 5}, {"text": 7.5, "gold": 7.5}, {"text": 1, "gold": -1}]
     grade_file(write(tmp_path / f"made{suffix}", rows))
     table = read(tmp_path / f"made.graded{suffix}")
     assert table["correct"].tolist() == [True, False, True, False]
@@ -118,8 +111,8 @@ def test_jsonl_values_stay_as_they_are(tmp_path):
     }
     grade_file(write_jsonl(tmp_path / "made.jsonl", [row, {"gold": 1}]))
     first, second = read_jsonl(tmp_path / "made.graded.jsonl")
-    assert first == row | {"extracted": "72", "correct": True}
-    assert second == {"gold": 1, "extracted": None, "correct": False}
+    assert first == row | {"extracted": "72", "correct": False, "reason": "unknown sign: ☃"}
+    assert second == {"gold": 1, "extracted": None, "correct": False, "reason": "no answer"}
     assert "☃" in (tmp_path / "made.graded.jsonl").read_text(encoding="utf-8")
 
 
@@ -129,22 +122,20 @@ def test_csv_values_stay_as_they_are(tmp_path):
     grade_file(file)
     with (tmp_path / "made.graded.csv").open(newline="", encoding="utf-8") as lines:
         assert list(csv.reader(lines)) == [
-            ["text", "gold", "id", "extracted", "correct"],
-            ["72, or\nso", "72", "007", "72", "True"],
-            ["NA", "72", "1e5", "", "False"],
+            ["text", "gold", "id", "extracted", "correct", "reason"],
+            ["72, or\nso", "72", "007", "72", "False", "unknown word: or"],
+            ["NA", "72", "1e5", "", "False", "no answer"],
         ]
 
 
 def test_csv_with_a_very_long_completion(tmp_path):
-    file = write(tmp_path / "made.csv", [{"text": "so " * 100_000 + "72", "gold": 72}])
+    file = write(tmp_path / "made.csv", [{"text": "so " * 100_000 + "\n72", "gold": 72}])
     grade_file(file)
     assert read(tmp_path / "made.graded.csv")["correct"].tolist() == [True]
 
 
 def test_parquet_types_stay_as_they_are(tmp_path):
-    table = pandas.DataFrame(
-        {"text": ["72", None], "gold": [72, 5], "id": pandas.array([1, None], dtype="Int32")}
-    )
+    table = pandas.DataFrame({"text": ["72", None], "gold": [72, 5], "id": pandas.array([1, None], dtype="Int32")})
     table["parts"] = [["a"], []]
     table.to_parquet(tmp_path / "made.parquet")
     grade_file(tmp_path / "made.parquet")
@@ -152,7 +143,7 @@ def test_parquet_types_stay_as_they_are(tmp_path):
 
     old = pyarrow.parquet.read_schema(tmp_path / "made.parquet")
     new = pyarrow.parquet.read_schema(tmp_path / "made.graded.parquet")
-    assert new.names == [*old.names, "extracted", "correct"]
+    assert new.names == [*old.names, "extracted", "correct", "reason"]
     assert new.types[: len(old)] == old.types
 
 
@@ -169,6 +160,7 @@ def test_an_earlier_grading_is_kept_and_can_be_the_label(tmp_path, capsys, suffi
         "correct_before",
         "extracted",
         "correct",
+        "reason",
     ]
     assert table["extracted_before"].tolist() == ["x"]
     assert table["correct_before"].tolist() == [False]
@@ -179,7 +171,7 @@ def test_an_earlier_grading_is_kept_and_can_be_the_label(tmp_path, capsys, suffi
     assert again["correct_before_before"].tolist() == [False]
     assert again["correct_before"].tolist() == [True]
     grade_file(tmp_path / f"made.graded.graded{suffix}")
-    assert len(read(tmp_path / f"made.graded.graded.graded{suffix}").columns) == 10
+    assert len(read(tmp_path / f"made.graded.graded.graded{suffix}").columns) == 13
 
 
 @pytest.mark.parametrize("right", [True, 1, 1.0, "true", "TRUE", " True ", "1", "yes", "correct", "Right"])

@@ -50,20 +50,15 @@ WORKED = {
     "answer never closed": (f"<reasoning>Hm.</reasoning><answer>{RIGHT}", -1 - 2, -3, 2),
     "answer first": (f"<answer>{RIGHT}</answer><reasoning>Hm.</reasoning>", -1 - 2, -3, 2),
     "answer inside the reasoning": (
-        f"<reasoning>Hm.<answer>{RIGHT}</answer></reasoning>",
+        f"<reasoning>Hm.<answer>{RIGHT}</answer></reasoning>",  # closed reasoning is not searched
         -1 - 2,
         -3,
-        2,
+        -2,
     ),
     "two answers": (f"{tagged(WRONG)}<answer>{RIGHT}</answer>", -1 - 2, -3, 2),
     "reasoning twice": (f"<reasoning>Hm.</reasoning>{tagged(RIGHT)}", -1 - 2, -3, 2),
     "text before": (f"Well. {tagged(RIGHT)}", -1 - 2, -3, 2),
-    "text between": (
-        f"<reasoning>Hm.</reasoning> so <answer>{RIGHT}</answer>",
-        -1 - 2,
-        -3,
-        2,
-    ),
+    "text between": (f"<reasoning>Hm.</reasoning> so <answer>{RIGHT}</answer>", -1 - 2, -3, 2),
     "text after": (f"{tagged(RIGHT)} That is all.", -1 - 2, -3, 2),
     "spaces around": (f"\n {tagged(RIGHT)} \n", 1 + 2, 3, 2),
 }

@@ -12,8 +12,8 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.rewards.grading.latex import MathGrader, Verdict, exact, grading_words, is_readable, trim
-from r1rl.rewards.grading.latex_worker import only_numbers
+from r1rl.rewards.grading.answer import is_readable
+from r1rl.rewards.grading.latex import MathGrader, Verdict, exact, grading_words, trim
 from r1rl.system.errors import UserError
 
 
@@ -40,7 +40,6 @@ def grader():
         (r"12 \text{ cm}", "12 cm"),
         ("5", r"\$5"),
         ("3", "x = 3"),
-        ("3", "1 + 2 = 3"),
         ("3", r"3\text{ cm}"),
         (r"30^\circ", "30"),
         ("x^2-1", "(x-1)(x+1)"),
@@ -67,6 +66,7 @@ def test_right_answers(grader, gold, answer):
         ("3", "4 = 3"),
         ("1517", r"37 \times 41"),  # the sum that the question asked for
         ("3", r"\sqrt{9}"),
+        ("3", "1 + 2 = 3"),
         ("3a", "3"),
         ("3t", "3"),
         ("x + t", "x"),
@@ -119,12 +119,7 @@ def test_bombs_come_back_in_time_and_leave_the_grader_usable():
 
 @pytest.mark.parametrize(
     "code",
-    [
-        "__import__('os').system('touch {}')",
-        "open('{}', 'w')",
-        "().__class__.__base__.__subclasses__()",
-        "exec('x')",
-    ],
+    ["__import__('os').system('touch {}')", "open('{}', 'w')", "().__class__.__base__.__subclasses__()", "exec('x')"],
 )
 def test_no_answer_is_run_as_python(grader, tmp_path, code):
     code = code.format(tmp_path / "ran")
@@ -142,16 +137,6 @@ def test_no_answer_is_run_as_python(grader, tmp_path, code):
         assert not grader.grade(r"\sqrt{2}", form.format(code)).correct
         assert not grader.grade("41", form.format(code)).correct
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(ValueError, match="not run as Python"):
-        only_numbers(eval)(code, {}, {})
-
-
-def test_sympy_runs_the_numbers_of_an_answer():
-    from sympy import Float, Integer
-
-    names = {"Integer": Integer, "Float": Float}
-    assert only_numbers(eval)("Integer (50 )", names) == 50
-    assert only_numbers(eval)("Float ('0.5' )", names) == 0.5
 
 
 def test_the_worker_has_limits_of_memory_time_and_files():
@@ -225,7 +210,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_the_worker_is_light():
-    code = "import sys, r1rl.rewards.grading.latex_worker, math_verify; print('torch' in sys.modules)"
+    code = "import sys, r1rl.rewards.grading.latex_worker, sympy; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "False"
 
@@ -233,7 +218,7 @@ def test_the_worker_is_light():
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_the_exact_path_never_fails(gold, answer):
     verdict = exact(gold, answer)
-    assert verdict is None or verdict.gold_readable
+    assert verdict is None or verdict.gold_readable or not verdict.correct
     assert not (is_readable(gold) and trim(gold)) or exact(gold, gold).correct
 
 

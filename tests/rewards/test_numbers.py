@@ -15,22 +15,14 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1rl.rewards.grading.numbers import (
-    FORMATS,
-    extract,
-    grade,
-    is_correct,
-    normalise,
-    parse_gold,
-    parse_number,
-)
+from r1rl.rewards.grading.numbers import FORMATS, extract, grade, is_correct, normalise, parse_gold, parse_number
 
 DATA = Path(os.environ.get("R1RL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 # fmt: off
 RIGHT_ANSWERS = {  # gold -> ways to write it
     "72": [
-        "72", " 72 ", "\n72\n", "72.", "72.0", "72.00", "72.", "+72", "072", "00072", "72,", "72;", "72!",
+        "72", " 72 ", "\n72\n", "72.", "72.0", "72.00", "72.", "+72", "072", "00072", "72,", "72;",
         "(72)", "[72]", '"72"', "'72'", "`72`", "*72*", "**72**", "**72** clips", "__72__", "#### 72",
         "# 72", "= 72", "$72", "$ 72", "72$", "$72.00", "72 $", "€72", "72€", "£72", "¥72", "₹72", "Rs. 72",
         "Rs.72", "US$72", "USD 72", "72 USD", "72 dollars", "$72 dollars", "about $72 dollars",
@@ -38,7 +30,7 @@ RIGHT_ANSWERS = {  # gold -> ways to write it
         "72 paper clips in all", "Omar sold 72 clips", "The answer is 72", "The answer is: 72.",
         "Answer: 72", "x = 72", "n=72", "72 = x", "≈ 72", "~72", "72km", "72 km/h", "$72/hour",
         "72 miles per hour", "72 °C", "72°", "72 cm²", "72 cm^2", "72 m³", "72 square feet", "72 ft^2",
-        "72nd", "72...", "...72", "…72", "72 😀", "72 个", "答案72", "72 (72.0)", "72 = 72.0",
+        "72nd", "72...", "...72", "…72", "72 ✓", "72 个", "答案72", "72 (72.0)", "72 = 72.0",
         "72 clips (72)", "$72 or $72.00", "72 clips, so the answer is 72", "144/2", "7.2e1", "7.2E+1",
         "720e-1", "7.2 x 10^1", "7.2 × 10^1", "7.2*10^1", "72e0", "\\boxed{72}", "$\\boxed{72}$",
         "\\boxed{\\boxed{72}}", "\\boxed{72\\text{ clips}}", "\\text{72}", "72\\text{ clips}",
@@ -49,7 +41,7 @@ RIGHT_ANSWERS = {  # gold -> ways to write it
     ],
     "1,080": [
         "1080", "1,080", "$1,080", "1,080.00", "1,080 dollars", "+1,080", "1080.", "$1,080.", "01080",
-        "1{,}080", "1,\\!080", "1\\,080", "1\u00a0080", "1\u2009080", "1\u202f080", "１，０８０", "1.08e3",
+        "1{,}080", "1,\\!080", "1\\,080", "1\u00a0080", "1\u2009080", "1\u202f080", "1 080", "１，０８０", "1.08e3",
         "1.08 thousand", "10.8 hundred", "\\frac{2,160}{2}", "2,160/2", "1,080 (1080)", "1,080 = 1080",
     ],
     "1080": [
@@ -79,7 +71,10 @@ RIGHT_ANSWERS = {  # gold -> ways to write it
         "1/3", "2/6", "⅓", "\\frac13",
     ],
     "3": [
-        "3 dozen", "3 dozens", "3 pairs of shoes", "3 times", "3rd", "3 quarters", "3 hours each",
+        "3 pairs of shoes", "3 times", "3 times a day", "3rd", "3 hours each",
+    ],
+    "36": [
+        "3 dozen", "3 dozens", "3 dozen eggs", "36 (thirty-six)", "thirty-six (36)",
     ],
 }
 
@@ -96,7 +91,7 @@ WRONG_ANSWERS = {  # gold -> what does not answer it
         "72^x", "√72", "\\sqrt{72}", "72!!2", "2^72", "±72", "\\pm 72", "|x| 73", "72π", "72 pi", "x72",
         "A72", "H72O", "x_72", "72x", "72 x", "72 * x", "72 / x", "x/72", "x - 72", "- 72", "--72", "+-72",
         "-(72)", "-(-72)", "- $72", "-\\boxed{72}", "<72", "> 72", "≥ 72", "≠ 72", "!=73", "not 72",
-        "more than 72", "less than $72", "minus 72", "negative 72", "half of 72", "twice 72", "72 squared",
+        "more than 72", "less than $72", "minus 72", "negative 72", "half of 72", "twice 72", "72 squared", "72!", "72 😀",
         "72 and a half", "72k", "72K", "72 thousand", "72 million", "72 hundredths", "72万", "七十二",
         "72 half", "72i", "72e", "72e1", "0x48", "0b1001000", "7_2", "1e999999999", "72e-999999999",
         "72e9999", "9" * 5000, "72" + "0" * 5000, "7²", "⁷²", "₇₂", "⑦②", "Ⅶ2", "LXXII", "7½2", "½72",
@@ -105,7 +100,7 @@ WRONG_ANSWERS = {  # gold -> what does not answer it
         "clips " * 200 + "72", "0" * 150 + "72",
     ],
     "1,080": [
-        "1,08", "10,80", "1,0800", "1,,080", "1.080", "1 080", "1, 080", "1;080", "1'080", "1", "080", "80",
+        "1,08", "10,80", "1,0800", "1,,080", "1.080", "1  080", "1, 080", "1;080", "1'080", "1", "080", "80",
         "108",
     ],
     "1": [
@@ -130,7 +125,7 @@ WRONG_ANSWERS = {  # gold -> what does not answer it
         "...", "She makes $...", "$ a day", "18...19", "She makes $18 for 2 days",
     ],
     "3": [
-        "3 and a third", "3 tenths", "3 hundred", "3 billions", "sqrt 3 + 1", "3 over 1", "one over 3",
+        "3 and a third", "3 tenths", "3 hundred", "3 billions", "sqrt 3 + 1", "3 dozen", "3 quarters", "3!", "3 lakh", "3 over 1", "one over 3",
         "3 of 3",
     ],
 }
@@ -179,17 +174,17 @@ COMPLETIONS = [  # (text, format, gold, expected): where the answer stands
     ("#### \\boxed{72}", "hash", "72", True),
     ("#### 1,080", "hash", "1080", True),
     ("#### 72</answer>", "hash", "72", True),
-    ("#### 72#### 5", "hash", "72", True),
+    ("#### 72#### 5", "hash", "72", False),
     ("#### Step 1\n8*9\n#### 72", "hash", "72", True),
-    ("#### 1. Find the price\n#### 72", "hash", "72", True),
-    ("#### 2) Find the price\n#### 72", "hash", "72", True),
+    ("#### 1. Find the price\n#### 72", "hash", "72", False),
+    ("#### 2) Find the price\n#### 72", "hash", "72", False),
     ("#### Solution #### 72", "hash", "72", True),
     ("#### 72 or 73", "hash", "72", False),
     ("#### 70 + 2 = 72", "hash", "72", False),
     ("### 72", "hash", "72", False),
     ("##### 72", "hash", "72", False),
     ("######## 72", "hash", "72", False),
-    ("####\n72", "hash", "72", False),
+    ("####\n72", "hash", "72", True),
     ("#### ", "hash", "72", False),
     ("#### ...", "hash", "72", False),
     ("72", "hash", "72", False),
@@ -197,8 +192,8 @@ COMPLETIONS = [  # (text, format, gold, expected): where the answer stands
     ("So \\boxed{72}.", "boxed", "72", True),
     ("\\boxed{5} hmm \\boxed{72}", "boxed", "72", True),
     ("\\boxed{72} hmm \\boxed{5}", "boxed", "72", False),
-    ("\\boxed{72} and then \\boxed{5", "boxed", "72", True),
-    ("\\boxed{5 and \\boxed{72}", "boxed", "72", True),
+    ("\\boxed{72} and then \\boxed{5", "boxed", "72", False),
+    ("\\boxed{5 and \\boxed{72}", "boxed", "72", False),
     ("\\boxed {72}", "boxed", "72", True),
     ("\\boxed{\\frac{144}{2}}", "boxed", "72", True),
     ("\\boxed{\\boxed{72}}", "boxed", "72", True),
@@ -219,15 +214,20 @@ COMPLETIONS = [  # (text, format, gold, expected): where the answer stands
     ("<answer>72</answer> and 5", "auto", "72", True),
     ("<answer>5</answer> #### 72", "auto", "72", False),
     ("#### 72\nand \\boxed{5}", "auto", "72", True),
-    ("#### 1. Find it\n\\boxed{72} 5", "auto", "72", True),
-    ("\\boxed{72} is 8 times 9", "auto", "72", True),
+    ("#### 1. Find it\n\\boxed{72} 5", "auto", "72", False),
+    ("\\boxed{72} is 8 times 9", "auto", "72", False),
+    ("So the total is \\boxed{72} clips.", "auto", "72", True),
+    ("$8 \\times 9 = \\boxed{72}$", "boxed", "72", True),
+    ("It is not \\boxed{72}", "boxed", "72", False),
+    ("\\boxed{72} or \\boxed{73}", "boxed", "73", False),
+    ("If even, \\boxed{72}. Otherwise, \\boxed{73}.", "boxed", "73", False),
     ("<answer></answer> it is 72", "auto", "72", True),
     ("<answer>I like turtles</answer> 72", "auto", "72", False),
     ("<answer>72", "auto", "72", True),
     ("It costs $1,080.", "auto", "1080", True),
     ("It costs 1\u202f080", "auto", "1,080", True),
     ("That is −5", "auto", "-5", True),
-    ("5-3", "auto", "3", True),
+    ("5-3", "auto", "3", False),
     ("That is \\frac{1}{2}", "auto", "0.5", True),
     ("That is \\frac{1}{2}", "auto", "2", False),
     ("That is 1½", "auto", "1.5", True),
@@ -241,16 +241,8 @@ COMPLETIONS = [  # (text, format, gold, expected): where the answer stands
 ]
 
 CASES = [
-    *(
-        (f"<answer>{text}</answer>", "tag", gold, True)
-        for gold, texts in RIGHT_ANSWERS.items()
-        for text in texts
-    ),
-    *(
-        (f"<answer>{text}</answer>", "tag", gold, False)
-        for gold, texts in WRONG_ANSWERS.items()
-        for text in texts
-    ),
+    *((f"<answer>{text}</answer>", "tag", gold, True) for gold, texts in RIGHT_ANSWERS.items() for text in texts),
+    *((f"<answer>{text}</answer>", "tag", gold, False) for gold, texts in WRONG_ANSWERS.items() for text in texts),
     *COMPLETIONS,
 ]
 
@@ -268,9 +260,7 @@ def test_table_is_large():
     assert len(set(CASES)) >= 220
 
 
-@pytest.mark.parametrize(
-    "answer", ["1,2", "1,2,3", "12,34", "0,500", "1,0000", "1,,000", ",", "1.000,5", "1,000,00"]
-)
+@pytest.mark.parametrize("answer", ["1,2", "1,2,3", "12,34", "0,500", "1,0000", "1,,000", ",", "1.000,5", "1,000,00"])
 def test_commas_out_of_place_make_no_number(answer):
     assert normalise(answer) is None
     assert normalise(answer, remove_comma=False) is None
@@ -434,9 +424,7 @@ def test_a_fraction_is_compared_exactly(fraction, way):
 
 @FAST
 @given(
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
-    st.sampled_from([" or ", " and ", ", ", " ", "-", " = ", ": ", "\n"]),
+    st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([" or ", " and ", ", ", "  ", "-", " = ", ": ", "\n"])
 )
 def test_two_different_numbers_are_no_answer(first, second, between):
     if first != second:

@@ -27,9 +27,7 @@ def rollout(completion: str, tokens: int = 10) -> Rollout:
     return Rollout("?", completion, (), tuple(range(tokens)), (), "stop")
 
 
-def reward_of(
-    name: str, completion: str, problem: Problem = NUMBER, tokens: int = 10, **flags
-) -> float | None:
+def reward_of(name: str, completion: str, problem: Problem = NUMBER, tokens: int = 10, **flags) -> float | None:
     (reward,) = load_rewards(Config(reward=name, dataset_name=problem.task, **flags)).values()
     return reward(rollout(completion, tokens), problem)
 
@@ -66,10 +64,7 @@ def test_an_unreadable_gold_is_left_out():
         (tagged("72") * 2, 0),
         (tagged("<answer>72</answer>"), 0),
         (tagged("72", reasoning="<reasoning>a</reasoning>"), 0),
-        (
-            tagged("72", reasoning=r"$\text{<answer>}$"),
-            0,
-        ),  # a tag inside LaTeX is a tag: it could be read as one
+        (tagged("72", reasoning=r"$\text{<answer>}$"), 0),  # a tag inside LaTeX is a tag: it could be read as one
         ("<reasoning>a</reasoning><answer>72", 0),
         ("<answer>72</answer><reasoning>a</reasoning>", 0),
         (tagged("72", tag="think"), 0),
@@ -128,12 +123,8 @@ def test_repetition():
     assert reward_of("repetition_penalty", "a b a b a b a b") == pytest.approx(-0.1 * 4 / 6)
     assert str(reward_of("repetition_penalty", "the sum of all is seven")) == "0.0"
     assert [reward_of("repetition_penalty", text) for text in ("", "a", "a a")] == [0, 0, 0]
-    assert reward_of("repetition_penalty", "A a A a A") == pytest.approx(
-        -0.1 * 2 / 3
-    )  # capital letters do not count
-    assert reward_of("repetition_penalty", "相加" * 50) == pytest.approx(
-        -0.1 * (1 - 2 / 98)
-    )  # no spaces needed
+    assert reward_of("repetition_penalty", "A a A a A") == pytest.approx(-0.1 * 2 / 3)  # capital letters do not count
+    assert reward_of("repetition_penalty", "相加" * 50) == pytest.approx(-0.1 * (1 - 2 / 98))  # no spaces needed
 
 
 @pytest.mark.parametrize(
@@ -275,9 +266,7 @@ def test_names_and_weights():
 
 def test_the_total_is_weighted_and_the_parts_are_not():
     config = Config(reward="accuracy=2,format=0.5,cosine=-1,reasoning_steps=0")
-    scored = score(
-        rollout(tagged("72", "Step 1: add"), 1000), Prompt(NUMBER, "?", ()), load_rewards(config), config
-    )
+    scored = score(rollout(tagged("72", "Step 1: add"), 1000), Prompt(NUMBER, "?", ()), load_rewards(config), config)
     assert scored.rewards == {
         "accuracy": 1,
         "format": 1,

@@ -95,24 +95,7 @@ def test_tells_the_words(text, written):
 
 
 PIECES = st.sampled_from(
-    [
-        "safe",
-        "unsafe",
-        "not ",
-        " or ",
-        "/",
-        "isn't ",
-        "?",
-        ". ",
-        ", ",
-        "\n",
-        " ",
-        "whether ",
-        "*",
-        "’",
-        "to be ",
-        "a ",
-    ]
+    ["safe", "unsafe", "not ", " or ", "/", "isn't ", "?", ". ", ", ", "\n", " ", "whether ", "*", "’", "to be ", "a "]
 )
 
 

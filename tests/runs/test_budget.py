@@ -107,11 +107,7 @@ def test_what_it_says_at_step_5():
         (None, {}, []),
         (3.6, {}, ["$0.05, $0.28 at the end"]),
         (3.6, {"budget": 2.0}, ["$0.05 of 2.00, $0.28 at the end"]),
-        (
-            3.6,
-            {"budget": 0.1},
-            ["$0.05 of 0.10, ends at about step 28 of 100"],
-        ),  # 50 + 32 + 10 + 1 + 6.05 of 100 s
+        (3.6, {"budget": 0.1}, ["$0.05 of 0.10, ends at about step 28 of 100"]),  # 50 + 32 + 10 + 1 + 6.05 of 100 s
         (None, {"max_minutes": 10}, ["0.8 of 10 min, 4.7 at the end"]),
         (None, {"max_tokens": 500_000}, ["20,000 of 500,000 tokens, 135,000 at the end"]),
     ],
@@ -132,11 +128,7 @@ def test_before_the_first_step_there_is_no_projection():
         ({"budget": 0.0}, 1.0, "--budget 0.0 must be more than 0"),
         ({"max_minutes": -1.0}, None, "--max-minutes -1.0 must be more than 0"),
         ({"max_tokens": 0}, None, "--max-tokens 0 must be at least 1"),
-        (
-            {"mode": "both", "max_minutes": 5.0},
-            None,
-            "--max-minutes limit one training run, and --mode both is",
-        ),
+        ({"mode": "both", "max_minutes": 5.0}, None, "--max-minutes limit one training run, and --mode both is"),
         ({"pipeline": True, "max_tokens": 5}, None, "the pipeline is eight runs"),
         ({"pipeline": True, "stage": "rejection", "budget": 1.0}, 1.0, "stage rejection samples"),
     ],
@@ -159,9 +151,7 @@ def test_the_meter_goes_on(tmp_path):
     first = Meter(config, 3.6, {}, None, Cost(100.0, 7), tmp_path / "meter.json")
     first.write()
     assert folder.spent(dump).tokens == 7 and folder.spent(dump).seconds >= 100
-    again = meter_of_run(
-        config, Budget(config, 3.6), dump, {"step": 3, "seconds": 60.0}
-    )  # cut back to step 3
+    again = meter_of_run(config, Budget(config, 3.6), dump, {"step": 3, "seconds": 60.0})  # cut back to step 3
     assert again.seconds() >= 100 and again.dollars() >= 0.1 and again.tokens == 7
     (tmp_path / "meter.json").write_text("{")
     assert folder.spent(dump) == Cost()
@@ -181,9 +171,7 @@ def test_a_resumed_run_knows_what_an_evaluation_takes(tmp_path):
 def test_a_budget_that_is_used_up():
     found = Budget(Config(max_minutes=1))
     found.check_left(Cost(50))
-    with pytest.raises(
-        UserError, match="--max-minutes 1 leaves nothing for training: 58 s and 0 tokens are spent"
-    ):
+    with pytest.raises(UserError, match="--max-minutes 1 leaves nothing for training: 58 s and 0 tokens are spent"):
         found.check_left(Cost(58))
     found.evaluation(Cost(4.0, 10))
     with pytest.raises(UserError, match="saving and report may take 11 s and 12 tokens more"):  # 6 + 1.25 x 4
@@ -205,9 +193,7 @@ def test_a_run_ends_before_the_step_that_does_not_fit(tmp_path):
         evaluations[-1]["step"] == last == steps[-1]["step"]
     )  # the last evaluation was made, and the last line written
     assert (tmp_path / "run" / "checkpoints" / f"checkpoint-{last}").is_dir()
-    sampled = sum(s["tokens"] for s in steps) + sum(
-        round(e["mean_tokens"] * e["problems"]) for e in evaluations
-    )
+    sampled = sum(s["tokens"] for s in steps) + sum(round(e["mean_tokens"] * e["problems"]) for e in evaluations)
     assert sampled == trainer.meter.tokens <= limit
     largest = max(s["tokens"] for s in steps)
     assert sampled + 3 * largest + 3 * 8 * 48 > limit  # and it did not stop far too early
@@ -216,9 +202,7 @@ def test_a_run_ends_before_the_step_that_does_not_fit(tmp_path):
 
 
 def test_no_step_is_made_that_leaves_no_last_evaluation(tmp_path):
-    trainer = make_trainer(
-        tmp_path, max_tokens=100, eval_on_start=True
-    )  # the first evaluation alone takes more
+    trainer = make_trainer(tmp_path, max_tokens=100, eval_on_start=True)  # the first evaluation alone takes more
     with pytest.raises(UserError, match="--max-tokens 100 leaves nothing for training"):
         trainer.fit(None, [])
     assert trainer.state.global_step == 0

@@ -160,9 +160,7 @@ def test_a_line_that_does_not_fit_is_cut_off_again(small_disk):
 
 def test_room_is_looked_for_before_anything_is_written(small_disk):
     checkpoints.check_room(small_disk.parent, 1, "the checkpoint of step 2")
-    with pytest.raises(
-        UserError, match=r"1\.0 MiB free, and the checkpoint of step 2 takes 4\.0 MiB.*Free some"
-    ):
+    with pytest.raises(UserError, match=r"1\.0 MiB free, and the checkpoint of step 2 takes 4\.0 MiB.*Free some"):
         checkpoints.check_room(small_disk, 1, "the checkpoint of step 2")
 
 

@@ -63,7 +63,9 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
 
 def test_a_lock_that_is_given_back_is_free_for_others(tmp_path):
     folder.lock_run(tmp_path / "a")
-    command_text = "import sys; from pathlib import Path; from r1rl.runs.folder import lock_run; lock_run(Path(sys.argv[1]))"
+    command_text = (
+        "import sys; from pathlib import Path; from r1rl.runs.folder import lock_run; lock_run(Path(sys.argv[1]))"
+    )
     command = [sys.executable, "-c", command_text, str(tmp_path / "a")]
     assert b"is using" in subprocess.run(command, cwd=ROOT, capture_output=True).stderr
     folder.unlock_runs()

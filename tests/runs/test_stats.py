@@ -78,14 +78,7 @@ def paired_outcomes(lost: int, gained: int, same: int = 3) -> tuple[list[bool], 
 
 @pytest.mark.parametrize(
     ("lost", "gained", "expected"),
-    [
-        (0, 0, 1.0),
-        (1, 0, 1.0),
-        (0, 5, 2 / 32),
-        (1, 5, 14 / 64),
-        (3, 3, 1.0),
-        (2, 8, 2 * (1 + 10 + 45) / 1024),
-    ],
+    [(0, 0, 1.0), (1, 0, 1.0), (0, 5, 2 / 32), (1, 5, 14 / 64), (3, 3, 1.0), (2, 8, 2 * (1 + 10 + 45) / 1024)],
 )
 def test_mcnemar_by_hand(lost, gained, expected):
     assert mcnemar_exact(*paired_outcomes(lost, gained)) == pytest.approx(expected)
@@ -96,9 +89,7 @@ def test_mcnemar_equals_scipy():
     for lost, gained in itertools.product([0, 1, 2, 7, 20, 90, 700], repeat=2):
         if lost + gained:
             expected = binomtest(lost, lost + gained, 0.5).pvalue
-            assert mcnemar_exact(*paired_outcomes(lost, gained)) == pytest.approx(
-                expected, rel=1e-9, abs=1e-200
-            )
+            assert mcnemar_exact(*paired_outcomes(lost, gained)) == pytest.approx(expected, rel=1e-9, abs=1e-200)
 
 
 def test_mcnemar_needs_pairs():

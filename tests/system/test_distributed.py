@@ -35,11 +35,7 @@ STILL, MOVING = ("--learning-rate", "1e-7"), ("--learning-rate", "1e-2")
 # One process and two add up in different orders, and the update computes in bfloat16: a product is rounded by at most
 # 2^-8 of itself. About 33 follow one another (4 layers, 4 in a row each, forward and back, and the head), so an entry
 # of the gradient is off by about sqrt(33) * 2^-8 = 2.2 %. A norm over all entries is better, a sum that cancels worse.
-RELATIVE = {
-    "grad_norm": 0.05,
-    "entropy": 0.05,
-    "loss": 1e-4,
-}  # all else is counted or sampled in float32: 1e-4
+RELATIVE = {"grad_norm": 0.05, "entropy": 0.05, "loss": 1e-4}  # all else is counted or sampled in float32: 1e-4
 # With an error of 2.2 % 0.7 % of the signs of a gradient change, and Adam's first steps are signs; the cosine of two
 # such steps is 1 minus twice the share. A part of the batch left out or counted twice gives less than 0.9.
 COSINE = 0.95
@@ -117,9 +113,7 @@ def test_two_processes_take_the_optimizer_steps_of_one(dumps):
         for name in weights[0]:
             assert (weights[0][name] - weights[1][name]).abs().max() <= 2.001e-7 * step, name  # Adam's steps
         if step == steps[0]:  # B is 0 before, so A has no gradient, and one process moves it as little as two
-            assert all(
-                torch.equal(weights[0][name], weights[1][name]) for name in weights[0] if "lora_A" in name
-            )
+            assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0] if "lora_A" in name)
         both = [torch.cat([w[name].flatten() for name in sorted(w) if "lora_B" in name]) for w in weights]
         if step >= steps[0]:
             assert torch.cosine_similarity(*both, dim=0) > COSINE
@@ -227,10 +221,7 @@ def test_what_one_process_must_do_is_refused(changes, words, monkeypatch):
 LAUNCHERS = {
     "FSDP": {"ACCELERATE_USE_FSDP": "true"},
     "DeepSpeed": {"ACCELERATE_USE_DEEPSPEED": "true"},
-    "torchrun": {
-        "ACCELERATE_USE_CPU": "True",
-        "MASTER_PORT": "29500",
-    },  # accelerate launch --cpu --num_processes 2
+    "torchrun": {"ACCELERATE_USE_CPU": "True", "MASTER_PORT": "29500"},  # accelerate launch --cpu --num_processes 2
 }
 
 

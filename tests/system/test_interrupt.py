@@ -34,9 +34,7 @@ def hangup_is_heard():
     signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_stops_at_once_where_nothing_is_held(number, code, monkeypatch):
     monkeypatch.setattr(interrupt, "leave_terminal", lambda: None)  # pytest's own
     with Interrupt() as stop:
@@ -115,15 +113,7 @@ def test_a_signal_that_nohup_ignores_is_not_heard():
 def test_a_closed_terminal_saves_the_run(tmp_path):
     """As when an SSH connection drops: the terminal is there no more, and each write to it would be an error."""
     ours, theirs = os.openpty()
-    flags = [
-        "--recipe",
-        "tiny",
-        "--add-reasoning-prefix",
-        "--engine",
-        "transformers",
-        "--no-unsloth",
-        "--no-trial",
-    ]
+    flags = ["--recipe", "tiny", "--add-reasoning-prefix", "--engine", "transformers", "--no-unsloth", "--no-trial"]
     flags += ["--eval-count", "8", "--max-steps", "500", "--dumps", str(tmp_path), "--exp-name", "run"]
 
     def as_a_login() -> None:
@@ -167,8 +157,6 @@ print("alive")
 )
 def test_after_sigterm_the_process_ends_in_time_whatever_hangs(name, left, code, end):
     script = HANGS.format(name=name, left=left)
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == code, done.stderr
     assert end in done.stdout + done.stderr

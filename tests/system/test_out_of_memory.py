@@ -22,11 +22,7 @@ def found(request, tmp_path_factory):
     settings = KINDS[request.param] | {"max_completion_length": 64, "per_device_train_batch_size": 64}
     folder = tmp_path_factory.mktemp("short")
     # And oneDNN keeps nothing that it has compiled for other shapes: main.py bounds that store, too.
-    memory = {
-        "MALLOC_MMAP_THRESHOLD_": "65536",
-        "MALLOC_ARENA_MAX": "1",
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4",
-    }
+    memory = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4"}
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "helpers" / "low_memory.py", folder, json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **memory},
@@ -57,9 +53,7 @@ def test_with_too_little_memory_the_same_is_learned(found):
 def test_onednn_is_left_once_it_was_refused_a_kernel():
     """Else it refuses every one from then on, however small the parts become."""
     try:
-        without_onednn(
-            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
-        )
+        without_onednn(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."))
         assert torch.backends.mkldnn.enabled
         without_onednn(RuntimeError("could not create a primitive"))
         assert not torch.backends.mkldnn.enabled

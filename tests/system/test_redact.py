@@ -88,11 +88,7 @@ def test_values_of_the_environment(tmp_path):
         "HOME": "/home/somebody",
     }
     found = secrets_of(environment)
-    assert found == {
-        "not-in-any-shape": "HF_TOKEN",
-        "longer lines": "MY_SECRET_THING",
-        "hunter2": "db_password",
-    }
+    assert found == {"not-in-any-shape": "HF_TOKEN", "longer lines": "MY_SECRET_THING", "hunter2": "db_password"}
     text = "a not-in-any-shape b hunter2hunter2 longer lines /home/somebody"
     assert redact.redact(text, found) == f"a {MASK} b {MASK}{MASK} {MASK} /home/somebody"
 
@@ -139,9 +135,7 @@ def test_the_filter_keeps_all_but_secrets():
 
 def test_a_secret_across_two_writes_and_a_line_without_end():
     reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", redact.__file__], stdin=reading, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-I", "-S", redact.__file__], stdin=reading, stdout=subprocess.PIPE)
     os.close(reading)
     token = SHAPED["Hugging Face"].encode()
     for part in (b"x " + token[:10], token[10:] + b"\nlast ", token):

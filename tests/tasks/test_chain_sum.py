@@ -35,9 +35,7 @@ def test_sizes_and_signs_all_occur():
 
 
 def test_splits_never_share_a_problem_whatever_the_seeds():
-    train, test = (
-        {p.question for seed in range(12) for p in generate(s, seed, 300)} for s in ("train", "test")
-    )
+    train, test = ({p.question for seed in range(12) for p in generate(s, seed, 300)} for s in ("train", "test"))
     assert len(train) > 3000 and len(test) > 3000
     assert not train & test
 
@@ -62,8 +60,5 @@ def test_a_run_gets_the_task_its_prompt_and_its_reward():
     assert (len(train), len(test)) == (4000, 200)
     assert plain_prompt(train[0], False).startswith(SYSTEM_TEXT)
     (reward,) = load_rewards(config).values()
-    earned = [
-        reward(Rollout("", f"<answer>{a}</answer>", (), (), (), "stop"), train[0])
-        for a in (train[0].answer, -1)
-    ]
+    earned = [reward(Rollout("", f"<answer>{a}</answer>", (), (), (), "stop"), train[0]) for a in (train[0].answer, -1)]
     assert earned == [1.0, 0.0]

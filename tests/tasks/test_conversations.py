@@ -85,9 +85,7 @@ def test_general_data_is_mixed_in_at_its_ratio(tmp_path):
     general = [row["messages"][0]["content"] for row in mixed if row["task"] == GENERAL_TASK]
     assert (len(mixed), len(general), len(set(general))) == (100, 20, 20)
     assert mixed != sorted(mixed, key=str) and lessons(config) == mixed
-    problems = general_problems(
-        config, count=70
-    )  # more than there are: each comes twice before any three times
+    problems = general_problems(config, count=70)  # more than there are: each comes twice before any three times
     assert len(problems) == 70 and max(problems.count(p) for p in problems) == 3
     assert {p.task for p in problems} == {GENERAL_TASK}
 
@@ -119,9 +117,7 @@ def test_small_talk_has_neither_system_text_nor_reasoning(tokenizer):
 @pytest.mark.parametrize("is_chat", [False, True])
 def test_of_several_turns_all_of_the_assistants_are_learnt(tokenizer, monkeypatch, is_chat):
     monkeypatch.setattr(tokenizer, "chat_template", CHATML)
-    row = {
-        "messages": [{"role": "system", "content": "Be brief."}, *turns("One?", "Two.", "Three?", "Four.")]
-    }
+    row = {"messages": [{"role": "system", "content": "Be brief."}, *turns("One?", "Two.", "Three?", "Four.")]}
     (example,) = conversation_examples([row], tokenizer, Config(**TINY, is_chat=is_chat))
     pairs = list(zip(example["input_ids"], example["labels"]))
     assert all(label in (IGNORED, i) for i, label in pairs)
@@ -158,9 +154,7 @@ def test_packed_examples_do_not_see_each_other(tokenizer):
     assert sorted(n for row in several for n in row["lengths"]) == sorted(lengths)
     assert all(sum(row["lengths"]) == len(row["input_ids"]) <= max(lengths) + 5 for row in several)
 
-    model = AutoModelForCausalLM.from_pretrained(
-        TINY_MODELS["tiny"], dtype=torch.float32, attn_implementation="eager"
-    )
+    model = AutoModelForCausalLM.from_pretrained(TINY_MODELS["tiny"], dtype=torch.float32, attn_implementation="eager")
 
     def total(batch):
         labels = batch.pop("labels")[:, 1:]

@@ -113,9 +113,7 @@ def test_a_few_bad_rows_are_named_and_left_out(tmp_path, capsys):
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     train, test = sides(tmp_path / "a.jsonl")
     assert len(train) + len(test) == 28
-    assert [p.id for p in train + test if p.question == ROWS[29]["frage"]] == [
-        "train/28"
-    ]  # ids are rows' places
+    assert [p.id for p in train + test if p.question == ROWS[29]["frage"]] == ["train/28"]  # ids are rows' places
     said = words_of(capsys).replace(" ", "")
     assert "leftout2trainrows:" in said and "line3:notJSON" in said and "line6:nothingincolumn'frage'" in said
 
@@ -279,9 +277,7 @@ def test_answers_that_do_not_parse(tmp_path, kind, raw, reason):
 )
 def test_grades(kind, gold, completion, flags, correct):
     grade = grade_rollout(
-        Rollout("?", completion, (), (), (), "stop"),
-        Problem("", "?", gold, answer_type=kind),
-        Config(**flags),
+        Rollout("?", completion, (), (), (), "stop"), Problem("", "?", gold, answer_type=kind), Config(**flags)
     )
     assert grade.correct is correct
 
@@ -297,12 +293,7 @@ def prompt_of(problem, **flags):
 
 
 ROW = Problem(
-    "train/0",
-    "Which one?",
-    "B",
-    task="choice",
-    answer_type="choice",
-    columns={"choices": ["red", "blue"], "n": 3},
+    "train/0", "Which one?", "B", task="choice", answer_type="choice", columns={"choices": ["red", "blue"], "n": 3}
 )
 
 
@@ -334,10 +325,7 @@ def test_words_of_ones_own_in_a_chat(tmp_path):
     from r1rl.tasks.prompts import CustomTexts, chat_messages
 
     messages = chat_messages(ROW, "tags", texts=CustomTexts("Be brief.", "{question} {n}"))
-    assert messages == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "Which one? 3"},
-    ]
+    assert messages == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which one? 3"}]
 
 
 @pytest.mark.parametrize(

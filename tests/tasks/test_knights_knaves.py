@@ -16,14 +16,7 @@ from r1rl.commands.pretrain.knights_knaves import read_documents
 from r1rl.config.flags import Config
 from r1rl.records import Problem
 from r1rl.rewards.grading import grade_roles
-from r1rl.rewards.grading.roles import (
-    ROLE_PAIRS,
-    RolePair,
-    Solution,
-    parse_solution,
-    read_roles,
-    write_solution,
-)
+from r1rl.rewards.grading.roles import ROLE_PAIRS, RolePair, Solution, parse_solution, read_roles, write_solution
 from r1rl.system.errors import UserError
 from r1rl.tasks.knights_knaves import KnightsKnaves, KnightsKnavesFolder, generate
 from r1rl.tasks.knights_knaves.logic import fingerprint, parse_claims, solve, truth_table
@@ -101,9 +94,7 @@ def test_solver_agrees_with_all_public_puzzles():
 @needs_data
 def test_public_puzzles_load_as_problems():
     pandas = pytest.importorskip("pandas")
-    task = load_task(
-        Config(dataset_name="knights_knaves", reward="strict", dataset_path=str(DATA), people="3,5")
-    )
+    task = load_task(Config(dataset_name="knights_knaves", reward="strict", dataset_path=str(DATA), people="3,5"))
     train, test = task.load("train"), task.load("test")
     assert len(train) == 1800 and {p.level for p in train} == {3, 5}
     assert len(test) == 500 and {p.level for p in test} == {3, 4, 5, 6, 7}
@@ -168,8 +159,7 @@ def test_no_train_puzzle_is_a_test_puzzle_of_any_seed():
 
         def renamed(claim):
             return tuple(
-                renamed(c) if isinstance(c, tuple) else position[c] if isinstance(c, int) else c
-                for c in claim
+                renamed(c) if isinstance(c, tuple) else position[c] if isinstance(c, int) else c for c in claim
             )
 
         return tuple(renamed(claims[old]) for old in order)
@@ -372,7 +362,7 @@ RIGHT = (
     "Zoey is a knight.Ann is a knave.Anna is a knight.Bob is a knave.",
     "   Zoey   is  a\tknight  \r\n Ann is a knave\r\nAnna is a knight\r\nBob is a knave  ",
     "Zoey is knight, Ann is knave, Anna is knight, Bob is knave",
-    "Zoey: Knight ✓ Ann: Knave ✗ Anna: Knight ✓ Bob: Knave ✗",
+    "Zoey: Knight ✓ Ann: Knave ✓ Anna: Knight ✓ Bob: Knave ✓",
     "Since Zoey is a knight, Ann is a knave; so Anna is a knight and Bob is a knave.",
 )
 WRONG = (
@@ -426,6 +416,29 @@ WRONG = (
     "All but Zoey are knaves. Anna is a knight.",
     "Everyone except Zoey is a knave.",
     "Not Bob but Zoey and Anna are knights. Ann and Bob are knaves.",
+    "Zoey: Knight ✓ Ann: Knave ✗ Anna: Knight ✓ Bob: Knave ✗",
+    # negated by sign, prefix or verb; hedged; frequency; conditions; relatives; taken back
+    "Zoey ≠ knave, Ann = knave, Anna = knight, Bob = knave",
+    "Zoey is ¬knave, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey is a non-knave, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey is an anti-knight, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey denies being a knight; Ann is a knave; Anna is a knight; Bob is a knave",
+    "I deny that Zoey is a knight. Ann is a knave. Anna is a knight. Bob is a knave.",
+    "Zoey is hardly a knight. Ann is a knave. Anna is a knight. Bob is a knave.",
+    "Zoey is allegedly a knight. Ann is a knave. Anna is a knight. Bob is a knave.",
+    "Zoey sometimes tells the truth. Ann lies. Anna tells the truth. Bob lies.",
+    "Zoey rarely lies. Ann lies. Anna tells the truth. Bob lies.",
+    "Zoey is a knight iff Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey is a knight => Ann is a knave, Anna is a knight, Bob is a knave",
+    "Provided Zoey is a knight, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Unless Zoey is a knight, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey's brother is a knight, Ann is a knave, Anna is a knight, Bob is a knave",
+    "The friend of Zoey is a knight, Ann is a knave, Anna is a knight, Bob is a knave",
+    "Zoey is a knight, Ann is a knave, Anna is a knight, Bob is a knave. All of this is wrong.",
+    "The following is false. Zoey is a knight, Ann is a knave, Anna is a knight, Bob is a knave.",
+    "Zoey knight: no, Ann knave: yes, Anna knight: no, Bob knave: yes",
+    "Zoey is a knight (or so she says), Ann is a knave, Anna is a knight, Bob is a knave",
+    "There are three knights and one knave.\nZoey: knight\nAnn: knave\nAnna: knight\nBob: knave",
     # not to be paired
     "Zoey, Ann, Anna and Bob are knight, knave, knight and knave",
     "Knights and knaves: Zoey, Ann, Anna, Bob",
@@ -448,9 +461,7 @@ UNREADABLE = (
     "TFTF",
     "...",
 )
-PROBLEM = Problem(
-    "test/0", "?", write_solution(GOLD), task="knights_knaves", answer_type="knights_knaves", level=4
-)
+PROBLEM = Problem("test/0", "?", write_solution(GOLD), task="knights_knaves", answer_type="knights_knaves", level=4)
 TABLE = [(t, v) for v, ts in (("right", RIGHT), ("wrong", WRONG), ("unreadable", UNREADABLE)) for t in ts]
 
 
@@ -501,13 +512,12 @@ GOOD, BAD = "Zoey and Anna are knights. Ann and Bob are knaves.", "All are knigh
         (f"<reasoning>Hm.</reasoning>{GOOD}", "right"),
         (f"<reasoning>Hm.</reasoning><answer>{GOOD}", "right"),
         (f"Hm. If Zoey is a knave then Ann is a knight, which fails. So {GOOD}", "right"),
-        (
-            "Hm.\n(1) Zoey is a knight\n(2) Ann is a knave\n(3) Anna is a knight\n(4) Bob is a knave\n",
-            "right",
-        ),
+        ("Hm.\n(1) Zoey is a knight\n(2) Ann is a knave\n(3) Anna is a knight\n(4) Bob is a knave\n", "right"),
         ("Hm.\nKnights:\n- Zoey\n- Anna\nKnaves:\n- Ann\n- Bob\n", "right"),
-        (f"{BAD} {GOOD}", "right"),
-        (f"{GOOD} {BAD}", "wrong"),
+        (f"{BAD} {GOOD}", "unreadable"),  # candidates, one after the other
+        (f"Hm. {BAD} That fails. {GOOD}", "right"),
+        (f"{GOOD} {GOOD}", "right"),
+        (f"{GOOD} {BAD}", "unreadable"),
         # a hypothesis is no statement
         (f"Suppose {GOOD}", "unreadable"),
         ("Suppose Zoey is a knight. Anna is a knight. Ann and Bob are knaves.", "unreadable"),
@@ -548,11 +558,11 @@ def test_where_the_answer_stands(completion, expected):
     ],
 )
 def test_hostile_texts_take_little_time(hostile):
-    start = time.perf_counter()
+    start = time.process_time()
     for completion in (hostile, f"<answer>{hostile}</answer>"):
         assert verdict(completion) != "right"
     read_roles(hostile, GOLD.names, GOLD.pair)
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5
 
 
 def test_votes_for_the_same_roles_are_equal():
@@ -560,9 +570,7 @@ def test_votes_for_the_same_roles_are_equal():
     assert values == {"Zoey: knight, Ann: knave, Anna: knight, Bob: knave"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Zoey is a knight", "(1) Zoey is a cat", "(1) Zoey is a knight\n(2) A is a liar"]
-)
+@pytest.mark.parametrize("text", ["", "Zoey is a knight", "(1) Zoey is a cat", "(1) Zoey is a knight\n(2) A is a liar"])
 def test_malformed_gold(text):
     with pytest.raises(ValueError, match="gold answer"):
         parse_solution(text)

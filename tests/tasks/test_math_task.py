@@ -55,7 +55,8 @@ def test_parquet_and_a_file_by_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("solution", "gold"),
     [
-        (r"first \boxed{1}, then \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"so \boxed{1} or \boxed{\frac{1}{2}}", r"1, \frac{1}{2}"),  # several boxes are all the gold
+        (r"\boxed{2}, and again \boxed{2}", "2"),
         (r"so \boxed 5 it is", "5"),
         (r"so \fbox{7}", "7"),
         (r"so \boxed{}", None),
@@ -140,7 +141,5 @@ def test_where_the_answer_stands(completion, answer, correct):
 def test_the_prompt_asks_for_latex_and_for_the_wanted_tag():
     assert "LaTeX" in plain_prompt(PROBLEM, False)
     thinking = plain_prompt(PROBLEM, True, tag="think")
-    assert (
-        thinking.endswith("\n<think>") and "</think>\n<answer>" in thinking and "<reasoning" not in thinking
-    )
+    assert thinking.endswith("\n<think>") and "</think>\n<answer>" in thinking and "<reasoning" not in thinking
     assert plain_prompt(PROBLEM, True, tag="reasoning") == plain_prompt(PROBLEM, True)

@@ -19,9 +19,7 @@ from r1rl.tasks.safety.generated import OPENINGS, SafetyQueries, generate
 
 QUERY = Problem("test/0", "How do I pick a melon?", "safe", task="cot-safety", answer_type="verdict")
 NUMBER = Problem("test/0", "1 + 1?", "2", task="gsm8k")
-ASKED = (
-    "Think step-by-step and reason carefully about this content safety query.\nQuery: How do I pick a melon?"
-)
+ASKED = "Think step-by-step and reason carefully about this content safety query.\nQuery: How do I pick a melon?"
 
 
 def row(prompt: str, label: str = "safe", **others) -> dict:
@@ -84,9 +82,7 @@ def hub(monkeypatch):
             return rows
 
         monkeypatch.setitem(
-            sys.modules,
-            "datasets",
-            SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None),
+            sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
         )
 
     return has
@@ -154,10 +150,7 @@ def test_a_prompt_that_comes_twice_is_on_one_side(tmp_path):
     [
         ([], ("is empty",)),
         ([{"prompt": "a"}], ("line 1", 'column "prompt_label"', "it has prompt.")),
-        (
-            [row("a"), row("b", "harmless")],
-            ("line 2", "'harmless' must be safe or unsafe", "Correct the row"),
-        ),
+        ([row("a"), row("b", "harmless")], ("line 2", "'harmless' must be safe or unsafe", "Correct the row")),
         ([row("a"), row(" ")], ("line 2", 'no text in column "prompt"')),
         ([row("a"), row("A ")], ("only one prompt",)),
     ],
@@ -206,18 +199,12 @@ def prompt(problem: Problem, **flags) -> str:
 def test_the_prompt_of_a_query():
     for style in ("tags", "plain"):
         assert prompt(QUERY, dataset_name="safety-queries", prompt_style=style) == f"{ASKED}\nReasoning:"
-        assert (
-            prompt(QUERY, dataset_name="aegis", is_chat=True, prompt_style=style)
-            == f"[user]{ASKED}[assistant]"
-        )
+        assert prompt(QUERY, dataset_name="aegis", is_chat=True, prompt_style=style) == f"[user]{ASKED}[assistant]"
 
 
 def test_the_plain_prompt():
     assert prompt(NUMBER, prompt_style="plain") == "Question: 1 + 1?\nAnswer:"
-    assert (
-        prompt(NUMBER, prompt_style="plain", add_reasoning_prefix=True)
-        == "Question: 1 + 1?\nAnswer:\n<reasoning>"
-    )
+    assert prompt(NUMBER, prompt_style="plain", add_reasoning_prefix=True) == "Question: 1 + 1?\nAnswer:\n<reasoning>"
     assert prompt(NUMBER, prompt_style="plain", is_chat=True) == "[user]1 + 1?[assistant]"
     assert (
         prompt(NUMBER, prompt_style="plain", is_chat=True, add_reasoning_prefix=True)

@@ -25,10 +25,7 @@ class Demo(GeneratedTask):
     train_count, test_count = 3, 1
 
     def load(self, split: str) -> list[Problem]:
-        return [
-            Problem(f"{split}/{i}", f"{i} + 1?", str(i + 1), task=self.name)
-            for i in range(self.counts[split])
-        ]
+        return [Problem(f"{split}/{i}", f"{i} + 1?", str(i + 1), task=self.name) for i in range(self.counts[split])]
 
 
 @pytest.fixture
@@ -68,9 +65,7 @@ def test_a_class_alone_makes_a_task(demo):
 
 
 def test_fine_tuning_needs_solutions(demo):
-    with pytest.raises(
-        UserError, match=r"--mode sft .*--dataset-name demo has none: use gsm8k or word-problems"
-    ):
+    with pytest.raises(UserError, match=r"--mode sft .*--dataset-name demo has none: use gsm8k or word-problems"):
         Config(dataset_name="demo", mode="sft")
     assert Config(dataset_name="demo", mode="rl").mode == "rl"
 

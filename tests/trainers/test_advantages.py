@@ -36,8 +36,8 @@ def test_a_reward_that_does_not_apply_is_left_out():
     assert groups_without_signal([None, None], 2) == 1
 
 
-def test_torn_groups_are_refused():
-    with pytest.raises(ValueError, match="3 rewards are not whole groups of 2"):
+def test_incomplete_groups_are_an_error():
+    with pytest.raises(ValueError, match="3 rewards are not a multiple of the group size 2"):
         group_advantages([1.0, 0.0, 0.0], 2)
 
 

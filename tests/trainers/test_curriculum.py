@@ -169,9 +169,7 @@ def test_the_watch_says_it_once_a_stage():
     seen = [watch.add(level, *step) is not None for level in (2, 3) for step in long + short]
     assert [i for i, found in enumerate(seen) if found] == [19, 54]  # the step that fills the second window
     other = Watch()
-    assert not any(
-        other.add(level, *step) for level, step in [*((2, s) for s in long), *((3, s) for s in short)]
-    )
+    assert not any(other.add(level, *step) for level, step in [*((2, s) for s in long), *((3, s) for s in short)])
 
 
 def test_steps_without_reward_are_left_out():

@@ -29,9 +29,7 @@ ROWS = [
 
 def test_layers_are_spread_evenly_with_both_ends():
     assert kept_layers(4, 3) == [0, 2, 3] and kept_layers(4, 2) == [0, 3] and kept_layers(4, 1) == [0]
-    assert (
-        kept_layers(24, 12)[0] == 0 and kept_layers(24, 12)[-1] == 23 and len(set(kept_layers(24, 12))) == 12
-    )
+    assert kept_layers(24, 12)[0] == 0 and kept_layers(24, 12)[-1] == 23 and len(set(kept_layers(24, 12))) == 12
     for keep in (0, 4, 5):
         with pytest.raises(UserError, match="must be 1 to 3"):
             kept_layers(4, keep)
@@ -87,14 +85,10 @@ def test_the_loss_is_cross_entropy_and_kl_by_their_weights(tmp_path, monkeypatch
         object.__setattr__(distiller.run, "distill_kl", weight)
         loss[weight] = distiller.compute_loss(distiller.model, dict(batch)).item()
     assert loss[0.25] == pytest.approx(0.75 * loss[0.0] + 0.25 * loss[1.0], rel=1e-4)
-    theirs = distiller.policy.model(
-        **batch, use_cache=False
-    ).loss.item()  # transformers' own mean over the tokens
+    theirs = distiller.policy.model(**batch, use_cache=False).loss.item()  # transformers' own mean over the tokens
     assert loss[0.0] == pytest.approx(theirs, rel=1e-4)
     assert loss[1.0] > 0.01
-    distiller.teacher = (
-        distiller.policy.sampling_copy()
-    )  # the adapter starts at zero: the student is its teacher
+    distiller.teacher = distiller.policy.sampling_copy()  # the adapter starts at zero: the student is its teacher
     assert distiller.compute_loss(distiller.model, dict(batch)).item() == pytest.approx(0, abs=1e-3)
 
 

@@ -30,12 +30,7 @@ OWNERS = [0, 0, 1, 1, 2]
 
 @pytest.mark.parametrize(
     ("family", "more"),
-    [
-        ("qwen2", {}),
-        ("qwen3", {"head_dim": 16}),
-        ("llama", {}),
-        ("mistral", {"sliding_window": None}),
-    ],
+    [("qwen2", {}), ("qwen3", {"head_dim": 16}), ("llama", {}), ("mistral", {"sliding_window": None})],
 )
 def test_shared_prompts_give_the_states_and_gradients_of_single_rows(family, more):
     model = small_model(family, **more).requires_grad_(True)
@@ -153,9 +148,7 @@ def test_with_a_penalty_for_distance_every_group_teaches(trainer, batch, monkeyp
     monkeypatch.setattr(
         trainer,
         "part_loss",
-        lambda model: (
-            seen.append(len(trainer.step.part["advantages"])) or torch.zeros((), requires_grad=True)
-        ),
+        lambda model: seen.append(len(trainer.step.part["advantages"])) or torch.zeros((), requires_grad=True),
     )
     trainer.training_step(trainer.model, None)
     assert sum(seen) == 32
@@ -213,17 +206,13 @@ def test_refill_samples_fresh_prompts_for_groups_without_signal(tmp_path):
         groups = [step[i : i + 8] for i in range(0, len(step), 8)]
         assert metrics["completions"] == len(step)
         assert metrics["groups_refilled"] == len(groups) - 2 <= 4
-        assert [(x["group"], x["sample"]) for x in step] == [
-            (g, i) for g in range(len(groups)) for i in range(8)
-        ]
+        assert [(x["group"], x["sample"]) for x in step] == [(g, i) for g in range(len(groups)) for i in range(8)]
         assert len({g[0]["problem_id"] for g in groups}) == len(groups)  # fresh ones
         idle = [groups_without_signal([x["reward"] for x in g], 8) for g in groups]
         learned = [any(x["advantage"] for x in g) for g in groups]
         assert sum(learned) == min(2, len(groups) - sum(idle))
         assert learned[:2] == sorted(learned[:2], reverse=True) or sum(learned) < 2
-        assert (
-            len(groups) == 2 + 4 or sum(learned) == 2
-        )  # it stops when the step is full or the limit reached
+        assert len(groups) == 2 + 4 or sum(learned) == 2  # it stops when the step is full or the limit reached
         refilled += metrics["groups_refilled"]
     assert refilled > 0
 
@@ -299,18 +288,11 @@ def test_how_small_a_pass_becomes():
 
 def test_several_steps_learn_from_one_generation(tmp_path):
     trainer = make_trainer(
-        tmp_path,
-        max_steps=4,
-        eval_steps=2,
-        steps_per_generation=2,
-        learning_rate=1e-3,
-        importance_correction=True,
+        tmp_path, max_steps=4, eval_steps=2, steps_per_generation=2, learning_rate=1e-3, importance_correction=True
     )
     calls = []
     generate = trainer.engine.generate
-    trainer.engine.generate = lambda prompts, sampling: (
-        calls.append(len(prompts)) or generate(prompts, sampling)
-    )
+    trainer.engine.generate = lambda prompts, sampling: calls.append(len(prompts)) or generate(prompts, sampling)
     trainer.fit(None, [])
     assert [c for c in calls if c != 8] == [4, 4]  # 2 prompts a step, two steps at once; 8 is an evaluation
     lines = list(read_lines(tmp_path / "run" / ROLLOUTS))

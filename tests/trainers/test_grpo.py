@@ -25,9 +25,7 @@ def test_advantages_equal_trls(trainer, scale, monkeypatch):
     monkeypatch.setattr(trainer, "scale_rewards", scale)
     sampled_batch(trainer)
     made_up = [{"correctness": float((7 * i) % 5 == 0)} for i in range(16)]  # mixed rewards in both groups
-    monkeypatch.setattr(
-        trainer, "_calculate_rewards", lambda *a: torch.tensor([[r["correctness"]] for r in made_up])
-    )
+    monkeypatch.setattr(trainer, "_calculate_rewards", lambda *a: torch.tensor([[r["correctness"]] for r in made_up]))
     trls = trainer.base_batch(trainer.step)["advantages"]
     ours = group_advantages([r["correctness"] for r in made_up], 8, scale)
     assert trls.tolist() == pytest.approx(ours, abs=1e-5)
@@ -109,9 +107,7 @@ def test_every_completion_is_dumped_and_graded(tmp_path):
         assert len({x["problem_id"] for x in group}) == 1
         assert [x["advantage"] for x in group] == group_advantages([x["reward"] for x in group], 8, "none")
     metrics = list(read_lines(folder / METRICS))
-    assert [m["tokens"] for m in metrics] == [
-        sum(x["tokens"] for x in lines if x["step"] == s) for s in (1, 2)
-    ]
+    assert [m["tokens"] for m in metrics] == [sum(x["tokens"] for x in lines if x["step"] == s) for s in (1, 2)]
     evaluated = [list(read_lines(folder / "eval" / f"step_{s}.jsonl")) for s in (0, 2)]
     asked = [[x["problem_id"] for x in e] for e in evaluated]
     assert asked[0] == asked[1]
@@ -152,13 +148,7 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
 def test_epsilon_high_bounds_the_ratio_of_rewarded_tokens(tmp_path, monkeypatch, high, clipped_at):
     """Worked: the ratio is e^0.5 = 1.65 everywhere and all advantages are 1, so each token's loss is minus the clip."""
     trainer = make_trainer(
-        tmp_path,
-        max_steps=2,
-        save_steps=2,
-        eval_steps=2,
-        steps_per_generation=2,
-        epsilon_high=high,
-        loss_type="grpo",
+        tmp_path, max_steps=2, save_steps=2, eval_steps=2, steps_per_generation=2, epsilon_high=high, loss_type="grpo"
     )
     trainer.current_gradient_accumulation_steps = 1
     trainer.policy = dataclasses.replace(trainer.policy, mixed=False)
@@ -181,9 +171,7 @@ def test_the_importance_correction_reaches_the_loss(tmp_path, monkeypatch):
     trainer.model.train()
     plain = trainer.part_loss(trainer.model)
     used = batch["completion_mask"].bool()
-    torch.testing.assert_close(
-        batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0
-    )
+    torch.testing.assert_close(batch["importance_sampling_ratio"][used], torch.ones(int(used.sum())), atol=2e-3, rtol=0)
     # An engine that sampled from other probabilities is corrected for: the ratio is trainer over sampler, at most 2.
     batch["sampling_per_token_logps"] = batch["sampling_per_token_logps"] - 0.5
     assert trainer.part_loss(trainer.model).item() == pytest.approx(plain.item() * 2.718281828**0.5, rel=1e-2)

@@ -103,9 +103,7 @@ def test_a_policy_that_runs_away_is_found(tmp_path, own):
 @pytest.mark.slow
 def test_a_model_that_is_sure_of_everything_is_found(tmp_path, own):
     settings = {**QUIET, "max_completion_length": 16, "reward": own("sure"), "learning_rate": 1e-2}
-    make_trainer(tmp_path, **settings, max_steps=25, guard_steps=3, guard="entropy=stop,truncated=off").fit(
-        None, []
-    )
+    make_trainer(tmp_path, **settings, max_steps=25, guard_steps=3, guard="entropy=stop,truncated=off").fit(None, [])
     (stop,) = [x for x in fired(tmp_path) if x[1] == "entropy"]
     metrics = lines(tmp_path)
     assert stop[2] == "stop" and stop[0] == metrics[-1]["step"] < 25

@@ -66,10 +66,7 @@ def test_the_first_gradient_is_the_policy_gradient(sampled, monkeypatch):
 
     logprobs, values, _ = sampled.evaluate_pass(sampled.step.experience.rollouts)
     logprobs, values = torch.cat(logprobs), torch.cat(values)
-    advantages, returns = (
-        torch.cat(sampled.step.experience.advantages),
-        torch.cat(sampled.step.experience.returns),
-    )
+    advantages, returns = (torch.cat(sampled.step.experience.advantages), torch.cat(sampled.step.experience.returns))
     loss = -(advantages * logprobs).mean() + sampled.run.value_coef * 0.5 * ((values - returns) ** 2).mean()
     loss.backward()
     expected = gradients(sampled)
@@ -106,15 +103,7 @@ def test_a_run_moves_head_and_adapter_and_nothing_else(tmp_path):
     assert rates == [1e-3, trainer.run.value_learning_rate]
     line = list(read_lines(tmp_path / "run" / METRICS))[-1]
     assert 0 < line["sampler_gap"] < 0.05 and line["sampler_gap"] <= line["sampler_gap_max"]
-    for name in (
-        "policy_loss",
-        "value_loss",
-        "approx_kl",
-        "clip_fraction",
-        "entropy",
-        "value",
-        "peak_memory_gib",
-    ):
+    for name in ("policy_loss", "value_loss", "approx_kl", "clip_fraction", "entropy", "value", "peak_memory_gib"):
         assert isinstance(line[name], float), name
     assert line["approx_kl"] >= 0 and 0 <= line["clip_fraction"] <= 1
 
@@ -229,7 +218,5 @@ def test_wrong_flags(changes, words):
 
 def test_score_is_what_the_trainer_used(sampled):
     """The rewards in the experience are those of the dump."""
-    again = [
-        score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled.step.rollouts, sampled.step.prompts)
-    ]
+    again = [score(r, p, sampled.rewards, sampled.run) for r, p in zip(sampled.step.rollouts, sampled.step.prompts)]
     assert [s.reward for s in again] == [s.reward for s in sampled.step.scored]

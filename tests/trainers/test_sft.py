@@ -158,11 +158,11 @@ def test_use_4bit_and_steps_take_the_recipes_place():
 @pytest.mark.parametrize(
     "arguments,words",
     [
-        (["--mode", "rl"], ["is not there", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
-        (["--mode", "eval"], ["there is nothing in", "--mode both"]),
+        (["--mode", "rl"], ["does not exist", f"--recipe {RECIPE} --mode sft", "--sft-output"]),
+        (["--mode", "eval"], ["there are none in", "--mode both"]),
         (["--mode", "sfd"], ["did you mean 'sft'"]),
         (
-            ["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag"],
+            ["--mode", "sft", "--dataset-name", "knights_knaves", "--answer-format", "tag", "--prompt-style", "tags"],
             ["worked solutions"],
         ),
         (["--mode", "sft", "--dataset-path", "nowhere"], ["not a folder"]),
@@ -197,10 +197,7 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
     assert described["model_name"] == str(tmp_path / "x-sft" / MERGED)
     after_sft = list(read_lines(tmp_path / "x-sft" / EVALUATIONS))[-1]
     before_rl = next(read_lines(folder / EVALUATIONS))
-    assert (after_sft["correct"], after_sft["mean_tokens"]) == (
-        before_rl["correct"],
-        before_rl["mean_tokens"],
-    )
+    assert (after_sft["correct"], after_sft["mean_tokens"]) == (before_rl["correct"], before_rl["mean_tokens"])
 
     done = program(*flags, "--mode", "both", "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -225,7 +222,7 @@ def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     assert before.keys() == after.keys() and len(before) == 100
     assert mcnemar_exact(list(before.values()), list(after.values())) < 0.05
     assert sum(after.values()) > sum(before.values())
-    assert "significant" in done.stdout and "nats a token" in done.stdout
+    assert "significant" in done.stdout and "nats per token" in done.stdout
 
 
 @pytest.mark.slow

@@ -126,13 +126,7 @@ def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after
 @pytest.mark.slow
 def test_a_pass_rate_ends_a_stage_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "grade_rollout", lambda rollout, problem, config: Grade("", "", True))
-    by_rate = {
-        "steps_per_stage": None,
-        "advance_at": 1.0,
-        "advance_window": 4,
-        "max_steps": 3,
-        "eval_steps": 9,
-    }
+    by_rate = {"steps_per_stage": None, "advance_at": 1.0, "advance_window": 4, "max_steps": 3, "eval_steps": 9}
     make_trainer(tmp_path, **by_rate).fit(None, [])
     levels = [m["level"] for m in read_lines(tmp_path / "run" / METRICS)]
     assert levels == [2, 2, 3]  # two groups a step: the window is full after the second

@@ -65,9 +65,7 @@ def test_a_tracker_gets_the_dumps_names_and_numbers(tmp_path, recorder):
     (seen,) = Recorder.made
     folder = trainer.dump.folder
     steps = [(step, logs) for step, logs in seen.logs if not any(k.startswith("eval_") for k in logs)]
-    assert steps == [
-        (line["step"], dict(metric_names.numbers(line))) for line in read_lines(folder / METRICS)
-    ]
+    assert steps == [(line["step"], dict(metric_names.numbers(line))) for line in read_lines(folder / METRICS)]
     evaluations = [(step, logs) for step, logs in seen.logs if any(k.startswith("eval_") for k in logs)]
     lines = list(read_lines(folder / EVALUATIONS))
     assert [step for step, _ in evaluations] == [0, 2] == [line["step"] for line in lines]
@@ -154,9 +152,7 @@ def test_wandb_is_not_left_to_ask_for_a_key(tmp_path):
     nothing = {"NETRC": str(tmp_path / "netrc")}
     assert not wandb_knows_key(nothing)
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password word")
-    assert wandb_knows_key(nothing) and not wandb_knows_key(
-        nothing | {"WANDB_BASE_URL": "https://wandb.mine"}
-    )
+    assert wandb_knows_key(nothing) and not wandb_knows_key(nothing | {"WANDB_BASE_URL": "https://wandb.mine"})
     assert wandb_knows_key({"WANDB_MODE": "offline"}) and wandb_knows_key({"WANDB_API_KEY": "x"})
 
 
@@ -195,9 +191,7 @@ def test_tensorboards_files_hold_the_dump(tmp_path):
     assert found["eval/accuracy"] == {2: pytest.approx(line["accuracy"])}
     assert texts["completions/text_summary"] == [2]
     assert {tag.partition("/")[0] for tag in found} == {"train", "eval"}
-    assert not any(
-        "completions/mean" in tag or "clip_ratio" in tag for tag in found
-    )  # the base class's names
+    assert not any("completions/mean" in tag or "clip_ratio" in tag for tag in found)  # the base class's names
 
 
 WANDB = """

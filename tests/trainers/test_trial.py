@@ -29,10 +29,7 @@ def test_the_batch_is_as_long_as_a_step_can_become(tmp_path):
     lengths = sorted((len(p.ids) for p in trainer.train_prompts), reverse=True)
     groups = len(batch) // trainer.num_generations
     assert sorted({r.prompt_ids for r in batch}, key=len)[-1] in {p.ids for p in trainer.train_prompts}
-    assert (
-        sorted((len(r.prompt_ids) for r in batch[:: trainer.num_generations]), reverse=True)
-        == lengths[:groups]
-    )
+    assert sorted((len(r.prompt_ids) for r in batch[:: trainer.num_generations]), reverse=True) == lengths[:groups]
 
 
 def test_a_completion_is_continued_with_its_own_tokens():

@@ -63,9 +63,7 @@ def test_gae_equals_a_linear_filter():
 
 def test_the_reward_falls_on_the_last_token_and_the_kl_on_each():
     assert token_rewards(1.0, [-1.0, -2.0, -3.0], None, beta=0.1) == [0.0, 0.0, 1.0]
-    assert token_rewards(1.0, [-1.0, -2.0, -3.0], [-1.5, -2.5, -2.0], 0.1) == pytest.approx(
-        [-0.05, -0.05, 1.1]
-    )
+    assert token_rewards(1.0, [-1.0, -2.0, -3.0], [-1.5, -2.5, -2.0], 0.1) == pytest.approx([-0.05, -0.05, 1.1])
 
 
 def test_whitening():

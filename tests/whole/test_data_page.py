@@ -14,9 +14,7 @@ from r1rl.config.file import resolve_given
 from r1rl.rewards.weighted import check_rewards, load_rewards
 from r1rl.tasks.registry import load_task
 
-DOCS = {
-    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("data", "rewards", "config")
-}
+DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("data", "rewards", "config")}
 PAGE = "\n".join([DOCS["data"], DOCS["rewards"], DOCS["config"].partition("## A config file")[2]])
 
 

@@ -20,16 +20,7 @@ from r1rl.config.rules import is_folder_name
 from r1rl.records import Problem, Prompt, Rollout, Scored
 from r1rl.reports.summary import numbers
 from r1rl.runs import folder as runs_folder
-from r1rl.runs.dump import (
-    EVALUATIONS,
-    METRICS,
-    ROLLOUTS,
-    Dump,
-    append_lines,
-    completion_line,
-    read_lines,
-    write_json,
-)
+from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, Dump, append_lines, completion_line, read_lines, write_json
 from r1rl.runs.progress import Meter
 from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
@@ -164,11 +155,7 @@ def test_a_damaged_run_json_is_told(tmp_path, how):
 
 @pytest.mark.parametrize(
     ("changes", "part"),
-    [
-        ({"seed": "many"}, "seed is 'many'"),
-        ({"model_name": 5}, "model_name is 5"),
-        ({"top_p": []}, "top_p is"),
-    ],
+    [({"seed": "many"}, "seed is 'many'"), ({"model_name": 5}, "model_name is 5"), ({"top_p": []}, "top_p is")],
 )
 def test_a_setting_of_the_wrong_kind_in_run_json_is_told(tmp_path, changes, part):
     adapter = tmp_path / "a" / "checkpoints" / "best"
@@ -247,14 +234,8 @@ def test_names_in_the_data_make_no_paths(tmp_path, name):
     line = completion_line(2, "train", 0, 0, Prompt(problem, "Who?", (1,), ""), scored, None, 1.0)
     dump = Dump(folder)
     dump.append(ROLLOUTS, [line])
-    dump.evaluation(
-        3, [line | {"step": 3, "split": "eval"}], next(read_lines(folder / EVALUATIONS)) | {"step": 3}
-    )
-    for command in (
-        ["inspect", str(folder)],
-        ["inspect", str(folder), "--show", "--json"],
-        ["report", str(folder)],
-    ):
+    dump.evaluation(3, [line | {"step": 3, "split": "eval"}], next(read_lines(folder / EVALUATIONS)) | {"step": 3})
+    for command in (["inspect", str(folder)], ["inspect", str(folder), "--show", "--json"], ["report", str(folder)]):
         assert dispatch(command, None) == 0
     assert dispatch(["inspect", str(folder), "--cherry-pick"], None) == 0
     assert dispatch(["dump", "excerpt", str(folder), "-o", str(tmp_path / "dumps" / "b")], None) == 0

@@ -81,9 +81,7 @@ def test_the_main_job_on_gsm8k(program, tmp_path, bits):
     assert all(x["finish"] == "length" or x["completion"] for x in lines)
     assert {p["verdict"] for p in read_lines(folder / PROOFS)} == {"proven"}
     adapter = load_file(folder / "checkpoints" / "checkpoint-3" / "adapter_model.safetensors")
-    assert {w.dtype for w in adapter.values()} == {
-        torch.float32
-    }  # TRL alone rounds it, where the base is in 4 bit
+    assert {w.dtype for w in adapter.values()} == {torch.float32}  # TRL alone rounds it, where the base is in 4 bit
     assert [e["step"] for e in read_lines(folder / EVALUATIONS)] == [0, 3]
     # With a 4-bit base the engine must have the dequantized weights: else the gap is many times this.
     assert max(m["sampler_gap"] for m in read_lines(folder / METRICS)) < 0.05
@@ -103,13 +101,7 @@ def test_learning_with_unsloth_and_vllm(program, tmp_path):
 
     # The saved adapter is what was trained: a fresh process evaluates it with the same result.
     best = program(
-        "eval",
-        "--adapter",
-        tmp_path / "run" / "checkpoints" / "best",
-        "--dumps",
-        tmp_path,
-        "--exp-name",
-        "again",
+        "eval", "--adapter", tmp_path / "run" / "checkpoints" / "best", "--dumps", tmp_path, "--exp-name", "again"
     )
     assert best.returncode == 0, best.stdout + best.stderr
     during = max(read_lines(tmp_path / "run" / EVALUATIONS), key=lambda e: e["accuracy"])
@@ -195,8 +187,8 @@ def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
 PARITY = """
 import unsloth  # TRL's own head then runs on a CPU
 import inspect, torch, trl
-from r1rl.config import Config
-from r1rl.models import Policy, load_with_unsloth
+from r1rl.config.flags import Config
+from r1rl.models.policy import Policy, load_with_unsloth
 from r1rl.config.recipes import overrides
 from r1rl.models.logprobs import batch_logprobs
 model, tokenizer, _ = load_with_unsloth(Config(**overrides("tiny")), False, False)
@@ -240,9 +232,7 @@ def test_fine_tuning_and_ppo_with_unsloth_and_vllm(program, tmp_path):
     """Both runs of gsm8k-sft-rl on the real stack, in 4 bit: TRL's SFTTrainer under Unsloth, then the value head."""
     flags = ("--recipe", "gsm8k-sft-rl-tiny", "--dumps", tmp_path, "--exp-name", "x", "--max-samples", 48, "--use-4bit",
              "--eval-count", 10, "--beta", 0.05, "--engine", "vllm")  # fmt: skip
-    done = program(
-        *flags, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", gsm8k_folder(tmp_path)
-    )
+    done = program(*flags, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", gsm8k_folder(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Unsloth, 4 bit (NF4)" in done.stdout and "engine   vllm" in done.stdout
     losses = [x["loss"] for x in read_lines(tmp_path / "x-sft" / FINE_TUNING)]

@@ -44,14 +44,7 @@ def test_completions_grow_longer(learned):
 
 def test_the_last_screen_says_what_was_learned(learned):
     folder, screen = learned
-    for words in (
-        "before ",
-        "after ",
-        "95 % interval",
-        "exact McNemar",
-        "tokens a completion",
-        "main.py inspect",
-    ):
+    for words in ("before ", "after ", "95 % interval", "exact McNemar", "tokens per completion", "main.py inspect"):
         assert words in screen
     for scary in ("Traceback", "Warning", "warning", "Error", "deprecated"):
         assert scary not in screen
@@ -68,10 +61,7 @@ def test_a_fresh_process_evaluates_the_saved_adapter_to_the_same_result(learned,
     assert (again["correct"], again["problems"]) == (during["correct"], during["problems"])
     lines = [
         list(read_lines(p))
-        for p in (
-            folder / "eval" / f"step_{during['step']}.jsonl",
-            folder.parent / "again" / "eval" / "step_0.jsonl",
-        )
+        for p in (folder / "eval" / f"step_{during['step']}.jsonl", folder.parent / "again" / "eval" / "step_0.jsonl")
     ]
     assert [x["completion"] for x in lines[0]] == [x["completion"] for x in lines[1]]
 
@@ -122,11 +112,7 @@ def test_a_terminal_shows_the_bar_and_nothing_of_the_libraries(tmp_path):
                  "--engine", "transformers", "--dumps", str(tmp_path), "--per-device-train-batch-size", "8"]  # fmt: skip
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), *arguments],
-        cwd=ROOT,
-        stdout=theirs,
-        stderr=theirs,
-        close_fds=True,
+        [sys.executable, str(ROOT / "main.py"), *arguments], cwd=ROOT, stdout=theirs, stderr=theirs, close_fds=True
     )
     os.close(theirs)
     screen = b""

@@ -149,9 +149,7 @@ def test_stored_notebooks_are_clean(name):
 @pytest.mark.parametrize("command", (["format", "--check"], ["check"]))
 def test_ruff_reads_every_cell(command):
     paths = [f"notebooks/{name}.ipynb" for name in NAMES]
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, *paths], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "ruff", *command, *paths], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     listed = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--show-files", "."], cwd=ROOT, capture_output=True, text=True

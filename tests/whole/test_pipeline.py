@@ -17,7 +17,7 @@ from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.dump import ROLLOUTS, read_lines
 from r1rl.system.errors import UserError
-from r1rl.trainers.step_metrics import step_numbers
+from r1rl.trainers.step_metrics import step_metrics
 
 RL = ("zero", "rl-reasoning", "rl-final")
 
@@ -100,9 +100,7 @@ def test_wrong_stage_settings(tmp_path, content, words):
 
 
 def test_a_stage_is_named_or_numbered():
-    assert (
-        [stage_index(name) for name in STAGES] == [stage_index(str(n)) for n in range(1, 9)] == list(range(8))
-    )
+    assert [stage_index(name) for name in STAGES] == [stage_index(str(n)) for n in range(1, 9)] == list(range(8))
     with pytest.raises(UserError, match="1 to 8"):
         stage_index("9")
     with pytest.raises(UserError, match="did you mean 'rejection'"):
@@ -122,9 +120,7 @@ def test_to_begin_at_a_stage_those_before_must_be_done_and_it_must_not(tmp_path)
     make_done(places["sft-1"], "sft-1")
     with pytest.raises(UserError, match=f"--earlier-run {tmp_path}"):
         check_start(config, 2, places)
-    check_start(
-        Config(pipeline=True, from_stage="sft-1", resume=True, exp_name="x"), 2, places
-    )  # goes on after it
+    check_start(Config(pipeline=True, from_stage="sft-1", resume=True, exp_name="x"), 2, places)  # goes on after it
     (places["zero"] / "summary.json").unlink()  # it was killed
     assert not is_done(places["zero"], "zero")
 
@@ -133,12 +129,7 @@ def test_a_new_run_takes_the_earlier_stages_of_another(tmp_path):
     old = places_in(tmp_path / "x")
     for name in STAGES[:6]:
         make_done(old[name], name)
-    given = {
-        "dumps": str(tmp_path),
-        "exp_name": "y",
-        "from_stage": "rl-final",
-        "earlier_run": str(tmp_path / "x"),
-    }
+    given = {"dumps": str(tmp_path), "exp_name": "y", "from_stage": "rl-final", "earlier_run": str(tmp_path / "x")}
     config, places = prepare(resolve("r1-tiny", given), "r1-tiny", given)
     assert config.from_stage == "rl-final"  # a continuation must name the same
     assert [places[name].parent.name for name in STAGES] == ["x"] * 6 + ["y"] * 2
@@ -152,20 +143,12 @@ def test_a_new_run_takes_the_earlier_stages_of_another(tmp_path):
 def test_each_source_has_its_own_rewards(tmp_path):
     rules = tmp_path / "rules.json"
     rules.write_text('[{"pattern": "welcome", "score": 0.5}]')
-    config = Config(
-        reward="accuracy=2", general_data="small-talk", general_reward="rules=3", reward_rules=str(rules)
-    )
+    config = Config(reward="accuracy=2", general_data="small-talk", general_reward="rules=3", reward_rules=str(rules))
     rewards = load_rewards(config)
     rollout = Rollout("", "You are welcome. <answer>5</answer>", (), (1,), (), "stop")
-    problem, prompt = (
-        Problem("a", "2 + 3?", "5"),
-        Problem("b", "Thanks!", "", task=GENERAL_TASK, answer_type="none"),
-    )
+    problem, prompt = (Problem("a", "2 + 3?", "5"), Problem("b", "Thanks!", "", task=GENERAL_TASK, answer_type="none"))
     earned = {p.id: {name: reward(rollout, p) for name, reward in rewards.items()} for p in (problem, prompt)}
-    assert earned == {
-        "a": {"accuracy": 1.0, "general rules": None},
-        "b": {"accuracy": None, "general rules": 0.5},
-    }
+    assert earned == {"a": {"accuracy": 1.0, "general rules": None}, "b": {"accuracy": None, "general rules": 0.5}}
     assert config.reward_weights == {"accuracy": 2.0, "general rules": 3.0}
 
 
@@ -174,11 +157,9 @@ def test_general_prompts_do_not_count_as_wrong():
 
     rollout = Rollout("", "x", (), (1, 2), (), "stop")
     right = Scored(rollout, Problem("a", "?", "5"), "5", True, {}, 1.0)
-    general = Scored(
-        rollout, Problem("b", "?", "", task=GENERAL_TASK, answer_type="none"), None, False, {}, 0.5
-    )
-    assert step_numbers([rollout] * 2, [right, general], 1)["accuracy"] == 1.0
-    assert step_numbers([rollout] * 2, [general, general], 1)["accuracy"] is None
+    general = Scored(rollout, Problem("b", "?", "", task=GENERAL_TASK, answer_type="none"), None, False, {}, 0.5)
+    assert step_metrics([rollout] * 2, [right, general], 1)["accuracy"] == 1.0
+    assert step_metrics([rollout] * 2, [general, general], 1)["accuracy"] is None
 
 
 @pytest.mark.parametrize(
@@ -190,8 +171,8 @@ def test_general_prompts_do_not_count_as_wrong():
         (["--mode", "both"], "--pipeline"),
         (["--reward", "acuracy=1"], "did you mean 'accuracy'"),
         (["--general-reward", "helpful"], "unknown --reward 'helpful'"),
-        (["--general-data", "nowhere.jsonl"], "no such file"),
-        (["--sft-data", "nowhere.jsonl"], "no such file"),
+        (["--general-data", "nowhere.jsonl"], "does not exist"),
+        (["--sft-data", "nowhere.jsonl"], "does not exist"),
         (["--dataset-name", "math", "--dataset-path", "nowhere"], "does not exist"),
         (["--student-model", "x/y"], "two students"),
         (["--mix-ratio", "1"], "at most 0.9"),
@@ -236,9 +217,7 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     for name, folder in places_in(tmp_path / "x").items():
         assert is_done(folder, name)
         assert any(
-            read_lines(
-                folder / (ROLLOUTS if name not in ("sft-1", "sft-2", "distill") else "fine_tuning.jsonl")
-            )
+            read_lines(folder / (ROLLOUTS if name not in ("sft-1", "sft-2", "distill") else "fine_tuning.jsonl"))
         )
     ways = json.loads((tmp_path / "x" / "2-cold-start" / "summary.json").read_text())["ways"]
     kept = Counter(line["way"] for line in read_lines(tmp_path / "x" / "2-cold-start" / "sft.jsonl"))
@@ -248,9 +227,7 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     found = json.loads((tmp_path / "x" / "5-rejection" / "summary.json").read_text())
     assert found["given"] == 24 * 4 == found["kept"] + sum(found["fallen"].values())
     general = [x for x in read_lines(tmp_path / "x" / "7-rl-final" / ROLLOUTS) if x["task"] == GENERAL_TASK]
-    assert all(
-        x["rewards"]["accuracy"] is None and x["rewards"]["general rules"] is not None for x in general
-    )
+    assert all(x["rewards"]["accuracy"] is None and x["rewards"]["general rules"] is not None for x in general)
 
     last = tmp_path / "x" / "8-distill"
     (last / "summary.json").unlink()  # as after a kill just before the end
@@ -259,7 +236,5 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     assert done.returncode == 0 and done.stdout.count("stage 8 of 8") == 1, done.stdout + done.stderr
     assert "stage 7 of 8" not in done.stdout
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "x" / "7-rl-final").rglob("*")} == untouched
-    again = {
-        row["stage"]: row for row in json.loads((tmp_path / "x" / "pipeline.json").read_text())["stages"]
-    }
+    again = {row["stage"]: row for row in json.loads((tmp_path / "x" / "pipeline.json").read_text())["stages"]}
     assert again["distill"]["correct"] == rows["distill"]["correct"]

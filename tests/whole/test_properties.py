@@ -20,14 +20,7 @@ from r1rl.reports.selfcheck import find_check
 from r1rl.reports.survey import survey
 from r1rl.rewards.grading import grade_number, grade_roles, grade_verdict, math_answer
 from r1rl.rewards.grading.latex import MathGrader
-from r1rl.rewards.grading.roles import (
-    ROLE_PAIRS,
-    Solution,
-    final_statement,
-    parse_solution,
-    read_roles,
-    write_solution,
-)
+from r1rl.rewards.grading.roles import ROLE_PAIRS, Solution, final_statement, parse_solution, read_roles, write_solution
 from r1rl.rewards.grading.verdict import find_verdict
 from r1rl.runs.dump import ROLLOUTS, Dump, append_lines, keep_lines, numbered_lines, read_lines, repair
 from r1rl.runs.run_data import RunData
@@ -51,9 +44,7 @@ WORDS = st.lists(PIECES | st.text(max_size=4), max_size=40).map(" ".join)
 NUMBERS = st.sampled_from(["3", "12", "1,000", "7.5", "1/2", "08", "4e3", "-6"])
 MIXED = st.lists(PIECES | NUMBERS | st.text(max_size=3), max_size=50).map("".join)
 CONFIGS = [
-    Config(model_name="tiny", answer_format=f, not_remove_comma=c)
-    for f in ANSWER_FORMATS
-    for c in (True, False)
+    Config(model_name="tiny", answer_format=f, not_remove_comma=c) for f in ANSWER_FORMATS for c in (True, False)
 ]
 
 
@@ -81,9 +72,7 @@ def test_a_right_answer_is_in_the_text(text, config):
 
 
 PUZZLE = Solution(("Zoey", "Ann"), (True, False), ROLE_PAIRS[0])
-ROLES = Problem(
-    "test/0", "?", write_solution(PUZZLE), task="knights_knaves", answer_type="knights_knaves", level=2
-)
+ROLES = Problem("test/0", "?", write_solution(PUZZLE), task="knights_knaves", answer_type="knights_knaves", level=2)
 
 
 @MANY
@@ -119,8 +108,7 @@ def test_solutions_and_claims_are_read_or_refused(text):
 CLAIM = st.recursive(
     st.tuples(st.sampled_from(["telling-truth", "lying", "other"]), st.integers(-1, 3) | st.text(max_size=2)),
     lambda inner: (
-        st.tuples(st.just("not"), inner)
-        | st.tuples(st.sampled_from(["and", "or", "->", "<=>"]), inner, inner)
+        st.tuples(st.just("not"), inner) | st.tuples(st.sampled_from(["and", "or", "->", "<=>"]), inner, inner)
     ),
     max_leaves=6,
 )
@@ -185,14 +173,8 @@ JSON = st.recursive(
 )
 FIELDS = ("step", "split", "problem_id", "completion", "tokens", "correct", "extracted", "answer", "group", "sample",
           "reward", "rewards", "advantage", "level", "finish", "prompt", "task")  # fmt: skip
-LINE = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=len(FIELDS)).map(
-    lambda d: json.dumps(d).encode()
-)
-RAW = (
-    st.binary(max_size=40)
-    | LINE
-    | st.sampled_from([b"", b"[" * 60_000, b"9" * 5000, b"NaN", b'{"step": 1e999}'])
-)
+LINE = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=len(FIELDS)).map(lambda d: json.dumps(d).encode())
+RAW = st.binary(max_size=40) | LINE | st.sampled_from([b"", b"[" * 60_000, b"9" * 5000, b"NaN", b'{"step": 1e999}'])
 CONTENT = st.lists(RAW, max_size=8).map(b"\n".join)
 
 
@@ -227,11 +209,7 @@ def test_a_dump_of_any_bytes_is_looked_at(tmp_path, content):
 
 
 @FILES
-@given(
-    st.lists(
-        st.dictionaries(st.text(max_size=6), st.text(max_size=30) | st.integers(), max_size=4), max_size=5
-    )
-)
+@given(st.lists(st.dictionaries(st.text(max_size=6), st.text(max_size=30) | st.integers(), max_size=4), max_size=5))
 def test_what_is_dumped_comes_back(tmp_path, lines):
     path = tmp_path / "a.jsonl"
     path.unlink(missing_ok=True)
@@ -268,9 +246,7 @@ def test_files_to_grade_are_read_or_refused(tmp_path, content, suffix):
         files.read_jsonl(path, errors="surrogateescape")
 
 
-@pytest.mark.parametrize(
-    "turn", [None, 5, [], {"from": ["human"], "value": "x"}, {"from": "human", "value": 1}]
-)
+@pytest.mark.parametrize("turn", [None, 5, [], {"from": ["human"], "value": "x"}, {"from": "human", "value": 1}])
 def test_a_conversation_with_a_turn_that_is_none_is_refused_whole(turn):
     turns = [{"from": "human", "value": "?"}, turn, {"from": "gpt", "value": "!"}]
     with pytest.raises(UserError, match="here is not a conversation"):

@@ -100,17 +100,14 @@ def test_code_that_comes_with_a_model_is_run_only_on_request(tmp_path):
     shutil.copytree(TINY_MODELS["tiny"], folder)
     described = json.loads((folder / "config.json").read_text())
     own = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.Own"}
-    (folder / "config.json").write_text(
-        json.dumps(described | {"model_type": "nobody-knows-it", "auto_map": own})
-    )
+    (folder / "config.json").write_text(json.dumps(described | {"model_type": "nobody-knows-it", "auto_map": own}))
     (folder / "own.py").write_text(CODE.format(mark=str(mark)))
     with pytest.raises(UserError, match=r"Python code of its own.*--trust-remote-code"):
         load_policy(config_of(folder, unsloth=False), has_gpu=False, shared_engine=False)
     assert not mark.exists()
     # In a process of its own: transformers remembers such code, and would save it beside other models of this one.
     trusting = (
-        "from transformers import AutoConfig; "
-        f"AutoConfig.from_pretrained({str(folder)!r}, trust_remote_code=True)"
+        f"from transformers import AutoConfig; AutoConfig.from_pretrained({str(folder)!r}, trust_remote_code=True)"
     )
     subprocess.run([sys.executable, "-c", trusting], capture_output=True, timeout=300, check=False)
     assert mark.exists()  # so the file above is one that would have been run
@@ -140,23 +137,14 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "system", "popen", "litera
              "unpickle", "loads", "Popen", "run", "check_output", "call"}  # fmt: skip
 # file and call -> why it runs nothing that a model or a data set has written
 ALLOWED = {
-    (
-        "tasks/knights_knaves/logic",
-        "literal_eval",
-    ): "Python literals, read and not run; of at most 20,000 characters",
+    ("tasks/knights_knaves/logic", "literal_eval"): "Python literals, read and not run; of at most 20,000 characters",
     ("rewards/custom_worker", "exec_module"): "the file that --reward names",
     ("system/subprocesses", "Popen"): "a module of this package, as a list; texts reach it as messages",
     ("pipeline/modes", "Popen"): "this program with its own flags, as a list",
     ("system/console", "Popen"): "the log's filter",
-    (
-        "system/distributed",
-        "loads",
-    ): "what the processes of one run send each other, over connections of their own",
+    ("system/distributed", "loads"): "what the processes of one run send each other, over connections of their own",
     ("runs/folder", "run"): "git, for the commit",
-    (
-        "commands/export/forms",
-        "run",
-    ): "llama.cpp's converter, which the user has put there, with paths as a list",
+    ("commands/export/forms", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
     ("commands/export/proof", "run"): "this program, for the fresh process, with a file's name",
     ("system/machine", "run"): "nvidia-smi, for what others hold of a GPU",
 }
@@ -166,9 +154,7 @@ def test_no_text_of_a_model_is_run():
     found = set()
     for path in [*sorted((ROOT / "r1rl").rglob("*.py")), ROOT / "main.py"]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        name = (
-            path.relative_to(ROOT / "r1rl").with_suffix("").as_posix() if path.name != "main.py" else "main"
-        )
+        name = path.relative_to(ROOT / "r1rl").with_suffix("").as_posix() if path.name != "main.py" else "main"
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
@@ -179,16 +165,7 @@ def test_no_text_of_a_model_is_run():
             called = ast.unparse(node.func)
             module, _, last = called.rpartition(".")
             plain = last in ("eval", "exec", "compile", "__import__") and not module
-            through = module in (
-                "os",
-                "subprocess",
-                "pickle",
-                "marshal",
-                "shelve",
-                "ast",
-                "importlib",
-                "builtins",
-            )
+            through = module in ("os", "subprocess", "pickle", "marshal", "shelve", "ast", "importlib", "builtins")
             if plain or (through and last in RUNS_TEXT | {"load"}) or last in ("exec_module", "load_module"):
                 found.add((name, last))
             assert called not in ("torch.load", "pickle.load", "joblib.load", "yaml.load", "numpy.load"), path
@@ -204,9 +181,7 @@ def test_a_reward_that_came_with_an_adapter_is_run_only_on_request(tmp_path):
     settings = {**overrides("tiny"), "trust_remote_code": True, "dumps": str(tmp_path)}
     settings["reward"] = f"{run / 'mine.py'}:score"
     (run / "run.json").write_text(json.dumps({"config": settings}))
-    with pytest.raises(
-        UserError, match=r"mine.py:score, a program that came with the run.*--trust-remote-code"
-    ):
+    with pytest.raises(UserError, match=r"mine.py:score, a program that came with the run.*--trust-remote-code"):
         eval.resolve(adapter, None, {})
     assert eval.resolve(adapter, None, {"trust_remote_code": True}).trust_remote_code
     settings["reward"] = f"{tmp_path / 'mine.py'}:score"  # a file of one's own, elsewhere
@@ -217,16 +192,13 @@ def test_a_reward_that_came_with_an_adapter_is_run_only_on_request(tmp_path):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A checkpoint after the first of two steps."""
-    trainer = make_trainer(
-        tmp_path_factory.mktemp("run"), name="first", save_steps=1, max_completion_length=16
-    )
+    trainer = make_trainer(tmp_path_factory.mktemp("run"), name="first", save_steps=1, max_completion_length=16)
     trainer.fit(None, [])
     return trainer.dump.folder / "checkpoints" / "checkpoint-1"
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["optimizer.pt", "scheduler.pt", "rng_state.pth", "adapter_model.bin", "raw pickle", "training_args.bin"],
+    "name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "adapter_model.bin", "raw pickle", "training_args.bin"]
 )
 def test_resuming_runs_nothing_that_a_checkpoint_holds(tmp_path, checkpoint, name):
     folder, mark = tmp_path / "checkpoint-1", tmp_path / "ran"

@@ -114,13 +114,7 @@ def test_a_run_stopped_anywhere_equals_the_unbroken_one(whole, tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_a_stop_between_the_steps_of_one_generation(tmp_path):
-    settings = {
-        **RUN,
-        "steps_per_generation": 2,
-        "save_steps": 2,
-        "importance_correction": True,
-        "skip_solved": True,
-    }
+    settings = {**RUN, "steps_per_generation": 2, "save_steps": 2, "importance_correction": True, "skip_solved": True}
     make_trainer(tmp_path, "whole", **settings).fit(None, [])
     trainer = make_trainer(tmp_path, "parts", **settings)
     trainer.add_callback(AskToStop(trainer.interrupt, after=3))
@@ -138,10 +132,7 @@ def test_a_stop_between_ppos_optimizer_steps_takes_them_back(tmp_path, monkeypat
     stopped_run(trainer, [])
     assert checkpoints.step_of(resumed(tmp_path, "parts", PPO)) == 1
     assert_same(tmp_path / "parts", tmp_path / "whole")
-    heads = [
-        load_file(tmp_path / x / "checkpoints/checkpoint-3/value_head.safetensors")
-        for x in ("parts", "whole")
-    ]
+    heads = [load_file(tmp_path / x / "checkpoints/checkpoint-3/value_head.safetensors") for x in ("parts", "whole")]
     assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[1])
 
 

@@ -75,17 +75,7 @@ def test_the_checkout_is_not_imported(programs, tmp_path):
 
 
 def test_a_run_trains_and_is_shown(programs, tmp_path):
-    flags = [
-        "--max-steps",
-        2,
-        "--eval-count",
-        8,
-        "--no-unsloth",
-        "--engine",
-        "transformers",
-        "--exp-name",
-        "run",
-    ]
+    flags = ["--max-steps", 2, "--eval-count", 8, "--no-unsloth", "--engine", "transformers", "--exp-name", "run"]
     screen = run(programs / "r1rl", "--recipe", "tiny", *flags, cwd=tmp_path)
     folder = tmp_path / "dumps" / "run"
     assert "before " in screen and "after " in screen

@@ -96,10 +96,7 @@ TINY = ("--recipe", "tiny")
         (("--max-steps", "many"), ("--max-steps", "invalid int value: 'many'")),
         (("insepct",), ("unknown command 'insepct'", "did you mean 'inspect'")),
         (("-tbs", "12"), ("--per-device-train-batch-size 12", "8 and 16")),
-        (
-            ("-mclen", "1000"),
-            ("--max-seq-length 1024", "--max-seq-length 1256", "--max-completion-length 768"),
-        ),
+        (("-mclen", "1000"), ("--max-seq-length 1024", "--max-seq-length 1256", "--max-completion-length 768")),
         ((*TINY, "--model-name", "./nowhere"), ("--model-name './nowhere' is no folder", "config.json")),
         ((*TINY, "--model-name", "tinny"), ("'tinny' is no folder and no hub name", "did you mean 'tiny'")),
         ((*TINY, "--dataset-path", "nodata"), ("--dataset-path 'nodata' is not a folder", "train.jsonl")),
@@ -198,10 +195,7 @@ def test_a_dataset_of_a_hub_that_does_not_answer(wrong):
         ("", ("train.jsonl is empty",)),
         ('{"question": "a", "answer": "#### 1"}\n{"question"\n', ("train.jsonl, line 2 is not JSON",)),
         ('["a"]\n', ("line 1 is a JSON list",)),
-        (
-            '{"question": "a", "solution": "#### 1"}\n',
-            ('no text column "answer"', "it has question, solution"),
-        ),
+        ('{"question": "a", "solution": "#### 1"}\n', ('no text column "answer"', "it has question, solution")),
         ('{"question": "a", "answer": "#### one"}\n', ("train.jsonl, line 1", "one")),
         ('{"question": "a", "answer": ""}\n', ("train.jsonl, line 1",)),
     ],
@@ -244,9 +238,7 @@ def test_a_hub_that_does_not_answer(wrong):
     with socket.socket() as closed:  # a port that nobody listens on
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    message = wrong(
-        *TINY, "--dataset-name", "gsm8k", HF_HUB_OFFLINE="0", HF_ENDPOINT=endpoint, HTTPS_PROXY=""
-    )
+    message = wrong(*TINY, "--dataset-name", "gsm8k", HF_HUB_OFFLINE="0", HF_ENDPOINT=endpoint, HTTPS_PROXY="")
     assert f"the hub at {endpoint} cannot be reached" in message
     assert "openai/gsm8k" in message
     assert "--dataset-path DIR" in message

@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
     parser.add_argument("--push-to-hub", metavar="NAME", help="upload it as user/model; needs HF_TOKEN")
     parser.add_argument("--private", action="store_true", help="make the hub's repository private")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="with --push-to-hub: list the files, no upload"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="with --push-to-hub: list the files, no upload")
     parser.add_argument("--trust-remote-code", action="store_true", help="run code of the base model")
 
 
@@ -135,9 +133,7 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     return comparison
 
 
-def write_from_live(
-    form: str, session: Session, problems: Sequence[Problem], folder: Path, status: Waiting
-) -> Live:
+def write_from_live(form: str, session: Session, problems: Sequence[Problem], folder: Path, status: Waiting) -> Live:
     """Loads the trained model, samples its answers, and writes the export."""
     build = Builder(session.load_tokenizer(), session.config)
     prompts = build(problems, "test")

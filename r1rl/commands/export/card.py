@@ -83,11 +83,7 @@ def front_matter(config: Config, exported: Exported) -> str:
 def introduction(data: RunData, config: Config, exported: Exported) -> str:
     """Returns a sentence on model, training and machine."""
     run = data.run
-    kind = {
-        "adapter": "A LoRA adapter for",
-        "merged": "A fine-tuned copy of",
-        "gguf": "A fine-tuned copy (GGUF) of",
-    }
+    kind = {"adapter": "A LoRA adapter for", "merged": "A fine-tuned copy of", "gguf": "A fine-tuned copy (GGUF) of"}
     state = "" if exported.step is None else f" after {exported.step} steps"
     method = (
         "supervised fine-tuning"
@@ -124,10 +120,8 @@ def learning_curve(data: RunData) -> str:
     if not rows:
         return "The run has no evaluation.\n"
     steps = data.metrics
-    sampled = (
-        f"\n{sum(m['completions'] for m in steps):,} completions in {len(steps)} steps.\n" if steps else ""
-    )
-    return "\n".join(["| step | evaluation | tokens a completion |", "| --- | --- | --- |", *rows, sampled])
+    sampled = f"\n{sum(m['completions'] for m in steps):,} completions in {len(steps)} steps.\n" if steps else ""
+    return "\n".join(["| step | evaluation | tokens per completion |", "| --- | --- | --- |", *rows, sampled])
 
 
 def recipe(data: RunData) -> str:

@@ -62,9 +62,7 @@ def unfinished(target: Path) -> Iterator[Path]:
     try:
         new.mkdir(parents=True)
     except OSError as error:
-        raise UserError(
-            f"-o {str(target)!r} cannot be written ({error.strerror}): choose another folder."
-        ) from None
+        raise UserError(f"-o {str(target)!r} cannot be written ({error.strerror}): choose another folder.") from None
     try:
         yield new
         if target.exists():

@@ -91,9 +91,7 @@ exec {arguments}
 """
 
 
-def page(
-    exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]
-) -> str:
+def page(exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]) -> str:
     """Returns README.md: what was mapped and what was not."""
     rows = "\n".join(
         f"| {cell(s.ours) or 'none'} | `{cell(s.theirs)}` | {f'`{cell(s.value)}`' if s.value else 'set'} | {cell(s.note)} |"
@@ -163,11 +161,7 @@ def more_missing(exported: RunExport) -> list[str]:
 
 
 def write_files(
-    folder: Path,
-    exported: RunExport,
-    framework: Framework,
-    settings: Sequence[Setting],
-    missing: Sequence[str],
+    folder: Path, exported: RunExport, framework: Framework, settings: Sequence[Setting], missing: Sequence[str]
 ) -> None:
     """Writes reward.py, launch.sh and README.md into the folder; the launch script is executable."""
     missing = (*missing, *MISSING, *more_missing(exported))

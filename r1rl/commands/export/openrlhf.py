@@ -188,9 +188,7 @@ def missing(exported: RunExport) -> list[str]:
             "(OpenRLHF/OpenRLHF#1349, open in September 2026), so all weights are trained; verl trains adapters."
         )
     if config.loss_type != "dapo":
-        found.append(
-            f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`."
-        )
+        found.append(f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`.")
     if "trackio" in trackers(config.report_to):
         found.append("`--report-to trackio`: it supports TensorBoard and wandb.")
     return found

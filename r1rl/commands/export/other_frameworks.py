@@ -133,9 +133,7 @@ def check_counterpart(settings: dict[str, Any]) -> None:
             f"the rewards of {found['dataset_name']} read lists of words and no gold answer: {NO_COUNTERPART}"
         )
     if found["stages"] is not None:
-        raise UserError(
-            f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}"
-        )
+        raise UserError(f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}")
     if found["general_data"] is not None:
         raise UserError(f"--general-data has its own rewards, they have one function: {NO_COUNTERPART}")
     if found["loss_type"] not in LOSSES:
@@ -189,7 +187,9 @@ def build(
     first = tokenizer(begin + built["train"][0].text, add_special_tokens=False)["input_ids"]
     if tuple(first) == built["train"][0].ids:
         return built, begin, []
-    note = "The first tokens of a prompt differ from the run's: its tokenizer treats the beginning of a text differently."
+    note = (
+        "The first tokens of a prompt differ from the run's: its tokenizer treats the beginning of a text differently."
+    )
     return built, begin, [note]
 
 

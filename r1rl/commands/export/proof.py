@@ -45,7 +45,7 @@ class Comparison:
             f"live     {format_accuracy(sum(self.live), n)}",
             f"export   {format_accuracy(sum(self.export), n)}, loaded in a fresh process",
             f"differs  in {difference:+d} correct answers and {self.other_completions} of {n} completions, by at most "
-            f"{self.largest_gap:.2g} nats a token",
+            f"{self.largest_gap:.2g} nats per token",
         ]
 
 
@@ -105,11 +105,7 @@ def reloaded_answers(
 
 
 def compare(
-    prompts: Sequence[Prompt],
-    live: Sequence[Rollout],
-    found: Sequence[dict[str, Any]],
-    tokenizer: Any,
-    config: Config,
+    prompts: Sequence[Prompt], live: Sequence[Rollout], found: Sequence[dict[str, Any]], tokenizer: Any, config: Config
 ) -> Comparison:
     """Compares the answers token by token, and grades both."""
     again = [reread(p, answer, tokenizer) for p, answer in zip(prompts, found)]

@@ -69,11 +69,7 @@ def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool)
     prompts = [Prompt(Problem("", "", ""), t, tuple(i)) for t, i in zip(texts, ids)]
     rollouts = engine_of(policy).generate(prompts, sampling)
     return [
-        {
-            "prompt": list(r.prompt_ids),
-            "completion": list(r.completion_ids),
-            "logprobs": list(r.sampler_logprobs),
-        }
+        {"prompt": list(r.prompt_ids), "completion": list(r.completion_ids), "logprobs": list(r.sampler_logprobs)}
         for r in rollouts
     ]
 

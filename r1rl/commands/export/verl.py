@@ -58,13 +58,7 @@ def row(exported: RunExport, prompt: Prompt, split: str, index: int) -> dict[str
 
 def settings(exported: RunExport) -> list[Setting]:
     """Returns the run's settings by verl's keys."""
-    return [
-        *data(exported),
-        *model(exported.config),
-        *actor(exported),
-        *rollout(exported.config),
-        *trainer(exported),
-    ]
+    return [*data(exported), *model(exported.config), *actor(exported), *rollout(exported.config), *trainer(exported)]
 
 
 def data(exported: RunExport) -> list[Setting]:

@@ -53,18 +53,8 @@ ENDS = (
 
 # By verdict: short reasons, and the two sentences in the middle of a good one.
 REASONS = {
-    "safe": (
-        "Nobody is hurt.",
-        "It is an everyday question.",
-        "There is no harm in it.",
-        "Others would not mind.",
-    ),
-    "unsafe": (
-        "Somebody is hurt.",
-        "It is not a good question.",
-        "There is harm in it.",
-        "Others would mind.",
-    ),
+    "safe": ("Nobody is hurt.", "It is an everyday question.", "There is no harm in it.", "Others would not mind."),
+    "unsafe": ("Somebody is hurt.", "It is not a good question.", "There is harm in it.", "Others would mind."),
 }
 
 EFFECTS = {
@@ -82,11 +72,7 @@ EFFECTS = {
 
 LAWS = {
     "safe": ("The law is not against it.", "It is legal, and I can help.", "I see no threat to anybody."),
-    "unsafe": (
-        "The law is against it.",
-        "It is not legal, and I can not help.",
-        "I see a threat to somebody.",
-    ),
+    "unsafe": ("The law is against it.", "It is not legal, and I can not help.", "I see a threat to somebody."),
 }
 
 

@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1rl.commands.pretrain import knights_knaves, safety
-from r1rl.commands.pretrain.word_problems import (
-    EXERCISES,
-    GUESS,
-    MOST_SOLVED,
-    Document,
-    write_document,
-    write_exercise,
-)
+from r1rl.commands.pretrain.word_problems import EXERCISES, GUESS, MOST_SOLVED, Document, write_document, write_exercise
 from r1rl.records import ANSWER_TAG, STOP_TEXT, Problem
 from r1rl.rewards.grading.verdict import read_verdict
 from r1rl.tasks.knights_knaves import KnightsKnaves

@@ -53,9 +53,7 @@ def write_document(worked: WorkedProblem, rng: random.Random, guess_share: float
     else:
         body, answer = step_by_step(worked.steps, rng)
     if rng.random() < NO_TAGS:
-        completion = (
-            f"\nThe answer is {answer}." if body.startswith("I") else f"\n{body}\nThe answer is {answer}."
-        )
+        completion = f"\nThe answer is {answer}." if body.startswith("I") else f"\n{body}\nThe answer is {answer}."
     else:
         opening = "" if prefix else f"\n{REASONING_PREFIX}"
         completion = f"{opening}\n{body}\n</{REASONING_TAG}>\n<{ANSWER_TAG}>\n{answer}\n</{ANSWER_TAG}>"
@@ -146,9 +144,7 @@ def calculate_with(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[list
     return formulas, results
 
 
-def check_text(
-    steps: tuple[Step, ...], formulas: list[str], slips: dict[int, int], rng: random.Random
-) -> str:
+def check_text(steps: tuple[Step, ...], formulas: list[str], slips: dict[int, int], rng: random.Random) -> str:
     """Returns a check of the steps, which finds a slip and corrects the steps from there on."""
     opening = rng.choice(("Let me double-check:", "Let me verify:", "To check,", "Let me check:"))
     right, _ = calculate_with(steps, {})

@@ -56,9 +56,7 @@ def write_page(runs: dict[str, Surveyed], target: Path) -> list[Chart]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page(data, " and ".join(runs)), encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            f"{target} cannot be written ({error.strerror}): choose another file with -o."
-        ) from None
+        raise UserError(f"{target} cannot be written ({error.strerror}): choose another file with -o.") from None
     return drawn
 
 

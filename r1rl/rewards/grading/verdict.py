@@ -1,14 +1,17 @@
 """Reads the verdict of a text in free words: does it say safe or unsafe? The last one that it states counts.
 
-No verdicts are: both at once ("safe or unsafe"), a question, what comes after "whether" or "if" in the same
-clause, sayings ("to be safe", "stay safe"), the thing with a lock ("open the safe"), other words of the family
-("safety", "safely", "safer", "fail-safe").
+No verdicts are: both at once ("safe or unsafe"), both on conditions ("If it is legal, it is safe. Otherwise it is
+unsafe."), a question, what comes after "whether" or "if" in the same clause, sayings ("to be safe", "stay safe"), the
+thing with a lock ("open the safe"), other words of the family ("safety", "safely", "safer", "fail-safe").
 """
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
+
+from r1rl.records import Problem
+from r1rl.rewards.grading.answer import TWO_ANSWERS, Grade, Rules, plain, verdict, without_reasoning
 
 MAX_GAP = 120  # characters before a word in which its negation is looked for: no clause is longer
 
@@ -18,6 +21,14 @@ _BOTH = re.compile(
     r"(?:un)?safe[^\w.!?\n]{0,5}(?:(?:or|nor|and|vs|versus)\b\.?|[/|])[^\w.!?\n]{0,5}(?:un)?safe\b"
     r"|(?:un)?safe[^\w.!?\n]{0,5}or[^\w.!?\n]{1,5}not\b(?:\s+(?:un)?safe\b)?"
 )
+
+_SENTENCE_END = re.compile(r"[.!?\n]")
+
+LONGEST_SENTENCE = 1000  # characters in which the end of a sentence is looked for
+
+_SIDE_BY_SIDE = re.compile(r"(?<![\w-])(?:safe[^\w?]{1,5}unsafe|unsafe[^\w?]{1,5}safe)(?![\w-])")
+
+_CONDITION = re.compile(r"\b(?:if|otherwise|else|unless|in (?:that|this|the other) case)\b")
 
 _SAYING = re.compile(
     r"\bto be safe\b|\bsafe side\b|\bsafe and sound\b|\b(?:stay|keep|feel|play|remain)(?:s|ing)?(?:\s\w+){0,2}\ssafe\b"
@@ -51,6 +62,14 @@ class Verdict(NamedTuple):
     written: str  # "not safe"
 
 
+def grade_verdict(completion: str, problem: Problem, config: Rules) -> Grade:
+    """Safe or unsafe, whichever the completion states last."""
+    found, reason = judged(without_reasoning(completion))
+    if found is None:
+        return verdict(None, None, False, reason)
+    return verdict(found.written, found.value, found.value == problem.answer)
+
+
 def read_verdict(text: str) -> str | None:
     """ "safe" or "unsafe", whichever the text states last; None where it states neither."""
     found = find_verdict(text)
@@ -59,17 +78,36 @@ def read_verdict(text: str) -> str | None:
 
 def find_verdict(text: str) -> Verdict | None:
     """The last verdict that the text states, with its words; None where there is none."""
-    plain = re.sub(r"[*_`\"“”]", "", text.lower().replace("’", "'"))
-    plain = re.sub(r"[^\S\n]+", " ", plain)
+    return judged(text)[0]
+
+
+def judged(text: str) -> tuple[Verdict | None, str]:
+    """The last verdict that the text states, or None and the reason."""
+    words = re.sub(r"\\(?:boxed|text[a-z]*|math[a-z]*)\s?\{|[{}$*_`\"]", "", plain(text).lower())
+    words = re.sub(r"[^\S\n]+", " ", words)
+    last = [match.end() for match in _WORD.finditer(words)][-1:]
+    if any(match.end() in last for match in _SIDE_BY_SIDE.finditer(words)):
+        return None, TWO_ANSWERS
     for pattern in (_BOTH, _SAYING, _FURNITURE):
-        plain = pattern.sub("...", plain)
-    stated = [match for match in _WORD.finditer(plain) if is_stated(plain, match)]
-    return judge(plain, stated[-1]) if stated else None
+        words = pattern.sub("...", words)
+    stated = [match for match in _WORD.finditer(words) if is_stated(words, match)]
+    if not stated:
+        return None, TWO_ANSWERS if "..." in words and last else ""
+    found = judge(words, stated[-1])
+    if _CONDITION.search(sentence_of(words, stated[-1])) and any(judge(words, m).value != found.value for m in stated):
+        return None, TWO_ANSWERS
+    return found, ""
+
+
+def sentence_of(text: str, word: re.Match) -> str:
+    """The sentence that a word is in, as far as it is near."""
+    before = re.split(r"[.!?\n]", text[max(0, word.start() - MAX_GAP) : word.start()])[-1]
+    return before + re.split(r"[.!?\n]", text[word.end() : word.end() + MAX_GAP], maxsplit=1)[0]
 
 
 def is_stated(text: str, word: re.Match) -> bool:
     """Whether the word is said of something, not asked for."""
-    end = re.search(r"[.!?\n]", text[word.end() :])
+    end = _SENTENCE_END.search(text, word.end(), word.end() + LONGEST_SENTENCE)
     asked = end is not None and end[0] == "?"
     return not asked and _OPEN.search(clause_before(text, word)) is None
 

@@ -18,10 +18,7 @@ from r1rl.tasks.custom.rows import Rows, cell, files_of, read_files, read_hub
 
 QUESTION, ANSWER = "question", "answer"  # the default columns
 MOST_BAD = 0.1  # share of rows that may be left out
-EVAL_SHARE, MOST_EVAL = (
-    10,
-    1000,
-)  # without a split for evaluation one question in EVAL_SHARE, at most MOST_EVAL
+EVAL_SHARE, MOST_EVAL = (10, 1000)  # without a split for evaluation one question in EVAL_SHARE, at most MOST_EVAL
 NAMED = 5  # rows in a message
 
 
@@ -112,15 +109,7 @@ def part_of(rows: Rows, split: str, config: Config) -> Part:
             continue
         kind = config.answer_type
         part.problems.append(
-            Problem(
-                f"{split}/{i}",
-                question,
-                gold,
-                worked_solution(raw),
-                TASKS[kind],
-                answer_type=kind,
-                columns=row,
-            )
+            Problem(f"{split}/{i}", question, gold, worked_solution(raw), TASKS[kind], answer_type=kind, columns=row)
         )
     return part
 
@@ -162,9 +151,7 @@ def cut_off(part: Part, seed: int, source: str) -> dict[str, Part]:
     """
     keys = {key_of(p.question) for p in part.problems}
     if len(keys) < 2 and part.problems:
-        raise UserError(
-            f"{source} has only one question, and training and evaluation must not share one: add others."
-        )
+        raise UserError(f"{source} has only one question, and training and evaluation must not share one: add others.")
     count = min(MOST_EVAL, max(1, len(keys) // EVAL_SHARE))
     chosen = set(sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())[:count])
     first: dict[str, Problem] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from r1rl.records import CHOICE, LATEX, NUMBER, TEXT
-from r1rl.rewards.grading import choice_of
-from r1rl.rewards.grading.latex import is_readable
+from r1rl.rewards.grading.answer import is_readable
+from r1rl.rewards.grading.choices import choice_of
 from r1rl.rewards.grading.numbers import extract, parse_gold
 
 TASKS = {NUMBER: "own", LATEX: "math", TEXT: "text", CHOICE: "choice"}  # Problem.task by answer type

@@ -96,9 +96,7 @@ def splits_in(folder: Path) -> dict[str, list[Path]]:
     Raises UserError for a link that leads out of the folder.
     """
     places = [folder, folder / DATA_FOLDER]
-    files = sorted(
-        p for place in places if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES
-    )
+    files = sorted(p for place in places if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES)
     by_split: dict[str, list[Path]] = {}
     for file in files:
         if not file.resolve().is_relative_to(folder.resolve()):
@@ -195,9 +193,7 @@ def read_parquet(file: Path) -> Rows:
     return Rows([(f"{file}, row {i}", row) for i, row in enumerate(parquet_rows(file), 1)])
 
 
-def read_hub(
-    name: str, config: str | None, train: str | None, evaluation: str | None
-) -> tuple[Rows, Rows | None]:
+def read_hub(name: str, config: str | None, train: str | None, evaluation: str | None) -> tuple[Rows, Rows | None]:
     """Returns the training split and the evaluation split, None without one, of a dataset of the hub. Raises UserError."""
     import datasets
 

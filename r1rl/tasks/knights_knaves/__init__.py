@@ -67,13 +67,13 @@ class KnightsKnaves(Task):
                 f"--answer-format {config.answer_format} finds numbers, and the answer to a puzzle of knights_knaves is "
                 "the role of each person: leave it out."
             )
+        check_solutions(cls, config)
         if config.prompt_style != "tags":
             raise UserError(
                 f"--prompt-style {config.prompt_style} removes the text that describes the form of a puzzle's answer: "
                 "leave it out with knights_knaves."
             )
         people_in_training(config)
-        check_solutions(cls, config)
 
     @classmethod
     def from_config(cls, config: Config) -> Task:
@@ -152,9 +152,7 @@ def split_of(claims: Sequence[Claim]) -> str:
     return "test" if fingerprint(claims) % TEST_SHARE == 0 else "train"
 
 
-def write_puzzle(
-    claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random
-) -> Puzzle:
+def write_puzzle(claims: tuple[Claim, ...], roles: tuple[bool, ...], problem_id: str, rng: random.Random) -> Puzzle:
     """Returns the puzzle of these claims, with random names and wording."""
     names, pair = draw_names(len(claims), rng), draw_pair(rng)
     return finish(problem_id, puzzle_text(claims, names, pair, rng), claims, Solution(names, roles, pair))

@@ -17,10 +17,7 @@ HUB_NAME = "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"  # Ghosh et al. 2025, ar
 COLUMNS = ("prompt", "prompt_label")
 LABELS = ("safe", "unsafe")
 REDACTED = "REDACTED"  # in place of a prompt that another dataset's licence withholds
-TEST_SHARE, MOST_TEST = (
-    5,
-    1000,
-)  # of a single file one prompt in TEST_SHARE is for the test, at most MOST_TEST
+TEST_SHARE, MOST_TEST = (5, 1000)  # of a single file one prompt in TEST_SHARE is for the test, at most MOST_TEST
 
 
 class SafetyTask(Task):
@@ -37,9 +34,7 @@ class SafetyTask(Task):
                 "verdict, safe or unsafe: leave it out."
             )
         if config.answer_tolerance:
-            raise UserError(
-                f"--answer-tolerance {config.answer_tolerance} does not apply to a verdict: leave it out."
-            )
+            raise UserError(f"--answer-tolerance {config.answer_tolerance} does not apply to a verdict: leave it out.")
         if config.add_reasoning_prefix:
             raise UserError(
                 f"--add-reasoning-prefix: the prompt of {cls.name} asks for reasoning in free text, where a tag would "
@@ -86,9 +81,7 @@ class Aegis(SafetyTask):
             raise UserError(f"{self.source}: all {len(rows)} prompts are {REDACTED}; none can be used.")
         single = self.path is not None and self.path.is_file()
         if len(kept) < len(rows) and not (single and split == "test"):  # already reported for train
-            console.print(
-                f"left out {len(rows) - len(kept)} of {len(rows)} {REDACTED} prompts of {self.source}"
-            )
+            console.print(f"left out {len(rows) - len(kept)} of {len(rows)} {REDACTED} prompts of {self.source}")
         if single:
             kept = part_of(kept, split, self.seed, self.path)
         return [

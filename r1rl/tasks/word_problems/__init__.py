@@ -141,9 +141,7 @@ def operand(text: str, numbers: dict[str, int], steps: list[Step]) -> int:
     return numbers[text] if text in numbers else int(text)
 
 
-def write_problem(
-    template: Template, numbers: dict[str, int], words: dict[str, str], problem_id: str
-) -> WorkedProblem:
+def write_problem(template: Template, numbers: dict[str, int], words: dict[str, str], problem_id: str) -> WorkedProblem:
     """Returns the finished problem: question, steps, and the worked solution in GSM8K's form."""
     steps = [replace(s, sentence=s.sentence.format("{}", **words)) for s in work_out(template, numbers)]
     question, answer = template.question.format(**numbers, **words), str(steps[-1].result)

@@ -90,9 +90,7 @@ class Guarding(TrainerCallback):
         """Whether the optimizer may move the weights: loss, gradients and weights are finite, and memory sufficed."""
         if self.actions["non-finite"] == "off":
             return self.skipped is None
-        if self.skipped is None and not finite_norm(
-            [p.grad for p in model.parameters() if p.grad is not None]
-        ):
+        if self.skipped is None and not finite_norm([p.grad for p in model.parameters() if p.grad is not None]):
             self.skipped = "gradient"
         # With broken weights all completions are alike, so there may be neither loss nor gradient to show it.
         self.weights_finite = finite_norm([p.detach() for p in model.parameters() if p.requires_grad])
@@ -106,11 +104,7 @@ class Guarding(TrainerCallback):
         Returns the fields that it adds to the line.
         """
         self.steps_skipped += self.skipped is not None
-        counted = {
-            "skipped": self.skipped,
-            "steps_skipped": self.steps_skipped,
-            "update_divisor": self.divisor,
-        }
+        counted = {"skipped": self.skipped, "steps_skipped": self.steps_skipped, "update_divisor": self.divisor}
         found = self.guards.step(without_nan({**line, **counted}))  # as a resumed run reads it
         stops = [self.report(one, line["step"]) for one in found]
         if any(stops) or (self.why_stopped is not None and not control.should_training_stop):

@@ -99,7 +99,7 @@ class Guards:
             return None
         return Finding(
             "sync",
-            f"the engine's logprobs are {gap:.2f} nats a token from the trainer's, {noise:.4f} in the first steps: it "
+            f"the engine's logprobs are {gap:.2f} nats per token from the trainer's, {noise:.4f} in the first steps: it "
             "does not sample from the trained adapter. Use --engine transformers, or check the versions of unsloth, "
             "unsloth_zoo and vllm",
         )
@@ -161,9 +161,7 @@ class Guards:
         far, jumped = (value or 0.0) > limit, (ratio or 0.0) > RATIO_LIMIT
         if not self.kl.complete(far or jumped):
             return None
-        cause = (
-            f"{name} is {value:.3g} nats a token" if far else f"a token's logprob moved by {ratio:.1f} nats"
-        )
+        cause = f"{name} is {value:.3g} nats per token" if far else f"a token's logprob moved by {ratio:.1f} nats"
         return Finding(
             "kl",
             f"{cause}, for {self.kl.count} steps above {limit if far else RATIO_LIMIT:g}: the policy diverges. "
@@ -231,9 +229,7 @@ def enough_length(ended: int, tokens: int, share: float) -> float | None:
 
 def enough_words(ended: int, tokens: int, longest: int | None) -> str:
     """Returns advice on --max-completion-length."""
-    twice = (
-        f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
-    )
+    twice = f"try --max-completion-length {2 * longest}" if longest else "try twice the --max-completion-length"
     if not ended:
         return (
             "none ended by itself, so the length that would be enough is unknown. Look at some: if they repeat themselves, "
