@@ -121,7 +121,7 @@ TINY = ("--recipe", "tiny")
         ((*TINY, "--budget", "0"), ("--budget 0.0 must be more than 0",)),
         ((*TINY, "--mode", "both", "--max-minutes", "5"), ("--mode both is several runs", "--mode sft")),
         (("plan", "--card", "A11"), ("unknown --card 'A11'", "did you mean 'A10'")),
-        (("eval",), ("--adapter DIR, --model-name DIR, or --recipe",)),
+        (("eval",), ("--adapter DIR, --model-name DIR or --recipe",)),
         (("eval", "--adapter", "dumps"), ("holds no adapter_model.safetensors",)),
     ],
 )
