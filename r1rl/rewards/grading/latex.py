@@ -168,7 +168,7 @@ def grading_words() -> str | None:
     return ", ".join(f"{why}: {n}" for why, n in troubles.items()) or None
 
 
-# What can be told without a process.
+# What is decided without the worker process.
 
 
 def trim(text: str) -> str:

@@ -44,7 +44,7 @@ def main(descriptor: int, memory: int, seconds: int) -> None:
 
 
 def limit_processor(seconds: int) -> None:
-    """So many seconds from now on, of all cores together; the kernel ends the process then."""
+    """Limits the CPU time from now on to this many seconds; then the kernel ends the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = math.ceil(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))

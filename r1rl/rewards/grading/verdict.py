@@ -122,5 +122,5 @@ def judge(text: str, word: re.Match) -> Verdict:
 
 
 def clause_before(text: str, word: re.Match) -> str:
-    """What stands before the word in its clause."""
+    """Returns the text before the word in its clause."""
     return _CLAUSE.split(text[max(0, word.start() - MAX_GAP) : word.start()])[-1]
