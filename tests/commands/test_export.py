@@ -144,7 +144,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(run, tmp_path, here, monke
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
     monkeypatch.setattr(forms, "write", spoil)
-    with pytest.raises(UserError, match=r"answers \d of 8 problems otherwise than the live model"):
+    with pytest.raises(UserError, match=r"answers \d of 8 problems differently from the live model"):
         export.run(arguments(run, "--to", "merged", "-o", tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
