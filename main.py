@@ -96,5 +96,10 @@ def train(config: Config, recipe: str) -> int:
     return code
 
 
+def main() -> int:
+    """Runs the command in sys.argv, also as the installed program `r1rl`. Returns the exit code."""
+    return command_line(run)
+
+
 if __name__ == "__main__":
-    sys.exit(command_line(run))
+    sys.exit(main())
