@@ -1,4 +1,4 @@
-"""The packages stand in the order in which data flows; a package imports only what stands before it, without cycles."""
+"""The packages are in the order in which data flows; a package imports only packages before it, without cycles."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def test_no_folder_has_more_modules_than_a_reader_can_hold():
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_a_package_imports_only_what_stands_before_it(name):
+def test_a_package_imports_only_packages_before_it(name):
     place = {package: i for i, package in enumerate(ORDER)}
     own = place.get(name.split(".")[0], -1)
     later = [m for m in inside(name) if place[m.split(".")[0]] > own]
-    assert not later, f"{name} imports {', '.join(later)}, which stand after it"
+    assert not later, f"{name} imports {', '.join(later)}, which come after it"
 
 
 def test_no_import_cycles_and_no_long_chains():

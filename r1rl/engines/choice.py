@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.config.names import SERVER
+from r1rl.config.names import SERVER, load_entry
 from r1rl.engines.base import Engine
 from r1rl.system.errors import UserError
 
@@ -58,5 +57,4 @@ ENGINES = {
 
 def start_engine(kind: str, config: Config, policy, folder: Path) -> Engine:
     """Starts the engine `kind`; `folder` is the run's, for the files of an engine."""
-    module, _, name = ENGINES[kind].partition(":")
-    return getattr(importlib.import_module(module), name).start(config, policy, folder)
+    return load_entry(ENGINES[kind]).start(config, policy, folder)
