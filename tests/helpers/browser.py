@@ -47,6 +47,7 @@ def open_browser() -> Iterator:
         service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
         driver = webdriver.Chrome(options=options, service=service)
         try:
+            driver.get("about:blank")  # the browser's own start page makes requests
             yield driver
         finally:
             driver.quit()
