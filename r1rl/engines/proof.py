@@ -30,6 +30,8 @@ PROMPTS, SAMPLES, TOKENS = 2, 4, 16  # sampled for each kind of projection
 TEMPERATURE = 1.5  # a sharp distribution hardly shows a changed weight
 SURE = 4.0  # standard errors
 CLEARLY = 1.5  # times the distance
+UNIT_ROUNDOFF = 2**-8  # of bfloat16, the coarsest precision in which an engine or a trainer computes
+LOGIT_SPREAD = 8.0  # nats; logits of language models spread by 2 to 8 over their vocabulary
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ class Proof:
     shift: float  # from the base model to the policy
     tokens: int  # tokens that distinguish policy and base
     closer_to_policy: int  # of these
+    largest_gap: float  # to the policy, that rounding explains
 
     @property
     def verdict(self) -> str:
         """Returns "proven" or "refuted" by a sign test over the tokens and by the gaps; "open" if noise hides the difference."""
+        if not self.gap_to_policy <= self.largest_gap:  # NaN included
+            return "refuted"
         errors = (self.closer_to_policy - self.tokens / 2) / math.sqrt(max(1, self.tokens) / 4)
         if errors >= SURE and self.gap_to_policy * CLEARLY < self.gap_to_base:
             return "proven"
-        # Refuted only for an engine close to the base model; far from both is noise.
         if errors <= -SURE and self.gap_to_base * CLEARLY < self.shift:
             return "refuted"
         return "open"
@@ -77,16 +81,18 @@ def prove_adapter(
             with_it = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
             put_back(weights, before)
             without = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
-            proofs.append(compare(rollouts, with_it, without, target))
+            proofs.append(compare(rollouts, with_it, without, target, rounding_gap(policy)))
     engine.sync()
     refuted = [p for p in proofs if p.verdict == "refuted"]
     if refuted:
         worst = refuted[0]
         raise UserError(
             f"the engine ({engine.name}) does not sample from the trained adapter: with {worst.target} changed, its "
-            f"logprobs are {worst.gap_to_policy:.3f} nats from the policy's and {worst.gap_to_base:.3f} from the base "
-            f"model's (refuted for {', '.join(p.target for p in refuted)}). The run would not learn from its own samples, so it stops. "
-            "Check the versions of unsloth, unsloth_zoo and vllm, or use --engine transformers."
+            f"logprobs are {worst.gap_to_policy:.3f} nats per token from the policy's, where rounding explains at most "
+            f"{worst.largest_gap:.3f}, and {worst.gap_to_base:.3f} from the base model's (refuted for "
+            f"{', '.join(p.target for p in refuted)}). The run would not learn from its own samples, so it stops. "
+            "Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine transformers or "
+            "--no-load-in-4bit."
         )
     return proofs
 
@@ -102,7 +108,19 @@ def describe_proofs(proofs: Sequence[Proof]) -> str:
     return f"[yellow]not decided[/yellow] for {unproven}: the engine's noise hides the difference ({gaps})"
 
 
-def compare(rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str) -> Proof:
+def rounding_gap(policy: Policy) -> float:
+    """Returns the largest mean |logprob difference| in nats that rounding explains.
+
+    Each layer adds two rounded values to the hidden state, and the output layer rounds once more: 2 L + 1 independent
+    errors, each up to UNIT_ROUNDOFF of the value. They move a logit by that share of the logits' spread.
+    """
+    layers = policy.model.config.get_text_config().num_hidden_layers
+    return LOGIT_SPREAD * UNIT_ROUNDOFF * math.sqrt(2 * layers + 1)
+
+
+def compare(
+    rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str, largest_gap: float
+) -> Proof:
     """Compares the engine's logprobs with the trainer's, with and without the disturbance."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]
@@ -110,7 +128,7 @@ def compare(rollouts: Sequence[Rollout], with_adapter: list[float], without: lis
     telling = [i for i, (w, b) in enumerate(zip(with_adapter, without)) if abs(w - b) >= SMALLEST_SHIFT]
     closer = sum(to_policy[i] < to_base[i] for i in telling)
     shift = fmean(abs(w - b) for w, b in zip(with_adapter, without))
-    return Proof(target, fmean(to_policy), fmean(to_base), shift, len(telling), closer)
+    return Proof(target, fmean(to_policy), fmean(to_base), shift, len(telling), closer, largest_gap)
 
 
 def lora_b(policy: Policy, target: str = "") -> list:
@@ -180,16 +198,29 @@ def flat(rows: list[list[float]]) -> list[float]:
     return [x for row in rows for x in row]
 
 
-def sampler_gap(policy: Policy, rollouts: Sequence[Rollout], temperature: float) -> tuple[float, float]:
+def sampler_gap(
+    policy: Policy, rollouts: Sequence[Rollout], temperature: float, top_p: float = 1.0
+) -> tuple[float, float]:
     """Returns (mean, largest) |sampler logprob - trainer logprob| over the tokens of a few rollouts, in nats."""
-    trainer = completion_logprobs(policy, rollouts, temperature)
+    trainer = completion_logprobs(policy, rollouts, temperature, top_p=top_p)
     gaps = [abs(t - s) for row, r in zip(trainer, rollouts) for t, s in zip(row, r.sampler_logprobs)]
     return (fmean(gaps), max(gaps)) if gaps else (0.0, 0.0)
 
 
 def base_gap(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> tuple[float, float]:
-    """Returns the same for a few sampled tokens of a model without a trained adapter."""
+    """Returns the same for a few sampled tokens of a model without a trained adapter.
+
+    Raises UserError if rounding does not explain the gap.
+    """
     engine.sync()
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=1.0, seed=seed)
     rollouts = engine.generate(prompts[:PROMPTS], sampling)
-    return sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)
+    gap, largest = sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)
+    if not gap <= rounding_gap(policy):
+        raise UserError(
+            f"the engine ({engine.name}) does not sample from the model: its logprobs are {gap:.3f} nats per token from the "
+            f"model's own, where rounding explains at most {rounding_gap(policy):.3f}. Its completions would say nothing "
+            "about the model. Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine "
+            "transformers or --no-load-in-4bit."
+        )
+    return gap, largest

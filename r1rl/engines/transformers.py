@@ -14,6 +14,7 @@ from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
 from r1rl.engines.decoder import Decoding, Product, fused
 from r1rl.engines.threads import in_threads
+from r1rl.models.logprobs import nucleus
 from r1rl.models.merge import merge_into, to_merge
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
@@ -209,14 +210,6 @@ def sample(logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor) -> tup
         tokens = torch.searchsorted(mass, noise[:, None] * mass[:, -1:], right=True)[:, 0]
         tokens = tokens.clamp(max=logits.shape[-1] - 1)
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
-
-
-def nucleus(logprobs: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keeps the fewest most likely tokens whose mass reaches top_p (arXiv:1904.09751 section 3.1), renormalised."""
-    ordered, index = logprobs.sort(-1, descending=True)
-    outside = ordered.exp().cumsum(-1) - ordered.exp() >= top_p  # the mass before a token already reaches top_p
-    ordered = ordered.masked_fill(outside, -torch.inf)
-    return torch.empty_like(logprobs).scatter_(-1, index, ordered).log_softmax(-1)
 
 
 def ids_that_can_close(tokenizer) -> frozenset[int]:

@@ -50,8 +50,27 @@ def completion_states(
     return hidden[torch.tensor(which), torch.tensor(where)]
 
 
-def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H), (N,) -> (N,), (N,)
+def nucleus(logprobs, top_p: float, kept=None):  # (N, vocab), (N,) or None -> (N, vocab)
+    """Keeps the fewest most likely tokens whose mass reaches top_p (arXiv:1904.09751 section 3.1), renormalised.
+
+    `kept`: one token per row that stays in any case.
+    """
+    with torch.no_grad():
+        ordered, index = logprobs.sort(-1, descending=True)
+        before = ordered.exp().cumsum(-1) - ordered.exp()  # the mass before each token
+        outside = torch.empty_like(before, dtype=torch.bool).scatter_(-1, index, before >= top_p)
+        if kept is not None:
+            outside.scatter_(-1, kept[:, None], False)
+    return logprobs.masked_fill(outside, -torch.inf).log_softmax(-1)
+
+
+def token_logprobs(
+    policy: Policy, states, tokens, temperature: float, top_p: float = 1.0
+):  # (N, H), (N,) -> (N,), (N,)
     """Returns (logprobs of the tokens, entropies) in nats; the entropies have no gradient.
+
+    With `top_p` below 1 both are those of the nucleus, from which the sampler draws. A token that rounding puts outside
+    of the trainer's nucleus counts as inside.
 
     The logits of many tokens times a large vocabulary are never in memory at once: with gradients each chunk is computed
     again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
@@ -60,6 +79,9 @@ def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H
     def chunk(h, t):
         logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
         fixed = logprobs.detach()
+        if top_p < 1:
+            logprobs = nucleus(logprobs, top_p, t)
+            fixed = logprobs.detach().clamp(min=torch.finfo(logprobs.dtype).min)  # 0 times -inf is NaN
         return logprobs.gather(1, t[:, None])[:, 0], -(fixed.exp() * fixed).sum(-1)
 
     size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
@@ -70,40 +92,54 @@ def token_logprobs(policy: Policy, states, tokens, temperature: float):  # (N, H
 
 
 def completion_logprobs(
-    policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True
+    policy: Policy, rollouts: Sequence[Rollout], temperature: float, with_adapter: bool = True, top_p: float = 1.0
 ) -> list[list[float]]:
     """Returns the trainer's logprob of each sampled token, rollout by rollout; without gradients."""
     context = contextlib.nullcontext() if with_adapter else policy.model.disable_adapter()
     with torch.no_grad(), context, policy.autocast():
         if not policy.shares_prompts:
-            return [row_logprobs(policy, r, temperature) for r in rollouts]
+            return [row_logprobs(policy, r, temperature, top_p) for r in rollouts]
         completions = [r.completion_ids for r in rollouts]
         states = completion_states(policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
         tokens = torch.tensor([t for c in completions for t in c])
-        logprobs, _ = token_logprobs(policy, states, tokens, temperature)
+        logprobs, _ = token_logprobs(policy, states, tokens, temperature, top_p)
     return [row.tolist() for row in logprobs.split([len(c) for c in completions])]
 
 
-def row_logprobs(policy: Policy, rollout: Rollout, temperature: float) -> list[float]:
+def row_logprobs(policy: Policy, rollout: Rollout, temperature: float, top_p: float = 1.0) -> list[float]:
     """Returns the logprobs of one rollout by the model's forward pass; logits of a whole long batch would not fit."""
     ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids], device=policy.model.device)  # (1, P+C)
     kept = len(rollout.completion_ids)
     out = policy.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     logits = out.logits[0, -kept - 1 : -1].float() / temperature  # (C, vocab)
+    if top_p < 1:
+        logits = nucleus(logits.log_softmax(-1), top_p, ids[0, -kept:])
     return (logits.gather(1, ids[0, -kept:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+
+
+def adapter_is_on(policy: Policy) -> bool:
+    """Returns whether the model computes with its adapter; True for a model without one."""
+    from peft.tuners.lora import LoraLayer
+
+    return not any(x.disable_adapters for x in policy.model.modules() if isinstance(x, LoraLayer))
 
 
 def batch_logprobs(
     trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
 ):  # -> (B, C) logprobs, (B, C) entropies or None, None  # fmt: skip
-    """Replaces TRL's `_get_per_token_logps_and_entropies` on a CPU, where TRL's own needs a triton kernel."""
+    """Replaces TRL's `_get_per_token_logps_and_entropies` where that does not run or does not know the nucleus.
+
+    On a CPU TRL's own needs a triton kernel.
+    """
     real = attention_mask.bool()
     c = logits_to_keep
     prompts = [ids[mask].tolist() for ids, mask in zip(input_ids[:, :-c], real[:, :-c])]
     completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
     states = completion_states(trainer.policy, prompts, completions)  # (N, H)
     tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
-    values = token_logprobs(trainer.policy, states, tokens, trainer.temperature)
+    # The reference model, read with the adapter switched off, is scored over all tokens: the KL divergence needs no more.
+    top_p = trainer.run.top_p if adapter_is_on(trainer.policy) else 1.0
+    values = token_logprobs(trainer.policy, states, tokens, trainer.temperature, top_p)
     logprobs, entropies = (
         torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in values
     )

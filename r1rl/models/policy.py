@@ -94,6 +94,8 @@ def import_backend(config: Config) -> None:
         parts = "-".join(importlib.metadata.version(p) for p in ("unsloth", "trl", "transformers", "torch"))
         cache = Path.home() / ".cache" / "r1rl" / f"unsloth-{parts}{distributed.rank_suffix()}"
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache))
+        if config.top_p < 1:  # its loss on a GPU then scores the nucleus, from which the sampler draws
+            os.environ.setdefault("UNSLOTH_GRPO_TRUNCATED_SUPPORT", "1")
         import unsloth  # noqa: F401
 
 
@@ -135,6 +137,7 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     load = load_with_unsloth if use_unsloth(config) else load_with_transformers
     with as_user_error(config):
         model, tokenizer, precision = load(config, has_gpu, shared_engine)
+    keep_4bit_layout(model)
     if adapter is not None:
         if config.lora_rank:
             load_adapter(model, adapter)
@@ -215,6 +218,18 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, lora), load_tokenizer(config), precision_name(config, has_gpu)
+
+
+def keep_4bit_layout(model) -> None:
+    """Keeps 4-bit weights in the layout that PEFT can dequantize.
+
+    On a CPU with AVX512-BF16 bitsandbytes (0.50, Linear4bit.forward) otherwise packs them anew at the first pass without
+    gradients and rounds their scales to bfloat16. PEFT reads the packed weights as garbage, and no pass with gradients can
+    follow.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def precision_name(config: Config, has_gpu: bool) -> str:

@@ -96,6 +96,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             callbacks=callbacks,
         )
         keep_float32(self.model)
+        if config.top_p < 1 and not MADE_BY_UNSLOTH:  # TRL's own scores all tokens
+            self._get_per_token_logps_and_entropies = partial(batch_logprobs, self)
         if config.importance_correction and (MADE_BY_UNSLOTH or policy.on_gpu):
             # There the correction belongs to the base class's own vLLM; our engine takes its place.
             self.use_vllm = True

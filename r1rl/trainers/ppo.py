@@ -145,7 +145,7 @@ class ValueTrainer(Trainer):
         completions = [r.completion_ids for r in rollouts]
         states = completion_states(self.policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
         tokens = torch.tensor([t for c in completions for t in c], device=states.device)  # (N,)
-        chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature)
+        chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature, self.run.top_p)
         return tuple(list(x.split(counts)) for x in (chosen, self.head(states), entropies))
 
     # ---- update

@@ -120,7 +120,7 @@ class PolicyUpdate:
             gap, largest = gaps.mean().item(), gaps.max().item()
         else:  # Unsloth keeps its logprobs to itself; or no group had a signal
             sampled = step.rollouts[:: self.num_generations][:GAP_ROLLOUTS]
-            gap, largest = sampler_gap(self.policy, sampled, self.run.temperature)
+            gap, largest = sampler_gap(self.policy, sampled, self.run.temperature, self.run.top_p)
         step.line |= {"sampler_gap": gap, "sampler_gap_max": largest}
 
     def discard(self, model: Any, logged: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,8 +14,8 @@ from r1rl.engines import proof
 from r1rl.engines import transformers as engine_module
 from r1rl.engines.base import Sampling
 from r1rl.engines.choice import choose
-from r1rl.engines.transformers import TransformersEngine, nucleus, useful_threads
-from r1rl.models.logprobs import completion_logprobs
+from r1rl.engines.transformers import TransformersEngine, useful_threads
+from r1rl.models.logprobs import completion_logprobs, nucleus
 from r1rl.models.merge import merged_weights
 from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.records import STOP_TEXT
@@ -126,6 +127,11 @@ def test_a_finished_completion_ends_as_a_reader_sees_it(policy, engine, prompts)
         assert (r.finish, len(r.completion_ids)) == ("length", 3)
 
 
+def test_a_token_outside_of_the_nucleus_can_be_kept():
+    logprobs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    assert nucleus(logprobs, 0.7, torch.tensor([3])).exp()[0].tolist() == pytest.approx([10 / 17, 6 / 17, 0.0, 1 / 17])
+
+
 def test_nucleus_keeps_the_fewest_tokens_that_reach_the_mass():
     logprobs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     assert nucleus(logprobs, 0.7).exp()[0].tolist() == pytest.approx([0.625, 0.375, 0.0, 0.0])
@@ -154,6 +160,46 @@ def test_a_withheld_adapter_stops_the_run(policy, engine, prompts, monkeypatch):
     monkeypatch.setattr(engine, "sync", lambda: None)
     with pytest.raises(UserError, match="does not sample from the trained adapter: with q_proj changed"):
         proof.prove_adapter(policy, engine, prompts, seed=0)
+
+
+def test_an_engine_far_from_policy_and_base_stops_the_run(policy, engine, prompts, monkeypatch):
+    """As with 4-bit weights that bitsandbytes packed for the CPU: every token is random, and no adapter shows."""
+    parameters = [p for n, p in engine.model.named_parameters() if "_proj" in n]
+    before = [p.detach().clone() for p in parameters]
+
+    def scramble():
+        for i, p in enumerate(parameters):
+            p.data.normal_(std=float(before[i].std()), generator=torch.Generator().manual_seed(i))
+        for product in engine.fused.to_pack():
+            product.pack()
+
+    monkeypatch.setattr(engine, "sync", scramble)
+    with pytest.raises(UserError, match="where rounding explains at most 0.0"):
+        proof.prove_adapter(policy, engine, prompts, seed=0)
+    with pytest.raises(UserError, match="does not sample from the model: .* where rounding explains at most 0.0"):
+        proof.base_gap(policy, engine, prompts, seed=0)
+    monkeypatch.undo()
+    for p, b in zip(parameters, before):
+        p.data.copy_(b)
+    engine.sync()
+    assert proof.base_gap(policy, engine, prompts, seed=0)[0] < proof.rounding_gap(policy)
+
+
+def test_rounding_explains_a_gap_that_grows_with_the_layers(policy):
+    """8 nats of spread, rounded 2 L + 1 times to 8 bits: 0.094 nats for 4 layers, 0.244 for 30."""
+    shape = SimpleNamespace(get_text_config=lambda: SimpleNamespace(num_hidden_layers=30))
+    deep = SimpleNamespace(model=SimpleNamespace(config=shape))
+    assert proof.rounding_gap(deep) == pytest.approx(8 / 256 * 61**0.5)
+    layers = policy.model.config.num_hidden_layers
+    assert proof.rounding_gap(policy) == pytest.approx(8 / 256 * (2 * layers + 1) ** 0.5)
+
+
+@pytest.mark.parametrize("top_p", [0.5, 0.9])
+def test_sampler_and_trainer_score_the_same_nucleus(policy, engine, prompts, top_p):
+    rollouts = engine.generate(prompts, Sampling(n=8, max_tokens=30, top_p=top_p, seed=1))
+    gap, _ = proof.sampler_gap(policy, rollouts, 1.0, top_p)
+    over_all, _ = proof.sampler_gap(policy, rollouts, 1.0)
+    assert gap < proof.rounding_gap(policy) and gap < over_all / 2
 
 
 def test_one_withheld_projection_stops_the_run(policy, engine, prompts, monkeypatch):

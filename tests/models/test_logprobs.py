@@ -1,0 +1,43 @@
+"""The trainer's logprobs over a nucleus, against a calculation by hand."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from r1rl.models.logprobs import token_logprobs
+
+# Three tokens of a vocabulary of 4 with probabilities 0.5, 0.3, 0.15, 0.05.
+LOGITS = torch.tensor([[0.5, 0.3, 0.15, 0.05]] * 3).log()
+
+
+def policy_of_identity():
+    """A policy whose output layer returns the states as logits."""
+    head = torch.nn.Identity()
+    head.weight = torch.zeros(1)
+    model = SimpleNamespace(config=SimpleNamespace(vocab_size=4))
+    return SimpleNamespace(base=SimpleNamespace(lm_head=head), model=model, autocast=contextlib.nullcontext)
+
+
+def test_tokens_of_the_nucleus_share_its_mass():
+    """A mass of 0.7 takes two tokens, 0.5 and 0.3 of 0.8; the token outside of it counts as inside: 0.15 of 0.95."""
+    logprobs, entropies = token_logprobs(policy_of_identity(), LOGITS, torch.tensor([0, 1, 2]), 1.0, top_p=0.7)
+    assert logprobs.exp().tolist() == pytest.approx([5 / 8, 3 / 8, 15 / 95])
+    two = torch.tensor([5 / 8, 3 / 8])
+    assert entropies[0].item() == pytest.approx(-(two * two.log()).sum().item())
+
+
+def test_the_gradient_is_that_of_the_nucleus():
+    """The derivative of a logprob by the logits is 1 for the token minus the renormalised probabilities, else 0."""
+    states = LOGITS[:1].clone().requires_grad_()
+    logprobs, _ = token_logprobs(policy_of_identity(), states, torch.tensor([0]), 1.0, top_p=0.7)
+    logprobs.sum().backward()
+    assert states.grad[0].tolist() == pytest.approx([3 / 8, -3 / 8, 0, 0])
+
+
+def test_without_a_nucleus_all_tokens_count():
+    logprobs, _ = token_logprobs(policy_of_identity(), LOGITS, torch.tensor([0, 1, 3]), 1.0)
+    assert logprobs.exp().tolist() == pytest.approx([0.5, 0.3, 0.05])
