@@ -174,9 +174,9 @@ def test_an_engine_far_from_policy_and_base_stops_the_run(policy, engine, prompt
             product.pack()
 
     monkeypatch.setattr(engine, "sync", scramble)
-    with pytest.raises(UserError, match="where rounding explains at most 0.0"):
+    with pytest.raises(UserError, match=r"where rounding explains at most 0\.0"):
         proof.prove_adapter(policy, engine, prompts, seed=0)
-    with pytest.raises(UserError, match="does not sample from the model: .* where rounding explains at most 0.0"):
+    with pytest.raises(UserError, match=r"does not sample from the model: .* where rounding explains at most 0\.0"):
         proof.base_gap(policy, engine, prompts, seed=0)
     monkeypatch.undo()
     for p, b in zip(parameters, before):

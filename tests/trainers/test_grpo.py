@@ -192,3 +192,17 @@ def test_run_json_tells_how_to_repeat_it(tmp_path):
     described = json.loads((tmp_path / "run" / "run.json").read_text())
     assert Config(**described["config"]).learning_rate == 0.5
     assert described["versions"]["trl"]
+
+
+def test_with_top_p_trainer_and_sampler_score_the_same_nucleus(tmp_path):
+    """Over all tokens the trainer's logprobs would be lower by the nucleus' mass, up to -log 0.6 = 0.5 nats."""
+    trainer = make_trainer(tmp_path, top_p=0.6)
+    batch = sampled_batch(trainer)
+    trainer.step.part = batch
+    trainer._get_per_token_logps_and_entropies(
+        trainer.model,
+        torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1),
+        torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1),
+        batch["completion_ids"].shape[1],
+    )
+    assert torch.cat(trainer.step.gaps).mean() < 0.02
