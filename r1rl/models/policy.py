@@ -223,7 +223,7 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
 def keep_4bit_layout(model) -> None:
     """Keeps 4-bit weights in the layout that PEFT can dequantize.
 
-    On a CPU with AVX512-BF16 bitsandbytes (0.50, Linear4bit.forward) otherwise packs them anew at the first pass without
+    On a CPU with AVX512-BF16 bitsandbytes (0.50, Linear4bit.forward) otherwise repacks them at the first pass without
     gradients and rounds their scales to bfloat16. PEFT reads the packed weights as garbage, and no pass with gradients can
     follow.
     """

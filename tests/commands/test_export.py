@@ -169,7 +169,7 @@ def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkey
         (["--to", "merged", "-o", "full"], ["not empty", "nothing was changed"]),
     ],
 )
-def test_mistakes_are_told_before_anything_is_loaded(run, tmp_path, here, monkeypatch, given, words):
+def test_mistakes_are_reported_before_anything_is_loaded(run, tmp_path, here, monkeypatch, given, words):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     given = [str(tmp_path / g) if g == "full" else g for g in given]

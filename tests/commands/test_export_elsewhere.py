@@ -182,7 +182,7 @@ def test_the_reward_file_pays_what_the_run_pays(exported):
     assert sent("</reasoning><answer>7</answer>", "7") == 2.0
 
 
-def test_several_rewards_go_over_with_their_weights_and_a_file_of_the_users_is_told(tmp_path, capsys):
+def test_several_rewards_are_exported_with_their_weights_and_a_users_file_is_reported(tmp_path, capsys):
     (tmp_path / "mine.py").write_text("def brevity(completion, **_):\n    return 1.0\n")
     rewards = f"correctness=1,format=0.5,{tmp_path / 'mine.py'}:brevity=0.25"
     run = make_run(tmp_path / "run", reward=rewards, max_samples=20)
@@ -276,7 +276,7 @@ def test_wrong_folders_and_flags_are_refused(tmp_path, program):
         export(run, "--to", "openrhlf", "-o", tmp_path / "out")
 
 
-def test_a_model_that_is_not_here_is_told_and_torch_is_not_loaded(tmp_path):
+def test_a_missing_model_is_reported_and_torch_is_not_loaded(tmp_path):
     run = make_run(tmp_path / "run", model_name="nobody/nothing", max_samples=10, reward="correctness")
     code = (
         "import sys; from r1rl.commands.dispatch import command_line; code = command_line(None); "

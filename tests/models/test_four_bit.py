@@ -25,7 +25,7 @@ def policy():
 
 
 def test_a_pass_without_gradients_leaves_the_weights_as_they_are(policy):
-    """bitsandbytes would pack them for the CPU at that pass, where the processor has AVX512-BF16."""
+    """bitsandbytes would repack them at that pass, where the processor has AVX512-BF16."""
     before = {name: weight.clone() for name, weight in merged_weights(policy)}
     policy.model.eval()
     with torch.no_grad():

@@ -237,7 +237,7 @@ def test_bitsandbytes_takes_as_much_in_4_bit():
     assert packed.nbytes + state.absmax.nbytes == weight.numel() // 2 + weight.numel() // 64 * 4
 
 
-def test_the_engine_beside_the_trainer_has_a_copy():
+def test_the_engine_next_to_the_trainer_has_a_copy():
     shape = KNOWN["Qwen2.5-0.5B"]
     config = Config(model_name="Qwen/Qwen2.5-0.5B", load_in_4bit=False, unsloth=False)
     plan = plan_memory(config, shape, place_of_card(config, card_named("A10")))

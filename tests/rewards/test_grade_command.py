@@ -55,7 +55,7 @@ def read(file: Path) -> pandas.DataFrame:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_copy_has_grades_beside_the_columns(tmp_path, capsys, suffix):
+def test_the_copy_has_grades_next_to_the_columns(tmp_path, capsys, suffix):
     file = write(tmp_path / f"made{suffix}", ROWS)
     before = file.read_bytes()
     assert grade_file(file, "--label", "ok") == 0

@@ -82,7 +82,7 @@ def test_wrong_answers(grader, gold, answer):
     assert not grader.grade(gold, answer).correct
 
 
-def test_an_unreadable_gold_is_told_from_an_unreadable_answer(grader):
+def test_an_unreadable_gold_is_distinguished_from_an_unreadable_answer(grader):
     assert grader.grade(r"\sqrt{2}", r"\sqrt{") == Verdict(False, None, True)
     assert grader.grade(r"\sqrt{", r"\sqrt{2}") == Verdict(False, None, False)
     assert grader.grade("7", None) == Verdict(False, None, True)
@@ -232,7 +232,7 @@ def test_no_text_breaks_the_grader(grader, gold, answer):
     assert grader.grade("x^2-1", "(x-1)(x+1)").correct
 
 
-def test_what_could_not_be_graded_is_told(monkeypatch):
+def test_what_could_not_be_graded_is_reported(monkeypatch):
     grader = MathGrader()
     monkeypatch.setattr("r1rl.rewards.grading.latex.shared_grader", lambda: grader)
     assert grading_words() is None

@@ -64,7 +64,7 @@ def test_lines_beyond_the_checkpoint_are_cut(tmp_path):
     assert sorted(p.name for p in (tmp_path / "eval").iterdir()) == ["step_0.jsonl", "step_2.jsonl"]
 
 
-def test_an_evaluation_that_was_cut_short_is_written_anew(tmp_path):
+def test_an_evaluation_that_was_cut_short_is_rewritten(tmp_path):
     dump = Dump(tmp_path)
     (tmp_path / "eval").mkdir()
     (tmp_path / "eval" / "step_5.jsonl").write_text('{"step": 5, "old": true}\n')

@@ -55,7 +55,7 @@ def test_known_shapes_are_masked_wherever_they_stand(name, around):
         ('{"api_key": "Zx81abcdef"}', f'{{"api_key": "{MASK}"}}'),
     ],
 )
-def test_what_a_word_beside_it_betrays(text, masked):
+def test_what_a_word_next_to_it_reveals(text, masked):
     found = redact.redact(text, {})
     assert MASK in found and found == (masked or found)
     assert HEXADECIMAL not in found

@@ -67,7 +67,7 @@ def test_what_is_cut_off_depends_on_seed_and_questions_not_on_their_order(tmp_pa
     assert {p.question for p in sides(tmp_path / "a.jsonl", seed=1)[1]} != first
 
 
-def test_a_question_that_stands_there_twice_is_on_one_side(tmp_path):
+def test_a_question_that_occurs_twice_is_in_one_split(tmp_path):
     rows = ROWS + [{"frage": r["frage"].upper().replace(" ", "  "), "loesung": r["loesung"]} for r in ROWS]
     train, test = sides(write(tmp_path / "a.jsonl", rows))
     assert (len(train), len(test)) == (54, 3)

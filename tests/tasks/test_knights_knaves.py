@@ -171,7 +171,7 @@ def test_no_train_puzzle_is_a_test_puzzle_of_any_seed():
         assert all(fingerprint(shuffled(claims)) == fingerprint(claims) for claims in train)
 
 
-def test_fingerprint_of_a_puzzle_told_differently():
+def test_fingerprint_of_a_reworded_puzzle():
     a, b = ("telling-truth", 0), ("lying", 1)
     assert fingerprint((("and", a, b), a)) == fingerprint((("and", b, a), ("not", ("lying", 0))))
     assert fingerprint((("->", a, b), a)) != fingerprint((("->", b, a), a))
@@ -535,7 +535,7 @@ GOOD, BAD = "Zoey and Anna are knights. Ann and Bob are knaves.", "All are knigh
         ("", "unreadable"),
     ],
 )
-def test_where_the_answer_stands(completion, expected):
+def test_where_the_answer_is(completion, expected):
     assert verdict(completion) == expected
 
 

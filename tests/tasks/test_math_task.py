@@ -132,7 +132,7 @@ PROBLEM = Problem("test/0", "?", r"\frac{1}{2}", task="math", answer_type="latex
         ("", None, False),
     ],
 )
-def test_where_the_answer_stands(completion, answer, correct):
+def test_where_the_answer_is(completion, answer, correct):
     assert math_answer(completion) == answer
     grade = grade_rollout(Rollout("?", completion, (), (), (), "stop"), PROBLEM, Config(dataset_name="math"))
     assert (grade.extracted, grade.correct) == (answer, correct)

@@ -126,7 +126,7 @@ def test_a_fifth_of_a_single_file_is_for_the_test(tmp_path):
     assert sides(path, seed=2)[1] != test
 
 
-def test_redacted_prompts_of_a_single_file_are_told_once(tmp_path, capsys):
+def test_redacted_prompts_of_a_single_file_are_reported_once(tmp_path, capsys):
     path = write(tmp_path / "a.jsonl", [row("REDACTED"), *(row(f"query {i}") for i in range(10))])
     train, test = sides(path)
     assert len(train) + len(test) == 10

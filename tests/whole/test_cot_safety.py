@@ -34,7 +34,7 @@ def test_the_heuristic_reward_rises(trained):
 
 
 @pytest.mark.slow
-def test_label_agreement_stands_beside_it(trained):
+def test_label_agreement_is_shown_next_to_it(trained):
     folder, screen = trained
     for line in read_lines(folder / EVALUATIONS):
         assert line["measure"] == "label agreement"

@@ -131,7 +131,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_damaged_run_json_is_told(tmp_path, how):
+def test_a_damaged_run_json_is_reported(tmp_path, how):
     config = write_run_json(tmp_path / "dumps" / "a")
     path = tmp_path / "dumps" / "a" / "run.json"
     path.write_text(BROKEN[how], encoding="utf-8", errors="surrogateescape")
@@ -157,7 +157,7 @@ def test_a_damaged_run_json_is_told(tmp_path, how):
     ("changes", "part"),
     [({"seed": "many"}, "seed is 'many'"), ({"model_name": 5}, "model_name is 5"), ({"top_p": []}, "top_p is")],
 )
-def test_a_setting_of_the_wrong_kind_in_run_json_is_told(tmp_path, changes, part):
+def test_a_setting_of_the_wrong_kind_in_run_json_is_reported(tmp_path, changes, part):
     adapter = tmp_path / "a" / "checkpoints" / "best"
     adapter.mkdir(parents=True)
     (adapter / "adapter_model.safetensors").write_bytes(b"")
@@ -170,7 +170,7 @@ def test_a_setting_of_the_wrong_kind_in_run_json_is_told(tmp_path, changes, part
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"base_model_name_or_path": 5, "r": 8}', "[]"])
-def test_a_damaged_adapter_without_a_run_is_told(tmp_path, content):
+def test_a_damaged_adapter_without_a_run_is_reported(tmp_path, content):
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     (tmp_path / "adapter_config.json").write_text(content)
     with pytest.raises(UserError, match=r"adapter_config\.json.*whole copy of the adapter"):

@@ -170,7 +170,7 @@ def test_vllm_seeds_and_stops(engine, prompts):
         assert r.completion.count(STOP_TEXT) == r.completion.endswith(STOP_TEXT)
 
 
-def test_vllm_is_started_anew_with_the_present_weights(trained, engine, prompts):
+def test_vllm_restarts_with_the_present_weights(trained, engine, prompts):
     greedy = Sampling(n=1, max_tokens=40, temperature=0.0)
     before = engine.generate(prompts, greedy)
     engine.restart()

@@ -178,7 +178,7 @@ def test_general_prompts_do_not_count_as_wrong():
         (["--mix-ratio", "1"], "at most 0.9"),
     ],
 )
-def test_wrong_flags_are_told_before_anything_runs(program, tmp_path, arguments, words):
+def test_wrong_flags_are_reported_before_anything_runs(program, tmp_path, arguments, words):
     done = program("--recipe", "r1-tiny", "--dumps", tmp_path / "dumps", "--exp-name", "x", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr and done.stderr.count("\n") == 1

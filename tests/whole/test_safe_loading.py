@@ -113,7 +113,7 @@ def test_code_that_comes_with_a_model_is_run_only_on_request(tmp_path):
     assert mark.exists()  # so the file above is one that would have been run
 
 
-def test_a_script_beside_data_is_not_run(tmp_path):
+def test_a_script_next_to_data_is_not_run(tmp_path):
     folder, mark = tmp_path / "data", tmp_path / "ran"
     folder.mkdir()
     (folder / "data.py").write_text(CODE.format(mark=str(mark)))
@@ -122,7 +122,7 @@ def test_a_script_beside_data_is_not_run(tmp_path):
     assert not mark.exists()
 
 
-def test_every_loader_is_told_whom_to_trust():
+def test_every_loader_knows_whom_to_trust():
     found = 0
     for path in sorted((ROOT / "r1rl").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -223,7 +223,7 @@ def test_resuming_runs_nothing_that_a_checkpoint_holds(tmp_path, checkpoint, nam
     assert mark.exists()  # so the file is one that would have been run
 
 
-def test_a_refused_checkpoint_is_told_in_one_sentence(tmp_path, monkeypatch):
+def test_a_refused_checkpoint_is_reported_in_one_sentence(tmp_path, monkeypatch):
     newest = tmp_path / "a" / "checkpoints" / "checkpoint-7"
     newest.mkdir(parents=True)
 
