@@ -95,7 +95,7 @@ def read_run_config(path: Path, content: dict[str, Any]) -> ConfigFile:
     trusted = bool(settings["trust_remote_code"])
     masked = tuple(name for name, value in settings.items() if isinstance(value, str) and MASK in value)
     if settings["mode"] == "rl":  # its model is already the fine-tuned one
-        settings["mode"] = None
+        settings |= {"mode": None, "sft_samples": None, "sft_epochs": None}
     settings |= {derived: DEFAULTS[derived] for flag, derived in DERIVED.items() if settings[flag] is not None}
     if settings["pipeline"] and settings["stage"] is None and recipe is not None:
         settings = changes(Config(**settings), recipe)

@@ -143,6 +143,8 @@ class Config:
     importance_correction: bool = flag(False, "weight tokens by the ratio of trainer to sampler probability, truncated at 2", "update")
 
     sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
+    sft_samples: int | None = flag(None, "number of worked solutions to learn from with --mode, drawn with the seed; default: --max-samples", "fine-tuning")
+    sft_epochs: int | None = flag(None, "passes over these solutions with --mode; default: --num-epochs, or 1", "fine-tuning")
     keep_calculator_notes: bool = flag(False, "keep calculator notes such as <<48/2=24>> in the solutions", "fine-tuning")
 
     sft_data: str | None = flag(None, "conversations for fine-tuning instead of the task's solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")

@@ -12,7 +12,7 @@ from r1rl.config.names import TASKS, load_entry, option
 from r1rl.system.errors import UserError, unknown_name
 
 AT_LEAST_1 = (
-    "num_generations", "batch_size", "num_epochs", "train_every", "max_samples", "generation_chunk",
+    "num_generations", "batch_size", "num_epochs", "train_every", "max_samples", "sft_samples", "sft_epochs", "generation_chunk",
     "steps_per_generation", "tokens_per_micro_batch", "profile", "update_chunk", "ppo_epochs", "minibatches",
     "cleanup_steps", "lora_alpha", "kept_per_problem", "student_layers", "per_device_train_batch_size",
     "gradient_accumulation_steps", "per_device_eval_batch_size", "max_prompt_length", "max_completion_length", "max_steps",

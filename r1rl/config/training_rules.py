@@ -28,6 +28,12 @@ def check_algorithm(config: Config) -> None:
         raise UserError(
             "--sft-output and --rl-output belong to --mode, which is not given: add --mode sft, rl, both or eval."
         )
+    for name in ("sft_samples", "sft_epochs"):
+        if getattr(config, name) is not None and config.mode is None:
+            raise UserError(
+                f"{option(name)} {getattr(config, name)} is for fine-tuning before reinforcement learning, and --mode is not "
+                "given: add --mode both or sft, or leave it out."
+            )
 
 
 def check_value_head(config: Config) -> None:

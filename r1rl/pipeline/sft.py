@@ -33,7 +33,8 @@ def fine_tune(config: Config, recipe: str) -> int:
     check_unsloth(config)
     check_price(config, session.price)
     task = registry.load_task(config)
-    items = lessons(config) if config.sft_data else registry.training_subset(task.load("train"), config)
+    samples = dataclasses.replace(config, max_samples=config.sft_samples or config.max_samples)
+    items = lessons(samples) if config.sft_data else registry.training_subset(task.load("train"), samples)
     check_solutions(config, items)
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
     config = with_epochs(config, len(items))
@@ -122,9 +123,9 @@ def pack(examples: list[dict[str, list[int]]], config: Config) -> list[dict[str,
 
 
 def with_epochs(config: Config, examples: int) -> Config:
-    """Returns the config with --max-steps for --num-epochs passes over N examples."""
+    """Returns the config with --max-steps for --sft-epochs, or else --num-epochs, passes over N examples."""
     batch_size = config.batch_size or DEFAULT_SFT_BATCH_SIZE
-    steps = (config.num_epochs or 1) * -(-examples // batch_size)
+    steps = (config.sft_epochs or config.num_epochs or 1) * -(-examples // batch_size)
     return dataclasses.replace(config, max_steps=steps)
 
 

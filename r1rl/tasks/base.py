@@ -55,8 +55,8 @@ class GeneratedTask(Task):
 
     @classmethod
     def from_config(cls, config: Config) -> Task:
-        """Returns the task with the run's seed."""
-        return cls(config.seed)
+        """Returns the task with the run's seed, and with as many test problems as --eval-count asks for."""
+        return cls(config.seed, test_count=max(cls.test_count, config.eval_count))
 
     def __init__(self, seed: int, train_count: int | None = None, test_count: int | None = None):
         self.seed = seed

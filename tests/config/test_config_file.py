@@ -135,9 +135,18 @@ def test_a_repeated_pipeline_has_its_stages_sizes(write):
 
 
 def test_the_second_run_of_a_mode_is_repeated_by_itself(write):
-    path = run_json(write, "gsm8k-sft-rl-tiny", mode="rl", model_name="dumps/a-sft/model", rl_output="b")
+    path = run_json(
+        write,
+        "gsm8k-sft-rl-tiny",
+        mode="rl",
+        model_name="dumps/a-sft/model",
+        rl_output="b",
+        sft_samples=8,
+        sft_epochs=2,
+    )
     config, _, _ = parsed("--config", path)
     assert (config.mode, config.rl_output, config.model_name) == (None, None, "dumps/a-sft/model")
+    assert (config.sft_samples, config.sft_epochs) == (None, None)
 
 
 def test_a_masked_secret_is_asked_for(write):

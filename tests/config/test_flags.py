@@ -106,6 +106,8 @@ def test_a_flag_beats_the_recipe(program):
         ({**KK, "advance_at": 0.5}, "the run has no stages: add for example --stages 2,3,4"),
         ({**KK, "reward": "answer_only"}, "did you mean 'answer-only'"),
         ({**KK, "answer_format": "boxed"}, "--answer-format boxed finds numbers"),
+        ({"sft_samples": 100}, "--sft-samples 100 is for fine-tuning before reinforcement learning, and --mode is not"),
+        ({"sft_epochs": 0, "mode": "both"}, "--sft-epochs 0"),
         ({"stages": "2,3", "advance_at": 0.5}, "--dataset-name gsm8k has none"),
         ({"reward": "logic-rl"}, "add --dataset-name knights_knaves, or use --reward correctness"),
     ],

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from r1rl.config.flags import Config
+from r1rl.tasks.registry import load_task
 from r1rl.tasks.word_problems import LARGEST, WordProblems, generate, generate_worked
 
 NOTE = re.compile(r"<<(\d+)([-+*/])(\d+)=(\d+)>>")
@@ -101,3 +103,11 @@ def test_the_task_loads_both_splits():
 def test_unknown_split():
     with pytest.raises(ValueError, match="'dev'"):
         generate("dev", 0, 1)
+
+
+def test_an_evaluation_may_ask_for_more_problems_than_the_usual_test():
+    """The first ones are the usual ones, so a run with fewer is not changed."""
+    more = load_task(Config(dataset_name="word-problems", eval_count=300, seed=3)).load("test")
+    usual = load_task(Config(dataset_name="word-problems", eval_count=50, seed=3)).load("test")
+    assert (len(usual), len(more)) == (200, 300) and more[:200] == usual
+    assert not {p.question for p in more} & {p.question for p in WordProblems(3).load("train")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from r1rl.config.parser import as_arguments
 from r1rl.config.recipes import resolve
 from r1rl.models.merge import merge_into, save_merged
 from r1rl.pipeline.modes import reinforcement
-from r1rl.pipeline.sft import MERGED
+from r1rl.pipeline.sft import MERGED, with_epochs
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, read_lines
 from r1rl.runs.stats import mcnemar_exact
@@ -236,3 +237,10 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(tmp_path):
     assert [x["step"] for x in lines if x["guards"] == ["non-finite"]] == [2]
     assert [x["step"] for x in lines if x["loss"] is None] == [2]
     assert all(torch.isfinite(p).all() for p in tuner.model.parameters())
+
+
+def test_the_warm_start_has_its_own_number_of_passes():
+    """3 passes over 8 solutions, 4 a step: 6 steps; without --sft-epochs as many passes as --num-epochs."""
+    config = Config(mode="both", num_epochs=1, batch_size=4, sft_epochs=3, num_generations=8)
+    assert with_epochs(config, 8).max_steps == 6
+    assert with_epochs(dataclasses.replace(config, sft_epochs=None), 8).max_steps == 2
