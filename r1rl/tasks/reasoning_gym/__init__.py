@@ -25,6 +25,7 @@ TEST_SHARE = 10  # one question in TEST_SHARE is for the test
 LAST_SEED = 2**32 - 1
 # A generator has no more different questions after so many draws, or after so many repeated questions in a row.
 MOST_DRAWN, MOST_REPEATED = 20_000, 1000
+MOST_BAD = 0.1  # share of the problems that may be left out because their answer cannot be graded
 
 
 class ReasoningGym(GeneratedTask):
@@ -44,7 +45,7 @@ class ReasoningGym(GeneratedTask):
                 "them out."
             )
         if given_options(config.dataset_options) and is_installed():
-            make_dataset(cls.generator, config.dataset_options, config.seed, MOST_DRAWN)
+            make_dataset(cls.generator, config.dataset_options, config.seed, size=1)
 
     @classmethod
     def from_config(cls, config: Config) -> ReasoningGym:
@@ -78,6 +79,7 @@ class ReasoningGym(GeneratedTask):
         dataset = make_dataset(self.generator, self.options, self.generator_seed(), MOST_DRAWN)
         made: dict[str, list[Problem]] = {"train": [], "test": []}
         seen: set[str] = set()
+        bad: list[str] = []
         repeated = 0
         for index in range(MOST_DRAWN):
             if all(len(made[split]) >= count for split, count in self.counts.items()) or repeated >= MOST_REPEATED:
@@ -89,8 +91,13 @@ class ReasoningGym(GeneratedTask):
                 continue
             seen.add(question)
             split = split_of(question, TEST_SHARE)
-            if len(made[split]) < self.counts[split]:
+            if len(made[split]) >= self.counts[split]:
+                continue
+            try:
                 made[split].append(self.problem(question, item, f"{split}/{len(made[split])}"))
+            except ValueError as error:
+                bad.append(f"{question[-100:]!r}: {error}")
+        self.report_bad(bad, sum(map(len, made.values())))
         return made
 
     def generator_seed(self) -> int:
@@ -110,19 +117,12 @@ class ReasoningGym(GeneratedTask):
             ) from None
 
     def problem(self, question: str, item: dict[str, Any], problem_id: str) -> Problem:
-        """Returns an item as a problem. Raises UserError if its answer cannot be graded."""
+        """Returns an item as a problem. Raises ValueError if its answer cannot be graded."""
         answer = str(item["answer"]).strip()
-        try:
-            if self.answer_type == NUMBER:
-                parse_gold(answer)
-            elif not 0 < len(answer) <= MAX_ANSWER_CHARS:
-                raise ValueError(
-                    f"the gold answer has {len(answer)} characters, and 1 to {MAX_ANSWER_CHARS} can be graded"
-                )
-        except ValueError as error:
-            raise UserError(
-                f"{self.name} with --dataset-options {self.options}: question {question[-200:]!r}: {error}. Use other options."
-            ) from None
+        if self.answer_type == NUMBER:
+            parse_gold(answer)
+        elif not 0 < len(answer) <= MAX_ANSWER_CHARS:
+            raise ValueError(f"the gold answer has {len(answer)} characters; 1 to {MAX_ANSWER_CHARS} can be graded")
         level = None if self.entry.level is None else item["metadata"].get(self.entry.level)
         return Problem(
             problem_id,
@@ -133,6 +133,17 @@ class ReasoningGym(GeneratedTask):
             level if type(level) is int else None,
             self.answer_type,
         )
+
+    def report_bad(self, bad: list[str], good: int) -> None:
+        """Prints how many problems are left out. Raises UserError if they are too many."""
+        if len(bad) > MOST_BAD * (len(bad) + good):
+            raise UserError(
+                f"{self.name} with --dataset-options {self.options}: {len(bad)} of {len(bad) + good} problems cannot be "
+                f"graded, more than {MOST_BAD:.0%}; question {bad[0]}. Use other options."
+            )
+        if bad:
+            text = f"left out {len(bad)} problems of {self.name}: question {bad[0]}"
+            console.print(text, markup=False)
 
     def report_count(self, split: str, count: int) -> None:
         """Prints that there are fewer problems than wanted. Raises UserError if there is none."""
