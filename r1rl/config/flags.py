@@ -31,13 +31,8 @@ SCALE_REWARDS = ("group", "batch", "none")
 PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-REPEATABLE = (
-    "reward",
-    "general_reward",
-    "guard",
-    "report_to",
-    "dataset_options",
-)  # --reward accuracy --reward format=0.5
+# --reward accuracy --reward format=0.5
+REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options")
 DEFAULT_SFT_BATCH_SIZE = 4
 
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
