@@ -78,4 +78,6 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}
+    if "dataset_name" in given:
+        settings.pop("dataset_options", None)  # those of another task
     return Config(**{**settings, **given})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from r1rl.config.flags import DEFAULTS, Config, read_people, stage_count
-from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, TASKS, load_entry, option
+from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, family_of, load_task_class, option
 from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
 
@@ -21,14 +21,14 @@ STAGE_ENDS = ("steps_per_stage", "advance_at")
 
 def is_hub_name(dataset_name: str) -> bool:
     """Returns whether a --dataset-name is one of the hub, as openai/gsm8k."""
-    return "/" in dataset_name
+    return "/" in dataset_name and family_of(dataset_name) is None
 
 
 def is_custom(config: Config) -> bool:
     """Returns whether the problems come from custom data; a folder in GSM8K's format does not count."""
     if is_hub_name(config.dataset_name):
         return True
-    if config.dataset_path is None or not load_entry(TASKS[config.dataset_name]).replaceable:
+    if config.dataset_path is None or not load_task_class(config.dataset_name).replaceable:
         return False
     path = Path(config.dataset_path)
     if given_flags(config) or path.is_file() or path.suffix.lower() in SUFFIXES:
@@ -46,7 +46,7 @@ def data_label(config: Config) -> str:
     """Returns the name of the data as part of a run's name."""
     if is_custom(config) and config.dataset_path is not None:
         return Path(config.dataset_path).stem or "data"
-    return config.dataset_name.rpartition("/")[2]
+    return config.dataset_name.rpartition("/")[2].replace(":", "-")  # some systems allow no colon
 
 
 def check_data(config: Config) -> None:
@@ -59,6 +59,11 @@ def check_data(config: Config) -> None:
             f"{option(given[0])} {getattr(config, given[0])} is for custom data, and --dataset-name {config.dataset_name} "
             "has a fixed format: add --dataset-path FILE (without --dataset-name) or use --dataset-name OWNER/NAME, or "
             "leave the flag out."
+        )
+    if config.dataset_options is not None and family_of(config.dataset_name) is None:
+        raise UserError(
+            f"--dataset-options {config.dataset_options} sets a generator of reasoning-gym, and --dataset-name "
+            f"{config.dataset_name} takes no options: add --dataset-name reasoning-gym:NAME, or leave --dataset-options out."
         )
     if config.answer_type != NUMBER:
         check_answers(config, f"--answer-type {config.answer_type}", config.answer_type == LATEX)

@@ -165,7 +165,7 @@ def value_in(path: Path, name: str, value: Any) -> Any:
     if value is None and wanted is not TYPES[name]:
         return None
     if wanted is str and isinstance(value, dict):  # reward: {accuracy: 1, format: 0.5}
-        value = [f"{key}={weight}" for key, weight in value.items()]
+        value = [f"{key}={'|'.join(map(str, v)) if isinstance(v, list) else v}" for key, v in value.items()]
     if wanted is str and isinstance(value, list):
         value = ",".join(map(str, value))
     if type(value) is wanted:

@@ -31,7 +31,8 @@ SCALE_REWARDS = ("group", "batch", "none")
 PROMPT_STYLES = ("tags", "plain")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
-REPEATABLE = ("reward", "general_reward", "guard", "report_to")  # --reward accuracy --reward format=0.5
+# --reward accuracy --reward format=0.5
+REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options")
 DEFAULT_SFT_BATCH_SIZE = 4
 
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
@@ -68,8 +69,9 @@ class Config:
     rl_output: str | None = flag(None, "folder of the reinforcement learning run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars per hour, for the cost in the progress bar; default: a usual price of the GPU", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on, or a dataset of the Hugging Face hub, as in openai/gsm8k", "task", "-dn", choices=DATASETS)
+    dataset_name: str = flag("gsm8k", "task to train on, a dataset of the Hugging Face hub, as in openai/gsm8k, or a generator of reasoning-gym, as in reasoning-gym:chain_sum", "task", "-dn", choices=DATASETS)
     dataset_path: str | None = flag(None, "local data instead of the hub or the generator: a .jsonl, .json, .csv or .parquet file or a folder of them (see --question-column); a folder with train.jsonl and test.jsonl in GSM8K's format; for knights_knaves 3ppl/train.parquet and so on; for aegis a file or folder with its columns", "task")
+    dataset_options: str | None = flag(None, "options of a reasoning-gym generator, as in min_terms=2,max_terms=4; several values of one option are separated by |", "task")
     dataset_config: str | None = flag(None, "configuration of a hub dataset, as main of openai/gsm8k", "task")
     train_split: str | None = flag(None, "split to train on: of a hub dataset, or the name of a file in --dataset-path; default: train", "task")
     eval_split: str | None = flag(None, "split to evaluate on; default: test or validation if there is one, else a tenth of the training split is held out", "task")

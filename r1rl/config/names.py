@@ -18,7 +18,9 @@ TASKS = {
     "countdown": "r1rl.tasks.countdown:Countdown",
     "chain-sum": "r1rl.tasks.chain_sum:ChainSum",
 }
-DATASETS = tuple(TASKS)
+# --dataset-name FAMILY:NAME: module and function that returns the class of such a task.
+FAMILIES = {"reasoning-gym": "r1rl.tasks.reasoning_gym:task_named"}
+DATASETS = (*TASKS, *(f"{family}:NAME" for family in FAMILIES))
 SAFETY_TASK = "cot-safety"  # Problem.task of aegis and safety-queries: they share prompt and grader
 FEWEST_PEOPLE, MOST_PEOPLE, DEFAULT_PEOPLE = 2, 8, "3"  # in the puzzles of knights_knaves
 
@@ -106,6 +108,27 @@ def load_entry(entry: str) -> Any:
     """Returns what a table names as "module:attribute"."""
     module, _, attribute = entry.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def family_of(dataset_name: str) -> str | None:
+    """Returns the part of a --dataset-name before the colon if it is one of FAMILIES, else None.
+
+    >>> family_of("reasoning-gym:gcd"), family_of("gsm8k")
+    ('reasoning-gym', None)
+    """
+    family, colon, _ = dataset_name.partition(":")
+    return family if colon and family in FAMILIES else None
+
+
+def is_task(dataset_name: str) -> bool:
+    """Returns whether a --dataset-name is a task of r1rl or of a family; whether the family has it is not checked."""
+    return dataset_name in TASKS or family_of(dataset_name) is not None
+
+
+def load_task_class(dataset_name: str) -> type:
+    """Returns the class of a task, for which `is_task` holds. Raises UserError if a family has no such task."""
+    family = family_of(dataset_name)
+    return load_entry(TASKS[dataset_name]) if family is None else load_entry(FAMILIES[family])(dataset_name)
 
 
 def custom_function(reward: str) -> tuple[Path, str] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from r1rl.config.data_rules import STAGE_ENDS
 from r1rl.config.flags import TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
-from r1rl.config.names import SMALL_TALK, TASKS, load_entry
+from r1rl.config.names import SMALL_TALK, is_task, load_task_class
 from r1rl.system.errors import unknown_name
 
 # fmt: off
@@ -146,8 +146,10 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 }
 # fmt: on
 
-# A flag, and the one that it replaces: both set the same quantity.
-REPLACES = {"max_steps": "num_epochs", "per_device_train_batch_size": "batch_size"}
+# A flag, and the one that it replaces: both set the same quantity, or the second belongs to another value of the first.
+REPLACES = {
+    "max_steps": "num_epochs", "per_device_train_batch_size": "batch_size", "dataset_name": "dataset_options",
+}  # fmt: skip
 STAGE_FLAGS = ("stages", *STAGE_ENDS)
 
 
@@ -170,8 +172,8 @@ def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = N
     for layer in layers:
         settings = apply_layer(settings, layer)
     task = settings.get("dataset_name", Config.dataset_name)
-    if task in TASKS:
-        settings = {"reward": load_entry(TASKS[task]).reward} | settings
+    if is_task(task):
+        settings = {"reward": load_task_class(task).reward} | settings
     return Config(**settings)
 
 

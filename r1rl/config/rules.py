@@ -8,7 +8,7 @@ from pathlib import Path
 from r1rl.config import data_rules, reward_rules, run_rules, training_rules
 from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import CHECKS, Config
-from r1rl.config.names import TASKS, load_entry, option
+from r1rl.config.names import is_task, load_task_class, option
 from r1rl.system.errors import UserError, unknown_name
 
 AT_LEAST_1 = (
@@ -57,15 +57,15 @@ def validate(config: Config) -> None:
     """Checks all that can be checked without opening data or looking at the machine. Raises UserError."""
     for f in dataclasses.fields(Config):
         value, choices = getattr(config, f.name), f.metadata["choices"]
-        if f.name == "dataset_name" and is_hub_name(value):
+        if f.name == "dataset_name" and (is_hub_name(value) or is_task(value)):
             continue
         if choices and value is not None and value not in choices:
             raise unknown_name(option(f.name), value, choices)
     for row in RANGES:
         check_range(config, *row)
     check_groups(config)
-    if config.dataset_name in TASKS:
-        load_entry(TASKS[config.dataset_name]).check_flags(config)
+    if is_task(config.dataset_name):
+        load_task_class(config.dataset_name).check_flags(config)
     for check in (*reward_rules.RULES, *data_rules.RULES, *training_rules.RULES, *run_rules.RULES):
         check(config)
     check_lengths(config)

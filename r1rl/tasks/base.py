@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from r1rl.config.data_rules import check_answers
 from r1rl.config.flags import Config
-from r1rl.config.names import TASKS, load_entry
+from r1rl.config.names import DATASETS, TASKS, is_task, load_task_class
 from r1rl.records import LATEX, NUMBER, Problem
 from r1rl.system.errors import UserError, unknown_name
 
@@ -111,14 +111,14 @@ def first_names(names: Sequence[str], count: int = 5) -> str:
 
 def task_class(name: str) -> type[Task]:
     """Returns the class of a --dataset-name. Raises UserError."""
-    if name not in TASKS:
-        raise unknown_name("--dataset-name", name, TASKS)
-    return load_entry(TASKS[name])
+    if not is_task(name):
+        raise unknown_name("--dataset-name", name, DATASETS)
+    return load_task_class(name)
 
 
 def owner(problem_task: str) -> type[Task]:
     """Returns the class of a Problem.task; Task itself where that is not a --dataset-name, as in custom data."""
-    return task_class(problem_task) if problem_task in TASKS else Task
+    return task_class(problem_task) if is_task(problem_task) else Task
 
 
 def level_name(problem_task: str) -> str:

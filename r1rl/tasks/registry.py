@@ -7,7 +7,7 @@ import random
 
 from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
-from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, TASKS
+from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
 from r1rl.tasks.base import Task, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
@@ -31,7 +31,7 @@ def load_task(config: Config) -> Task:
 
 def answer_type_of(task: str) -> str:
     """Returns the answer type of problems with this Problem.task."""
-    if task in TASKS:
+    if is_task(task):
         return task_class(task).answer_type
     return OTHER_NAMES.get(task, NUMBER)
 

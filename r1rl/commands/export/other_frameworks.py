@@ -11,7 +11,7 @@ from typing import Any
 
 from r1rl.commands.data import by_characters
 from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, reward_weights, with_steps
-from r1rl.config.names import DATASETS
+from r1rl.config.names import is_task
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
 from r1rl.records import VERDICT, Prompt
@@ -87,7 +87,7 @@ class RunExport:
     def reward_settings(self) -> dict[str, Any]:
         """Returns the flags of the rewards that differ from their defaults."""
         found = {name: getattr(self.config, name) for name in REWARD_FLAGS}
-        if found["dataset_name"] not in DATASETS:  # a dataset of the hub, whose name no reward reads
+        if not is_task(found["dataset_name"]):  # a dataset of the hub, whose name no reward reads
             del found["dataset_name"]
         return {name: value for name, value in found.items() if value != DEFAULTS[name]}
 

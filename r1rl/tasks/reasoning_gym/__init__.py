@@ -1,0 +1,178 @@
+"""Tasks reasoning-gym:NAME: problems of the generators of the package reasoning-gym (Stojanovski et al. 2025).
+
+Source: arXiv:2505.24760, the package's version 0.1.25 (Apache-2.0). Answers are graded by r1rl as numbers or as texts. A
+problem's split depends on its question, so no train problem of any seed is a test problem of another.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import metadata
+from typing import Any, ClassVar
+
+from r1rl.config.flags import Config
+from r1rl.records import NUMBER, Problem
+from r1rl.rewards.grading.answer import MAX_ANSWER_CHARS
+from r1rl.rewards.grading.numbers import parse_gold
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.tasks.base import GeneratedTask, check_split, split_of
+from r1rl.tasks.reasoning_gym.generators import FAMILY, Generator, generator_named
+from r1rl.tasks.reasoning_gym.options import check_installed, given_options, is_installed, make_dataset
+
+TEST_SHARE = 10  # one question in TEST_SHARE is for the test
+LAST_SEED = 2**32 - 1
+# A generator has no more different questions after so many draws, or after so many repeated questions in a row.
+MOST_DRAWN, MOST_REPEATED = 20_000, 1000
+MOST_BAD = 0.1  # share of the problems that may be left out because their answer cannot be graded
+
+
+class ReasoningGym(GeneratedTask):
+    """The problems of one generator; `task_named` makes its class."""
+
+    train_count, test_count = 4000, 400
+    generator: ClassVar[str]  # its name in the package
+    entry: ClassVar[Generator]
+
+    @classmethod
+    def check_flags(cls, config: Config) -> None:
+        """Checks the options, as far as that is possible without the package, and that no data replaces the problems."""
+        super().check_flags(config)
+        if config.dataset_path is not None:
+            raise UserError(
+                f"--dataset-path {config.dataset_path!r}: --dataset-name {cls.name} generates its problems. Leave one of "
+                "them out."
+            )
+        if given_options(config.dataset_options) and is_installed():
+            make_dataset(cls.generator, config.dataset_options, config.seed, size=1)
+
+    @classmethod
+    def from_config(cls, config: Config) -> ReasoningGym:
+        """Returns the task with the run's seed and options. Raises UserError if the package is not installed."""
+        return cls(config.seed, options=config.dataset_options)
+
+    def __init__(
+        self, seed: int, train_count: int | None = None, test_count: int | None = None, options: str | None = None
+    ):
+        check_installed(self.name)
+        super().__init__(seed, train_count, test_count)
+        self.options = options
+        with_options = f" with {options}" if options else ""
+        self.source = f"{self.name} (version {metadata.version(FAMILY)}){with_options}, from the seed"
+        self._problems: dict[str, list[Problem]] | None = None
+
+    def load(self, split: str) -> list[Problem]:
+        """Returns all problems of "train" or "test", which are generated at the first call. Raises UserError."""
+        check_split(split, self.name)
+        if self._problems is None:
+            self._problems = self.generate()
+            for name, problems in self._problems.items():
+                self.report_count(name, len(problems))
+        return self._problems[split]
+
+    def generate(self) -> dict[str, list[Problem]]:
+        """Returns the first problems of both splits, none twice; fewer where the generator repeats itself.
+
+        Raises UserError if the generator fails or an answer cannot be graded.
+        """
+        dataset = make_dataset(self.generator, self.options, self.generator_seed(), MOST_DRAWN)
+        made: dict[str, list[Problem]] = {"train": [], "test": []}
+        seen: set[str] = set()
+        bad: list[str] = []
+        repeated = 0
+        for index in range(MOST_DRAWN):
+            if all(len(made[split]) >= count for split, count in self.counts.items()) or repeated >= MOST_REPEATED:
+                break
+            item = self.item(dataset, index)
+            question = item["question"].strip()
+            repeated = repeated + 1 if question in seen else 0
+            if repeated:
+                continue
+            seen.add(question)
+            split = split_of(question, TEST_SHARE)
+            if len(made[split]) >= self.counts[split]:
+                continue
+            try:
+                made[split].append(self.problem(question, item, f"{split}/{len(made[split])}"))
+            except ValueError as error:
+                bad.append(f"{question[-100:]!r}: {error}")
+        self.report_bad(bad, sum(map(len, made.values())))
+        return made
+
+    def generator_seed(self) -> int:
+        """Returns the generator's seed: neighbouring seeds of the package share all but one of their problems."""
+        digest = hashlib.sha256(f"{self.name}/{self.seed}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") % (LAST_SEED - MOST_DRAWN)
+
+    def item(self, dataset: Any, index: int) -> dict[str, Any]:
+        """Returns one item of the dataset. Raises UserError if the generator fails, as for options without a problem."""
+        try:
+            return dataset[index]
+        except Exception as error:  # whatever a generator raises
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"{self.name} with --dataset-options {self.options} fails at its problem {index}: {reason}. Use other "
+                "options."
+            ) from None
+
+    def problem(self, question: str, item: dict[str, Any], problem_id: str) -> Problem:
+        """Returns an item as a problem. Raises ValueError if its answer cannot be graded."""
+        answer = str(item["answer"]).strip()
+        if self.answer_type == NUMBER:
+            parse_gold(answer)
+        elif not 0 < len(answer) <= MAX_ANSWER_CHARS:
+            raise ValueError(f"the gold answer has {len(answer)} characters; 1 to {MAX_ANSWER_CHARS} can be graded")
+        level = None if self.entry.level is None else item["metadata"].get(self.entry.level)
+        return Problem(
+            problem_id,
+            question,
+            answer,
+            worked_solution(item, answer) if self.has_solutions else "",
+            self.name,
+            level if type(level) is int else None,
+            self.answer_type,
+        )
+
+    def report_bad(self, bad: list[str], good: int) -> None:
+        """Prints how many problems are left out. Raises UserError if they are too many."""
+        if len(bad) > MOST_BAD * (len(bad) + good):
+            raise UserError(
+                f"{self.name} with --dataset-options {self.options}: {len(bad)} of {len(bad) + good} problems cannot be "
+                f"graded, more than {MOST_BAD:.0%}; question {bad[0]}. Use other options."
+            )
+        if bad:
+            text = f"left out {len(bad)} problems of {self.name}: question {bad[0]}"
+            console.print(text, markup=False)
+
+    def report_count(self, split: str, count: int) -> None:
+        """Prints that there are fewer problems than wanted. Raises UserError if there is none."""
+        if count == 0 and self.counts[split]:
+            raise UserError(
+                f"{self.name} with --dataset-options {self.options} has no {split} problem, because it has so few different "
+                "ones: use other options."
+            )
+        if count < self.counts[split]:
+            console.print(f"{self.name} has only {count} different {split} problems, not {self.counts[split]}")
+
+
+def worked_solution(item: dict[str, Any], answer: str) -> str:
+    """Returns the worked solution of gsm_symbolic with the answer as it is graded after the ####."""
+    return f"{item['metadata']['answer_cot'].partition('####')[0].strip()}\n#### {answer}"
+
+
+@functools.cache
+def task_named(dataset_name: str) -> type[ReasoningGym]:
+    """Returns the class of --dataset-name reasoning-gym:NAME. Raises UserError for an unknown or refused generator."""
+    generator = dataset_name.removeprefix(f"{FAMILY}:")
+    entry = generator_named(generator)
+    attributes: dict[str, Any] = {
+        "name": dataset_name,
+        "generator": generator,
+        "entry": entry,
+        "answer_type": entry.answer_type,
+        "has_solutions": entry.has_solutions,
+    }
+    if entry.level is not None:
+        attributes["level_name"] = entry.level.removeprefix("num_").replace("_", " ")
+    return type("ReasoningGym", (ReasoningGym,), attributes)
