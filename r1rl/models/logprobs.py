@@ -25,10 +25,11 @@ def last_hidden(policy: Policy, ids):  # (B, T) -> (B, T, H)
 
 
 def output_logits(policy: Policy, hidden):  # (N, H) -> (N, vocab)
-    """Applies the output layer to the positions that are needed."""
-    head = policy.base.lm_head
+    """Applies the output layer to the positions that are needed, and Gemma 2's bound on logits (arXiv:2408.00118, 2)."""
+    head, bound = policy.base.lm_head, getattr(policy.base.config, "final_logit_softcapping", None)
     with policy.autocast():
-        return head(hidden.to(head.weight.dtype))
+        logits = head(hidden.to(head.weight.dtype))
+    return logits if bound is None else bound * (logits / bound).tanh()
 
 
 def completion_states(

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from datasets import Dataset
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
+from r1rl.models.logprobs import token_logprobs
 from r1rl.models.policy import Policy
 from r1rl.models.weights import load_options
 from r1rl.records import Prompt
@@ -83,11 +83,21 @@ class FineTuner(RunTrainer, SFTTrainer):
         return 1
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Returns TRL's loss; on a CPU without Unsloth transformers' loss: TRL's output layer is a triton kernel."""
-        self.tokens += int((inputs["labels"] != IGNORED).sum())
+        """Returns the mean cross-entropy of the learned tokens: TRL's, and on a CPU without Unsloth our own.
+
+        There TRL's output layer would need a triton kernel. Ours computes no logits of prompts and padding.
+        """
+        labels = inputs["labels"]  # (B, T)
+        self.tokens += int((labels != IGNORED).sum())
         if self.policy.on_gpu or MADE_BY_UNSLOTH:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        return transformers.Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
+        texts = {name: x for name, x in inputs.items() if name != "labels"} | {"use_cache": False}
+        learned = labels[:, 1:] != IGNORED  # (B, T-1), by the position before
+        with self.policy.autocast():
+            states = self.policy.base.model(**texts)[0][:, :-1][learned]  # (N, H)
+        logprobs, _ = token_logprobs(self.policy, states, labels[:, 1:][learned], temperature=1.0)
+        loss = -logprobs.mean()
+        return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called by transformers after each step: writes a line of fine_tuning.jsonl and moves the progress bar."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -14,12 +15,13 @@ from r1rl.models.logprobs import token_logprobs
 LOGITS = torch.tensor([[0.5, 0.3, 0.15, 0.05]] * 3).log()
 
 
-def policy_of_identity():
+def policy_of_identity(**config):
     """A policy whose output layer returns the states as logits."""
     head = torch.nn.Identity()
     head.weight = torch.zeros(1)
     model = SimpleNamespace(config=SimpleNamespace(vocab_size=4))
-    return SimpleNamespace(base=SimpleNamespace(lm_head=head), model=model, autocast=contextlib.nullcontext)
+    base = SimpleNamespace(lm_head=head, config=SimpleNamespace(**config))
+    return SimpleNamespace(base=base, model=model, autocast=contextlib.nullcontext)
 
 
 def test_tokens_of_the_nucleus_share_its_mass():
@@ -41,3 +43,11 @@ def test_the_gradient_is_that_of_the_nucleus():
 def test_without_a_nucleus_all_tokens_count():
     logprobs, _ = token_logprobs(policy_of_identity(), LOGITS, torch.tensor([0, 1, 3]), 1.0)
     assert logprobs.exp().tolist() == pytest.approx([0.5, 0.3, 0.05])
+
+
+def test_gemma_2_bounds_its_logits():
+    """30 tanh(x / 30) of logits 30 and 0: the first is 30 tanh(1) = 22.85."""
+    states = torch.tensor([[30.0, 0.0, 0.0, 0.0]])
+    policy = policy_of_identity(final_logit_softcapping=30.0)
+    logprobs, _ = token_logprobs(policy, states, torch.tensor([1]), 1.0)
+    assert logprobs.item() == pytest.approx(-30 * math.tanh(1), abs=1e-4)
