@@ -67,6 +67,7 @@ def converted(file: Path, flag: str = "--model-name") -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder
+        console.print(f"gguf     converting {file.name}, {file.stat().st_size / 2**30:.2f} GiB", markup=False)
         start, unfinished = time.monotonic(), Path(tempfile.mkdtemp(prefix=f"{folder.name}.new-", dir=folder.parent))
         try:
             words = convert(file, unfinished, status)
