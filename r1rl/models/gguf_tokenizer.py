@@ -11,10 +11,8 @@ from typing import Any
 from r1rl.models.chat_template import end_of_turn
 from r1rl.system.errors import UserError
 
-CONTROL, USER_DEFINED = (
-    3,
-    4,
-)  # values of tokenizer.ggml.token_type; https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+# Values of tokenizer.ggml.token_type; https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 # tokenizer.ggml.pre: how text is split before the merges, by llama.cpp's src/llama-vocab.cpp. A pattern, or
@@ -49,11 +47,14 @@ def write_tokenizer(fields: dict[str, Any], folder: Any, length: int) -> tuple[S
     known: its text would be split differently from what the model learned.
     """
     tokens = fields["tokenizer.ggml.tokens"]
-    kinds = fields.get("tokenizer.ggml.token_type") or [1] * len(tokens)
-    control = [t for t, kind in zip(tokens, kinds, strict=True) if kind == CONTROL]
-    special = special_tokens(fields, tokens, control)
-    tokenizer = byte_level(fields) if fields.get("tokenizer.ggml.model") == "gpt2" else sentence_piece(fields, special)
-    add_tokens(tokenizer, control, [t for t, kind in zip(tokens, kinds, strict=True) if kind == USER_DEFINED])
+    kinds = fields.get("tokenizer.ggml.token_type") or [NORMAL] * len(tokens)
+    by_kind = {kind: [t for t, k in zip(tokens, kinds, strict=False) if k == kind] for kind in set(kinds)}
+    special = special_tokens(fields, tokens, by_kind.get(CONTROL, []))
+    if fields.get("tokenizer.ggml.model") == "gpt2":
+        tokenizer = byte_level(fields)
+    else:
+        tokenizer = sentence_piece(fields, special, by_kind.get(NORMAL, []))
+    add_tokens(tokenizer, by_kind.get(CONTROL, []), by_kind.get(USER_DEFINED, []))
     begins = fields.get("tokenizer.ggml.pre") in WITH_BEGIN or fields.get("tokenizer.ggml.model") == "llama"
     if special.begin is not None and fields.get("tokenizer.ggml.add_bos_token", begins):
         from tokenizers.processors import TemplateProcessing
@@ -82,8 +83,12 @@ def byte_level(fields: dict[str, Any]) -> Any:
             f"its tokenizer splits text as {name!r}, and known are {', '.join(SPLITS)}: with another split the model would "
             "read other tokens than it learned. Use the model's safetensors from the hub instead."
         )
-    merges = [tuple(pair.split(" ")) for pair in fields["tokenizer.ggml.merges"]]
+    merges = [tuple(pair.split(" ")) for pair in fields.get("tokenizer.ggml.merges", ())]
     vocabulary = {t: i for i, t in enumerate(fields["tokenizer.ggml.tokens"])}
+    if wrong := [m for m in merges if len(m) != 2 or not {*m, "".join(m)} <= vocabulary.keys()]:
+        raise UserError(
+            f"{len(wrong)} of its tokenizer's merges are not of its tokens, as {wrong[0]}: download it again."
+        )
     whole_words = SPLITS[name] == SPLITS["llama-bpe"]  # Llama 3's tokenizer takes a word that is a token as it is
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=whole_words))
     bytes_after = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not SPLITS[name] or name in THEN_GPT2)
@@ -95,8 +100,11 @@ def byte_level(fields: dict[str, Any]) -> Any:
     return tokenizer
 
 
-def sentence_piece(fields: dict[str, Any], special: SpecialTokens) -> Any:
-    """Returns a SentencePiece BPE tokenizer (of Llama 2, Mistral and Gemma), with merges in the order of the scores."""
+def sentence_piece(fields: dict[str, Any], special: SpecialTokens, normal: list[str]) -> Any:
+    """Returns a SentencePiece BPE tokenizer (of Llama 2, Mistral and Gemma), whose merges form the tokens `normal`.
+
+    Raises UserError.
+    """
     from tokenizers import Tokenizer, decoders, models, normalizers
 
     kind = fields.get("tokenizer.ggml.model")
@@ -105,10 +113,15 @@ def sentence_piece(fields: dict[str, Any], special: SpecialTokens) -> Any:
             f"its tokenizer is a {kind!r}, and known are 'gpt2' and 'llama': use the model's safetensors instead."
         )
     vocabulary = {t: i for i, t in enumerate(fields["tokenizer.ggml.tokens"])}
+    scores = fields.get("tokenizer.ggml.scores", ())
+    if len(scores) != len(fields["tokenizer.ggml.tokens"]):
+        raise UserError(
+            f"it has {len(scores)} scores for {len(fields['tokenizer.ggml.tokens'])} tokens: download it again."
+        )
     tokenizer = Tokenizer(
         models.BPE(
             vocabulary,
-            merges_by_score(vocabulary, fields["tokenizer.ggml.scores"]),
+            merges_by_score({t: scores[vocabulary[t]] for t in normal}, vocabulary),
             unk_token=special.unknown,
             fuse_unk=True,
             byte_fallback=True,
@@ -124,18 +137,20 @@ def sentence_piece(fields: dict[str, Any], special: SpecialTokens) -> Any:
     return tokenizer
 
 
-def merges_by_score(vocabulary: dict[str, int], scores: list[float]) -> list[tuple[str, str]]:
-    """Returns the pairs of tokens that form a token, those with the highest score of the result first.
+def merges_by_score(scores: dict[str, float], vocabulary: dict[str, int]) -> list[tuple[str, str]]:
+    """Returns the pairs that form a token of `scores`, those with the highest score of the result first.
 
-    >>> merges_by_score({"a": 0, "b": 1, "ab": 2, "aba": 3}, [0.0, 0.0, -1.0, -2.0])
+    Of equal ones those with the longest left part come first, as in generate_merges of transformers' convert_slow_tokenizer.
+
+    >>> merges_by_score({"a": 0.0, "b": 0.0, "ab": -1.0, "aba": -2.0}, {"a": 0, "b": 1, "ab": 2, "aba": 3})
     [('a', 'b'), ('ab', 'a')]
     """
     found = []
-    for token, i in vocabulary.items():
+    for token, score in scores.items():
         for at in range(1, len(token)):
             left, right = token[:at], token[at:]
-            if left in vocabulary and right in vocabulary:
-                found.append((-scores[i], vocabulary[left], vocabulary[right], left, right))
+            if left in scores and right in scores:
+                found.append((-score, -at, vocabulary[left], vocabulary[right], left, right))
     return [(left, right) for *_, left, right in sorted(found)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,13 @@ from gguf_writer import write
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import generate_merges
 
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.models import gguf as reading
 from r1rl.models import source
 from r1rl.models.gguf import FAMILIES, converted, folder_of
-from r1rl.models.gguf_tokenizer import SPLITS
+from r1rl.models.gguf_tokenizer import SPLITS, merges_by_score
 from r1rl.models.policy import load_policy, load_tokenizer
 from r1rl.models.shape import shape_of
 from r1rl.models.weights import current_base
@@ -190,7 +192,7 @@ def fields(**more):
     """The metadata of a small byte-level tokenizer."""
     tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "a", "b", "ab", "1", "2", "Ġ"]
     return {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm", "tokenizer.ggml.tokens": tokens,
-            "tokenizer.ggml.token_type": [3, 3, 3, *[1] * 6], "tokenizer.ggml.merges": ["a b", "1 2"],
+            "tokenizer.ggml.token_type": [3, 3, 3, *[1] * 6], "tokenizer.ggml.merges": ["a b"],
             "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2,
             "tokenizer.ggml.padding_token_id": 2, "tokenizer.chat_template": CHATML, **more}  # fmt: skip
 
@@ -230,7 +232,11 @@ def test_without_a_padding_token_none_is_invented(tmp_path):
 
 def test_digits_are_split_as_the_file_says(tmp_path):
     tokens = [*fields()["tokenizer.ggml.tokens"], "12"]
-    more = {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": [3, 3, 3, *[1] * 7]}
+    more = {
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.merges": ["a b", "1 2"],
+        "tokenizer.ggml.token_type": [3, 3, 3, *[1] * 7],
+    }
     one, _ = written(tmp_path, **more)
     assert one.tokenize("ab12") == ["ab", "1", "2"]
     three, _ = written(tmp_path, **more, **{"tokenizer.ggml.pre": "llama-bpe"})
@@ -242,6 +248,8 @@ def test_digits_are_split_as_the_file_says(tmp_path):
     ("more", "words"),
     [
         ({"tokenizer.ggml.pre": "tekken"}, "splits text as 'tekken'"),
+        ({"tokenizer.ggml.merges": ["a b", "a 1"]}, "1 of its tokenizer's merges are not of its tokens"),
+        ({"tokenizer.ggml.model": "llama"}, "it has 0 scores for 9 tokens"),
         ({"tokenizer.ggml.model": "bert"}, "its tokenizer is a 'bert'"),
         ({"tokenizer.ggml.eos_token_id": 99, "tokenizer.chat_template": "x"}, "names no end token"),
     ],
@@ -251,37 +259,16 @@ def test_unknown_tokenizers_are_refused(tmp_path, more, words):
         written(tmp_path, **more)
 
 
-def by_score(text: str, scores: dict[str, float]) -> list[str]:
-    """SentencePiece's rule: again and again, the pair that forms the token with the highest score, the leftmost first."""
-    pieces = list(text)
-    while True:
-        pairs = [
-            (-scores[a + b], i) for i, (a, b) in enumerate(zip(pieces, pieces[1:], strict=False)) if a + b in scores
-        ]
-        if not pairs:
-            return pieces
-        _, i = min(pairs)
-        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
-
-
-def test_sentence_piece_merges_by_score(tmp_path):
+def test_sentence_piece_merges_are_those_that_transformers_makes():
     rng = random.Random(0)
     scores = dict.fromkeys("ab▁", -1000.0)
-    while len(scores) < 40:
-        scores["".join(rng.choices("ab▁", k=rng.randint(2, 4)))] = -float(len(scores))
-    tokens = ["<unk>", "</s>", *scores]
-    content = {"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.eos_token_id": 1,
-               "tokenizer.ggml.scores": [0.0, 0.0, *scores.values()], "tokenizer.ggml.token_type": [2, 3, *[1] * 40],
-               "tokenizer.ggml.unknown_token_id": 0, "tokenizer.ggml.add_space_prefix": False}  # fmt: skip
-    reading.write_tokenizer(content, tmp_path, 512)
-    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    reachable = 0
-    for _ in range(200):
-        text = "".join(rng.choices("ab ", k=12))
-        wanted = by_score(text.replace(" ", "▁"), scores)
-        assert tokenizer.encode(text).tokens == wanted
-        reachable += len(wanted) < 12
-    assert reachable > 100
+    while len(scores) < 60:
+        scores["".join(rng.choices("ab▁", k=rng.randint(2, 5)))] = -float(rng.randrange(20))
+    vocabulary = {token: i for i, token in enumerate(scores)}
+    ours, theirs = merges_by_score(scores, vocabulary), generate_merges(vocabulary, scores)
+    assert set(ours) == set(theirs) and len(theirs) > 60
+    ranks = [(-scores[left + right], -len(left)) for left, right in ours]
+    assert ranks == [(-scores[left + right], -len(left)) for left, right in theirs]
 
 
 # ---- the cache
@@ -350,8 +337,8 @@ def checked(file):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("m-00001-of-00002.gguf", b"GGUF", "part 1 of 2, .* llama-gguf-split --merge m-00001-of-00002.gguf"),
-        ("m-00002-of-00002.gguf", b"GGUF", "part 2 of 2, .* --merge m-00001-of-00002.gguf"),
+        ("m-00001-of-00002.gguf", b"GGUF", "part 1 of 2, .*llama-gguf-split --merge m-00001-of-00002.gguf"),
+        ("m-00002-of-00002.gguf", b"GGUF", "part 2 of 2, .*--merge m-00001-of-00002.gguf"),
         ("m.gguf", b"", "not a GGUF file: it begins with b''"),
         ("m.gguf", b"PK\x03\x04 a zip", "not a GGUF file"),
         ("m.GGUF", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
@@ -363,8 +350,6 @@ def checked(file):
 def test_what_is_no_whole_gguf_file(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    import re
-
     assert re.search(words, checked(tmp_path / name))
 
 
@@ -435,7 +420,7 @@ def test_a_full_disk_is_named_before_anything_is_written(llama, monkeypatch):
 
 def test_the_program_exits_with_2(program, tmp_path, home):
     (tmp_path / "m.gguf").write_bytes(b"no model")
-    for command in ([], ["plan"], ["data"]):
+    for command in ([], ["plan"], ["data", "check"]):
         done = program(*command, "--recipe", "tiny", "--model-name", tmp_path / "m.gguf", HOME=str(home))
         assert done.returncode == 2 and "is not a GGUF file" in done.stdout + done.stderr, done
 
