@@ -9,8 +9,8 @@ from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.parser import add_flags
-from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
-from r1rl.models.source import locate
+from r1rl.models.shape import FAMILIES, KNOWN, Shape
+from r1rl.models.source import locate, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place

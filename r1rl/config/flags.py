@@ -41,7 +41,8 @@ TINY_MODELS = {
     TINY_KK_MODEL: TINY_FOLDER / "knights_knaves",
     TINY_SAFETY_MODEL: TINY_FOLDER / "safety",
 }
-SMOLLM2 = "smollm2-135m"  # SmolLM2-135M-Instruct, from the hub or from an installed package
+SMOLLM2 = "smollm2-135m"  # SmolLM2-135M-Instruct, from the hub or from an installed package, which has this file
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 # The checks of every Config. rules.py adds its own: it imports Config, so Config cannot import it.
 CHECKS: list[Callable[[Config], None]] = []

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r1rl.models.gguf_tokenizer import write_tokenizer
+from r1rl.models.chat_template import ending_token
+from r1rl.models.gguf_tokenizer import CONTROL, SpecialTokens, write_tokenizer
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 
@@ -110,35 +111,61 @@ def convert(file: Path, folder: Path, status: Waiting) -> str:
     config = config_of(fields, tensors)
     wanted = wanted_tensors(fields["general.architecture"], config)
     check_tensors(tensors, wanted)
-    special, ids = write_tokenizer(fields, folder, config["max_position_embeddings"])
+    special, ids = tokenizer_of(fields, folder, config["max_position_embeddings"])
     numbers = {"bos_token_id": ids.get(special.begin or ""), "eos_token_id": ids[special.end],
                "pad_token_id": ids.get(special.padding or "")}  # fmt: skip
     count = sum(int(t.n_elements) for name, t in tensors.items() if name in wanted)
     dtype = "float32" if count <= FLOAT32_UP_TO else "bfloat16"
     check_space(folder, count * (4 if dtype == "float32" else 2))
     config = {**config, **numbers, "dtype": dtype}
-    write_json(folder / "config.json", config)
+    save_json(folder / "config.json", config)
     ends = [ids[token] for token in special.ends]
-    write_json(folder / "generation_config.json", {**numbers, "eos_token_id": ends if len(ends) > 1 else ends[0]})
+    save_json(folder / "generation_config.json", {**numbers, "eos_token_id": ends if len(ends) > 1 else ends[0]})
     write_weights(fields["general.architecture"], config, tensors, wanted, folder, status)
     licences = copy_licences(file, folder)
     kinds = sorted({t.tensor_type.name for t in tensors.values()} - {"F32"}) or ["F32"]
     licence = ", ".join(licences) or fields.get("general.license") or "none with the file"
     words = f"{file.name} ({'/'.join(kinds)}) is stored as {count:,} weights in {dtype}; {special.words}; licence: {licence}"
-    write_json(folder / "source.json", {"file": str(file.resolve()), "general.license": fields.get("general.license"),
+    save_json(folder / "source.json", {"file": str(file.resolve()), "general.license": fields.get("general.license"),
                                         "general.name": fields.get("general.name"), "words": words})  # fmt: skip
     return words
+
+
+def tokenizer_of(fields: dict[str, Any], folder: Path, length: int) -> tuple[SpecialTokens, dict[str, int]]:
+    """Writes the tokenizer's files. Returns (special tokens, token ids). Raises UserError."""
+    tokens, kinds = fields["tokenizer.ggml.tokens"], fields.get("tokenizer.ggml.token_type", ())
+    control = [t for t, kind in zip(tokens, kinds, strict=False) if kind == CONTROL]
+    begin = fields.get("tokenizer.ggml.bos_token_id")
+    begin = tokens[begin] if isinstance(begin, int) and begin < len(tokens) else None
+    end = ending_token(fields.get("tokenizer.chat_template"), begin, control)
+    try:
+        return write_tokenizer(fields, folder, length, end)
+    except UserError:
+        raise
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise UserError(
+            f"its tokenizer is damaged ({' '.join(str(error).split())[:100]}): download it again."
+        ) from None
 
 
 def read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns (metadata, tensors by name) of a GGUF file; the tensors' data stay on the disk. Raises UserError."""
     from gguf import GGUFReader
 
+    class Reader(GGUFReader):
+        """gguf's reader, which otherwise reads nothing, without an end, beyond the end of a file."""
+
+        def _get(self, offset: Any, dtype: Any, count: Any = 1, override_order: Any = None) -> Any:
+            found = super()._get(offset, dtype, count, override_order)
+            if len(found) < int(count):
+                raise ValueError(f"byte {int(offset)} is beyond its end")
+            return found
+
     damaged = (
         "the file is damaged or its end is missing ({}): download it again, and compare its size with the source's."
     )
     try:
-        reader = GGUFReader(file)
+        reader = Reader(file)
         fields = {name: field.contents() for name, field in reader.fields.items()}
     except (ValueError, IndexError, KeyError, OverflowError, MemoryError, TypeError) as error:
         raise UserError(damaged.format(" ".join(str(error).split())[:100] or type(error).__name__)) from None
@@ -327,7 +354,7 @@ def write_weights(
         (folder / f"{i}.safetensors").rename(folder / name)
         weight_map |= dict.fromkeys(names, name)
     size = sum(p.stat().st_size for p in folder.glob("*.safetensors"))
-    write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": weight_map})
+    save_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": weight_map})
 
 
 def in_parts(wanted: dict[str, tuple[str, tuple[int, ...]]], most: int) -> Iterator[list[str]]:
@@ -382,7 +409,7 @@ def copy_licences(file: Path, folder: Path) -> list[str]:
     return [path.name for path in found]
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def save_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a JSON file, without entries that are None."""
     kept = {key: value for key, value in content.items() if value is not None}
     path.write_text(json.dumps(kept, indent=2), encoding="utf-8")

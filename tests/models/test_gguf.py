@@ -20,13 +20,13 @@ from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import generate_merges
 
-from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS, Config
 from r1rl.models import gguf as reading
 from r1rl.models import source
 from r1rl.models.gguf import FAMILIES, converted, folder_of
 from r1rl.models.gguf_tokenizer import SPLITS, merges_by_score
 from r1rl.models.policy import load_policy, load_tokenizer
-from r1rl.models.shape import shape_of
+from r1rl.models.source import shape_of
 from r1rl.models.weights import current_base
 from r1rl.preflight.checks import check_model_name, check_surroundings, is_local
 from r1rl.system import machine
@@ -199,7 +199,7 @@ def fields(**more):
 
 def written(tmp_path, **more):
     """The tokenizer of these fields, with what is shown of it."""
-    special, _ = reading.write_tokenizer(fields(**more), tmp_path, 512)
+    special, _ = reading.tokenizer_of(fields(**more), tmp_path, 512)
     return AutoTokenizer.from_pretrained(tmp_path), special
 
 
@@ -492,9 +492,9 @@ def test_the_package_is_found_without_importing_it(tmp_path, monkeypatch):
     package = tmp_path / source.SMOLLM2_PACKAGE
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('llama_cpp')")
-    (package / source.SMOLLM2_FILE).touch()
+    (package / SMOLLM2_FILE).touch()
     monkeypatch.syspath_prepend(tmp_path)
-    assert source.installed_smollm2() == package / source.SMOLLM2_FILE
+    assert source.installed_smollm2() == package / SMOLLM2_FILE
 
 
 def test_an_adapter_of_smollm2_finds_its_base_on_another_machine():
