@@ -6,6 +6,7 @@ It needs neither torch nor transformers. The mappings of names and values are th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -39,6 +40,7 @@ FULL_EVERY = {"gemma2": 2, "gemma3": 6}  # layers; the others attend to a slidin
 HEAD_NORMS, BIASES = ("qwen3", "gemma3"), ("qwen2",)
 LARGEST_GEMMA = {"gemma2": 46, "gemma3": 62}  # layers of the 27B models, which scale attention by hidden / heads
 LOCAL_THETA = 10000.0  # rope base of Gemma 3's sliding layers, where the file has none
+MOST_VALUES = 10_000_000  # read one by one; Gemma 3's file has about 2 million
 FREQUENCIES = "rope_freqs.weight"  # Llama 3's rope scaling, as a divisor for each frequency
 LLAMA3_ROPE = {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}  # fmt: skip
 
@@ -63,9 +65,23 @@ def converted(file: Path, flag: str = "--model-name") -> Path:
     if folder.is_dir():
         return folder
     check_file(file, flag)
+    try:
+        return convert_once(file, folder)
+    except UserError as error:
+        raise UserError(f"{flag} {str(file)!r}: {error}") from None
+    except OSError as error:
+        raise UserError(
+            f"{flag} {str(file)!r}: the converted model cannot be written to {folder.parent} ({error.strerror or error}): "
+            "make room there, or set HOME to a folder on another disk."
+        ) from None
+
+
+def convert_once(file: Path, folder: Path) -> Path:
+    """Returns the folder after converting the file into it, unless another process does so first. Raises UserError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock, Waiting(f"converting {file.name}") as status:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks: then both convert, and one is kept
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder
         console.print(f"gguf     converting {file.name}, {file.stat().st_size / 2**30:.2f} GiB", markup=False)
@@ -73,9 +89,11 @@ def converted(file: Path, flag: str = "--model-name") -> Path:
         try:
             words = convert(file, unfinished, status)
             unfinished.chmod(0o755)
-            unfinished.replace(folder)
-        except UserError as error:
-            raise UserError(f"{flag} {str(file)!r}: {error}") from None
+            try:
+                unfinished.replace(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster
+                    raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     console.print(f"gguf     {words}; {time.monotonic() - start:.0f} s, once; {folder}", markup=False)
@@ -155,7 +173,12 @@ def read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     class Reader(GGUFReader):
         """gguf's reader, which otherwise reads nothing, without an end, beyond the end of a file."""
 
+        values = 0
+
         def _get(self, offset: Any, dtype: Any, count: Any = 1, override_order: Any = None) -> Any:
+            self.values += 1
+            if self.values > MOST_VALUES:
+                raise ValueError(f"it has more than {MOST_VALUES:,} settings and tokens")
             found = super()._get(offset, dtype, count, override_order)
             if len(found) < int(count):
                 raise ValueError(f"byte {int(offset)} is beyond its end")

@@ -115,8 +115,8 @@ def check_hardware(config: Config, machine: Machine) -> None:
             return
         raise UserError(
             f"{config.model_name} needs a CUDA GPU, and none was found ({machine.describe()}). To see a whole run on this "
-            "machine, add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
-            "local folder works, too: --model-name DIR."
+            "machine, add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model on "
+            "this machine works, too: --model-name smollm2-135m, a folder or a GGUF file."
         )
     if config.model_name in TINY_MODELS:
         return
