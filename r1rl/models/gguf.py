@@ -184,14 +184,14 @@ def read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 raise ValueError(f"byte {int(offset)} is beyond its end")
             return found
 
-    damaged = (
-        "the file is damaged or its end is missing ({}): download it again, and compare its size with the source's."
-    )
     try:
         reader = Reader(file)
         fields = {name: field.contents() for name, field in reader.fields.items()}
     except (ValueError, IndexError, KeyError, OverflowError, MemoryError, TypeError) as error:
-        raise UserError(damaged.format(" ".join(str(error).split())[:100] or type(error).__name__)) from None
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise UserError(
+            f"the file is damaged or its end is missing ({reason}): download it again, and compare its size with the source's."
+        ) from None
     if fields.get("split.count", 1) > 1:
         raise UserError(
             f"it is one of {fields['split.count']} parts. Join them with llama.cpp's `llama-gguf-split --merge`, and give "
