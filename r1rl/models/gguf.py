@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import json
@@ -46,10 +47,20 @@ LLAMA3_ROPE = {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor"
 
 
 def folder_of(file: Path) -> Path:
-    """Returns the folder in the cache for a GGUF file, by its name, size and time of change; it may not exist yet."""
+    """Returns the folder in the cache for a GGUF file, by its name and content; it may not exist yet.
+
+    Not by its time of change, which differs each time a package is installed.
+    """
     about = file.stat()
-    version = hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:12]
+    version = digest(file, about.st_size, about.st_mtime_ns)[:12]
     return Path.home() / ".cache" / "r1rl" / "gguf" / f"{file.stem}-{version}"
+
+
+@functools.lru_cache
+def digest(file: Path, size: int, changed: int) -> str:
+    """Returns the SHA-256 of a file's content, read once while size and time of change are the same."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def converted(file: Path, flag: str = "--model-name") -> Path:
@@ -61,10 +72,12 @@ def converted(file: Path, flag: str = "--model-name") -> Path:
         near = sorted(p.name for p in file.parent.glob("*.gguf")) if file.parent.is_dir() else []
         hint = f"{file.parent} has {', '.join(near[:5])}" if near else "no GGUF file is there"
         raise UserError(f"{flag} {str(file)!r} is not a file ({hint}): give the path of a GGUF file.")
+    check_file(file, flag)
     folder = folder_of(file)
     if folder.is_dir():
         return folder
-    check_file(file, flag)
+    if importlib.util.find_spec("gguf") is None:
+        raise UserError(f"{flag} {str(file)!r}: reading GGUF files needs the package gguf. Run `pip install gguf`.")
     try:
         return convert_once(file, folder)
     except UserError as error:
@@ -116,8 +129,6 @@ def check_file(file: Path, flag: str) -> None:
         raise UserError(
             f"{flag} {str(file)!r} is not a GGUF file: it begins with {begin!r}{pointer}, not with {MAGIC!r}. Download it again."
         )
-    if importlib.util.find_spec("gguf") is None:
-        raise UserError(f"{flag} {str(file)!r}: reading GGUF files needs the package gguf. Run `pip install gguf`.")
 
 
 def convert(file: Path, folder: Path, status: Waiting) -> str:
