@@ -511,6 +511,7 @@ def test_the_known_families_and_splits_are_gguf_s():
     assert {"smollm", "llama-bpe", "qwen2"} <= set(SPLITS)
 
 
+@pytest.mark.slow  # transformers' own reader takes 25 s
 def test_the_real_model_answers_as_with_transformers_own_reader(real_model):
     """transformers' tokenizer ends at the wrong token, so only weights and prompt are compared."""
     file = source.installed_smollm2()
