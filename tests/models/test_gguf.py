@@ -23,9 +23,10 @@ from transformers.convert_slow_tokenizer import generate_merges
 
 from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS, Config
 from r1rl.models import gguf as reading
-from r1rl.models import source
-from r1rl.models.gguf import FAMILIES, converted, folder_of
+from r1rl.models import gguf_weights, source
+from r1rl.models.gguf import converted, folder_of
 from r1rl.models.gguf_tokenizer import SPLITS, merges_by_score
+from r1rl.models.gguf_weights import FAMILIES
 from r1rl.models.policy import load_policy, load_tokenizer
 from r1rl.models.source import shape_of
 from r1rl.models.weights import current_base
@@ -171,7 +172,7 @@ def test_quantized_weights_differ_by_half_a_quantum_at_most(tmp_path, name):
 
 def test_larger_models_are_stored_in_bfloat16_and_in_several_files(tmp_path, llama, monkeypatch):
     monkeypatch.setattr(reading, "FLOAT32_UP_TO", 1000)
-    monkeypatch.setattr(reading, "FILE_BYTES", 2**16)
+    monkeypatch.setattr(gguf_weights, "FILE_BYTES", 2**16)
     folder = converted(llama)
     assert len(list(folder.glob("model-*-of-*.safetensors"))) > 2
     model, _ = load(folder)
@@ -183,7 +184,7 @@ def test_larger_models_are_stored_in_bfloat16_and_in_several_files(tmp_path, lla
 
 def test_rope_divisors_of_another_kind_are_refused(tmp_path):
     with pytest.raises(UserError, match="not those of Llama 3's rope scaling"):
-        reading.llama3_rope(500000.0, np.linspace(1, 8, 16).astype(np.float32), 32)
+        gguf_weights.llama3_rope(500000.0, np.linspace(1, 8, 16).astype(np.float32), 32)
 
 
 # ---- the tokenizer
@@ -387,6 +388,10 @@ def test_damaged_headers_end_in_an_error_or_in_a_model(tmp_path, llama):
     [
         ({"general__architecture": "rwkv6"}, "its architecture is 'rwkv6', and known are llama, qwen2"),
         ({"llama__rope__scaling__type": "yarn"}, "its rope scaling is 'yarn'"),
+        ({"llama__rope__scaling__type": "linear"}, "its rope scaling is 'linear' by None"),
+        ({"llama__expert_count": 8}, "a mixture of 8 experts"),
+        ({"llama__attention__head_count": 0}, "must be a whole number above 0"),
+        ({"llama__block_count": 2**31}, "no model has so many layers"),
         ({"llama__embedding_length": "many"}, "must be a number"),
     ],
 )
