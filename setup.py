@@ -13,6 +13,7 @@ REQUIRED = [
     "pandas==3.1.1",  # the documented way into a dump
     "pyarrow==26.0.1",  # parquet for `grade`; datasets brings it, this makes it ours to use
     "rich==15.0.0",  # progress bar, tables, colours
+    "gguf==0.19.0",  # reads GGUF files as --model-name: a real model without the hub; 1.4 MB
     "safetensors==0.8.0",  # weights; no pickles
     "tokenizers>=0.22",  # makes the embedded model's tokenizer; transformers pins the exact version
     "vl-convert-python==1.9.0.post1",  # Vega in one script of 0.9 MB, for the report (plotly: 4 MB)

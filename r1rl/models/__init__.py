@@ -5,10 +5,11 @@ logprobs.py and shared_prompts.py need torch. Start with policy.py: it is the on
 """
 
 from r1rl.models.policy import Policy, import_backend, load_policy, load_tokenizer, model_path
-from r1rl.models.shape import KNOWN, Shape, shape_of
+from r1rl.models.shape import KNOWN, Shape
+from r1rl.models.source import locate, shape_of
 from r1rl.models.weights import check_weights, is_checkpoint
 
 __all__ = [
-    "KNOWN", "Policy", "Shape", "check_weights", "import_backend", "is_checkpoint", "load_policy", "load_tokenizer",
+    "KNOWN", "Policy", "Shape", "check_weights", "import_backend", "is_checkpoint", "load_policy", "load_tokenizer", "locate",
     "model_path", "shape_of",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 from r1rl.system.errors import UserError
@@ -96,3 +97,45 @@ def turn_end(tokenizer) -> int | None:
         return None
     special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     return ids[0] if ids and ids[0] in special else None
+
+
+def ending_token(template: str | None, begin: str | None, control: list[str]) -> str | None:
+    """Returns the control token with which a chat template ends an assistant's turn; None without one."""
+    from jinja2 import TemplateError
+
+    if template is None:
+        return None
+    try:
+        text = end_of_turn(PlainTemplate(template, begin), is_chat=True).lstrip()
+    except (UserError, ValueError, TypeError, TemplateError):  # it rewrites turns, or wants what is not here
+        return None
+    return next((t for t in control if text.startswith(t)), None)
+
+
+class PlainTemplate:
+    """A chat template as a tokenizer has it, without transformers, whose import must wait for Unsloth's."""
+
+    def __init__(self, template: str, begin: str | None):
+        """Compiles the template, with what transformers' chat_template_utils.py offers to it. Raises TemplateError."""
+        from jinja2 import TemplateError
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        def refuse(message: str) -> None:
+            raise TemplateError(message)
+
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        environment.globals |= {
+            "raise_exception": refuse,
+            "strftime_now": lambda form: datetime.datetime.now().strftime(form),
+        }
+        self.begin, self.compiled = begin or "", environment.from_string(template)
+
+    def apply_chat_template(
+        self, messages: list[dict[str, str]], tokenize: bool = False, add_generation_prompt: bool = False
+    ) -> str:
+        """Returns the rendered conversation."""
+        return self.compiled.render(
+            messages=messages, add_generation_prompt=add_generation_prompt, bos_token=self.begin, eos_token=""
+        )

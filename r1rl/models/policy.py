@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.flags import Config
 from r1rl.models.chat_template import turn_end
+from r1rl.models.source import locate
 from r1rl.models.weights import load_error, load_options
 from r1rl.system import distributed
 from r1rl.system.machine import has_fast_bfloat16
@@ -78,8 +79,8 @@ class Policy:
 
 
 def model_path(config: Config) -> str:
-    """Returns the path of the base model: a folder of the package for "tiny" and similar names, else as given."""
-    return str(TINY_MODELS.get(config.model_name, config.model_name))
+    """Returns the folder or hub name of the base model; see source.locate."""
+    return locate(config.model_name)
 
 
 def use_unsloth(config: Config) -> bool:

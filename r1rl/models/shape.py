@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS
-
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers have the structure below
-ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
 PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no packed copy
 
 
@@ -103,16 +95,6 @@ KNOWN = {
 }
 
 
-def shape_of(model_name: str) -> Shape | None:
-    """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
-    folder = TINY_MODELS.get(model_name, Path(model_name))
-    files = (folder / "config.json", *cached(model_name, "config.json"))
-    if (file := next((p for p in files if p.is_file()), None)) is not None:
-        return read_shape(json.loads(file.read_text(encoding="utf-8")))
-    name = ENDINGS.sub("", model_name.rpartition("/")[2].lower())
-    return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
-
-
 def read_shape(config: dict[str, Any]) -> Shape | None:
     """Returns the shape in a config.json; None for a model type that is not in FAMILIES.
 
@@ -134,10 +116,3 @@ def read_shape(config: dict[str, Any]) -> Shape | None:
         bias=family == "qwen2",
         head_norms=family == "qwen3",
     )
-
-
-def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
-    """Yields the files of this name (or pattern) in the hub's local cache of a repository."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")

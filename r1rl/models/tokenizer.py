@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.models.shape import cached
+from r1rl.config.flags import Config
+from r1rl.models.source import cached, locate
 
 
 def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
@@ -33,5 +33,6 @@ def tokenizer_at(file: Path, config: Config) -> Any:
 
 def tokenizer_file(model_name: str) -> Path | None:
     """Returns the model's tokenizer.json in its folder or in the hub's local cache; None if there is none."""
-    file = TINY_MODELS.get(model_name, Path(model_name)) / "tokenizer.json"
-    return file if file.is_file() else next(iter(cached(model_name, "tokenizer.json")), None)
+    place = locate(model_name)
+    file = Path(place) / "tokenizer.json"
+    return file if file.is_file() else next(iter(cached(place, "tokenizer.json")), None)

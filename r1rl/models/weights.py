@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS
 from r1rl.system.errors import UserError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -29,7 +29,8 @@ def is_checkpoint(folder: Path) -> bool:
 def current_base(base: str) -> str:
     """Returns the base model that an adapter names, as a name of --model-name.
 
-    A folder that does not exist, and was an embedded model in another version or place, becomes that model's name.
+    A folder that does not exist, and was an embedded model in another version or place, or SmolLM2 in another cache,
+    becomes that model's name.
 
     >>> current_base("/elsewhere/r1rl/tiny_base"), current_base("Qwen/Qwen2.5-3B")
     ('tiny', 'Qwen/Qwen2.5-3B')
@@ -39,6 +40,8 @@ def current_base(base: str) -> str:
         return base
     if path.parent.name == "r1rl" and path.name in OLD_TINY_FOLDERS:
         return OLD_TINY_FOLDERS[path.name]
+    if path.parts[-3:-1] == ("r1rl", "gguf") and path.name.startswith(f"{Path(SMOLLM2_FILE).stem}-"):
+        return SMOLLM2
     embedded = (name for name, folder in TINY_MODELS.items() if folder.parts[-4:] == path.parts[-4:])
     return next(embedded, base)
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from r1rl.config.flags import Config
+from r1rl.models.source import locate
 from r1rl.models.weights import load_options
 from r1rl.pipeline.sft import fine_tune
 from r1rl.system.console import console
@@ -26,7 +27,9 @@ def distill(config: Config, recipe: str) -> int:
         return fine_tune(dataclasses.replace(config, model_name=config.student_model), recipe)
     folder = Path(config.dumps) / f"{config.exp_name}-student"
     if not (folder / "config.json").is_file():
-        make_student(config.teacher_model, config.student_layers, folder, config.trust_remote_code)
+        make_student(
+            locate(config.teacher_model, "--teacher-model"), config.student_layers, folder, config.trust_remote_code
+        )
     console.print(f"student  {folder}: {config.student_layers} of the layers of {config.teacher_model}")
     return fine_tune(dataclasses.replace(config, model_name=str(folder)), recipe)
 

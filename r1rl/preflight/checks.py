@@ -9,16 +9,15 @@ import json
 import netrc
 import os
 import re
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from r1rl.config.data_rules import is_hub_name
-from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.shape import cached
+from r1rl.models.source import cached, hub_answers, is_gguf, locate
 from r1rl.models.weights import check_weights
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
@@ -27,7 +26,6 @@ from r1rl.system.redact import redact, secrets_of
 from r1rl.tasks.base import task_class
 from r1rl.tasks.prompts import load_custom_texts
 
-HUB_TIMEOUT = 1.0  # seconds
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")  # "gpt2", "Qwen/Qwen2.5-3B"
 
 
@@ -39,8 +37,10 @@ def check_surroundings(config: Config, machine: Machine) -> None:
         check_model_name(config.model_name)
     for flag in ("model_name", "teacher_model", "student_model", "reward_model"):
         name = getattr(config, flag)
-        if name is not None and name not in TINY_MODELS and Path(name).is_dir():
-            check_weights(Path(name), option(flag), config.trust_remote_code)
+        if name is not None and name not in TINY_MODELS:
+            folder = Path(name if flag == "reward_model" else locate(name, option(flag)))
+            if folder.is_dir():
+                check_weights(folder, option(flag), config.trust_remote_code)
     check_hardware(config, machine)
     check_hub(config)
     check_chat_template(config)
@@ -71,18 +71,21 @@ def has_both(value: str) -> bool:
 
 def is_local(model_name: str) -> bool:
     """Returns whether the name is a folder on this machine."""
-    return model_name in TINY_MODELS or Path(model_name).is_dir()
+    return Path(locate(model_name)).is_dir()
 
 
 def check_model_name(name: str) -> None:
-    """Checks that a local folder holds a model, and that any other name looks like a hub name. Raises UserError."""
-    path = Path(name)
+    """Checks that a local folder or GGUF file holds a model, and that any other name is like the hub's. Raises UserError."""
+    path = Path(locate(name))
+    if is_gguf(name) or name == SMOLLM2:
+        return
     if path.is_dir():
         if not (path / "config.json").is_file():
             inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
+            file = " or GGUF file" if any(path.glob("*.gguf")) else ""
             raise UserError(
                 f"--model-name {name!r} is a folder without config.json, so it holds no model (it holds {inside}): give the "
-                "folder of a model."
+                f"folder{file} of a model."
             )
         return
     looks_local = name.startswith((".", "/", "~")) or (path.parent.is_dir() and str(path.parent) != ".")
@@ -92,7 +95,7 @@ def check_model_name(name: str) -> None:
         hint = f"did you mean {near[0]!r}?" if near else "give a folder with config.json, or a hub name."
         raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
     if "/" not in name:
-        near = difflib.get_close_matches(name, [*TINY_MODELS, *(str(p) for p in Path().glob("*/"))], n=1)
+        near = difflib.get_close_matches(name, [*TINY_MODELS, SMOLLM2, *(str(p) for p in Path().glob("*/"))], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
         raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
 
@@ -108,14 +111,16 @@ def check_hardware(config: Config, machine: Machine) -> None:
     if machine.gpu:
         return
     if not is_local(config.model_name):
+        if config.model_name == SMOLLM2:  # the one hub model that is known to be small enough
+            return
         raise UserError(
             f"{config.model_name} needs a CUDA GPU, and none was found ({machine.describe()}). To see a whole run on this "
-            "machine, add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model in a "
-            "local folder works, too: --model-name DIR."
+            "machine, add --recipe tiny: its model ships in the package and trains on a CPU in minutes. A small model on "
+            "this machine works, too: --model-name smollm2-135m, a folder or a GGUF file."
         )
     if config.model_name in TINY_MODELS:
         return
-    size = sum(p.stat().st_size for p in Path(config.model_name).glob("*.safetensors"))
+    size = sum(p.stat().st_size for p in Path(locate(config.model_name)).glob("*.safetensors"))
     if 4 * size > machine.memory_free:  # trainer and sampler in float32 from 16-bit weights
         raise UserError(
             f"--model-name {config.model_name!r} has {size / 2**30:.1f} GiB of weights; without a GPU it takes about "
@@ -128,7 +133,7 @@ def check_chat_template(config: Config) -> None:
     """Checks for --is-chat that a local model folder has a chat template. Raises UserError."""
     if not config.is_chat or not is_local(config.model_name):
         return
-    folder = TINY_MODELS.get(config.model_name, Path(config.model_name))
+    folder = Path(locate(config.model_name))
     settings = folder / "tokenizer_config.json"
     content = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     if not content.get("chat_template") and not (folder / "chat_template.jinja").is_file():
@@ -155,7 +160,7 @@ def no_chat_template(config: Config) -> UserError:
 def check_hub(config: Config) -> None:
     """Checks that model and data are in the hub's local cache, if not local, or the hub can be reached. Raises UserError."""
     needed = []
-    if not is_local(config.model_name) and not in_cache("models", config.model_name):
+    if not is_local(config.model_name) and not in_cache("models", locate(config.model_name)):
         needed.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
     require_hub(needed + needed_data(config))
 
@@ -198,23 +203,6 @@ def check_conversations(source: str) -> None:
 def in_cache(kind: str, name: str) -> bool:
     """Returns whether the hub's local cache has a snapshot of the repository."""
     return any(cached(name, "*", kind))
-
-
-def hub_answers() -> bool:
-    """Returns whether a connection to the hub can be opened within a second."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
-        return False
-    url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    port = url.port or (443 if url.scheme == "https" else 80)
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    if proxy:
-        url = urlsplit(proxy)
-        port = url.port or 80
-    try:
-        socket.create_connection((url.hostname or "", port), timeout=HUB_TIMEOUT).close()
-    except OSError:
-        return False
-    return True
 
 
 # ---- trackers

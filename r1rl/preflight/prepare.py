@@ -7,7 +7,8 @@ from pathlib import Path
 
 from r1rl.config.flags import Config
 from r1rl.engines import choice
-from r1rl.models.shape import Shape, shape_of
+from r1rl.models.shape import Shape
+from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.preflight.suggestions import smaller_model, suggest

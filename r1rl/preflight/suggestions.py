@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.models.shape import KNOWN, Shape, shape_of
+from r1rl.models.shape import KNOWN, Shape
+from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB, Place, micro_batch
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.system import machine

@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from r1rl.config.flags import TINY_MODEL, Config
-from r1rl.models.shape import KNOWN, Shape, shape_of
+from r1rl.models.shape import KNOWN, Shape
+from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB
 from r1rl.preflight.memory_plan import MemoryPlan
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines

@@ -17,6 +17,7 @@ from trl import SFTConfig, SFTTrainer
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.models.logprobs import token_logprobs
 from r1rl.models.policy import Policy
+from r1rl.models.source import locate
 from r1rl.models.weights import load_options
 from r1rl.records import Prompt
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, SCHEMA_VERSION, Dump, read_lines, without_nan
@@ -239,7 +240,7 @@ class Distiller(FineTuner):
     def __init__(self, config, policy, *rest):
         super().__init__(config, policy, *rest)
         self.teacher = AutoModelForCausalLM.from_pretrained(
-            config.teacher_model,
+            locate(config.teacher_model, "--teacher-model"),
             dtype=torch.bfloat16 if policy.on_gpu else torch.float32,
             attn_implementation="sdpa" if policy.on_gpu else "eager",
             **load_options(config.trust_remote_code),

@@ -17,7 +17,8 @@ from r1rl.config.recipes import resolve
 from r1rl.engines.transformers import DynamicCache
 from r1rl.models.logprobs import completion_states
 from r1rl.models.policy import LORA_TARGETS, load_policy
-from r1rl.models.shape import KNOWN, Shape, read_shape, shape_of
+from r1rl.models.shape import KNOWN, Shape, read_shape
+from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card

@@ -15,7 +15,8 @@ from conftest import ROOT
 from r1rl.commands.plan import longest_prompt
 from r1rl.config.flags import Config
 from r1rl.config.recipes import RECIPES, resolve
-from r1rl.models.shape import KNOWN, shape_of
+from r1rl.models.shape import KNOWN
+from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import prepared

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
+from r1rl.models.source import SMOLLM2_HUB
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
 from r1rl.runs.run_data import RunData
@@ -73,8 +74,8 @@ def front_matter(config: Config, exported: Exported) -> str:
     """Returns the YAML header for the hub; JSON scalars are valid YAML."""
     fields: dict[str, Any] = {"library_name": "peft" if exported.form == "adapter" else "transformers",
                               "pipeline_tag": "text-generation", "tags": ["r1rl", "reinforcement-learning", config.algorithm]}  # fmt: skip
-    if not is_local(exported.base):
-        fields["base_model"] = exported.base
+    if exported.base == SMOLLM2 or not is_local(exported.base):
+        fields["base_model"] = SMOLLM2_HUB if exported.base == SMOLLM2 else exported.base
     if config.dataset_path is None and (hub := owner(config.dataset_name).hub):
         fields["datasets"] = list(hub)
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---\n"])
@@ -167,6 +168,7 @@ def quantized_words(exported: Exported) -> str:
 def base_name(base: str) -> str:
     """Returns the base model's name without the folders of this machine."""
     known = {str(path): f"the embedded model {name} of r1rl" for name, path in TINY_MODELS.items()}
+    known[SMOLLM2] = SMOLLM2_HUB.rpartition("/")[2]
     return known.get(base, known.get(str(TINY_MODELS.get(base)), Path(base).name if is_local(base) else base))
 
 

