@@ -114,7 +114,8 @@ class Session:
         self._print(f"model    {config.model_name}, {self.policy.backend}{trained}")
         status.update("starting the engine")
         self.engine = start_engine(self.kind, config, self.policy, self.folder)
-        self._print(f"engine   {self.engine.name}: {self.reason}")
+        note = getattr(self.engine, "note", "")
+        self._print(f"engine   {self.engine.name}: {self.reason}{note and f'; {note}'}")
 
     def prove(self, prompts: Sequence[Prompt], status: Waiting, quick: bool = False) -> list[Any]:
         """Proves that the engine samples from the policy, and prints the result. Returns the proofs. Raises UserError.

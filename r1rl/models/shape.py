@@ -60,9 +60,14 @@ class Shape:
         return self.vocab * self.hidden * (1 if self.tied else 2)
 
     @property
+    def multiplied(self) -> int:
+        """Weights that each sampled token is multiplied by, those of projections and output layer: linear + V H."""
+        return self.linear + self.vocab * self.hidden
+
+    @property
     def packed(self) -> int:
-        """Bytes of the decoder's packed copy of projections and output layer on a CPU: 4 (linear + V H)."""
-        size = 4 * (self.linear + self.vocab * self.hidden)
+        """Bytes of the decoder's packed copy of these in float32 on a CPU: 4 (linear + V H); half in bfloat16."""
+        size = 4 * self.multiplied
         return size if size <= PACKED_AT_MOST else 0
 
     @property

@@ -13,7 +13,8 @@ from r1rl.engines import proof
 from r1rl.engines import transformers as engine_module
 from r1rl.engines.base import Sampling
 from r1rl.engines.choice import choose
-from r1rl.engines.transformers import TransformersEngine, nucleus, useful_threads
+from r1rl.engines.draw import nucleus
+from r1rl.engines.transformers import TransformersEngine, useful_threads
 from r1rl.models.logprobs import completion_logprobs
 from r1rl.models.merge import merged_weights
 from r1rl.models.policy import LORA_TARGETS, load_policy
