@@ -381,11 +381,11 @@ def attend(queries: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
 def fused(model: Any, bfloat16: bool = False) -> FusedModel | None:
     """Returns the model for `Decoding`, with packed weights; None if its logits differ, whatever its name says.
 
-    `bfloat16`: a float32 model on a CPU is converted after the comparison, if its weights can be packed.
+    `bfloat16`: a float32 model on a CPU is converted after the comparison, if its weights can be packed so.
     """
     try:
         found = FusedModel(model)
-        converts = bfloat16 and found.packs
+        converts = bfloat16 and found.packs and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         if not converts:
             pack(found)
         ids = torch.arange(24, device=model.device)[None] % model.config.vocab_size  # (1, 24)

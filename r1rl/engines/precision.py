@@ -5,19 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from r1rl.models.shape import may_use_bfloat16
 from r1rl.system.errors import UserError
 from r1rl.system.machine import has_fast_bfloat16
 
-# Weights that each token is multiplied by. The embedded models (2 M) stay in float32 everywhere, so that a seed gives
-# the same completions on every machine.
-LARGE = 20e6
 GAIN = 1.2  # times as fast; less is not worth the rounding
 ROWS, REPEATS = 32, 5  # of the measured product
-
-
-def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
-    """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
-    return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE)
 
 
 def sampling_precision(asked: str, model: Any) -> tuple[str, str]:
@@ -62,6 +55,6 @@ def check_converted(asked: str, mixed: bool) -> None:
     if asked == "bfloat16" and not mixed:
         raise UserError(
             "--sampler-dtype bfloat16: on a CPU only the project's decoder samples in bfloat16, and it does not run this model "
-            "so: the model is not Llama-shaped, its weights take more than 2 GiB, or this process may be refused memory "
-            "(ulimit -v). Use --sampler-dtype auto or float32."
+            "so: the model is not Llama-shaped, its weights take more than 2 GiB, this process may be refused memory (ulimit -v), "
+            "or the processor's kernels lack bfloat16. Use --sampler-dtype auto or float32."
         )

@@ -15,6 +15,9 @@ from r1rl.config.flags import TINY_MODELS
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers have the structure below
 ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
 PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no packed copy
+# Weights that each token is multiplied by. The embedded models (2 M) stay in float32 everywhere, so that a seed gives
+# the same completions on every machine.
+LARGE_ENOUGH = 20e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +149,8 @@ def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
     return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
+
+
+def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
+    """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
+    return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE_ENOUGH)

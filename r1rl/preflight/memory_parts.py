@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.engines.precision import may_use_bfloat16
-from r1rl.models.shape import Shape
+from r1rl.models.shape import Shape, may_use_bfloat16
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
