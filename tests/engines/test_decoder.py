@@ -169,7 +169,10 @@ def test_logprobs_in_bfloat16_are_the_float32_models_but_for_rounding(family, mo
 
 @needs_bfloat16
 def test_the_largest_logits_are_hardly_rounded():
-    """Weights and inputs of 8 bits have exact products, so the shifted logits are rounded once: by 2^-8 of themselves."""
+    """Weights and inputs of 8 bits have exact products, so the shifted logits are rounded once: by 2^-8 of themselves.
+
+    Another processor may be one more unit in the last place (twice as much) away.
+    """
     generator = torch.Generator().manual_seed(5)
     weight, x = (torch.randint(-8, 9, s, generator=generator).float() for s in ((5000, 64), (3, 64)))
     head = Head([torch.nn.Parameter(weight, requires_grad=False)])
@@ -179,8 +182,8 @@ def test_the_largest_logits_are_hardly_rounded():
     shift = exact.amax(-1).bfloat16()
     got = head(x, shift).double()
     shifted = exact - shift.double()[:, None]
-    assert ((got - shifted).abs() <= HALF * shifted.abs() + 1e-6).all()
-    likely = shifted > -100
+    assert ((got - shifted).abs() <= 3 * HALF * shifted.abs() + 1e-6).all()
+    likely = shifted > -60
     unshifted = (head(x).double() - exact).abs()[likely].max()
     assert unshifted >= 1 > 2 * (got - shifted).abs()[likely].max()  # logits of 512 and more are even numbers at best
 
