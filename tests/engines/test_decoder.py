@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from random_model import small_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from r1rl.engines.decoder import Decoding, Head, attend, common_length, fused, shared_segment
 
@@ -165,6 +166,28 @@ def test_logprobs_in_bfloat16_are_the_float32_models_but_for_rounding(family, mo
     error, size = apart.square().mean().sqrt(), spread.std()
     assert 0 < error < 2 * 3 * HALF * size
     assert abs(apart.mean()) < HALF * size  # it leans to no side
+
+
+@pytest.mark.slow
+@needs_bfloat16
+@torch.inference_mode()
+def test_the_real_models_decoder_in_bfloat16_is_as_near_to_float32_as_its_own_modules_are(real_model):
+    """Mean |logprob difference| from transformers' float32, weighed by probability, of the decoder and of autocast."""
+    load = lambda: AutoModelForCausalLM.from_pretrained(real_model, dtype=torch.float32, attn_implementation="eager")  # noqa: E731
+    plain, found = load().eval(), fused(load().eval().requires_grad_(False), bfloat16=True)
+    tokenizer = AutoTokenizer.from_pretrained(real_model)
+    prompts = [tokenizer(f"Question: how many are {a} and {b}?\nAnswer:")["input_ids"] for a, b in ((3, 4), (12, 40))]
+    tokens = torch.tensor([tokenizer(" There are 3 + 4 = 7 of them, which is the sum of both.")["input_ids"]] * 2)
+    out, _ = decoded(found, prompts, 1, tokens)
+    decoders, modules = [], []
+    for row, prompt in enumerate(prompts):
+        own = expected(plain, prompt, tokens[row]).log_softmax(-1)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = expected(plain, prompt, tokens[row]).float().log_softmax(-1)
+        got = torch.stack([o[row] for o in out]).float().log_softmax(-1)
+        decoders.append((own.exp() * (got - own).abs()).sum(-1).mean().item())
+        modules.append((own.exp() * (half - own).abs()).sum(-1).mean().item())
+    assert 0 < sum(decoders) < 1.5 * sum(modules)
 
 
 @needs_bfloat16
