@@ -95,6 +95,11 @@ class Shape:
         return [rank * side for sides in self.matrices.values() for side in sides]
 
 
+def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
+    """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
+    return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE_ENOUGH)
+
+
 # By size. Source: config.json of each on the hub. tests/preflight/test_memory_plan.py compares the number of weights with
 # the hub's and with the models that transformers builds.
 KNOWN = {
@@ -149,8 +154,3 @@ def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
     return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
-
-
-def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
-    """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
-    return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE_ENOUGH)
