@@ -77,6 +77,7 @@ def train(config: Config, recipe: str) -> int:
         # 3. rollout: prompts -> completions, all of a step in one call, by an engine that follows the policy
         session.start((*train_prompts, *eval_prompts), status, show_plan=True)
         proofs = session.prove(train_prompts, status)
+        session.correct_rounding(train_prompts)
         config, policy, engine = session.config, session.policy, session.engine
         reward = load_rewards(config)  # 4. reward: (rollout, problem) -> float
         meter = progress.meter_of_run(config, budget, dump, folder.last_line(dump))

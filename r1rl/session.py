@@ -115,7 +115,8 @@ class Session:
         self._print(f"model    {origin(config.model_name)}, {self.policy.backend}{trained}")
         status.update("starting the engine")
         self.engine = start_engine(self.kind, config, self.policy, self.folder)
-        self._print(f"engine   {self.engine.name}: {self.reason}")
+        note = getattr(self.engine, "note", "")
+        self._print(f"engine   {self.engine.name}: {self.reason}{note and f'; {note}'}")
 
     def prove(self, prompts: Sequence[Prompt], status: Waiting, quick: bool = False) -> list[Any]:
         """Proves that the engine samples from the policy, and prints the result. Returns the proofs. Raises UserError.
@@ -139,6 +140,32 @@ class Session:
             f"{largest:.4f})"
         )
         return []
+
+    def correct_rounding(self, prompts: Sequence[Prompt]) -> None:
+        """Switches --importance-correction on in `config` if the engine samples in bfloat16 and its gap asks for it.
+
+        The gap is that of the base model, so that a resumed run decides as its first part did.
+        """
+        config = self.config
+        if getattr(self.engine, "sampler_dtype", "") != "bfloat16" or config.importance_correction or not prompts:
+            return
+        if config.algorithm != "grpo":  # no other corrects
+            return
+        from r1rl.engines import proof
+
+        def measured() -> float:
+            with proof.adapter_at_zero(self.policy):
+                gap, _ = proof.base_gap(self.policy, self.engine, prompts, config.seed)
+            self.engine.sync()
+            return gap
+
+        gap = distributed.on_first(measured)
+        if gap > proof.GAP_TO_CORRECT:
+            self.config = dataclasses.replace(config, importance_correction=True)
+            console.print(
+                f"gap      sampler and trainer differ by {gap:.3f} nats per token, more than {proof.GAP_TO_CORRECT}: "
+                "--importance-correction is on"
+            )
 
     def _print(self, line: str) -> None:
         if not self.quiet:

@@ -8,6 +8,7 @@ import torch
 from r1rl import session
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
+from r1rl.engines import proof
 from r1rl.engines.base import Sampling
 from r1rl.session import Session
 from r1rl.system.console import Waiting
@@ -74,6 +75,20 @@ def test_without_an_adapter_the_logprobs_of_engine_and_model_are_compared(begun,
     assert made.prove(prompts, status) == [] and sampled(made, prompts) == before
     model, _, proof = capsys.readouterr().out.splitlines()
     assert "LoRA" not in model and "no adapter to follow" in proof and "differ by 0.00" in proof
+
+
+@pytest.mark.parametrize(
+    ("bound", "dtype", "on"), [(0.0, "bfloat16", True), (9.0, "bfloat16", False), (0.0, "float32", False)]
+)
+def test_a_sampler_in_bfloat16_is_corrected_where_its_gap_asks_for_it(begun, monkeypatch, capsys, bound, dtype, on):
+    made, prompts, _ = begun(trains=True)
+    weights, before = state_of(made), sampled(made, prompts)
+    monkeypatch.setattr(proof, "GAP_TO_CORRECT", bound)
+    monkeypatch.setattr(made.engine, "sampler_dtype", dtype)
+    made.correct_rounding(prompts)
+    assert made.config.importance_correction is on
+    assert ("--importance-correction is on" in capsys.readouterr().out) is on
+    assert all(torch.equal(a, b) for a, b in zip(weights, state_of(made))) and sampled(made, prompts) == before
 
 
 def test_nothing_to_sample_is_nothing_to_prove(begun, capsys):

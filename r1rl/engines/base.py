@@ -24,7 +24,10 @@ class Sampling:
 
 
 class Engine(Protocol):
-    """Samples from the policy. An engine may also have `restart()`, which --guard engine=fix calls."""
+    """Samples from the policy. An engine may also have `restart()`, which --guard engine=fix calls.
+
+    It may have a `note`, which the first screen shows.
+    """
 
     name: str
 

@@ -41,16 +41,54 @@ class Product:
         """Packs the weight again if the parameters were written since."""
         versions = [p._version for p in self.parameters]
         if versions != self.packed_at:
-            self.packed, self.packed_at = torch.ops.mkldnn._reorder_linear_weight(self.weight, ROWS), versions
+            self.packed, self.packed_at = torch.ops.mkldnn._reorder_linear_weight(self.to_pack(), ROWS), versions
+
+    def to_pack(self) -> torch.Tensor:
+        """The weight as it is multiplied."""
+        return self.weight
+
+    def to_bfloat16(self) -> None:
+        """Converts weight and bias, and the parameters that share their memory."""
+        self.weight, self.bias = self.weight.bfloat16(), None if self.bias is None else self.bias.bfloat16()
+        for parameter, part in zip(self.parameters, self.weight.split([len(p) for p in self.parameters])):
+            parameter.data = part
 
     def __call__(self, x: torch.Tensor, add: torch.Tensor | None = None) -> torch.Tensor:
-        """(rows, in) -> (rows, out), added to `add` if given."""
+        """(rows, in) -> (rows, out), added to `add` if given. The product has the weight's type, a sum that of `add`."""
+        x = x.to(self.weight.dtype)
         if self.packed is None:
             out = F.linear(x, self.weight, self.bias)
             return out if add is None else add + out
-        if add is None:
-            return torch.ops.mkldnn._linear_pointwise.default(x, self.packed, self.bias, "none", [], "")
+        if add is None or add.dtype != x.dtype:
+            out = torch.ops.mkldnn._linear_pointwise.default(x, self.packed, self.bias, "none", [], "")
+            return out if add is None else add + out
         return torch.ops.mkldnn._linear_pointwise.binary(x, add, self.packed, self.bias, "add")
+
+
+class Head(Product):
+    """The output layer. In bfloat16 its logits are rounded to 8 bits, so each row is shifted by its largest logit before.
+
+    A column of ones in the weight and minus the shift in the input do that, inside the product's float32 sum. The
+    distribution is the same; the likely tokens have small logits and small errors.
+    """
+
+    shifts = False
+
+    def to_bfloat16(self) -> None:
+        """See Product."""
+        super().to_bfloat16()
+        self.shifts = True
+
+    def to_pack(self) -> torch.Tensor:
+        """See Product."""
+        return F.pad(self.weight, (0, 1), value=1.0) if self.shifts else self.weight
+
+    def __call__(self, x: torch.Tensor, shift: torch.Tensor | None = None) -> torch.Tensor:
+        """(rows, H) -> logits (rows, vocab), less `shift` (rows,) in bfloat16."""
+        if self.shifts:
+            column = x.new_zeros(len(x), 1) if shift is None else -shift[:, None].to(x.dtype)
+            x = torch.cat([x, column], 1)
+        return super().__call__(x)
 
 
 @dataclass
@@ -92,10 +130,9 @@ class FusedModel:
         self.eps = body.norm.variance_epsilon
         self.act = body.layers[0].mlp.act_fn
         self.layers = [self._layer(layer) for layer in body.layers]
-        self.head = Product([model.lm_head.weight], [model.lm_head.bias])
+        self.head = Head([model.lm_head.weight], [model.lm_head.bias])
+        self.mixed = False  # bfloat16 products; norms, residual stream and attention in float32
         self.packs = can_pack([p.weight for p in self.products()])
-        for product in self.to_pack():
-            product.pack()
 
     def _layer(self, layer: Any) -> Layer:
         a, mlp = layer.self_attn, layer.mlp
@@ -118,6 +155,23 @@ class FusedModel:
     def to_pack(self) -> list[Product]:
         """The weights to pack after parameters were written."""
         return self.products() if self.packs else []
+
+    def to_bfloat16(self) -> None:
+        """Converts the linear weights, and with them the model's; norms stay in float32."""
+        for product in self.products():
+            product.to_bfloat16()
+        embedding = self.model.model.embed_tokens.weight
+        embedding.data = embedding.data.bfloat16()  # unless it is the output layer's
+        self.embedding, self.mixed = embedding, True
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the states before the first layer, (..., H)."""
+        x = F.embedding(tokens, self.embedding)
+        return x.float() if self.mixed else x
+
+    def reading(self) -> torch.autocast:
+        """Returns the context in which the model's own modules read prompts."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.mixed, cache_enabled=False)
 
 
 def can_pack(weights: Sequence[torch.Tensor]) -> bool:
@@ -157,7 +211,10 @@ class Decoding:
         self.shape = len(prompt_ids), n
         self.length = 0  # tokens sampled so far
         states, self.shared = read_prompts(fused, prompt_ids)
-        self.first_logits = fused.head(states).repeat_interleave(n, 0)  # (G * n, vocab)
+        logits = fused.head(states)  # (G, vocab)
+        top = logits.amax(-1)  # (G,)
+        self.first_logits = (fused.head(states, top) if fused.mixed else logits).repeat_interleave(n, 0)
+        self.top = top.repeat_interleave(n)  # (G * n,): about the largest logit of the next token
         device, dtype = states.device, states.dtype
         self.lengths = torch.tensor([len(p) for p in prompt_ids], device=device).repeat_interleave(n)
         places = torch.arange(int(self.lengths.max()) + max_tokens, device=device)[None]
@@ -174,7 +231,7 @@ class Decoding:
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Feeds each row its newest token (rows,). Returns the logits of the next one (rows, vocab)."""
-        fused, x = self.fused, F.embedding(tokens, self.fused.embedding)  # (rows, H)
+        fused, x = self.fused, self.fused.embed(tokens)  # (rows, H)
         rows, kv_heads = len(tokens), fused.kv_heads
         cos, sin = self.rotation[self.lengths + self.length].unbind(1)  # (rows, 1, D) each
         cos, sin = torch.addcmul(self.kept, cos, self.factors), sin * self.factors
@@ -183,7 +240,7 @@ class Decoding:
         keys, values = keys.transpose(2, 3).unbind(0), values.unbind(0)
         for layer, shared, *own, new in zip(fused.layers, self.shared, keys, values, newest):
             h = F.rms_norm(x, x.shape[-1:], layer.norm, fused.eps)
-            qkv = layer.qkv(h).view(rows, -1, fused.head_dim)
+            qkv = layer.qkv(h).to(x.dtype).view(rows, -1, fused.head_dim)
             qkv = rotated(with_head_norms(qkv, layer, fused), cos, sin)
             q, kv = qkv.split([fused.heads, 2 * kv_heads], 1)
             new.copy_(kv.transpose(0, 1))
@@ -194,7 +251,10 @@ class Decoding:
             gate, up = layer.gate_up(h).chunk(2, -1)
             x = layer.down(fused.act(gate) * up, x)
         self.length += 1
-        return fused.head(F.rms_norm(x, x.shape[-1:], fused.norm, fused.eps))
+        logits = fused.head(F.rms_norm(x, x.shape[-1:], fused.norm, fused.eps), self.top)
+        if fused.mixed:
+            self.top = self.top + logits.amax(-1)  # they were shifted by the last one
+        return logits
 
     def compact(self, alive: Sequence[bool]) -> list[int] | None:
         """Drops finished rows if that pays. Returns the rows that remain, some of them finished; None: all.
@@ -214,7 +274,7 @@ class Decoding:
         self.shape = len(living), most
         index = torch.tensor(rows, device=self.lengths.device)
         group_index = torch.tensor(living, device=index.device)
-        self.lengths = self.lengths[index]
+        self.lengths, self.top = self.lengths[index], self.top[index]
         for segments in self.shared:
             last = segments[-1]
             parts = (last.keys, last.values, last.mask)
@@ -246,12 +306,13 @@ def read_prompts(fused: FusedModel, prompts: Sequence[Sequence[int]]) -> tuple[t
     longest = max(len(r) for r in rest)
     ids = torch.tensor([[*r, *[0] * (longest - len(r))] for r in rest], device=device)  # (G, R)
     cache = DynamicCache(config=fused.model.config)
-    if common:
-        start = torch.tensor([list(prompts[0][:common])], device=device)
-        body(start, past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(prompts))
-    # Padded on the right, which causal attention does not see.
-    hidden = body(ids, past_key_values=cache, use_cache=True)[0]  # (G, R, H)
+    with fused.reading():
+        if common:
+            start = torch.tensor([list(prompts[0][:common])], device=device)
+            body(inputs_embeds=fused.embed(start), past_key_values=cache, use_cache=True)
+            cache.batch_repeat_interleave(len(prompts))
+        # Padded on the right, which causal attention does not see.
+        hidden = body(inputs_embeds=fused.embed(ids), past_key_values=cache, use_cache=True)[0]  # (G, R, H)
     last = torch.tensor([len(r) - 1 for r in rest], device=device)
     states = hidden[torch.arange(len(rest), device=device), last]  # (G, H)
     padding = torch.arange(longest, device=device) > last[:, None]  # (G, R)
@@ -259,7 +320,7 @@ def read_prompts(fused: FusedModel, prompts: Sequence[Sequence[int]]) -> tuple[t
     mask = mask[:, None].repeat(fused.kv_heads, 1, 1) if padding.any() else None  # (kv_heads * G, 1, R)
     segments = []
     for layer in cache.layers:
-        keys, values = (t.transpose(0, 1) for t in (layer.keys, layer.values))  # (kv_heads, G, T, D)
+        keys, values = (t.to(states.dtype).transpose(0, 1) for t in (layer.keys, layer.values))  # (kv_heads, G, T, D)
         start = [shared_segment(keys[:, :1, :common], values[:, :1, :common])] if common else []
         segments.append([*start, shared_segment(keys[:, :, common:], values[:, :, common:], mask)])
     return states, segments
@@ -317,10 +378,16 @@ def attend(queries: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def fused(model: Any) -> FusedModel | None:
-    """Returns the model for `Decoding`; None if its logits differ, whatever its name says."""
+def fused(model: Any, bfloat16: bool = False) -> FusedModel | None:
+    """Returns the model for `Decoding`, with packed weights; None if its logits differ, whatever its name says.
+
+    `bfloat16`: a float32 model on a CPU is converted after the comparison, if its weights can be packed so.
+    """
     try:
         found = FusedModel(model)
+        converts = bfloat16 and found.packs and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        if not converts:
+            pack(found)
         ids = torch.arange(24, device=model.device)[None] % model.config.vocab_size  # (1, 24)
         expected = model(ids).logits[0, 12:].float().log_softmax(-1)  # (12, vocab)
         decoding = Decoding(found, [ids[0, :13].tolist()] * 2, 1, 12)
@@ -330,4 +397,15 @@ def fused(model: Any) -> FusedModel | None:
         return None
     likely = expected > -20.0  # far below, tokens are never sampled
     allowed = SAME if expected.dtype == torch.float32 and model.dtype == torch.float32 else 20 * SAME
-    return found if (got - expected)[likely].abs().max() < allowed else None
+    if not (got - expected)[likely].abs().max() < allowed:
+        return None
+    if converts:
+        found.to_bfloat16()
+        pack(found)
+    return found
+
+
+def pack(found: FusedModel) -> None:
+    """Packs all weights that were written since they were packed."""
+    for product in found.to_pack():
+        product.pack()

@@ -23,6 +23,9 @@ from r1rl.records import Prompt, Rollout
 from r1rl.system.errors import UserError
 
 WANTED_SHIFT = 0.2  # nats per token between policy and base: far above rounding, far below random text
+# Mean gap in nats above which a sampler in bfloat16 is corrected for. The trainer's own rounding to bfloat16 gives 0.01 to
+# 0.02 with a sampler in float32 (benchmarks/RESULTS.md).
+GAP_TO_CORRECT = 0.02
 SMALLEST_NOISE = 1e-3  # standard deviation of the noise added to a weight
 FIRST_DOUBLINGS, MOST_DOUBLINGS = 6, 19  # of that noise
 SMALLEST_SHIFT = 0.01  # nats; a token whose logprob moves less cannot distinguish policy and base

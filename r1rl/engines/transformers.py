@@ -13,8 +13,9 @@ from transformers import DynamicCache
 from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
 from r1rl.engines.decoder import Decoding, Product, fused
+from r1rl.engines.draw import sample
+from r1rl.engines.precision import check_converted, sampling_precision
 from r1rl.engines.threads import in_threads
-from r1rl.models.logprobs import nucleus
 from r1rl.models.merge import merge_into, to_merge
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
@@ -31,16 +32,22 @@ class TransformersEngine:
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> TransformersEngine:
-        """Returns the engine; it needs neither flags nor a folder."""
-        return cls(policy)
+        """Returns the engine; it needs no folder. Raises UserError if --sampler-dtype cannot be obeyed."""
+        return cls(policy, config.sampler_dtype)
 
-    def __init__(self, policy: Policy):
+    def __init__(self, policy: Policy, sampler_dtype: str = "auto"):
         self.policy = policy
         self.tokenizer = policy.tokenizer
         self.model = policy.sampling_copy().eval()
         self.end_ids = policy.end_ids
         self.closing_ids = ids_that_can_close(self.tokenizer)
-        self.fused = fused(self.model)
+        self.sampler_dtype, self.note = "auto", ""
+        if not policy.on_gpu:
+            self.sampler_dtype, self.note = sampling_precision(sampler_dtype, self.model)
+        self.fused = fused(self.model, bfloat16=self.sampler_dtype == "bfloat16")
+        check_converted(sampler_dtype, policy.on_gpu or (self.fused is not None and self.fused.mixed))
+        if self.fused is None or not self.fused.mixed:
+            self.sampler_dtype, self.note = "float32", self.note if self.sampler_dtype == "float32" else ""
         # On a CPU at most this many threads sample parts of the prompts: splitting small products gains nothing, and
         # threads that wait for each other at every product lose much.
         self.workers = 1 if policy.on_gpu else torch.get_num_threads()
@@ -65,7 +72,7 @@ class TransformersEngine:
 
     def restart(self) -> None:
         """Makes a new copy for new threads; a hanging thread keeps the old one and its memory."""
-        self.__init__(self.policy)
+        self.__init__(self.policy, self.sampler_dtype)
 
     def close(self) -> None:
         """See Engine."""
@@ -192,24 +199,6 @@ class CachedDecoding:
             use_cache=True,
         )
         return out.logits[:, -1]
-
-
-def sample(logits: torch.Tensor, sampling: Sampling, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns (tokens, logprobs), each (rows,), from `noise` (rows,), numbers from 0 to 1, through the inverse distribution.
-
-    The logprobs are those after temperature and top-p, as in vLLM.
-    """
-    if sampling.temperature == 0:
-        logprobs = logits.float().log_softmax(-1)
-        tokens = logprobs.argmax(-1)
-    else:
-        logprobs = (logits.float() / sampling.temperature).log_softmax(-1)
-        if sampling.top_p < 1:
-            logprobs = nucleus(logprobs, sampling.top_p)
-        mass = logprobs.exp().cumsum(-1)  # (rows, vocab); the last is 1 up to rounding
-        tokens = torch.searchsorted(mass, noise[:, None] * mass[:, -1:], right=True)[:, 0]
-        tokens = tokens.clamp(max=logits.shape[-1] - 1)
-    return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
 
 
 def ids_that_can_close(tokenizer) -> frozenset[int]:

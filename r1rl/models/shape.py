@@ -7,6 +7,9 @@ from typing import Any
 
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # model types whose layers have the structure below
 PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no packed copy
+# Weights that each token is multiplied by. The embedded models (2 M) stay in float32 everywhere, so that a seed gives
+# the same completions on every machine.
+LARGE_ENOUGH = 20e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,14 @@ class Shape:
         return self.vocab * self.hidden * (1 if self.tied else 2)
 
     @property
+    def multiplied(self) -> int:
+        """Weights that each sampled token is multiplied by, those of projections and output layer: linear + V H."""
+        return self.linear + self.vocab * self.hidden
+
+    @property
     def packed(self) -> int:
-        """Bytes of the decoder's packed copy of projections and output layer on a CPU: 4 (linear + V H)."""
-        size = 4 * (self.linear + self.vocab * self.hidden)
+        """Bytes of the decoder's packed copy of these in float32 on a CPU: 4 (linear + V H); half in bfloat16."""
+        size = 4 * self.multiplied
         return size if size <= PACKED_AT_MOST else 0
 
     @property
@@ -77,6 +85,11 @@ class Shape:
     def adapter_matrices(self, rank: int) -> list[int]:
         """Returns the sizes of a layer's LoRA matrices, A and B of each projection."""
         return [rank * side for sides in self.matrices.values() for side in sides]
+
+
+def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
+    """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
+    return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE_ENOUGH)
 
 
 # By size. Source: config.json of each on the hub. tests/preflight/test_memory_plan.py compares the number of weights with

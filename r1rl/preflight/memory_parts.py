@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.models.shape import Shape
+from r1rl.models.shape import Shape, may_use_bfloat16
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
@@ -64,10 +64,13 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     else:
         size, how = base_weights(config, shape, place)
         yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
+    each = 2 if decodes_in_bfloat16(config, shape, place) else width(place)
     if not shared and place.engine != SERVER:
-        yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
+        yield Part("engine's copy", shape.weights * each, ENGINE, f"{8 * each} bit")
     if place.engine == "transformers" and not place.on_gpu and shape.packed:
-        yield Part("engine's packed copy", shape.packed, ENGINE, "32 bit, as the CPU's products read it")
+        yield Part(
+            "engine's packed copy", shape.packed // 4 * each, ENGINE, f"{8 * each} bit, as the CPU's products read it"
+        )
     if config.lora_rank == 0:
         return
     count = shape.adapter(config.lora_rank)
@@ -93,6 +96,15 @@ def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
 def width(place: Place) -> int:
     """Returns the bytes of a weight or activation that is not quantized: bfloat16 (on a T4 float16), on a CPU float32."""
     return 2 if place.on_gpu else 4
+
+
+def decodes_in_bfloat16(config: Config, shape: Shape, place: Place) -> bool:
+    """Returns whether the decoder's copies are in bfloat16: if the flags of the CPU allow it, which a measurement confirms.
+
+    They are converted from float32 one by one before they are packed, so that loading needs no more than both copies.
+    """
+    fits = place.engine == "transformers" and not place.on_gpu and shape.packed
+    return bool(fits) and may_use_bfloat16(config.sampler_dtype, shape.multiplied, place.mixed)
 
 
 def base_weights(config: Config, shape: Shape, place: Place) -> tuple[int, str]:

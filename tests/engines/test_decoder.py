@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from random_model import small_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from r1rl.engines.decoder import Decoding, attend, common_length, fused, shared_segment
+from r1rl.engines.decoder import Decoding, Head, attend, common_length, fused, shared_segment
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 30, 31, 32, 33], [5, 6, 7, 50]]
 
@@ -127,3 +128,107 @@ def test_attention_over_shared_segments_is_attention_over_all_keys():
         for head in range(6):
             weights = (keys[head // 3] @ queries[row, head]).softmax(-1)
             torch.testing.assert_close(got[row, 8 * head : 8 * head + 8], weights @ values[head // 3])
+
+
+HALF = 2**-8  # the largest relative error of rounding to bfloat16
+needs_bfloat16 = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="this processor's kernels cannot multiply bfloat16",
+)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [("llama", {}), ("llama", {"tie_word_embeddings": True}), ("qwen2", {}), ("qwen3", {"head_dim": 16})],
+)
+def test_logprobs_in_bfloat16_are_the_float32_models_but_for_rounding(family, more):
+    """A product rounds weight, input and output: each moves it by a root mean square of 2^-8 / sqrt(3) of its size.
+
+    Of independent errors the squares add up: after the 4 products of each of 2 layers and the output layer, 2^-8 sqrt(9) of
+    the logits' spread. Norms, attention and the MLP's product of gate and up make it more, at most 2 times.
+    """
+    more = {**more, "vocab_size": 5000}
+    found, plain = fused(small_model(family, **more), bfloat16=True), small_model(family, **more)
+    assert found.mixed and found.model.lm_head.weight.dtype == torch.bfloat16
+    assert found.norm.dtype == torch.float32
+    tokens = torch.randint(0, 5000, (6, 9), generator=torch.Generator().manual_seed(1))
+    out, history = decoded(found, PROMPTS, 2, tokens, drop=(4, {0, 2, 3}))
+    apart, spread = [], []
+    for row in range(6):
+        own = expected(plain, PROMPTS[row // 2], tokens[row])
+        for place, (logits, rows) in enumerate(zip(out, history)):
+            if row in rows:
+                got = logits[rows.index(row)].float().log_softmax(-1)
+                apart.append(got - own[place].log_softmax(-1))
+                spread.append(own[place])
+    apart, spread = torch.stack(apart), torch.stack(spread)
+    error, size = apart.square().mean().sqrt(), spread.std()
+    assert 0 < error < 2 * 3 * HALF * size
+    assert abs(apart.mean()) < HALF * size  # it leans to no side
+
+
+@pytest.mark.slow
+@needs_bfloat16
+@torch.inference_mode()
+def test_the_real_models_decoder_in_bfloat16_is_as_near_to_float32_as_its_own_modules_are(real_model):
+    """Mean |logprob difference| from transformers' float32, weighed by probability, of the decoder and of autocast."""
+    load = lambda: AutoModelForCausalLM.from_pretrained(real_model, dtype=torch.float32, attn_implementation="eager")  # noqa: E731
+    plain, found = load().eval(), fused(load().eval().requires_grad_(False), bfloat16=True)
+    tokenizer = AutoTokenizer.from_pretrained(real_model)
+    prompts = [tokenizer(f"Question: how many are {a} and {b}?\nAnswer:")["input_ids"] for a, b in ((3, 4), (12, 40))]
+    tokens = torch.tensor([tokenizer(" There are 3 + 4 = 7 of them, which is the sum of both.")["input_ids"]] * 2)
+    out, _ = decoded(found, prompts, 1, tokens)
+    decoders, modules = [], []
+    for row, prompt in enumerate(prompts):
+        own = expected(plain, prompt, tokens[row]).log_softmax(-1)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = expected(plain, prompt, tokens[row]).float().log_softmax(-1)
+        got = torch.stack([o[row] for o in out]).float().log_softmax(-1)
+        decoders.append((own.exp() * (got - own).abs()).sum(-1).mean().item())
+        modules.append((own.exp() * (half - own).abs()).sum(-1).mean().item())
+    assert 0 < sum(decoders) < 1.5 * sum(modules)
+
+
+@needs_bfloat16
+def test_the_largest_logits_are_hardly_rounded():
+    """Weights and inputs of 8 bits have exact products, so the shifted logits are rounded once: by 2^-8 of themselves.
+
+    Another processor may be one more unit in the last place (twice as much) away.
+    """
+    generator = torch.Generator().manual_seed(5)
+    weight, x = (torch.randint(-8, 9, s, generator=generator).float() for s in ((5000, 64), (3, 64)))
+    head = Head([torch.nn.Parameter(weight, requires_grad=False)])
+    head.to_bfloat16()
+    head.pack()
+    exact = x.double() @ weight.double().T
+    shift = exact.amax(-1).bfloat16()
+    got = head(x, shift).double()
+    shifted = exact - shift.double()[:, None]
+    assert ((got - shifted).abs() <= 3 * HALF * shifted.abs() + 1e-6).all()
+    likely = shifted > -60
+    unshifted = (head(x).double() - exact).abs()[likely].max()
+    assert unshifted >= 1 > 2 * (got - shifted).abs()[likely].max()  # logits of 512 and more are even numbers at best
+
+
+@needs_bfloat16
+def test_weights_written_into_the_bfloat16_copy_are_sampled_from():
+    found, plain = fused(small_model("qwen2"), bfloat16=True), small_model("qwen2")
+    for model in (found.model, plain):
+        with torch.no_grad():
+            model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
+            model.model.layers[0].mlp.up_proj.weight.neg_()
+    for product in found.to_pack():
+        product.pack()
+    tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))
+    out, _ = decoded(found, PROMPTS, 1, tokens)
+    for row in range(3):
+        got = torch.stack([o[row] for o in out]).float().log_softmax(-1)
+        own = expected(plain, PROMPTS[row], tokens[row])
+        assert (got - own.log_softmax(-1)).square().mean().sqrt() < 2 * 3 * HALF * own.std()
+
+
+def test_a_model_that_cannot_be_packed_stays_in_float32(monkeypatch):
+    monkeypatch.setattr("r1rl.engines.decoder.PACKED_AT_MOST", 0)
+    found = fused(small_model("llama"), bfloat16=True)
+    assert not found.mixed and found.model.dtype == torch.float32

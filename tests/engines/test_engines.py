@@ -10,7 +10,7 @@ import torch
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
-from r1rl.engines import proof
+from r1rl.engines import precision, proof
 from r1rl.engines import transformers as engine_module
 from r1rl.engines.base import Sampling
 from r1rl.engines.choice import choose
@@ -79,6 +79,68 @@ def test_threads_by_completions_at_once(engine, prompts, monkeypatch, count, bat
     rollouts = engine.generate(prompts[:count], asked)
     assert used == [threads] and len(rollouts) == 16 * count
     assert engine.generate([], asked) == []
+
+
+def test_the_embedded_model_is_sampled_in_float32(engine):
+    """On every processor, so that a seed gives the same completions."""
+    assert (engine.sampler_dtype, engine.note, engine.fused.mixed) == ("float32", "", False)
+
+
+@pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="this processor's kernels cannot multiply bfloat16",
+)
+def test_in_bfloat16_a_seed_repeats_the_samples_and_their_logprobs_are_the_trainers_but_for_rounding(trained, prompts):
+    """Half a unit in the last of bfloat16's 8 bits is 2^-8; the policy's 29 products and its logits' spread make it more."""
+    engine = TransformersEngine(trained, "bfloat16")
+    assert (engine.sampler_dtype, engine.note, engine.fused.mixed) == ("bfloat16", "products in bfloat16", True)
+    asked = Sampling(n=4, max_tokens=30, temperature=1.0, seed=5)
+    rollouts = engine.generate(prompts, asked)
+    assert rollouts == engine.generate(prompts, asked)
+    gap, _ = proof.sampler_gap(dataclasses.replace(trained, mixed=False), rollouts, 1.0)
+    assert 0 < gap < 0.05
+    assert {p.verdict for p in proof.prove_adapter(trained, engine, prompts, seed=0)} == {"proven"}
+    engine.restart()
+    assert engine.sampler_dtype == "bfloat16" and engine.generate(prompts, asked) == rollouts
+
+
+@pytest.mark.parametrize(
+    ("asked", "weights", "fast", "gain", "chosen"),
+    [
+        ("auto", 2e6, True, 9.0, ("float32", "")),
+        ("auto", 2e7, False, 9.0, ("float32", "")),
+        ("auto", 2e7, True, 1.1, ("float32", "products in float32: here bfloat16 is 1.1 times as fast")),
+        ("auto", 2e7, True, 1.9, ("bfloat16", "products in bfloat16, here 1.9 times as fast as float32")),
+        ("float32", 2e7, True, 9.0, ("float32", "")),
+        ("bfloat16", 2e6, False, 0.5, ("bfloat16", "products in bfloat16")),
+    ],
+)
+def test_the_precision_is_measured_for_large_models_on_processors_that_multiply_bfloat16(
+    engine, monkeypatch, asked, weights, fast, gain, chosen
+):
+    own = sum(m.weight.numel() for m in engine.model.modules() if isinstance(m, torch.nn.Linear))
+    monkeypatch.setattr("r1rl.models.shape.LARGE_ENOUGH", own * 2e7 / weights)
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: fast)
+    monkeypatch.setattr(precision, "measured_gain", lambda weight: gain)
+    assert precision.sampling_precision(asked, engine.model) == chosen
+
+
+def test_bfloat16_where_it_has_no_effect_is_refused(policy, monkeypatch):
+    monkeypatch.setattr("r1rl.engines.decoder.PACKED_AT_MOST", 0)
+    with pytest.raises(UserError, match="--sampler-dtype bfloat16"):
+        TransformersEngine(policy, "bfloat16")
+
+
+def test_threads_do_not_change_the_samples(engine, prompts, monkeypatch):
+    """But for numbers within rounding of the line between two tokens: one in 100,000."""
+    asked = Sampling(n=8, max_tokens=30, temperature=1.0, seed=7)
+    found = []
+    for workers in (1, 2):
+        monkeypatch.setattr(engine, "workers", workers)
+        monkeypatch.setattr(engine_module, "useful_threads", lambda rows, weights: 2)
+        found.append([r.completion_ids for r in engine.generate(prompts, asked)])
+    same = sum(a == b for a, b in zip(*found))
+    assert same >= 0.9 * len(found[0])
 
 
 def test_greedy_equals_transformers_own_generate(trained, engine, prompts):

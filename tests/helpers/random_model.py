@@ -10,9 +10,9 @@ SHAPE = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "nu
 
 
 def small_model(family, **more):
-    """A causal language model of this family (`qwen2`, `llama`, ...): 2 layers, 97 tokens, no gradients."""
+    """A causal language model of this family (`qwen2`, `llama`, ...): 2 layers, 97 tokens unless `more` says otherwise."""
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **SHAPE, **more)
+    config = AutoConfig.for_model(family, **{**SHAPE, **more})
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     for parameter in model.parameters():  # biases and norms too, which else are zeros and ones
         parameter.data += 0.1 * torch.randn_like(parameter)

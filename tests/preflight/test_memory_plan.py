@@ -19,7 +19,7 @@ from r1rl.models.logprobs import completion_states
 from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.models.shape import KNOWN, Shape, read_shape
 from r1rl.models.source import shape_of
-from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved
+from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved, standing
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
 from r1rl.preflight.suggestions import smaller_model, suggest
@@ -42,6 +42,20 @@ TOTALS = {
     "Qwen2.5-7B": 7_615_616_512,
 }
 CPU = Place("2 CPU cores", 16 * GIB, 16 * GIB, False, "transformers", "", False, cores=2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fast", "each"), [("auto", True, 2), ("auto", False, 4), ("float32", True, 4), ("bfloat16", False, 2)]
+)
+def test_the_decoders_copies_are_planned_in_their_precision(asked, fast, each):
+    """A plain and a packed copy, of 2 or 4 bytes a weight; the embedded model's are in float32 on every processor."""
+    config = Config(model_name="x/SmolLM2-135M", load_in_4bit=False, sampler_dtype=asked)
+    for shape in (KNOWN["SmolLM2-135M"], shape_of("tiny")):
+        parts = {p.name: p for p in standing(config, shape, dataclasses.replace(CPU, mixed=fast))}
+        width = 4 if asked == "auto" and shape.weights < 1e7 else each
+        assert parts["engine's copy"].size == width * shape.weights
+        assert parts["engine's packed copy"].size == width * (shape.linear + shape.vocab * shape.hidden)
+        assert parts["engine's copy"].how == f"{8 * width} bit"
 
 
 def config_json(name: str, shape: Shape) -> dict:
