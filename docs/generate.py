@@ -100,7 +100,7 @@ def refusals(tree: ast.Module, name: str) -> Iterator[str]:
     functions = functions_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-            ("UserError", "RunFailed", "ValueError", "Failed")
+            ("UserError", "RunFailed", "ValueError", "Failed", "Refuted")
         ):
             yield template(node.args[0], functions) if node.args else ""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
+from r1rl.config.run_rules import guard_actions
 from r1rl.engines.choice import choose, start_engine
 from r1rl.models.source import origin
 from r1rl.preflight.checks import check_surroundings, check_tokenizer
@@ -122,13 +123,25 @@ class Session:
         """Proves that the engine samples from the policy, and prints the result. Returns the proofs. Raises UserError.
 
         A base model has no trained adapter: then the logprobs of engine and trainer are compared. `quick`: one kind of
-        projection instead of all. Neither weights nor random states are changed afterwards.
+        projection instead of all. Neither weights nor random states are changed afterwards. With --guard sync=warn or off
+        a refuted proof is only shown.
         """
         from r1rl.engines import proof
 
         if not prompts:
             return []
         status.update("proving that the engine follows the adapter")
+        try:
+            return self._prove(prompts, quick)
+        except proof.Refuted as refuted:
+            if guard_actions(self.config.guard)["sync"] == "stop":
+                raise
+            console.print(f"proof    [yellow]refuted[/yellow]: {refuted}")
+            return list(refuted.proofs)
+
+    def _prove(self, prompts: Sequence[Prompt], quick: bool) -> list[Any]:
+        from r1rl.engines import proof
+
         if self.trains or self.adapter is not None:
             kinds = self.policy.targets[:1] if quick else None
             proofs = proof.prove_adapter(self.policy, self.engine, prompts, self.config.seed, kinds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -67,6 +69,15 @@ def test_an_engine_that_does_not_follow_the_adapter_is_refused(begun, monkeypatc
     monkeypatch.setattr(made.engine, "sync", lambda: None)
     with pytest.raises(UserError, match="does not sample from the trained adapter"):
         made.prove(prompts, status, quick)
+
+
+def test_the_guard_sync_may_only_warn(begun, monkeypatch, capsys):
+    made, prompts, status = begun(trains=True)
+    made.config = dataclasses.replace(made.config, guard="sync=warn")
+    monkeypatch.setattr(made.engine, "sync", lambda: None)
+    (proof,) = made.prove(prompts, status, quick=True)
+    shown = capsys.readouterr().out
+    assert proof.verdict == "refuted" and "proof    refuted: the engine (transformers) does not sample from" in shown
 
 
 def test_without_an_adapter_the_logprobs_of_engine_and_model_are_compared(begun, capsys):

@@ -37,6 +37,12 @@ UNIT_ROUNDOFF = 2**-8  # of bfloat16, the coarsest precision in which an engine 
 LOGIT_SPREAD = 8.0  # nats; logits of language models spread by 2 to 8 over their vocabulary
 
 
+class Refuted(UserError):
+    """The engine does not sample from the policy; `proofs` are the measurements, if there are several."""
+
+    proofs: Sequence[Proof] = ()
+
+
 @dataclass(frozen=True)
 class Proof:
     """The measurement for one disturbed kind of projection; gaps are mean |logprob difference| in nats."""
@@ -67,7 +73,7 @@ def prove_adapter(
 ) -> list[Proof]:
     """Returns one Proof for each of `targets`, the kinds of projection; None: for all.
 
-    Restores policy and engine. Raises UserError if refuted.
+    Restores policy and engine. Raises Refuted if one is.
     """
     proofs, prompts, doublings = [], prompts[:PROMPTS], FIRST_DOUBLINGS
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=TEMPERATURE, seed=seed)
@@ -89,14 +95,16 @@ def prove_adapter(
     refuted = [p for p in proofs if p.verdict == "refuted"]
     if refuted:
         worst = refuted[0]
-        raise UserError(
+        error = Refuted(
             f"the engine ({engine.name}) does not sample from the trained adapter: with {worst.target} changed, its "
             f"logprobs are {worst.gap_to_policy:.3f} nats per token from the policy's, where rounding explains at most "
             f"{worst.largest_gap:.3f}, and {worst.gap_to_base:.3f} from the base model's (refuted for "
             f"{', '.join(p.target for p in refuted)}). The run would not learn from its own samples, so it stops. "
             "Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine transformers or "
-            "--no-load-in-4bit."
+            "--no-load-in-4bit. --guard sync=warn goes on in spite of it."
         )
+        error.proofs = proofs
+        raise error
     return proofs
 
 
@@ -213,17 +221,17 @@ def sampler_gap(
 def base_gap(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> tuple[float, float]:
     """Returns the same for a few sampled tokens of a model without a trained adapter.
 
-    Raises UserError if rounding does not explain the gap.
+    Raises Refuted if rounding does not explain the gap.
     """
     engine.sync()
     sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=1.0, seed=seed)
     rollouts = engine.generate(prompts[:PROMPTS], sampling)
     gap, largest = sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)
     if not gap <= rounding_gap(policy):
-        raise UserError(
+        raise Refuted(
             f"the engine ({engine.name}) does not sample from the model: its logprobs are {gap:.3f} nats per token from the "
             f"model's own, where rounding explains at most {rounding_gap(policy):.3f}. Its completions would say nothing "
             "about the model. Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine "
-            "transformers or --no-load-in-4bit."
+            "transformers or --no-load-in-4bit. --guard sync=warn goes on in spite of it."
         )
     return gap, largest
