@@ -321,7 +321,8 @@ def test_cards():
     assert card_named("a100").name == "A100-40"
     assert card_like("NVIDIA A100-SXM4-40GB").name == "A100-40"
     assert card_like("NVIDIA A10G").name == "A10"
-    assert card_like("NVIDIA L40S") is None
+    assert card_like("NVIDIA L40S").name == "L40S"
+    assert card_like("NVIDIA L40") is None
     with pytest.raises(UserError, match="unknown --card 'A11': did you mean 'A10'"):
         card_named("A11")
 
