@@ -20,6 +20,8 @@ CPU_LIBRARIES = int(0.8 * GIB)
 # On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
 # take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
 CPU_HEAP = 0.15
+ROW_STEP = 256  # of models/shared_prompts.py: rows have multiples of this length
+LOGITS_AT_ONCE = 2**25  # of models/logprobs.py
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
 
 
@@ -66,6 +68,9 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
         yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
     if not shared and place.engine != SERVER:
         yield Part("engine's copy", shape.weights * width(place), ENGINE, f"{8 * width(place)} bit")
+    if place.engine == "transformers" and not place.on_gpu:
+        joined = 4 * shape.layers * shape.hidden * (shape.queries + 2 * shape.keys + 2 * shape.inner)
+        yield Part("engine's joined weights", joined, ENGINE, "q k v and gate up, next to the mapped file")
     if place.engine == "transformers" and not place.on_gpu and shape.packed:
         yield Part("engine's packed copy", shape.packed, ENGINE, "32 bit, as the CPU's products read it")
     if config.lora_rank == 0:
@@ -176,7 +181,7 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
         room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
         groups = max(1, min(config.generation_batch_size // g, room // (prompt + g * c)))
         rows = groups * g
-    tokens = groups * prompt + rows * c
+    tokens = -(-(groups * prompt + rows * c) // ROW_STEP) * ROW_STEP
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
     each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
     if not place.mixed:
@@ -184,6 +189,8 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     seen = rows * (prompt + c) * 8 * shape.keys
     mask = rows * (prompt + c) * 4 * c * a // shape.keys
     what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
+    if place.mixed:
+        yield Part("rounded weights", 2 * shape.linear, UPDATE, "16 bit, for the backward pass")
     yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
     yield Part("mask of attention", mask, UPDATE, f"{rows} x {c} x {prompt + c}, once for all layers")
     size = 2 if place.mixed else 4
@@ -227,11 +234,11 @@ def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -
     """Returns (bytes, when, how): positions V (2 + 4 x 4): bfloat16, float32, divided, log-softmax, gradient.
 
     Unsloth's loss takes a quarter of one row at once (unsloth_zoo 2026.10.9, rl_replacements.py: the larger of 4 and
-    T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take all completions of the pass.
+    T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take LOGITS_AT_ONCE values at most,
+    and compute each chunk again in the backward pass (models/logprobs.py).
     """
-    whole = config.algorithm != "grpo" or not place.on_gpu
-    if whole:
-        positions = rows * config.max_completion_length
+    if config.algorithm != "grpo" or not place.on_gpu:
+        positions = min(rows * config.max_completion_length, max(1, LOGITS_AT_ONCE // shape.vocab))
     else:
         positions = -(-length // max(4, length // 4096)) if place.unsloth else length
     return positions * shape.vocab * 18, UPDATE, f"{positions} positions x {shape.vocab} tokens"
@@ -263,16 +270,15 @@ def sampled_rows(config: Config) -> tuple[int, int]:
 
 
 def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """Yields the parts of the transformers engine: cache rows x T x 2 L K w and a copy of one layer; logits rows x V x 16.
+    """Yields the parts of the transformers engine: cache (prompts x P + rows x C) 2 L K w and a copy of one layer; logits rows x V x 16.
 
     Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); the prompts of an evaluation all differ.
     """
     training, evaluated = sampled_rows(config)
-    rows = max(training, evaluated)
-    cache = rows * (prompt + config.max_completion_length) * kv_token(shape, place)
+    rows, prompts = max(training, evaluated), max(evaluated // config.eval_samples, training // config.num_generations)
+    cache = (prompts * prompt + rows * config.max_completion_length) * kv_token(shape, place)
     yield Part("cache of the completions", cache + cache // shape.layers, SAMPLING, f"{rows} at once")
     yield Part("logits of a token", rows * shape.vocab * 16, SAMPLING)
-    prompts = max(evaluated // config.eval_samples, training // config.num_generations)
     scores = prompts * shape.heads * prompt * prompt * (4 + 2 * width(place))
     yield Part("reading the prompts", scores, SAMPLING, f"{prompts} x {prompt} tokens")
 

@@ -274,7 +274,7 @@ def test_more_engine_memory_holds_more_sequences():
     [
         ("T4", {"gpu_memory_utilization": 0.9}, "--gpu-memory-utilization 0.6"),
         ("A10", {"per_device_train_batch_size": 128}, "--gradient-accumulation-steps"),
-        ("A10", {"algorithm": "ppo", "per_device_train_batch_size": 64}, "--update-chunk"),
+        ("A10", {"algorithm": "ppo", "per_device_train_batch_size": 128}, "--update-chunk"),
         ("A10", {"engine": "transformers", "unsloth": False, "per_device_eval_batch_size": 4096,
                  "eval_count": 0}, "--per-device-eval-batch-size"),
         ("T4", {"model_name": "Qwen/Qwen2.5-7B", "load_in_4bit": False}, "--load-in-4bit"),

@@ -58,7 +58,7 @@ def test_worked_arithmetic_of_a_card():
     n, prompt, completion = 16, 0.45 * 256, 0.45 * 750
     linear, head = 2_774_532_096, 151_936 * 2048
     forward = 2 * (linear + head) / 125e12
-    sampling = 750 * 1100 * linear / 125e12 + n * completion * forward / 0.075 + 2 * prompt * forward / 0.22
+    sampling = 750 * 1150 * linear / 125e12 + n * completion * forward / 0.09 + 2 * prompt * forward / 0.22
     update = n * (prompt + completion) * 3 * forward / 0.22  # forward twice, backward once
     assert seconds(config, "A10", "Qwen2.5-3B") == pytest.approx(sampling + update)
 
