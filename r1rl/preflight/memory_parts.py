@@ -15,11 +15,11 @@ from r1rl.models.shape import Shape
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
-# Python with torch, transformers and trl takes 0.52 GiB, the rest is compiled kernels and data: fitted with CPU_HEAP.
-CPU_LIBRARIES = int(0.8 * GIB)
-# On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
-# take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
-CPU_HEAP = 0.15
+# Python with torch, transformers and trl takes 0.52 GiB, the rest is compiled kernels and data: assumed.
+CPU_LIBRARIES = int(0.6 * GIB)
+# On a CPU freed blocks are kept (machine.keep_memory), and what a layer keeps lies between what it frees: update and
+# sampling take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of seven models.
+CPU_HEAP = 0.6
 ROW_STEP = 256  # of models/shared_prompts.py: rows have multiples of this length
 LOGITS_AT_ONCE = 2**25  # of models/logprobs.py
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
@@ -59,7 +59,7 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     if place.on_gpu:
         yield Part("CUDA context", CUDA_CONTEXT, ALWAYS, "assumed")
     else:
-        yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "fitted to four runs")
+        yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "assumed")
     shared = place.engine == "shared"
     if config.lora_rank == 0:
         yield from all_weights(shape, place)
@@ -272,19 +272,19 @@ def sampled_rows(config: Config) -> tuple[int, int]:
 def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
     """Yields the parts of the transformers engine: cache (prompts x P + rows x C) 2 L K w and a copy of one layer; logits rows x V x 16.
 
-    Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); the prompts of an evaluation all differ.
+    Reading prompts: scores of one layer and their softmax, prompts x h x P x P x 8; the prompts of an evaluation all differ.
     """
     training, evaluated = sampled_rows(config)
     rows, prompts = max(training, evaluated), max(evaluated // config.eval_samples, training // config.num_generations)
     cache = (prompts * prompt + rows * config.max_completion_length) * kv_token(shape, place)
     yield Part("cache of the completions", cache + cache // shape.layers, SAMPLING, f"{rows} at once")
     yield Part("logits of a token", rows * shape.vocab * 16, SAMPLING)
-    scores = prompts * shape.heads * prompt * prompt * (4 + 2 * width(place))
+    scores = prompts * shape.heads * prompt * prompt * 8
     yield Part("reading the prompts", scores, SAMPLING, f"{prompts} x {prompt} tokens")
 
 
 def kept_by_the_heap(parts: Sequence[Part]) -> Part:
     """Returns the part of freed blocks that cannot be reused."""
     size = sum(part.size for part in parts if part.when in (UPDATE, SAMPLING))
-    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to four runs"
+    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to seven models"
     return Part("kept by the heap", int(CPU_HEAP * size), ALWAYS, how)
