@@ -15,8 +15,8 @@ from r1rl.models.shape import Shape
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
-# Python with torch, transformers and trl takes 0.52 GiB, the rest is compiled kernels and data: assumed.
-CPU_LIBRARIES = int(0.6 * GIB)
+# Python with torch, transformers and trl takes 0.52 GiB, with Unsloth 0.74; the rest is compiled kernels and data: assumed.
+CPU_LIBRARIES, CPU_UNSLOTH = int(0.6 * GIB), int(0.25 * GIB)
 # On a CPU freed blocks are kept (machine.keep_memory), and what a layer keeps lies between what it frees: update and
 # sampling take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of seven models.
 CPU_HEAP = 0.6
@@ -59,7 +59,8 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     if place.on_gpu:
         yield Part("CUDA context", CUDA_CONTEXT, ALWAYS, "assumed")
     else:
-        yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "assumed")
+        libraries = CPU_LIBRARIES + place.unsloth * CPU_UNSLOTH
+        yield Part("Python and libraries", libraries, ALWAYS, "assumed")
     shared = place.engine == "shared"
     if config.lora_rank == 0:
         yield from all_weights(shape, place)
@@ -138,25 +139,21 @@ def micro_batch(config: Config) -> int:
 def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
     """Yields activations and logits of one forward and backward pass at the longest sample.
 
-    b rows of T = prompt + completion tokens. A GPU keeps each layer's input (b T H w; two of them with Unsloth, which
-    moves the others to main memory) and recomputes one layer at a time; a CPU keeps all layers.
+    A GPU reads b rows of T = prompt + completion tokens. It keeps each layer's input (b T H w; two of them with Unsloth,
+    which moves the others to main memory) and recomputes one layer at a time. A CPU: see `one_shared_pass`.
     """
     rows = micro_batch(config)
     if reads_prompts_once(place):
         yield from one_shared_pass(config, shape, place, prompt, rows)
         return
-    length = row_length(config, place, prompt)
+    length = prompt + config.max_completion_length
     tokens = rows * length
-    layer = tokens * saved(config, shape, place, length)
     what = f"{rows} x {length} tokens"
-    if place.on_gpu:
-        inputs = tokens * shape.hidden * 2
-        kept = 2 if place.unsloth else shape.layers
-        yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
-        yield Part("one layer", layer + in_flight(shape, place, rows, length), UPDATE, "saved and its gradients")
-    else:
-        yield Part("activations", shape.layers * layer, UPDATE, f"{what}, {shape.layers} layers")
-        yield Part("gradients of one layer", in_flight(shape, place, rows, length), UPDATE)
+    inputs = tokens * shape.hidden * 2
+    kept = 2 if place.unsloth else shape.layers
+    yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
+    gradients = 2 * tokens * 2 * (shape.hidden + shape.inner)
+    yield Part("one layer", tokens * saved(config, shape) + gradients, UPDATE, "saved and its gradients")
     if config.load_in_4bit:
         largest = max(a * b for a, b in shape.matrices.values())
         yield Part("one projection, dequantized", largest * width(place), UPDATE, f"{8 * width(place)} bit")
@@ -164,8 +161,11 @@ def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[
 
 
 def reads_prompts_once(place: Place) -> bool:
-    """Returns whether a group's prompt is read once in the update, without padding (see models/shared_prompts.py)."""
-    return not place.on_gpu and not place.unsloth
+    """Returns whether a group's prompt is read once in the update, without padding (see models/shared_prompts.py).
+
+    On a CPU every model whose shape is known can do so, also as Unsloth loads it.
+    """
+    return not place.on_gpu
 
 
 def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
@@ -189,7 +189,7 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     seen = rows * (prompt + c) * 8 * shape.keys
     mask = rows * (prompt + c) * 4 * c * a // shape.keys
     what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
-    if place.mixed:
+    if place.mixed and not config.load_in_4bit:
         yield Part("rounded weights", 2 * shape.linear, UPDATE, "16 bit, for the backward pass")
     yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
     yield Part("mask of attention", mask, UPDATE, f"{rows} x {c} x {prompt + c}, once for all layers")
@@ -198,36 +198,14 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     yield Part("logits", *logits(config, shape, place, rows, prompt + c))
 
 
-def row_length(config: Config, place: Place, prompt: int) -> int:
-    """Returns T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/arguments.py)."""
-    if place.on_gpu:
-        return prompt + config.max_completion_length
-    return 32 * (-(-prompt // 32) + -(-config.max_completion_length // 32))
+def saved(config: Config, shape: Shape) -> int:
+    """Returns the bytes that autograd keeps of one layer for each token on a GPU.
 
-
-def saved(config: Config, shape: Shape, place: Place, length: int) -> int:
-    """Returns the bytes that autograd keeps of one layer for each token; T: tokens of a row.
-
-    bfloat16, sdpa (GPU):    18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8
-    bfloat16, eager (CPU):   18 H + 8 I + 14 r + 8 A + 6 h T + 8
-    float32, eager (CPU):    16 H + 16 I + 28 r + 16 A + 4 h T + 8
-    Counted on transformers' layers with PEFT's LoRA; tests/preflight/test_memory_plan.py counts again. Unsloth's kernels
-    keep less.
+    bfloat16, sdpa: 18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8. Counted on transformers' layers with PEFT's LoRA;
+    tests/preflight/test_memory_plan.py counts again. Unsloth's kernels keep less.
     """
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
-    if place.on_gpu:
-        return 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
-    if place.mixed:
-        return 18 * h + 8 * i + 14 * r + 8 * a + 6 * shape.heads * length + 8
-    return 16 * h + 16 * i + 28 * r + 16 * a + 4 * shape.heads * length + 8
-
-
-def in_flight(shape: Shape, place: Place, rows: int, length: int) -> int:
-    """Returns the bytes of gradients in one layer: b T (2 H + 2 I) w, on a CPU also 2 b h T T w for scores and softmax."""
-    size = 2 if place.on_gpu or place.mixed else 4
-    tokens = rows * length
-    scores = 0 if place.on_gpu else 2 * tokens * shape.heads * length
-    return size * (tokens * 2 * (shape.hidden + shape.inner) + scores)
+    return 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
 
 
 def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -> tuple[int, str, str]:
