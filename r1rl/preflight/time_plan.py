@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -70,8 +71,9 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
 class Speed:
     """Seconds that one model takes on one machine for each part of the work."""
 
-    decode: float  # one token of all rows: calls, reading the weights
-    sampled: float  # one token of one row: arithmetic
+    threads: int  # that sample, each at least one prompt: they share the arithmetic, and wait for each other at calls
+    decode: float  # one token of all rows: calls, reading the weights; of one thread
+    sampled: float  # one token of one row: arithmetic; of one thread, as the next
     read: float  # one prompt token before sampling
     learned: float  # one token of the update, all its passes
     step: float  # sync and optimizer
@@ -112,8 +114,11 @@ def sampling_seconds(
     p, c = share * memory.prompt, share * limit
     waiting = max(0, completions - memory.sequences)  # they begin when others have ended
     decoding = limit + waiting * c / max(1, memory.sequences)
-    token = speed.sampled + (p + c / 2) * speed.seen
-    return decoding * speed.decode + completions * c * token + prompts * p * speed.read
+    arithmetic = completions * c * (speed.sampled + (p + c / 2) * speed.seen) + prompts * p * speed.read
+    calls = decoding * speed.decode
+    useful = int((1 + math.sqrt(1 + 4 * arithmetic / calls)) / 2)  # see engines/transformers.py, useful_threads
+    threads = min(speed.threads, prompts, useful)
+    return threads * calls + arithmetic / threads
 
 
 def passes_of(config: Config, place: Place) -> float:
@@ -142,7 +147,7 @@ def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
 # AVX512-BF16: sampling within 34 %, without the smallest models within 17 %, update within 8 %. Seconds on one core.
 CPU_OF = "fitted to five model sizes on a 2-core AMD EPYC, 2026-11-22"
 FLOAT32, BFLOAT16 = 1.85e-11, 3.0e-12  # one operation of a matrix product
-CALLS, PART = 6.2e-4, 3.0e-2  # a layer's calls from Python: one decoding step, and one pass of an update; on all cores
+CALLS, PART = 3.1e-4, 3.0e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
 ELEMENT = 3.2e-8  # all that an update does with one number of a layer's H + I, forward and backward
 SEEN = 2.4e-10  # one product of a query's or value's number with one of another token, with what is around it
 CAST, SYNC = 1.1e-8, 7e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
@@ -156,13 +161,14 @@ def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
     cast = body * CAST if place.mixed else 0
     passes = passes_of(config, place)
     return Speed(
+        threads=place.cores,
         decode=shape.layers * CALLS,
-        sampled=2 * (body + head) * FLOAT32 / place.cores,
-        read=2 * body * FLOAT32 / place.cores,
+        sampled=2 * (body + head) * FLOAT32,
+        read=2 * body * FLOAT32,
         learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores,
         step=shape.weights * SYNC / place.cores,
         part=shape.layers * PART + cast / place.cores,
-        seen=shape.layers * shape.queries * SEEN / place.cores,
+        seen=shape.layers * shape.queries * SEEN,
         learned_seen=passes / 2 * shape.layers * shape.queries * SEEN / place.cores,
         source=CPU_OF,
     )
@@ -188,6 +194,7 @@ def card_speed(config: Config, shape: Shape, place: Place, card: Card) -> Speed:
     reading = base_weights(config, shape, place)[0] / (card.bandwidth * 1e9)
     dequantizing = config.load_in_4bit * shape.linear * DEQUANTIZED / (card.tflops * 1e12)
     return Speed(
+        threads=1,
         decode=max(LEAST_DECODE, reading, dequantizing),
         sampled=forward / SAMPLED_AT,
         read=forward / LEARNED_AT,
