@@ -144,13 +144,14 @@ def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
 # ---- a CPU
 
 # Fitted to the 17 points of benchmarks/scaling.json, five shapes from 1.8 to 494 M weights, 2 cores of an AMD EPYC with
-# AVX512-BF16: sampling within 34 %, without the smallest models within 17 %, update within 8 %. Seconds on one core.
+# AVX512-BF16: each step within 19 %. Seconds on one core.
 CPU_OF = "fitted to five model sizes on a 2-core AMD EPYC, 2026-11-22"
 FLOAT32, BFLOAT16 = 1.85e-11, 3.0e-12  # one operation of a matrix product
 CALLS, PART = 3.1e-4, 3.0e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
 ELEMENT = 3.2e-8  # all that an update does with one number of a layer's H + I, forward and backward
 SEEN = 2.4e-10  # one product of a query's or value's number with one of another token, with what is around it
 CAST, SYNC = 1.1e-8, 7e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
+REST = 0.03  # optimizer, rewards and dump of a step
 
 
 def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
@@ -166,7 +167,7 @@ def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
         sampled=2 * (body + head) * FLOAT32,
         read=2 * body * FLOAT32,
         learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores,
-        step=shape.weights * SYNC / place.cores,
+        step=REST + shape.weights * SYNC / place.cores,
         part=shape.layers * PART + cast / place.cores,
         seen=shape.layers * shape.queries * SEEN,
         learned_seen=passes / 2 * shape.layers * shape.queries * SEEN / place.cores,
