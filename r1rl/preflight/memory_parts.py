@@ -15,11 +15,13 @@ from r1rl.models.shape import Shape, may_use_bfloat16
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
-# Python with torch, transformers and trl takes 0.52 GiB, the rest is compiled kernels and data: fitted with CPU_HEAP.
-CPU_LIBRARIES = int(0.8 * GIB)
-# On a CPU freed blocks are kept (machine.keep_memory), and rows of other lengths do not fit into them: update and sampling
-# take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of four recipes.
-CPU_HEAP = 0.15
+# Python with torch, transformers and trl takes 0.52 GiB, with Unsloth 0.74; the rest is compiled kernels and data: assumed.
+CPU_LIBRARIES, CPU_UNSLOTH = int(0.6 * GIB), int(0.25 * GIB)
+# On a CPU freed blocks are kept (machine.keep_memory), and what a layer keeps lies between what it frees: update and
+# sampling take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of seven models.
+CPU_HEAP = 0.6
+ROW_STEP = 256  # of models/shared_prompts.py: rows have multiples of this length
+LOGITS_AT_ONCE = 2**25  # of models/logprobs.py
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
 
 
@@ -57,7 +59,8 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     if place.on_gpu:
         yield Part("CUDA context", CUDA_CONTEXT, ALWAYS, "assumed")
     else:
-        yield Part("Python and libraries", CPU_LIBRARIES, ALWAYS, "fitted to four runs")
+        libraries = CPU_LIBRARIES + place.unsloth * CPU_UNSLOTH
+        yield Part("Python and libraries", libraries, ALWAYS, "assumed")
     shared = place.engine == "shared"
     if config.lora_rank == 0:
         yield from all_weights(shape, place)
@@ -67,6 +70,9 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     each = 2 if decodes_in_bfloat16(config, shape, place) else width(place)
     if not shared and place.engine != SERVER:
         yield Part("engine's copy", shape.weights * each, ENGINE, f"{8 * each} bit")
+    if place.engine == "transformers" and not place.on_gpu and each == 4:  # bfloat16 copies are joined themselves
+        joined = 4 * shape.layers * shape.hidden * (shape.queries + 2 * shape.keys + 2 * shape.inner)
+        yield Part("engine's joined weights", joined, ENGINE, "q k v and gate up, next to the mapped file")
     if place.engine == "transformers" and not place.on_gpu and shape.packed:
         yield Part(
             "engine's packed copy", shape.packed // 4 * each, ENGINE, f"{8 * each} bit, as the CPU's products read it"
@@ -145,25 +151,21 @@ def micro_batch(config: Config) -> int:
 def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
     """Yields activations and logits of one forward and backward pass at the longest sample.
 
-    b rows of T = prompt + completion tokens. A GPU keeps each layer's input (b T H w; two of them with Unsloth, which
-    moves the others to main memory) and recomputes one layer at a time; a CPU keeps all layers.
+    A GPU reads b rows of T = prompt + completion tokens. It keeps each layer's input (b T H w; two of them with Unsloth,
+    which moves the others to main memory) and recomputes one layer at a time. A CPU: see `one_shared_pass`.
     """
     rows = micro_batch(config)
     if reads_prompts_once(place):
         yield from one_shared_pass(config, shape, place, prompt, rows)
         return
-    length = row_length(config, place, prompt)
+    length = prompt + config.max_completion_length
     tokens = rows * length
-    layer = tokens * saved(config, shape, place, length)
     what = f"{rows} x {length} tokens"
-    if place.on_gpu:
-        inputs = tokens * shape.hidden * 2
-        kept = 2 if place.unsloth else shape.layers
-        yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
-        yield Part("one layer", layer + in_flight(shape, place, rows, length), UPDATE, "saved and its gradients")
-    else:
-        yield Part("activations", shape.layers * layer, UPDATE, f"{what}, {shape.layers} layers")
-        yield Part("gradients of one layer", in_flight(shape, place, rows, length), UPDATE)
+    inputs = tokens * shape.hidden * 2
+    kept = 2 if place.unsloth else shape.layers
+    yield Part("layers' inputs", kept * inputs, UPDATE, f"{what}, {kept} of {shape.layers} layers")
+    gradients = 2 * tokens * 2 * (shape.hidden + shape.inner)
+    yield Part("one layer", tokens * saved(config, shape) + gradients, UPDATE, "saved and its gradients")
     if config.load_in_4bit:
         largest = max(a * b for a, b in shape.matrices.values())
         yield Part("one projection, dequantized", largest * width(place), UPDATE, f"{8 * width(place)} bit")
@@ -171,8 +173,11 @@ def update(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[
 
 
 def reads_prompts_once(place: Place) -> bool:
-    """Returns whether a group's prompt is read once in the update, without padding (see models/shared_prompts.py)."""
-    return not place.on_gpu and not place.unsloth
+    """Returns whether a group's prompt is read once in the update, without padding (see models/shared_prompts.py).
+
+    On a CPU every model whose shape is known can do so, also as Unsloth loads it.
+    """
+    return not place.on_gpu
 
 
 def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, rows: int) -> Iterator[Part]:
@@ -188,7 +193,7 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
         room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
         groups = max(1, min(config.generation_batch_size // g, room // (prompt + g * c)))
         rows = groups * g
-    tokens = groups * prompt + rows * c
+    tokens = -(-(groups * prompt + rows * c) // ROW_STEP) * ROW_STEP
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
     each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
     if not place.mixed:
@@ -196,6 +201,8 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     seen = rows * (prompt + c) * 8 * shape.keys
     mask = rows * (prompt + c) * 4 * c * a // shape.keys
     what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"
+    if place.mixed and not config.load_in_4bit:
+        yield Part("rounded weights", 2 * shape.linear, UPDATE, "16 bit, for the backward pass")
     yield Part("activations", shape.layers * (tokens * each + seen), UPDATE, what)
     yield Part("mask of attention", mask, UPDATE, f"{rows} x {c} x {prompt + c}, once for all layers")
     size = 2 if place.mixed else 4
@@ -203,47 +210,25 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     yield Part("logits", *logits(config, shape, place, rows, prompt + c))
 
 
-def row_length(config: Config, place: Place, prompt: int) -> int:
-    """Returns T: prompt and completion, on a CPU each padded to a multiple of 32 (see trainers/arguments.py)."""
-    if place.on_gpu:
-        return prompt + config.max_completion_length
-    return 32 * (-(-prompt // 32) + -(-config.max_completion_length // 32))
+def saved(config: Config, shape: Shape) -> int:
+    """Returns the bytes that autograd keeps of one layer for each token on a GPU.
 
-
-def saved(config: Config, shape: Shape, place: Place, length: int) -> int:
-    """Returns the bytes that autograd keeps of one layer for each token; T: tokens of a row.
-
-    bfloat16, sdpa (GPU):    18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8
-    bfloat16, eager (CPU):   18 H + 8 I + 14 r + 8 A + 6 h T + 8
-    float32, eager (CPU):    16 H + 16 I + 28 r + 16 A + 4 h T + 8
-    Counted on transformers' layers with PEFT's LoRA; tests/preflight/test_memory_plan.py counts again. Unsloth's kernels
-    keep less.
+    bfloat16, sdpa: 18 H + 8 I + 14 r + 6 A + 4 h + 4 K + 8. Counted on transformers' layers with PEFT's LoRA;
+    tests/preflight/test_memory_plan.py counts again. Unsloth's kernels keep less.
     """
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
-    if place.on_gpu:
-        return 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
-    if place.mixed:
-        return 18 * h + 8 * i + 14 * r + 8 * a + 6 * shape.heads * length + 8
-    return 16 * h + 16 * i + 28 * r + 16 * a + 4 * shape.heads * length + 8
-
-
-def in_flight(shape: Shape, place: Place, rows: int, length: int) -> int:
-    """Returns the bytes of gradients in one layer: b T (2 H + 2 I) w, on a CPU also 2 b h T T w for scores and softmax."""
-    size = 2 if place.on_gpu or place.mixed else 4
-    tokens = rows * length
-    scores = 0 if place.on_gpu else 2 * tokens * shape.heads * length
-    return size * (tokens * 2 * (shape.hidden + shape.inner) + scores)
+    return 18 * h + 8 * i + 14 * r + 6 * a + 4 * shape.heads + 4 * shape.keys + 8
 
 
 def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -> tuple[int, str, str]:
     """Returns (bytes, when, how): positions V (2 + 4 x 4): bfloat16, float32, divided, log-softmax, gradient.
 
     Unsloth's loss takes a quarter of one row at once (unsloth_zoo 2026.10.9, rl_replacements.py: the larger of 4 and
-    T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take all completions of the pass.
+    T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take LOGITS_AT_ONCE values at most,
+    and compute each chunk again in the backward pass (models/logprobs.py).
     """
-    whole = config.algorithm != "grpo" or not place.on_gpu
-    if whole:
-        positions = rows * config.max_completion_length
+    if config.algorithm != "grpo" or not place.on_gpu:
+        positions = min(rows * config.max_completion_length, max(1, LOGITS_AT_ONCE // shape.vocab))
     else:
         positions = -(-length // max(4, length // 4096)) if place.unsloth else length
     return positions * shape.vocab * 18, UPDATE, f"{positions} positions x {shape.vocab} tokens"
@@ -275,22 +260,21 @@ def sampled_rows(config: Config) -> tuple[int, int]:
 
 
 def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
-    """Yields the parts of the transformers engine: cache rows x T x 2 L K w and a copy of one layer; logits rows x V x 16.
+    """Yields the parts of the transformers engine: cache (prompts x P + rows x C) 2 L K w and a copy of one layer; logits rows x V x 16.
 
-    Reading prompts: scores of one layer, prompts x h x P x P x (4 + 2 w); the prompts of an evaluation all differ.
+    Reading prompts: scores of one layer and their softmax, prompts x h x P x P x 8; the prompts of an evaluation all differ.
     """
     training, evaluated = sampled_rows(config)
-    rows = max(training, evaluated)
-    cache = rows * (prompt + config.max_completion_length) * kv_token(shape, place)
+    rows, prompts = max(training, evaluated), max(evaluated // config.eval_samples, training // config.num_generations)
+    cache = (prompts * prompt + rows * config.max_completion_length) * kv_token(shape, place)
     yield Part("cache of the completions", cache + cache // shape.layers, SAMPLING, f"{rows} at once")
     yield Part("logits of a token", rows * shape.vocab * 16, SAMPLING)
-    prompts = max(evaluated // config.eval_samples, training // config.num_generations)
-    scores = prompts * shape.heads * prompt * prompt * (4 + 2 * width(place))
+    scores = prompts * shape.heads * prompt * prompt * 8
     yield Part("reading the prompts", scores, SAMPLING, f"{prompts} x {prompt} tokens")
 
 
 def kept_by_the_heap(parts: Sequence[Part]) -> Part:
     """Returns the part of freed blocks that cannot be reused."""
     size = sum(part.size for part in parts if part.when in (UPDATE, SAMPLING))
-    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to four runs"
+    how = f"{100 * CPU_HEAP:.0f} % of update and sampling, fitted to seven models"
     return Part("kept by the heap", int(CPU_HEAP * size), ALWAYS, how)

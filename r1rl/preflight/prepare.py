@@ -75,4 +75,5 @@ def suggestion_text(config: Config, shape: Shape, memory: MemoryPlan) -> str:
 def time_words(time: TimePlan, price: float | None) -> str:
     """Returns seconds per step, time and cost of the whole run, and the source of the estimate."""
     cost = "" if price is None else f", ${time.seconds / 3600 * price:.2f} at ${price:.2f} an hour"
-    return f"about {time.step:.3g} s a step, {duration(time.seconds)} in all{cost} ({time.source})"
+    longest = f" ({time.longest:.3g} if all completions run to the limit)" if time.longest > time.step else ""
+    return f"about {time.step:.3g} s a step{longest}, {duration(time.seconds)} in all{cost} ({time.source})"

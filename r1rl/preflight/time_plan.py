@@ -1,25 +1,23 @@
-"""The time plan: how long a run takes, from its own earlier steps if it has any, else from the speed of its card."""
+"""The time plan: how long a run takes, from its own earlier steps if it has any, else from the speed of its machine."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from r1rl.config.flags import TINY_MODEL, Config
-from r1rl.models.shape import KNOWN, Shape
-from r1rl.models.source import shape_of
-from r1rl.preflight.memory_parts import GIB
+from r1rl.config.flags import Config
+from r1rl.models.shape import Shape
+from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once
 from r1rl.preflight.memory_plan import MemoryPlan
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.system.errors import unknown_name
 from r1rl.system.machine import usual_price
 
-REFERENCE = KNOWN["Qwen2.5-3B"].weights  # of the model for which the speeds of cards are given
-MOST_FASTER = 4  # the largest speed-up of a smaller model, where overhead dominates
-# Recipe tiny on 2 cores, 1.8 M weights: tokens/s of each of 64 sequences, and tokens/s in an update, a prompt counted with
-# each of its completions. Measured 2026-11-21, benchmarks/RESULTS.md; a larger model is assumed to be slower in proportion.
-CPU_CORES, CPU_SAMPLED, CPU_LEARNED, CPU_OF = 2, 200.0, 18000.0, "recipe tiny on 2 cores, measured 2026-11-21"
+# The mean length of prompts and completions as a share of the limit; one completion of each step runs to the limit. Source:
+# the results of YixuanEvenXu/pods @ 187f43b, 213 to 250 of 512 tokens on GSM8K. The trial before step 1 replaces it.
+TYPICAL = 0.45
 START_GPU, START_CPU = 180.0, 15.0  # seconds from the command to the first step, assumed
 NEWEST = 20  # steps of an earlier part of the run from which the median is taken
 
@@ -29,6 +27,7 @@ class TimePlan:
     """Expected seconds of a run's parts, and the source of the estimate."""
 
     step: float
+    longest: float  # a step whose completions all run to the limit
     evaluation: float
     start: float
     steps: int
@@ -47,11 +46,7 @@ def evaluations_of(config: Config) -> int:
 
 
 def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | None) -> TimePlan | None:
-    """Returns the time plan; `folder`: the run's, if it has begun. None for a card that is not in the table.
-
-    A step samples completions of --max-completion-length, in as many waves as the engine needs, and learns from all their
-    tokens; with a value head --ppo-epochs times, and once more without gradients.
-    """
+    """Returns the time plan; `folder`: the run's, if it has begun. None for a card that is not in the table."""
     start = START_GPU if memory.place.on_gpu else START_CPU
     steps, count = config.max_steps, evaluations_of(config)
     if folder is not None and (lines := list(read_lines(folder / METRICS))[-NEWEST:]):
@@ -59,36 +54,160 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
         known = [e["evaluation_seconds"] for e in read_lines(folder / EVALUATIONS)]
         evaluation = max(known, default=step)
         source = f"the last {len(lines)} steps of {folder.name}"
-        return TimePlan(step, evaluation, start, steps, count, source)
-    speeds = speeds_of(memory, shape)
-    if speeds is None:
+        return TimePlan(step, step, evaluation, start, steps, count, source)
+    speed = speed_of(config, shape, memory.place)
+    if speed is None:
         return None
-    sampled, learned, source = speeds
-    length = config.max_completion_length
-    tokens = config.generation_batch_size * (memory.prompt + length)
-    passes = 1 if config.algorithm == "grpo" else config.ppo_epochs + 1
-    wave = length / sampled
-    step = waves(config.generation_batch_size, memory) * wave + passes * tokens / learned
-    evaluated = (config.eval_count or 1000) * config.eval_samples
-    return TimePlan(step, waves(evaluated, memory) * wave, start, steps, count, source)
+    step, longest = (step_seconds(config, memory, speed, share) for share in (TYPICAL, 1.0))
+    problems = config.eval_count or 1000
+    evaluation = sampling_seconds(config, memory, speed, TYPICAL, problems, problems * config.eval_samples)
+    return TimePlan(step, longest, evaluation, start, steps, count, speed.source)
 
 
-def waves(completions: int, memory: MemoryPlan) -> int:
-    """Returns how often the engine is filled until all completions are sampled."""
-    return -(-completions // max(1, memory.sequences))
+# ---- the seconds of a step
 
 
-def speeds_of(memory: MemoryPlan, shape: Shape) -> tuple[float, float, str] | None:
-    """Returns (tokens/s of each sequence, tokens/s in an update, source) for a model of this shape; None if unknown."""
-    place = memory.place
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds that one model takes on one machine for each part of the work."""
+
+    threads: int  # that sample, each at least one prompt: they share the arithmetic, and wait for each other at calls
+    decode: float  # one token of all rows: calls, reading the weights; of one thread
+    sampled: float  # one token of one row: arithmetic; of one thread, as the next
+    read: float  # one prompt token before sampling
+    learned: float  # one token of the update, all its passes
+    step: float  # sync and optimizer
+    part: float  # one forward and backward pass, however short
+    seen: float  # attention of one token to one other, sampling
+    learned_seen: float  # the same in the update
+    source: str
+
+
+def step_seconds(
+    config: Config,
+    memory: MemoryPlan,
+    speed: Speed,
+    share: float,
+    sampled: int | None = None,
+    learned: int | None = None,
+) -> float:
+    """Returns the seconds of a step that samples and learns from so many completions, by default --batch-size's.
+
+    `share`: mean length of prompts and completions, as a share of their limits.
+    """
+    sampled = sampled or config.generation_batch_size
+    learned = learned or sampled
+    groups = max(1, sampled // config.num_generations)
+    p, c = share * memory.prompt, share * config.max_completion_length
+    prompts = min(groups, learned) if reads_prompts_once(memory.place) else learned
+    tokens = prompts * p + learned * c
+    parts = -(-tokens // config.tokens_a_pass)
+    update = tokens * speed.learned + learned * c * (p + c) * speed.learned_seen + parts * speed.part
+    return speed.step + sampling_seconds(config, memory, speed, share, groups, sampled) + update
+
+
+def sampling_seconds(
+    config: Config, memory: MemoryPlan, speed: Speed, share: float, prompts: int, completions: int
+) -> float:
+    """Returns the seconds of sampling: as many decoding steps as the limit, more if the engine is full."""
+    limit = config.max_completion_length
+    p, c = share * memory.prompt, share * limit
+    waiting = max(0, completions - memory.sequences)  # they begin when others have ended
+    decoding = limit + waiting * c / max(1, memory.sequences)
+    arithmetic = completions * c * (speed.sampled + (p + c / 2) * speed.seen) + prompts * p * speed.read
+    calls = decoding * speed.decode
+    useful = int((1 + math.sqrt(1 + 4 * arithmetic / calls)) / 2)  # see engines/transformers.py, useful_threads
+    threads = min(speed.threads, prompts, useful)
+    return threads * calls + arithmetic / threads
+
+
+def passes_of(config: Config, place: Place) -> float:
+    """Returns the time of an update in forward passes over its tokens.
+
+    A backward pass takes as long as a forward pass, and again with --lora-rank 0 (gradients of the weights, too). A GPU
+    computes activations twice. The reference of --beta and old values of a value head need a forward pass each.
+    """
+    learn = 2 + (config.lora_rank == 0) + place.on_gpu
+    if config.algorithm == "grpo":
+        return learn + (config.beta > 0)
+    return learn * config.ppo_epochs + 1
+
+
+def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
+    """Returns the speed of this model there; None for a card that is not in the table."""
     if not place.on_gpu:
-        scale = shape_of(TINY_MODEL).weights / shape.weights * place.cores / CPU_CORES
-        return CPU_SAMPLED * scale, CPU_LEARNED * scale, CPU_OF
+        return cpu_speed(config, shape, place)
     card = card_like(place.name)
-    if card is None:
-        return None
-    scale = min(MOST_FASTER, REFERENCE / shape.weights)
-    return card.sampled * scale, card.learned * scale, f"{card.name}: {SPEEDS_OF}"
+    return None if card is None else card_speed(config, shape, place, card)
+
+
+# ---- a CPU
+
+# Fitted to the 17 points of benchmarks/scaling.json, five shapes from 1.8 to 494 M weights, 2 cores of an AMD EPYC with
+# AVX512-BF16: each step within 19 %. Seconds on one core.
+CPU_OF = "fitted to five model sizes on a 2-core AMD EPYC, 2026-11-22"
+FLOAT32, BFLOAT16 = 1.85e-11, 3.0e-12  # one operation of a matrix product
+DECODED_BFLOAT16 = FLOAT32 / 1.8  # of a product of few rows: benchmarks/RESULTS.md, the decoder in bfloat16
+CALLS, PART = 3.1e-4, 3.0e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
+ELEMENT = 3.2e-8  # all that an update does with one number of a layer's H + I, forward and backward
+SEEN = 2.4e-10  # one product of a query's or value's number with one of another token, with what is around it
+CAST, SYNC = 1.1e-8, 7e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
+REST = 0.03  # optimizer, rewards and dump of a step
+
+
+def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
+    """Returns the speed on a CPU: 2 operations a weight in a forward pass."""
+    decoded = DECODED_BFLOAT16 if decodes_in_bfloat16(config, shape, place) else FLOAT32
+    body, head = shape.linear, shape.vocab * shape.hidden
+    product = BFLOAT16 if place.mixed else FLOAT32
+    element = shape.layers * (shape.hidden + shape.inner) * ELEMENT
+    cast = body * CAST if place.mixed else 0
+    passes = passes_of(config, place)
+    return Speed(
+        threads=place.cores,
+        decode=shape.layers * CALLS,
+        sampled=2 * (body + head) * decoded,
+        read=2 * body * decoded,
+        learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores,
+        step=REST + shape.weights * SYNC / place.cores,
+        part=shape.layers * PART + cast / place.cores,
+        seen=shape.layers * shape.queries * SEEN,
+        learned_seen=passes / 2 * shape.layers * shape.queries * SEEN / place.cores,
+        source=CPU_OF,
+    )
+
+
+# ---- a GPU
+
+# Fitted to the six points (completions sampled, learned, seconds a step) of YixuanEvenXu/pods @ 187f43b, gsm8k_n_scaling
+# and gsm8k_m_scaling: Unsloth and vLLM, Qwen2.5-3B in 4 bit, LoRA rank 64, 512 tokens, one L40S. The plan is within 6 %.
+PUBLISHED = {(16, 16): 7.55, (32, 16): 7.95, (64, 16): 10.1, (128, 16): 13.8, (256, 16): 21.4, (64, 2): 8.05}
+SPEEDS_OF = "fitted to published steps on an L40S, other cards by their data sheets"
+DEQUANTIZED = 1150  # operations in whose time a 4-bit weight is dequantized, in each decoding step
+SAMPLED_AT, LEARNED_AT = 0.09, 0.22  # shares of the data sheet's arithmetic
+LEAST_DECODE = 3e-3  # seconds of a decoding step's calls, assumed
+
+
+def card_speed(config: Config, shape: Shape, place: Place, card: Card) -> Speed:
+    """Returns the speed on a GPU.
+
+    A decoding step takes the longest of three: its calls, reading the weights, and dequantizing those in 4 bit.
+    """
+    forward = 2 * (shape.linear + shape.vocab * shape.hidden) / (card.tflops * 1e12)
+    reading = base_weights(config, shape, place)[0] / (card.bandwidth * 1e9)
+    dequantizing = config.load_in_4bit * shape.linear * DEQUANTIZED / (card.tflops * 1e12)
+    return Speed(
+        threads=1,
+        decode=max(LEAST_DECODE, reading, dequantizing),
+        sampled=forward / SAMPLED_AT,
+        read=forward / LEARNED_AT,
+        learned=passes_of(config, place) * forward / LEARNED_AT,
+        step=0.0,
+        part=0.0,
+        seen=0.0,
+        learned_seen=0.0,
+        source=f"{card.name}: {SPEEDS_OF}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +216,8 @@ class Card:
 
     name: str
     memory: int  # bytes that CUDA reports as its total, rounded down
-    sampled: float  # tokens/s of each of 16 sequences sampled at once, Qwen2.5-3B in 4 bit
-    learned: float  # tokens/s in an update, forward and backward, same model
+    bandwidth: float  # GB/s
+    tflops: float  # 10^12 operations per second in bfloat16 (T4: float16), without sparsity
 
     @property
     def price(self) -> float | None:
@@ -106,18 +225,16 @@ class Card:
         return usual_price(self.name.split("-")[0])
 
 
-# Memory: what CUDA reports on such cards in public logs, which is less than the name says.
-# Speeds: assumed on 2026-11-21, not yet measured on a GPU. The row of the A10 fits the one published figure, two hours for
-# 200 steps of the default recipe (dhh1995/R1RL @ 36c196c, README). The others follow from memory bandwidth (sampling) and
-# 16-bit arithmetic (learning) relative to it, reduced where kernels of 4-bit weights are the limit.
-SPEEDS_OF = "assumed on 2026-11-21, not yet measured on a GPU"
+# Memory: what CUDA reports on such cards in public logs, which is less than the name says. Bandwidth and arithmetic: NVIDIA's
+# data sheets of T4, A10, L4, L40S, A100 SXM, H100 SXM and H200 SXM; arithmetic that is given with sparsity is halved.
 CARDS = (
-    Card("T4", int(14.5 * GIB), 12, 900),
-    Card("A10", int(22.0 * GIB), 25, 3000),
-    Card("L4", int(22.0 * GIB), 14, 2500),
-    Card("A100-40", int(39.3 * GIB), 45, 8000),
-    Card("H100-80", int(79.0 * GIB), 70, 18000),
-    Card("H200-141", int(139.0 * GIB), 80, 18000),
+    Card("T4", int(14.5 * GIB), 320, 65),
+    Card("A10", int(22.0 * GIB), 600, 125),
+    Card("L4", int(22.0 * GIB), 300, 121),
+    Card("L40S", int(44.3 * GIB), 864, 362),
+    Card("A100-40", int(39.3 * GIB), 1555, 312),
+    Card("H100-80", int(79.0 * GIB), 3350, 989),
+    Card("H200-141", int(139.0 * GIB), 4800, 989),
 )
 DEFAULT_CARD = "A10"
 

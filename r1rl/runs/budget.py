@@ -58,6 +58,7 @@ class Budget:
         # An evaluation in steps, as long as none was measured.
         self.share = max(1.0, evaluated / config.generation_batch_size)
         self.steps: deque[Cost] = deque(maxlen=WINDOW)
+        self.expected = Cost()  # of a step, as long as none was measured
         self.completions = 0
         self.length = 0.0  # mean tokens of the newest step's completions
         self.last_evaluation: Cost | None = None
@@ -76,6 +77,10 @@ class Budget:
             )
 
     # ---- measured costs
+
+    def expect(self, step: Cost) -> None:
+        """Takes the cost of a step by the trial, until the first one is measured."""
+        self.expected = step
 
     def step(self, cost: Cost, completions: int) -> None:
         """Records one training step."""
@@ -97,12 +102,14 @@ class Budget:
     @property
     def longest(self) -> Cost:
         """The maximum over the newest steps."""
-        return Cost(max((c.seconds for c in self.steps), default=0.0), max((c.tokens for c in self.steps), default=0.0))
+        known = self.steps or [self.expected]
+        return Cost(max(c.seconds for c in known), max(c.tokens for c in known))
 
     @property
     def mean(self) -> Cost:
         """The mean over the newest steps."""
-        return sum(self.steps, Cost()) * (1 / max(1, len(self.steps)))
+        known = self.steps or [self.expected]
+        return sum(known, Cost()) * (1 / len(known))
 
     @property
     def next_evaluation(self) -> Cost:

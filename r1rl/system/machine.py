@@ -15,9 +15,10 @@ from typing import Any
 
 from r1rl.system import distributed
 
-# US dollars per hour on demand in this year: a rough guide, for where --gpu-price is not given.
+# US dollars per hour on demand in this year: a rough guide, for where --gpu-price is not given. L40S: AWS g6e.xlarge,
+# us-east-1, August 2025 (modal.com/blog/nvidia-l40s-price-article).
 PRICES_OF = "2025"
-USUAL_PRICES = {"T4": 0.5, "A10": 0.75, "L4": 0.8, "A100": 1.5, "H100": 3.0, "H200": 4.0}
+USUAL_PRICES = {"T4": 0.5, "A10": 0.75, "L4": 0.8, "L40S": 1.86, "A100": 1.5, "H100": 3.0, "H200": 4.0}
 
 SMI = ["nvidia-smi", "--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader,nounits"]
 OTHERS_FROM = 0.05  # share of the memory that the driver and this process's own context may use unreported
@@ -63,7 +64,7 @@ class Machine:
 def usual_price(gpu: str) -> float | None:
     """Returns the usual price of a GPU by its name, US dollars per hour; None for a name that is not in the table.
 
-    >>> usual_price("NVIDIA A100-SXM4-40GB"), usual_price("NVIDIA A10G"), usual_price("NVIDIA L40S")
+    >>> usual_price("NVIDIA A100-SXM4-40GB"), usual_price("NVIDIA A10G"), usual_price("NVIDIA L40")
     (1.5, 0.75, None)
     """
     return next((p for name, p in USUAL_PRICES.items() if re.search(rf"\b{name}G?\b", gpu)), None)

@@ -1,7 +1,8 @@
 """The trial before step 1: a full batch of the engine and one update at the longest sample.
 
 A run that fits today's samples can run out of memory at step 120 with the first long one. So the trial needs what any
-step can need: its batch has the longest prompts, and completions of the greatest length.
+step can need: its batch has the longest prompts, and completions of the greatest length. The lengths that the engine
+really sampled correct the time plan.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 import torch
 from transformers import TrainerCallback
@@ -16,6 +18,7 @@ from transformers import TrainerCallback
 from r1rl.engines.base import Sampling
 from r1rl.preflight.suggestions import advice
 from r1rl.records import Prompt, Rollout, Scored
+from r1rl.runs.budget import Cost
 from r1rl.system import distributed
 from r1rl.system.console import console, duration
 from r1rl.system.errors import UserError
@@ -26,9 +29,9 @@ OPTIMIZER_BYTES = {True: 2, False: 8}  # AdamW's two moments of a weight: 8-bit 
 
 
 class Trial(TrainerCallback):
-    """Runs `sample` and `update` once at their largest when training begins, and prints a step's longest time.
+    """Runs `sample` and `update` once at their largest when training begins, and prints how long the run will take.
 
-    `update` takes what `sample` returns, and returns how many such updates a step has, or None if memory runs out. Both
+    `update` takes what `sample` returns, with all completions at their greatest length, and returns how many such updates a step has, or None if memory runs out. Both
     leave the trainer as it was except for gradients, which are removed here.
     """
 
@@ -50,7 +53,7 @@ class Trial(TrainerCallback):
                     rollouts = self.sample()
                 sampled = time.perf_counter()
                 trainer.model.train()
-                count = self.update(rollouts)
+                count = self.update([stretched(r, trainer.run.max_completion_length) for r in rollouts])
             if trainer.policy.on_gpu:
                 torch.cuda.synchronize()
         except UserError:  # the server is gone
@@ -78,18 +81,31 @@ class Trial(TrainerCallback):
         )
 
     def report(self, sampling: float, updating: float, rollouts: Sequence[Rollout], state) -> None:
-        """Prints the line on the first screen; both times in seconds per step."""
+        """Prints the line on the first screen, and corrects the budget; both times in seconds per step."""
         steps, price = state.max_steps - state.global_step, self.trainer.meter.price
-        step = sampling + updating
-        cost = "" if price is None else f", ${steps * step / 3600 * price:.2f}"
         parts = f"an update at the longest {updating:.3g} s"
+        expected, most = 0.0, updating
         if rollouts:
-            longest = max(len(r.prompt_ids) for r in rollouts)
+            limit, longest = self.trainer.run.max_completion_length, max(len(r.prompt_ids) for r in rollouts)
+            mean = max(1.0, fmean(len(r.completion_ids) for r in rollouts))
+            prompt = fmean(len(p.ids) for p in self.trainer.train_prompts)
+            expected = sampling + updating * (prompt + mean) / (longest + limit)
+            most = sampling * limit / mean + updating
             parts = (
-                f"{len(rollouts)} completions {sampling:.3g} s, an update at the longest ({longest} + "
-                f"{self.trainer.run.max_completion_length} tokens) {updating:.3g} s"
+                f"{len(rollouts)} completions of {mean:.0f} tokens {sampling:.3g} s, an update at the longest ({longest} + "
+                f"{limit} tokens) {updating:.3g} s, so about {expected:.3g} s a step"
             )
-        console.print(f"trial    {parts}: {steps} steps in about {duration(steps * step)} at most{cost}")
+            self.trainer.meter.budget.expect(Cost(expected, len(rollouts) * mean))
+        words = [f"{duration(steps * s)}{in_dollars(steps * s, price)}" for s in (expected, most) if s]
+        console.print(f"trial    {parts}: {steps} steps in about {', '.join(words)} at most")
+        meter = self.trainer.meter
+        if rollouts and (warning := meter.budget.warning(meter.spent(), state.global_step)):
+            console.print(f"trial    {warning}")
+
+
+def in_dollars(seconds: float, price: float | None) -> str:
+    """Returns the cost in brackets; nothing without a price."""
+    return "" if price is None else f" (${seconds / 3600 * price:.2f})"
 
 
 def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
@@ -99,13 +115,12 @@ def longest_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
 
 
 def full_batch(trainer) -> list[Rollout]:
-    """Samples as many completions as a step does, of the longest prompts, and extends each to the greatest length."""
+    """Samples as many completions as a step does, of the longest prompts."""
     config, g = trainer.run, trainer.run.num_generations
     chunk = config.generation_chunk and config.generation_chunk * g
     prompts = longest_prompts(trainer.train_prompts, config.generation_batch_size // g)
-    length = config.max_completion_length
-    sampling = Sampling(g, length, config.temperature, config.top_p, config.seed, chunk)
-    return [stretched(r, length) for r in trainer.engine.generate(prompts, sampling)]
+    sampling = Sampling(g, config.max_completion_length, config.temperature, config.top_p, config.seed, chunk)
+    return trainer.engine.generate(prompts, sampling)
 
 
 def stretched(rollout: Rollout, length: int) -> Rollout:

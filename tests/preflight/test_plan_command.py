@@ -20,7 +20,7 @@ from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import prepared
-from r1rl.preflight.time_plan import evaluations_of, plan_time
+from r1rl.preflight.time_plan import SPEEDS_OF, evaluations_of, plan_time
 from r1rl.system import machine
 from r1rl.system.machine import Machine, held_by_others, usual_price
 
@@ -38,8 +38,11 @@ def test_the_default_recipe_is_planned_for_an_a10(program, tmp_path):
     for part in ("base weights", "its optimizer", "one layer", "logits", "engine's cache"):
         assert part in shown
     assert re.search(r"--gpu-memory-utilization 0\.\d+: \d+ sequences of full length at once", shown)
-    assert re.search(r"about [\d.]+ s a step, \d+ h \d+ min in all, \$[\d.]+ at \$0.75 an hour", shown)
-    assert "assumed on 2026-11-21, not yet measured on a GPU" in shown
+    assert re.search(
+        r"about [\d.]+ s a step \([\d.]+ if all completions run to the limit\), \d+ h \d+ min in all, \$[\d.]+ at",
+        shown,
+    )
+    assert SPEEDS_OF in shown
     assert f"usual for this card in {machine.PRICES_OF}" in shown
 
 
@@ -186,7 +189,8 @@ def test_a_run_of_this_name_tells_its_own_time(tmp_path):
 def test_prices_go_by_whole_names():
     assert usual_price("Tesla T4") == 0.5
     assert usual_price("NVIDIA A100-SXM4-80GB") == 1.5
-    assert usual_price("NVIDIA L40S") is usual_price("NVIDIA GH200 480GB") is None
+    assert usual_price("NVIDIA L40") is usual_price("NVIDIA GH200 480GB") is None
+    assert usual_price("NVIDIA L40S") == 1.86
     assert A10.price(None) == 0.75 and A10.price(1.01) == 1.01 and CPU.price(None) is None
     assert A10.describe_price(None) == "$0.75 per hour (usual in 2025; set yours with --gpu-price)"
     assert A10.describe_price(1.01) == "$1.01 per hour (--gpu-price)"

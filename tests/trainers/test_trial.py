@@ -14,7 +14,9 @@ from cost import slow_except
 from small_run import make_trainer, without_times
 
 from r1rl.records import Rollout
+from r1rl.runs.budget import Cost
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.system.console import duration
 from r1rl.trainers import trial
 
 GIB = 2**30
@@ -22,7 +24,11 @@ GIB = 2**30
 
 def test_the_batch_is_as_long_as_a_step_can_become(tmp_path):
     trainer = make_trainer(tmp_path)
-    batch = trial.full_batch(trainer)
+    seen = []
+    trial.Trial(trainer, lambda: trial.full_batch(trainer), lambda rollouts: seen.append(rollouts) or 1).on_train_begin(
+        None, trainer.state, None
+    )
+    (batch,) = seen
     assert len(batch) == trainer.run.generation_batch_size
     assert {len(r.completion_ids) for r in batch} == {trainer.run.max_completion_length}
     assert {len(r.sampler_logprobs) for r in batch} == {trainer.run.max_completion_length}
@@ -38,6 +44,31 @@ def test_a_completion_is_continued_with_its_own_tokens():
     assert longer.completion_ids == (5, 6, 7, 5, 6, 7, 5)
     assert longer.sampler_logprobs == (-1.0, -2.0, -3.0, -1.0, -2.0, -3.0, -1.0)
     assert trial.stretched(Rollout("p", "", (1, 2), (), (), "stop"), 3).completion_ids == (2, 2, 2)
+
+
+def rollout(prompt: int, completion: int) -> Rollout:
+    """Returns a rollout of so many tokens."""
+    return Rollout("p", "c", (1,) * prompt, (5,) * completion, (-1.0,) * completion, "stop")
+
+
+def test_it_corrects_the_time_plan_by_the_lengths_that_were_sampled(tmp_path, capsys):
+    """4 s of sampling 12 of 48 tokens; 8 s of an update at the longest, whose tokens are (mean prompt + 12) of (p + 48)."""
+    trainer = make_trainer(tmp_path, max_minutes=10.0, max_steps=100)
+    longest = max(len(p.ids) for p in trainer.train_prompts)
+    mean = sum(len(p.ids) for p in trainer.train_prompts) / len(trainer.train_prompts)
+    watch, state = trial.Trial(trainer, None, None), trainer.state
+    state.max_steps = 100
+    watch.report(4.0, 8.0, [rollout(longest, 10), rollout(longest, 14)], state)
+    expected = 4 + 8 * (mean + 12) / (longest + trainer.run.max_completion_length)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"2 completions of 12 tokens 4 s, an update at the longest ({longest} + 48 tokens) 8 s" in shown
+    assert f"so about {expected:.3g} s a step: 100 steps in about {duration(100 * expected)}, " in shown
+    assert f"{duration(100 * (4 * 48 / 12 + 8))} at most" in shown
+    assert f"100 steps do not fit into --max-minutes 10: at {expected:.3g} s a step" in shown
+    budget = trainer.meter.budget
+    assert budget.mean == budget.longest == Cost(expected, 24)
+    budget.step(Cost(1.0, 7), 2)
+    assert budget.mean == Cost(1.0, 7)
 
 
 KINDS = {"grpo": {}, "kl": {"beta": 0.1}, "ppo": {"algorithm": "ppo"}}
@@ -63,7 +94,8 @@ def test_the_trial_keeps_the_step_of_a_resumed_run(tmp_path, changes):
     """A run that resumes within a generation has its step before training begins."""
     trainer = make_trainer(tmp_path, **changes)
     trainer.step = restored = trainer.new_step([0, 1])
-    assert trainer.try_update(trial.full_batch(trainer)) >= 1
+    batch = [trial.stretched(r, trainer.run.max_completion_length) for r in trial.full_batch(trainer)]
+    assert trainer.try_update(batch) >= 1
     assert trainer.step is restored and not restored.rollouts
 
 

@@ -1,0 +1,115 @@
+"""The time plan: published steps on a GPU, measured ones on a CPU, and the worked arithmetic of each part."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from conftest import ROOT
+
+from r1rl.config.flags import Config
+from r1rl.models.shape import KNOWN, Shape
+from r1rl.preflight.memory_parts import GIB, Place
+from r1rl.preflight.memory_plan import plan_memory
+from r1rl.preflight.prepare import place_of_card
+from r1rl.preflight.time_plan import (
+    CARDS,
+    PUBLISHED,
+    TYPICAL,
+    card_named,
+    passes_of,
+    plan_time,
+    sampling_seconds,
+    speed_of,
+    step_seconds,
+)
+
+CPU = Place("2 CPU cores", 16 * GIB, 16 * GIB, False, "transformers", "", False, cores=2)
+# YixuanEvenXu/pods @ 187f43b, config/train.yaml. Its trainer computes the reference's logprobs also with beta 0.
+PODS = Config(max_prompt_length=512, max_completion_length=512, lora_rank=64, beta=1e-9, gpu_memory_utilization=0.5)
+
+
+def seconds(config: Config, card: str, model: str, *counts: int) -> float:
+    """Returns the planned seconds of a step; `counts`: completions sampled and learned, if not the config's."""
+    shape, place = KNOWN[model], place_of_card(config, card_named(card))
+    memory = plan_memory(config, shape, place)
+    return step_seconds(config, memory, speed_of(config, shape, place), TYPICAL, *counts)
+
+
+@pytest.mark.parametrize(("sampled", "learned"), PUBLISHED)
+def test_published_steps_on_an_l40s(sampled, learned):
+    planned = seconds(PODS, "L40S", "Qwen2.5-3B", sampled, learned)
+    assert planned == pytest.approx(PUBLISHED[sampled, learned], rel=0.25)
+
+
+def test_the_published_run_on_an_a10():
+    """dhh1995/R1RL @ 36c196c, README: 200 steps, evaluations at 0, 100 and 200, in about two hours."""
+    config = Config(max_steps=200, eval_on_start=True)
+    shape, place = KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10"))
+    plan = plan_time(config, shape, plan_memory(config, shape, place), None)
+    assert plan.evaluations == 3
+    assert plan.seconds == pytest.approx(7200, rel=0.25)
+
+
+def test_worked_arithmetic_of_a_card():
+    """16 completions, 2 prompts, on an A10: 125 TFLOP/s, 4 bit; each weight of a projection is dequantized in each step."""
+    config = Config()
+    n, prompt, completion = 16, 0.45 * 256, 0.45 * 750
+    linear, head = 2_774_532_096, 151_936 * 2048
+    forward = 2 * (linear + head) / 125e12
+    sampling = 750 * 1150 * linear / 125e12 + n * completion * forward / 0.09 + 2 * prompt * forward / 0.22
+    update = n * (prompt + completion) * 3 * forward / 0.22  # forward twice, backward once
+    assert seconds(config, "A10", "Qwen2.5-3B") == pytest.approx(sampling + update)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_a_16_bit_model_is_limited_by_reading_its_weights_or_by_calls(card):
+    config = Config(load_in_4bit=False, unsloth=False)
+    shape, place = KNOWN["Qwen2.5-7B"], place_of_card(config, card)
+    assert speed_of(config, shape, place).decode == max(0.003, 2 * shape.weights / (card.bandwidth * 1e9))
+
+
+def test_passes():
+    gpu = place_of_card(Config(), card_named("A10"))
+    assert [passes_of(Config(), p) for p in (CPU, gpu)] == [2, 3]
+    assert [passes_of(Config(lora_rank=0, load_in_4bit=False), p) for p in (CPU, gpu)] == [3, 4]
+    assert passes_of(Config(beta=0.1), CPU) == 3
+    assert passes_of(Config(algorithm="ppo", ppo_epochs=4), CPU) == 9
+
+
+def test_a_full_engine_samples_the_rest_afterwards():
+    config = Config()
+    memory = plan_memory(config, KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("A10")))
+    speed = speed_of(config, KNOWN["Qwen2.5-3B"], memory.place)
+    decode_only = dataclasses.replace(speed, sampled=0, read=0)
+    small, large = (dataclasses.replace(memory, sequences=n) for n in (100, 200))
+    times = [sampling_seconds(config, m, decode_only, 0.5, 2, 200) / speed.decode for m in (small, large)]
+    assert times == pytest.approx([750 + 100 * 375 / 100, 750])
+
+
+# ---- a CPU
+
+
+def measured_points() -> list[tuple[str, dict]]:
+    """Returns the points of benchmarks/scaling.json."""
+    points = json.loads((ROOT / "benchmarks" / "scaling.json").read_text(encoding="utf-8"))["points"]
+    return [(name, point) for axis in points.values() for name, point in axis.items()]
+
+
+@pytest.mark.parametrize(("name", "point"), measured_points(), ids=lambda x: x if isinstance(x, str) else "")
+def test_measured_steps_of_five_model_sizes(name, point, monkeypatch):
+    """Full completions on the processor that the constants are for."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from shapes import SHAPES
+
+    hidden, layers, heads, keys, inner, vocabulary, tied = SHAPES[point["shape"]]
+    shape = Shape(hidden, inner, layers, heads, keys, hidden // heads, vocabulary, tied, bias=True)
+    config = Config(
+        unsloth=False, load_in_4bit=False, max_prompt_length=point["prompt_tokens"], num_generations=8,
+        max_completion_length=point["tokens"], max_seq_length=4096, per_device_train_batch_size=point["completions"],
+        tokens_per_micro_batch=16_000,
+    )  # fmt: skip
+    memory = plan_memory(config, shape, CPU)
+    planned = step_seconds(config, memory, speed_of(config, shape, CPU), 1.0)
+    assert planned == pytest.approx(point["seconds"]["step"], rel=0.25)
