@@ -237,7 +237,7 @@ def test_measured_peaks_of_five_model_sizes(name, point, monkeypatch):
     config = Config(
         unsloth=False, load_in_4bit=False, max_prompt_length=point["prompt_tokens"], num_generations=8,
         max_completion_length=point["tokens"], max_seq_length=4096, per_device_train_batch_size=point["completions"],
-        tokens_per_micro_batch=16_000, per_device_eval_batch_size=8, eval_count=8,
+        tokens_per_micro_batch=16_000, per_device_eval_batch_size=8, eval_count=8, sampler_dtype="float32",
     )  # fmt: skip
     planned = plan_memory(config, shape, CPU).needed / GIB
     assert planned == pytest.approx(point["memory"]["process_gib"], rel=0.25)
@@ -260,7 +260,7 @@ def test_measured_peaks_of_smollm2(precision, completions, length, peak):
     four_bit = precision == "4 bit"
     config = Config(
         unsloth=four_bit, load_in_4bit=four_bit, lora_rank=32, num_generations=8, max_completion_length=length,
-        per_device_train_batch_size=completions, eval_count=8,
+        per_device_train_batch_size=completions, eval_count=8, sampler_dtype="float32",
     )  # fmt: skip
     place = dataclasses.replace(CPU, unsloth=four_bit, mixed=precision != "float32")
     planned = plan_memory(config, KNOWN["SmolLM2-135M"], place, 99).needed / GIB
@@ -270,8 +270,9 @@ def test_measured_peaks_of_smollm2(precision, completions, length, peak):
 def test_worked_arithmetic_of_the_update_on_a_cpu():
     """SmolLM2-135M, 64 completions x 64 tokens and 8 prompts x 99: 4,888 tokens, 5,120 with the padding of the row."""
     config = Config(
-        unsloth=False, load_in_4bit=False, lora_rank=32, max_completion_length=64, per_device_train_batch_size=64
-    )
+        unsloth=False, load_in_4bit=False, lora_rank=32, max_completion_length=64, per_device_train_batch_size=64,
+        sampler_dtype="float32",
+    )  # fmt: skip
     parts = {p.name: p.size for p in plan_memory(config, KNOWN["SmolLM2-135M"], CPU, 99).parts}
     token = 18 * 576 + 8 * 1536 + 14 * 32 + 10 * 576 + 4 * 9 + 4 * 192 + 8
     assert parts["activations"] == 30 * (5120 * token + 64 * (99 + 64) * 8 * 192)
