@@ -12,6 +12,7 @@ from r1rl.config.flags import DEFAULTS, Config, reward_weights
 from r1rl.config.names import custom_function, option
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
+from r1rl.config.scope import check_given
 from r1rl.system.errors import UserError, unknown_name
 from r1rl.system.redact import MASK
 
@@ -52,18 +53,25 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def resolve_given(given: dict[str, Any]) -> tuple[Config, str, dict[str, Any]]:
     """Returns (config, recipe, settings) of parsed arguments: flags override --config, which overrides the recipe.
 
-    `settings` are those of file and flags together. Removes "recipe" and "config" from `given`. Raises UserError.
+    `settings` are those of file and flags together. Removes what is no flag from `given`. Raises UserError, also for a flag
+    that has no effect on the run.
     """
-    recipe, path = given.pop("recipe", None), given.pop("config", None)
+    recipe, path, resolved = given.pop("recipe", None), given.pop("config", None), given.pop("resolved", False)
     if path is None:
         recipe = recipe or "default"
-        return resolve(recipe, given), recipe, given
+        config = resolve(recipe, given)
+        if not resolved:
+            check_given(config, given)
+        return config, recipe, given
     file = read_config(Path(path))
     check_masked(file, given)
     if file.is_run:
         check_trust(file, given)
     recipe = recipe or file.recipe or "default"
-    return resolve(recipe, given, file.settings), recipe, {**file.settings, **given}
+    settings = {**file.settings, **given}
+    config = resolve(recipe, given, file.settings)
+    check_given(config, given if file.is_run else settings)  # a run's settings are not all its user's
+    return config, recipe, settings
 
 
 # ---- reading

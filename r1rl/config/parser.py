@@ -30,6 +30,8 @@ class Parser(argparse.ArgumentParser):
 
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
     """Adds an option for each field of Config (or those in `only`); the result holds only the options that are given."""
+    # Given by the program with all flags of a part, of which some do not apply to it (see scope.py).
+    parser.add_argument("--resolved", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     types = get_type_hints(Config)
     groups: dict[str, Any] = {}
     for f in dataclasses.fields(Config):
