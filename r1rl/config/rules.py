@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 from r1rl.config import data_rules, reward_rules, run_rules, training_rules
@@ -61,6 +62,7 @@ def validate(config: Config) -> None:
             continue
         if choices and value is not None and value not in choices:
             raise unknown_name(option(f.name), value, choices)
+    check_finite(config)
     for row in RANGES:
         check_range(config, *row)
     check_groups(config)
@@ -87,13 +89,24 @@ def validate(config: Config) -> None:
 CHECKS.append(validate)
 
 
+def check_finite(config: Config) -> None:
+    """Checks that no flag is infinity or NaN, which pass through ranges and calculations unnoticed. Raises UserError."""
+    for f in dataclasses.fields(Config):
+        value = getattr(config, f.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(
+                f"{option(f.name)} {value} must be a finite number, because every calculation with {value} has no useful "
+                "result: give a number, or leave the flag out."
+            )
+
+
 def check_range(config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str) -> None:
     """Checks one row of RANGES. Raises UserError."""
     value = getattr(config, name)
     if value is None:  # a flag that was left out
         return
     inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
-    if inside:  # NaN is never inside
+    if inside:
         return
     rule = f"at least {low}" if low_allowed else f"more than {low}"
     upper = "" if high is None else f" and at most {high}"

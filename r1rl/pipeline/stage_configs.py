@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from r1rl.config.file import pairs_once
 from r1rl.config.flags import Config
 from r1rl.config.names import STAGES
 from r1rl.config.parser import value_type
@@ -120,7 +121,7 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
         return {}
     path = Path(config.stage_settings)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=pairs_once)
     except ValueError as error:
         raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
