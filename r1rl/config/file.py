@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from r1rl.config.flags import DEFAULTS, Config, reward_weights
 from r1rl.config.names import custom_function, option
-from r1rl.config.parser import value_type
+from r1rl.config.parser import user_path, value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
 from r1rl.config.scope import check_given
 from r1rl.system.errors import UserError, unknown_name
@@ -65,7 +65,7 @@ def resolve_given(given: dict[str, Any]) -> tuple[Config, str, dict[str, Any]]:
         if not resolved:
             check_given(config, given)
         return config, recipe, given
-    file = read_config(Path(path))
+    file = read_config(user_path(path))
     check_masked(file, given)
     if file.is_run:
         check_trust(file, given)

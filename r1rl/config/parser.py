@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+from pathlib import Path
 from typing import Any, get_type_hints
 
-from r1rl.config.flags import REPEATABLE, Config
+from r1rl.config.flags import REPEATABLE, Config, expanded
 from r1rl.config.names import option
 from r1rl.system.errors import UserError
 
@@ -76,3 +77,8 @@ def value_type(annotation: Any) -> type:
     """Returns the type T of the annotation `T` or `T | None`."""
     types = getattr(annotation, "__args__", (annotation,))
     return next((t for t in types if t is not type(None)), annotation)
+
+
+def user_path(text: str) -> Path:
+    """Returns an argument as a path, with ~ and $VARIABLES expanded: the shell leaves them in --flag=~/x. Raises UserError."""
+    return Path(expanded(text, "the path"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import sys
 from pathlib import Path
 
 from r1rl.config import data_rules, reward_rules, run_rules, training_rules
@@ -76,6 +78,7 @@ def validate(config: Config) -> None:
             f"--exp-name {config.exp_name!r} must be one folder name, because the run's folder is dumps/<exp-name>: use "
             "letters, digits, - and _."
         )
+    check_encoding(config)
     if config.resume and config.exp_name is None and config.mode is None:  # a mode sets names itself
         raise UserError("--resume needs --exp-name, the name of the run to continue: add it.")
     if config.eval_samples > 1 and config.eval_temperature == 0:
@@ -112,6 +115,20 @@ def check_range(config: Config, name: str, low: float, high: float | None, low_a
     upper = "" if high is None else f" and at most {high}"
     because = f": {reason}" if reason else ""
     raise UserError(f"{option(name)} {value} must be {rule}{upper}{because}.")
+
+
+def check_encoding(config: Config) -> None:
+    """Checks that this system can write the names of the run's folders, before hours of work are to be saved. Raises UserError."""
+    for name in ("exp_name", "dumps", "sft_output", "rl_output"):
+        text = getattr(config, name) or ""
+        try:
+            os.fsencode(text)
+            text.encode("utf-8")  # as safetensors has it; fails for bytes that were no text in this locale
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{option(name)} {ascii(text)} cannot be the name of a file here, because this system's encoding is "
+                f"{sys.getfilesystemencoding()}: use letters from a to z, or set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)."
+            ) from None
 
 
 def check_groups(config: Config) -> None:

@@ -9,16 +9,7 @@ from typing import Any
 
 from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
 from r1rl.config.flags import DEFAULTS, Config
-from r1rl.config.names import (
-    HEURISTIC_REWARDS,
-    SERVER,
-    custom_function,
-    family_of,
-    is_task,
-    load_task_class,
-    option,
-    trackers,
-)
+from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
 from r1rl.config.reward_rules import all_rewards
 from r1rl.records import NUMBER, VERDICT
 from r1rl.system.errors import UserError
@@ -162,7 +153,6 @@ TABLE = (
     Scope("without --num-epochs, which sets the number of steps", lambda c: c.num_epochs is None, ("max_steps",)),
     Scope("without --batch-size", lambda c: c.batch_size is None, ("per_device_train_batch_size",)),
     Scope("with --num-epochs", lambda c: c.num_epochs is not None, ("train_every",)),
-    Scope("with --report-to trackio or wandb", lambda c: bool({*trackers(c.report_to)} - {"tensorboard"}), ("project_name",)),
     # models and engines
     Scope("with an adapter: with --lora-rank above 0", lambda c: c.lora_rank != 0, ("lora_alpha", "unsloth"), dropped=True),
     Scope("with --engine vllm-server", lambda c: c.engine == SERVER, ("vllm_server_host", "vllm_server_port")),

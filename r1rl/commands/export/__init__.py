@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.parser import user_path
 from r1rl.commands.export import forms, hub, proof
 from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.config.flags import Config
@@ -29,11 +30,11 @@ from r1rl.tasks.prompts import Builder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("--to", required=True, metavar="|".join((*forms.FORMS, *forms.ELSEWHERE)),
                         help="the model: the adapter alone, base model and adapter in one, or llama.cpp's format; or the run "
                         "for another framework: its data, reward and settings, without a model or a GPU")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for it")
+    parser.add_argument("-o", "--output", type=user_path, required=True, help="new folder for it")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
     parser.add_argument("--eval-count", type=int, metavar="N",
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
