@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.padding import Padding
 from rich.text import Text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from r1rl.config.parser import user_path
 from r1rl.reports.page.build import write_report

@@ -272,7 +272,8 @@ def expanded(text: str, name: str) -> str:
             f"{name} {text!r}: the environment has no variable {unknown[0]}, so the path is not known. Set it, or write the "
             "path itself."
         )
-    return ",".join(os.path.expanduser(os.path.expandvars(part)) for part in text.split(","))
+    parts = os.path.expandvars(text).split(",")
+    return ",".join(map(os.path.expanduser, parts))  # not Path's, which also rewrites ./x
 
 
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}

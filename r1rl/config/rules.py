@@ -126,7 +126,7 @@ def check_encoding(config: Config) -> None:
             text.encode("utf-8")  # as safetensors has it; fails for bytes that were no text in this locale
         except UnicodeEncodeError:
             raise UserError(
-                f"{option(name)} {ascii(text)} cannot be the name of a file here, because this system's encoding is "
+                f"{option(name)} {text!a} cannot be the name of a file here, because this system's encoding is "
                 f"{sys.getfilesystemencoding()}: use letters from a to z, or set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)."
             ) from None
 

@@ -48,7 +48,7 @@ def test_every_flag_with_every_recipe(recipe):
         except UserError as error:
             refused.add(name)
             message = str(error)
-            assert message.startswith(option(name)) or message.startswith(option(f"no_{name}")), message
+            assert message.startswith((option(name), option(f"no_{name}"))), message
             assert missing(config, name) in message and message.endswith("leave it out.")
         else:
             assert all(s.holds(config) for s in TABLE if name in s.flags)

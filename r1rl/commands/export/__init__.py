@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.parser import user_path
 from r1rl.commands.export import forms, hub, proof
 from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.config.flags import Config
+from r1rl.config.parser import user_path
 from r1rl.preflight.checks import is_local
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
