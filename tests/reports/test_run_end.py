@@ -6,6 +6,7 @@ import re
 import shlex
 
 import pytest
+from fake_checkpoint import whole_checkpoint
 from fake_run import make_run
 
 from r1rl.config.flags import Config
@@ -13,7 +14,7 @@ from r1rl.reports.run_end import after_guard, finish
 from r1rl.runs.dump import Dump
 from r1rl.system.interrupt import Interrupt
 
-NAMES = ("run ä 1", "it's", "a;b $HOME", "[bold]x[/bold]")
+NAMES = ("run ä 1", "it's", "a;b $HOME", "[bold]x")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,6 +34,5 @@ def test_how_to_resume_is_quoted_too(tmp_path, capsys, name):
     stop.asked = True
     finish(Dump(folder), Config(exp_name=name), stop)
     assert f"--exp-name {shlex.quote(name)} --resume" in capsys.readouterr().out
-    (folder / "checkpoints" / "checkpoint-2").mkdir(parents=True)
-    (folder / "checkpoints" / "checkpoint-2" / "trainer_state.json").write_text("{}")
+    whole_checkpoint(folder / "checkpoints", 2)
     assert f"--exp-name {shlex.quote(name)} " in after_guard(folder, Config(exp_name=name))
