@@ -11,8 +11,11 @@ from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, i
 from r1rl.config.flags import DEFAULTS, Config
 from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
 from r1rl.config.reward_rules import all_rewards
+from r1rl.config.run_rules import SAMPLING_STAGES
 from r1rl.records import NUMBER, VERDICT
 from r1rl.system.errors import UserError
+
+FINE_TUNING_STAGES = ("sft-1", "sft-2", "distill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +28,32 @@ class Scope:
     dropped: bool = False  # Config refuses them elsewhere, so a recipe's own setting has to be removed
 
 
-# ---- conditions. The pipeline has stages of every kind.
+# ---- conditions. The pipeline as a whole has stages of every kind.
+
+
+def is_whole_pipeline(c: Config) -> bool:
+    """Returns whether the flags are those of all stages."""
+    return c.pipeline and c.stage is None
 
 
 def trains(c: Config) -> bool:
     """Returns whether anything is trained."""
-    return c.pipeline or c.mode != "eval"
+    return c.mode != "eval" and c.stage not in SAMPLING_STAGES
 
 
 def reinforces(c: Config) -> bool:
-    """Returns whether there is reinforcement learning, or sampling as in it."""
-    return c.pipeline or c.mode in (None, "rl", "both")
+    """Returns whether there is reinforcement learning."""
+    return c.mode in (None, "rl", "both") and c.stage not in (*SAMPLING_STAGES, *FINE_TUNING_STAGES)
+
+
+def samples(c: Config) -> bool:
+    """Returns whether completions are sampled from the training problems."""
+    return reinforces(c) or c.stage in SAMPLING_STAGES
 
 
 def fine_tunes(c: Config) -> bool:
     """Returns whether there is supervised fine-tuning."""
-    return c.pipeline or c.mode in ("sft", "both")
+    return c.mode in ("sft", "both") or (c.pipeline and c.stage in (None, *FINE_TUNING_STAGES))
 
 
 def has_value_head(c: Config) -> bool:
@@ -76,7 +89,9 @@ def writes_system_text(c: Config) -> bool:
 READS_PATH = (
     "to tasks that read files (gsm8k, math, knights_knaves, aegis, safety-queries) or that your own data can replace"
 )
-REINFORCEMENT = "to reinforcement learning, which --mode sft and eval do not have"
+REINFORCEMENT = (
+    "to reinforcement learning, so not with --mode sft or eval, and in the pipeline not to fine-tuning or sampling"
+)
 TABLE = (
     # tasks and data
     Scope("with --dataset-name knights_knaves", lambda c: c.dataset_name == PUZZLES, ("people", "stages"), dropped=True),
@@ -105,23 +120,33 @@ TABLE = (
     # what is run
     Scope("with --mode", lambda c: c.mode is not None, ("sft_output", "rl_output")),
     Scope(
-        "to training, which --mode eval does not have",
-        trains,
+        "without --mode eval, which only compares finished models",
+        lambda c: c.mode != "eval",
         (
             "resume", "report_to", "project_name", "gpu_price", "max_samples", "reward", "reward_words", "reward_rules",
-            "reward_model", "reward_timeout", "reward_workers", "env_reward_scale", "lora_alpha", "num_epochs",
-            "batch_size", "warmup_ratio", "eval_on_start", "eval_steps", "guard", "guard_steps", "trial", "save_steps",
-            "save_total_limit", "grace_seconds",
+            "reward_model", "reward_timeout", "reward_workers", "env_reward_scale", "grace_seconds",
         ),
+    ),
+    Scope(
+        "to training, so not with --mode eval or in the stages cold-start and rejection",
+        trains,
+        (
+            "lora_alpha", "num_epochs", "batch_size", "warmup_ratio", "eval_on_start", "eval_steps", "guard", "guard_steps",
+            "trial", "save_steps", "save_total_limit",
+        ),
+    ),
+    Scope(
+        "to sampling from the training problems, so not with --mode sft or eval, and not in the pipeline's fine-tuning",
+        samples,
+        ("num_generations", "temperature", "top_p", "generation_chunk", "people"),
     ),
     Scope(
         REINFORCEMENT,
         reinforces,
         (
-            "algorithm", "num_generations", "refill", "skip_solved", "steps_per_generation", "temperature", "top_p",
-            "generation_chunk", "max_steps", "train_every", "per_device_train_batch_size", "gradient_accumulation_steps",
-            "learning_rate", "lr_scheduler", "weight_decay", "max_grad_norm", "beta", "profile", "save_merged",
-            "people", "stages", *STAGE_ENDS, "advance_window", "general_reward",
+            "algorithm", "refill", "skip_solved", "steps_per_generation", "max_steps", "train_every",
+            "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler", "weight_decay",
+            "max_grad_norm", "beta", "profile", "save_merged", "stages", *STAGE_ENDS, "advance_window", "general_reward",
         ),
     ),
     Scope(
@@ -150,8 +175,16 @@ TABLE = (
         ("general_data",),
     ),
     Scope("with --general-data", lambda c: c.general_data is not None, ("mix_ratio", "general_reward"), dropped=True),
-    Scope("without --num-epochs, which sets the number of steps", lambda c: c.num_epochs is None, ("max_steps",)),
-    Scope("without --batch-size", lambda c: c.batch_size is None, ("per_device_train_batch_size",)),
+    Scope(
+        "without --num-epochs, which sets the number of steps",
+        lambda c: c.num_epochs is None or is_whole_pipeline(c),
+        ("max_steps",),
+    ),
+    Scope(
+        "without --batch-size, which sets it",
+        lambda c: c.batch_size is None or is_whole_pipeline(c),
+        ("per_device_train_batch_size",),
+    ),
     Scope("with --num-epochs", lambda c: c.num_epochs is not None, ("train_every",)),
     # models and engines
     Scope("with an adapter: with --lora-rank above 0", lambda c: c.lora_rank != 0, ("lora_alpha", "unsloth"), dropped=True),
@@ -203,8 +236,8 @@ def missing(config: Config, name: str) -> str | None:
     return next((s.when for s in TABLE if name in s.flags and not s.holds(config)), None)
 
 
-def check_given(config: Config, given: Mapping[str, Any]) -> None:
-    """Checks that each flag that the user gave applies to the run. Raises UserError.
+def check_given(config: Config, given: Mapping[str, Any], place: str = "") -> None:
+    """Checks that each flag that the user gave, in a file in `place`, applies to the run. Raises UserError.
 
     A value that turns nothing on, such as --no-packing, --refill 0 or null in a file, may be given anywhere.
     """
@@ -215,7 +248,7 @@ def check_given(config: Config, given: Mapping[str, Any]) -> None:
             shown = (
                 option(name) if value is True else option(f"no_{name}") if value is False else f"{option(name)} {value}"
             )
-            raise UserError(f"{shown} would have no effect, because it applies only {condition}: leave it out.")
+            raise UserError(f"{place}{shown} would have no effect, because it applies only {condition}: leave it out.")
 
 
 def without_inapplicable(settings: Mapping[str, Any], own: Iterable[str]) -> dict[str, Any]:

@@ -65,6 +65,8 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
             {"mode": "eval"},
             {"mode": "sft"},
             {"mode": "rl"},
+            {"pipeline": True, "stage": "sft-1"},
+            {"pipeline": True, "stage": "rejection"},
             {"engine": "vllm-server", "load_in_4bit": False},
             {"engine": "transformers"},
             {"lora_rank": 0, "load_in_4bit": False},

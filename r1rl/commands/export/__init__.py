@@ -54,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
     config = finished.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
     checkpoint = finished.checkpoint_of(args.run, args.checkpoint or finished.default_checkpoint(args.run))
     forms.check_form(args.to, config.lora_rank)
+    if args.private and args.push_to_hub is None:
+        raise UserError(
+            "--private would have no effect, because nothing is uploaded: add --push-to-hub, or leave it out."
+        )
     hub.check_push(args.push_to_hub, args.dry_run)
     if args.push_to_hub and args.to == "adapter":
         check_base_is_public(config)
