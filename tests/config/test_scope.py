@@ -134,6 +134,19 @@ def test_a_recipes_own_setting_that_does_not_apply_is_removed():
         resolve("kk-tiny", {"dataset_name": "countdown", "reward": "correctness", "stages": "2,3"})
 
 
+def test_eval_refuses_them_too_and_knows_all_flags_of_a_prompt():
+    from r1rl.commands import eval as command
+    from r1rl.config.parser import Parser
+
+    parser = Parser()
+    command.add_arguments(parser)
+    given = vars(parser.parse_args(["--dataset-name", "countdown", "--dataset-path", "x", "--think-tag", "think"]))
+    given = {name: value for name, value in given.items() if name not in ("adapter", "recipe")}
+    with pytest.raises(UserError, match="--dataset-path x would have no effect"):
+        command.resolve(None, "tiny", given)
+    assert command.resolve(None, "tiny", given | {"resolved": True}).think_tag == "think"
+
+
 def test_the_parts_of_a_mode_get_all_flags():
     from r1rl.config.parser import as_arguments
 
