@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.padding import Padding
 from rich.text import Text
 
+from r1rl.config.parser import user_path
 from r1rl.engines.base import Sampling
 from r1rl.records import ANSWER_TAG, Rollout
 from r1rl.runs import finished
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of both ask and chat."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 decodes greedily (default: 0)")
     parser.add_argument("--max-completion-length", type=int, metavar="TOKENS", help="default: the run's")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from r1rl.config.flags import PATHS
 from r1rl.config.parser import Parser
 from r1rl.system.errors import UserError
 
-PATHS = (
-    "config", "save_config", "dumps", "dataset_path", "model_name", "reward", "reward_words", "reward_rules",
-    "reward_model", "sft_output", "rl_output", "sft_data", "stage_settings", "adapter", "runs", "run", "file",
-)  # fmt: skip
+FILES = (*PATHS, "config", "save_config", "adapter", "runs", "run", "file")
 
 # shtab completes `main.py ...`; these pass it the words after `python` and leave other programs alone.
 PYTHON = {
@@ -78,5 +76,5 @@ def complete(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
         if isinstance(action.metavar, str) and "|" in action.metavar and action.choices is None:
             action.choices = action.metavar.split("|")
-        if action.dest in PATHS:
+        if action.dest in FILES:
             action.complete = shtab.FILE

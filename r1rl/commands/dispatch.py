@@ -18,7 +18,7 @@ from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given, save_config
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.config.parser import Parser, add_flags
+from r1rl.config.parser import Parser, add_flags, user_path
 from r1rl.runs.checkpoints import full, is_full
 from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
@@ -119,7 +119,7 @@ def train_command(arguments: Sequence[str], run: Run) -> int:
     print_only, save_to = given.pop("print_config"), given.pop("save_config", None)
     config, recipe, given = resolve_given(given)
     if save_to is not None:
-        save_config(config, recipe, Path(save_to))
+        save_config(config, recipe, user_path(save_to))
     if print_only:
         print(json.dumps(shown(config, recipe, given), indent=2))
         return 0

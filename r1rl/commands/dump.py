@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.parser import user_path
 from r1rl.reports.charts import write_overview
 from r1rl.reports.completions import Completion, evaluation_files, read_completions
 from r1rl.reports.curves import charts
@@ -27,8 +28,8 @@ EXCERPT = 140_000  # bytes of completions in an excerpt
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("action", choices=("to-parquet", "excerpt"), help="all as parquet, or a part as JSONL")
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
-    parser.add_argument("-o", "--output", type=Path, help="folder to write to (default: RUN/parquet)")
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a run, such as dumps/RUN")
+    parser.add_argument("-o", "--output", type=user_path, help="folder to write to (default: RUN/parquet)")
 
 
 def run(args: argparse.Namespace) -> int:

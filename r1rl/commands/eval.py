@@ -9,8 +9,9 @@ from typing import Any
 
 from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
-from r1rl.config.parser import add_flags
+from r1rl.config.parser import add_flags, user_path
 from r1rl.config.recipes import RECIPES, overrides
+from r1rl.config.scope import check_given
 from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
@@ -28,7 +29,7 @@ FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the training flags that apply to an evaluation."""
-    parser.add_argument("--adapter", type=Path, help="folder of a checkpoint; defaults: its run's settings")
+    parser.add_argument("--adapter", type=user_path, help="folder of a checkpoint; defaults: its run's settings")
     parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
     add_flags(parser, only=FLAGS)
 
@@ -80,4 +81,8 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     settings |= overrides(recipe) if recipe else {}
     if "dataset_name" in given:
         settings.pop("dataset_options", None)  # those of another task
-    return Config(**{**settings, **given})
+    resolved = given.pop("resolved", False)
+    config = Config(**{**settings, **given})
+    if not resolved:
+        check_given(config, given)
+    return config

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from r1rl.config.flags import Config
+from r1rl.config.parser import user_path
 from r1rl.records import CHOICE, COUNTDOWN, KNIGHTS_KNAVES, LATEX, NUMBER, TEXT, VERDICT, Problem, Rollout
 from r1rl.rewards.grading import choice_of, grade_rollout
 from r1rl.rewards.grading.answer import FORMATS, Grade, gold_boxes, is_readable
@@ -69,7 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Grades the file, writes the copy, prints what came out. Raises UserError for unusable input."""
-    source = Path(args.file)
+    if args.not_remove_comma and args.answer_type != NUMBER:
+        raise UserError(
+            f"--not-remove-comma would have no effect, because --answer-type {args.answer_type} has no numbers with commas to "
+            "compare: leave it out."
+        )
+    source = user_path(args.file)
     check_source(source)
     output = output_path(source, args.output)
     rows = read_rows(source)
@@ -104,7 +110,7 @@ def check_source(source: Path) -> None:
 
 def output_path(source: Path, wanted: str | None) -> Path:
     """Where the graded copy goes. Raises UserError where it would overwrite the input or has no folder."""
-    output = Path(wanted) if wanted else source.with_name(f"{source.stem}.graded{source.suffix}")
+    output = user_path(wanted) if wanted else source.with_name(f"{source.stem}.graded{source.suffix}")
     if output.suffix.lower() != source.suffix.lower():
         raise UserError(
             f"--output {output} has the suffix {output.suffix!r}: the graded copy keeps the format of its "

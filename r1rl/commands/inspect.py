@@ -16,6 +16,7 @@ from typing import Any
 from rich.rule import Rule
 from rich.text import Text
 
+from r1rl.config.parser import user_path
 from r1rl.pipeline.table import RESULT, show_pipeline
 from r1rl.reports.completions import Completion, Filter, add_filters, differences, filter_of, read_completions
 from r1rl.reports.highlights import Picker
@@ -38,7 +39,7 @@ one problem: --problem ID     the ten most instructive: --cherry-pick     for pr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, as dumps/RUN")
+    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run, as dumps/RUN")
     parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
     parser.add_argument("--longest", action="store_true", help="the longest completions first")

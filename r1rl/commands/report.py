@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from r1rl.config.parser import user_path
 from r1rl.reports.page.build import write_report
 from r1rl.runs.finished import check_run
 from r1rl.system.console import console
@@ -12,9 +12,9 @@ from r1rl.system.console import console
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run; several are compared")
-    parser.add_argument("-o", "--output", type=Path, help="the page (default: report.html in the first run)")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="also write the charts as PNG pictures")
+    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run; several are compared")
+    parser.add_argument("-o", "--output", type=user_path, help="the page (default: report.html in the first run)")
+    parser.add_argument("--plots", type=user_path, metavar="DIR", help="also write the charts as PNG pictures")
 
 
 def run(args: argparse.Namespace) -> int:

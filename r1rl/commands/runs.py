@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from r1rl.config.parser import user_path
 from r1rl.reports.summary import state
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_cell
@@ -18,7 +19,9 @@ from r1rl.system.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("dumps"), metavar="FOLDER", help="default: dumps")
+    parser.add_argument(
+        "folder", nargs="?", type=user_path, default=Path("dumps"), metavar="FOLDER", help="default: dumps"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

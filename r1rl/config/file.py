@@ -10,8 +10,9 @@ from typing import Any, get_type_hints
 
 from r1rl.config.flags import DEFAULTS, Config, reward_weights
 from r1rl.config.names import custom_function, option
-from r1rl.config.parser import value_type
+from r1rl.config.parser import user_path, value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
+from r1rl.config.scope import check_given
 from r1rl.system.errors import UserError, unknown_name
 from r1rl.system.redact import MASK
 
@@ -19,6 +20,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 FORM = "flags and their values, as in `learning_rate: 1e-3`, and the recipe that they override"
 TYPES = get_type_hints(Config)
 TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+BOOLS = dict.fromkeys(("true", "yes", "on"), True) | dict.fromkeys(("false", "no", "off"), False)
+KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 # A repeated run gets a new folder, and whoever repeats it decides what code to trust.
 NOT_REPEATED = ("exp_name", "resume", "sft_output", "rl_output", "trust_remote_code")
 # A flag, and the one that it sets.
@@ -52,18 +55,25 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def resolve_given(given: dict[str, Any]) -> tuple[Config, str, dict[str, Any]]:
     """Returns (config, recipe, settings) of parsed arguments: flags override --config, which overrides the recipe.
 
-    `settings` are those of file and flags together. Removes "recipe" and "config" from `given`. Raises UserError.
+    `settings` are those of file and flags together. Removes what is no flag from `given`. Raises UserError, also for a flag
+    that has no effect on the run.
     """
-    recipe, path = given.pop("recipe", None), given.pop("config", None)
+    recipe, path, resolved = given.pop("recipe", None), given.pop("config", None), given.pop("resolved", False)
     if path is None:
         recipe = recipe or "default"
-        return resolve(recipe, given), recipe, given
-    file = read_config(Path(path))
+        config = resolve(recipe, given)
+        if not resolved:
+            check_given(config, given)
+        return config, recipe, given
+    file = read_config(user_path(path))
     check_masked(file, given)
     if file.is_run:
         check_trust(file, given)
     recipe = recipe or file.recipe or "default"
-    return resolve(recipe, given, file.settings), recipe, {**file.settings, **given}
+    settings = {**file.settings, **given}
+    config = resolve(recipe, given, file.settings)
+    check_given(config, given if file.is_run else settings)  # a run's settings are not all its user's
+    return config, recipe, settings
 
 
 # ---- reading
@@ -115,7 +125,7 @@ def parse_file(path: Path) -> dict[str, Any]:
     """Returns the mapping in a YAML or JSON file. Raises UserError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix == ".json" else read_yaml(text)
+        content = json.loads(text, object_pairs_hook=pairs_once) if path.suffix == ".json" else read_yaml(text)
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(
@@ -127,12 +137,23 @@ def parse_file(path: Path) -> dict[str, Any]:
     return content
 
 
+def pairs_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns a JSON object as a dict. Raises ValueError for a key that occurs twice."""
+    keys = [key for key, _ in pairs]
+    if twice := next((key for i, key in enumerate(keys) if key in keys[:i]), None):
+        raise ValueError(f"{twice!r} occurs twice")
+    return dict(pairs)
+
+
 def read_yaml(text: str) -> Any:
-    """Returns the data in a YAML text, never a Python object. Raises ValueError with the line."""
+    """Returns the data in a YAML text, with null as None and every other plain value as text. Raises ValueError with the line.
+
+    The flag's type decides what a value is, not YAML 1.1, by which off is false, 007 is 7 and 12:30 is 750.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """PyYAML's safe loader, which refuses duplicate keys."""
+        """PyYAML's safe loader, which knows no plain type but null and refuses duplicate keys."""
 
         def construct_mapping(self, node, deep=False):
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -140,6 +161,10 @@ def read_yaml(text: str) -> Any:
                 raise ValueError(f"line {node.start_mark.line + 1}: {twice!r} occurs twice")
             return super().construct_mapping(node, deep)
 
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in known if tag in KEPT_TAGS]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     try:
         return Loader(text).get_single_data()
     except yaml.YAMLError as error:
@@ -150,11 +175,14 @@ def read_yaml(text: str) -> Any:
 
 def settings_in(path: Path, content: dict[str, Any]) -> dict[str, Any]:
     """Returns the flags in a mapping, whose names may have - or _. Raises UserError."""
-    settings = {}
+    settings, spelled = {}, {}
     for key, value in content.items():
         name = str(key).removeprefix("--").replace("-", "_")
         if name not in TYPES:
             raise unknown_name(f"flag in {path}:", str(key), [*TYPES, "recipe"])
+        if name in spelled:
+            raise UserError(f"{path}: {spelled[name]} and {key} are the same flag: leave one of them out.")
+        spelled[name] = key
         settings[name] = value_in(path, name, value)
     return settings
 
@@ -170,12 +198,12 @@ def value_in(path: Path, name: str, value: Any) -> Any:
         value = ",".join(map(str, value))
     if type(value) is wanted:
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and wanted in (str, float):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and wanted in (str, float):  # of JSON
         return wanted(value)
-    if wanted is float and isinstance(value, str):  # YAML 1.1 reads 1e-5 as text
+    if isinstance(value, str):
         try:
-            return float(value)
-        except ValueError:
+            return BOOLS[value.lower()] if wanted is bool else wanted(value)
+        except (ValueError, KeyError):
             pass
     raise UserError(f"{path}: {name} is {value!r} and must be {TYPE_NAMES[wanted]}.")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from r1rl.config.names import (
     SERVER,
     STAGES,
     TRACKERS,
+    option,
     shown_name,
 )
 from r1rl.records import ANSWER_TYPES
@@ -35,6 +38,12 @@ ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 # --reward accuracy --reward format=0.5
 REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options")
 DEFAULT_SFT_BATCH_SIZE = 4
+# Flags that name a file or a folder, or may; in them ~ and $VARIABLES are expanded.
+PATHS = (
+    "dumps", "sft_output", "rl_output", "dataset_path", "system_prompt_file", "prompt_template", "model_name", "reward",
+    "reward_words", "reward_rules", "reward_model", "sft_data", "earlier_run", "stage_settings", "refine_run", "general_data",
+    "general_reward", "student_model", "teacher_model",
+)  # fmt: skip
 
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
 TINY_FOLDER = Path(__file__).parents[1] / "models" / "tiny"
@@ -45,6 +54,8 @@ TINY_MODELS = {
 }
 SMOLLM2 = "smollm2-135m"  # SmolLM2-135M-Instruct, from the hub or from an installed package, which has this file
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")  # as os.path.expandvars has it
 
 # The checks of every Config. rules.py adds its own: it imports Config, so Config cannot import it.
 CHECKS: list[Callable[[Config], None]] = []
@@ -209,6 +220,9 @@ class Config:
     # fmt: on
 
     def __post_init__(self):
+        for name in PATHS:
+            if isinstance(text := getattr(self, name), str):
+                object.__setattr__(self, name, expanded(text, option(name)))
         if self.batch_size is not None:  # prompts, where the other flag counts completions
             completions = self.batch_size * self.num_generations // self.gradient_accumulation_steps
             object.__setattr__(self, "per_device_train_batch_size", completions)
@@ -244,6 +258,22 @@ class Config:
     def generation_batch_size(self) -> int:
         """Completions per optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+
+def expanded(text: str, name: str) -> str:
+    """Returns a path, or several after commas, with ~ and $VARIABLES expanded. Raises UserError for an unknown variable.
+
+    What exists under its name as it is written, and a prompt template with {question}, is not changed.
+    """
+    if not re.search(r"[~$]", text) or "{" in re.sub(r"\$\{", "", text) or Path(text).exists():
+        return text
+    if unknown := [a or b for a, b in VARIABLE.findall(text) if (a or b) not in os.environ]:
+        raise UserError(
+            f"{name} {text!r}: the environment has no variable {unknown[0]}, so the path is not known. Set it, or write the "
+            "path itself."
+        )
+    parts = os.path.expandvars(text).split(",")
+    return ",".join(map(os.path.expanduser, parts))  # not Path's, which also rewrites ./x
 
 
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+from pathlib import Path
 from typing import Any, get_type_hints
 
-from r1rl.config.flags import REPEATABLE, Config
+from r1rl.config.flags import REPEATABLE, Config, expanded
 from r1rl.config.names import option
 from r1rl.system.errors import UserError
 
@@ -30,6 +31,8 @@ class Parser(argparse.ArgumentParser):
 
 def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
     """Adds an option for each field of Config (or those in `only`); the result holds only the options that are given."""
+    # Given by the program with all flags of a part, of which some do not apply to it (see scope.py).
+    parser.add_argument("--resolved", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     types = get_type_hints(Config)
     groups: dict[str, Any] = {}
     for f in dataclasses.fields(Config):
@@ -74,3 +77,8 @@ def value_type(annotation: Any) -> type:
     """Returns the type T of the annotation `T` or `T | None`."""
     types = getattr(annotation, "__args__", (annotation,))
     return next((t for t in types if t is not type(None)), annotation)
+
+
+def user_path(text: str) -> Path:
+    """Returns an argument as a path, with ~ and $VARIABLES expanded: the shell leaves them in --flag=~/x. Raises UserError."""
+    return Path(expanded(text, "the path"))

@@ -8,6 +8,7 @@ from typing import Any
 from r1rl.config.data_rules import STAGE_ENDS
 from r1rl.config.flags import SMOLLM2, TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
 from r1rl.config.names import SMALL_TALK, is_task, load_task_class
+from r1rl.config.scope import without_inapplicable
 from r1rl.system.errors import unknown_name
 
 # fmt: off
@@ -161,6 +162,7 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 # A flag, and the one that it replaces: both set the same quantity, or the second belongs to another value of the first.
 REPLACES = {
     "max_steps": "num_epochs", "per_device_train_batch_size": "batch_size", "dataset_name": "dataset_options",
+    "student_model": "student_layers", "student_layers": "student_model",
 }  # fmt: skip
 STAGE_FLAGS = ("stages", *STAGE_ENDS)
 
@@ -176,13 +178,16 @@ def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = N
     """Returns the recipe, overridden by a config file's settings (`written`) and then by `given`. Raises UserError.
 
     --max-steps replaces a recipe's --num-epochs, and --per-device-train-batch-size its --batch-size. --people replaces a
-    recipe's stages, for as many steps as they have together: the control arm. With --stage the recipe is not applied,
+    recipe's stages, for as many steps as they have together: the control arm. A recipe's setting that Config would refuse,
+    because it does not apply to the changed run, is removed. With --stage the recipe is not applied,
     because the pipeline passes all flags of the stage.
     """
     layers = [written or {}, given]
     settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
     for layer in layers:
         settings = apply_layer(settings, layer)
+    chosen = {name for layer in layers for name in layer}
+    settings = without_inapplicable(settings, settings.keys() - chosen)
     task = settings.get("dataset_name", Config.dataset_name)
     if is_task(task):
         settings = {"reward": load_task_class(task).reward} | settings

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
+import sys
 from pathlib import Path
 
 from r1rl.config import data_rules, reward_rules, run_rules, training_rules
@@ -61,6 +64,7 @@ def validate(config: Config) -> None:
             continue
         if choices and value is not None and value not in choices:
             raise unknown_name(option(f.name), value, choices)
+    check_finite(config)
     for row in RANGES:
         check_range(config, *row)
     check_groups(config)
@@ -74,6 +78,7 @@ def validate(config: Config) -> None:
             f"--exp-name {config.exp_name!r} must be one folder name, because the run's folder is dumps/<exp-name>: use "
             "letters, digits, - and _."
         )
+    check_encoding(config)
     if config.resume and config.exp_name is None and config.mode is None:  # a mode sets names itself
         raise UserError("--resume needs --exp-name, the name of the run to continue: add it.")
     if config.eval_samples > 1 and config.eval_temperature == 0:
@@ -87,18 +92,43 @@ def validate(config: Config) -> None:
 CHECKS.append(validate)
 
 
+def check_finite(config: Config) -> None:
+    """Checks that no flag is infinity or NaN, which pass through ranges and calculations unnoticed. Raises UserError."""
+    for f in dataclasses.fields(Config):
+        value = getattr(config, f.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(
+                f"{option(f.name)} {value} must be a finite number, because every calculation with {value} has no useful "
+                "result: give a number, or leave the flag out."
+            )
+
+
 def check_range(config: Config, name: str, low: float, high: float | None, low_allowed: bool, reason: str) -> None:
     """Checks one row of RANGES. Raises UserError."""
     value = getattr(config, name)
     if value is None:  # a flag that was left out
         return
     inside = (value >= low if low_allowed else value > low) and (high is None or value <= high)
-    if inside:  # NaN is never inside
+    if inside:
         return
     rule = f"at least {low}" if low_allowed else f"more than {low}"
     upper = "" if high is None else f" and at most {high}"
     because = f": {reason}" if reason else ""
     raise UserError(f"{option(name)} {value} must be {rule}{upper}{because}.")
+
+
+def check_encoding(config: Config) -> None:
+    """Checks that this system can write the names of the run's folders, before hours of work are to be saved. Raises UserError."""
+    for name in ("exp_name", "dumps", "sft_output", "rl_output"):
+        text = getattr(config, name) or ""
+        try:
+            os.fsencode(text)
+            text.encode("utf-8")  # as safetensors has it; fails for bytes that were no text in this locale
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{option(name)} {text!a} cannot be the name of a file here, because this system's encoding is "
+                f"{sys.getfilesystemencoding()}: use letters from a to z, or set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)."
+            ) from None
 
 
 def check_groups(config: Config) -> None:

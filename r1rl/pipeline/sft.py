@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -158,4 +159,5 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     )  # fmt: skip
     console.print(f"model    {folder / MERGED}: base model and adapter merged, for transformers and vLLM")
     if config.mode == "sft":
-        console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")
+        command = shlex.join(["python", "main.py", "--recipe", recipe, "--mode", "rl", "--sft-output", str(folder)])
+        console.print(f"next     {command}", markup=False)

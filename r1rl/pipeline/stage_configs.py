@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from r1rl.config.file import pairs_once
 from r1rl.config.flags import Config
 from r1rl.config.names import STAGES
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import STAGE_SETTINGS
+from r1rl.config.scope import check_given
 from r1rl.runs.folder import MERGED
 from r1rl.system.errors import UserError, unknown_name
 
@@ -74,11 +76,14 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
     overrides = {k: v for k, v in given.items() if k in sizes}  # a given flag beats the recipe
     settings = NOT_A_STAGES | sizes | overrides | STORY[name].flags | links(config, name, places)
-    settings |= read_settings(config).get(name, {})
+    own = read_settings(config).get(name, {})
+    settings |= own
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
     settings["resume"] = (folder / "run.json").is_file()
-    return dataclasses.replace(config, **settings)
+    stage = dataclasses.replace(config, **settings)
+    check_given(stage, own, f"--stage-settings {config.stage_settings}: in the stage {name}, ")
+    return stage
 
 
 def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
         return {}
     path = Path(config.stage_settings)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=pairs_once)
     except ValueError as error:
         raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,8 @@ def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Trai
         if code:
             console.print(
                 f"stage {name} did not finish (exit code {code}); to continue: the same command with --exp-name "
-                f"{config.exp_name} --resume"
+                f"{shlex.quote(config.exp_name)} --resume",
+                markup=False,
             )
             return code if code > 0 else 128 - code
     return finish(folder, places, config.think_tag)

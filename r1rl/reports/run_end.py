@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from r1rl.config.flags import Config
@@ -32,13 +33,14 @@ def finish(
     report take about `seconds`: if less time is left, they are skipped.
     """
     folder, interrupted = dump.folder, stop.asked
-    resume = f"to continue, use the same flags with --exp-name {config.exp_name} --resume"
+    resume = f"to continue, use the same flags with --exp-name {shlex.quote(config.exp_name)} --resume"
+    again = f"python main.py report {shlex.quote(str(folder))}"
     if stop.left() < seconds:
-        console.print(f"stopped  {resume}; no time is left for the report: python main.py report {folder}")
+        console.print(f"stopped  {resume}; no time is left for the report: {again}", markup=False)
         return stop.exit_code
     data = RunData(folder)
     if interrupted and not data.metrics:
-        console.print(f"stopped  {resume}")
+        console.print(f"stopped  {resume}", markup=False)
         return stop.exit_code
     run = pass_over(data)
     console.print()
@@ -63,19 +65,19 @@ def finish(
         console.print(f"report   {folder / 'report.html'}: open it in a browser; it needs no network")
     except ImportError:  # a run's end must not fail because the page cannot be made
         console.print(
-            "report   not written, a package is missing: pip install vl-convert-python, then "
-            f"python main.py report {folder}"
+            f"report   not written, a package is missing: pip install vl-convert-python, then {again}", markup=False
         )
     if interrupted:
-        console.print(f"stopped  {resume}")
+        console.print(f"stopped  {resume}", markup=False)
         return stop.exit_code
     if guarded is not None:
         return stopped_by_guard(folder, config, guarded)
     best = folder / "checkpoints" / "best"
     console.print(f"model    {best} (best evaluation)")
-    shown = f"{folder} --step {totals['steps']} --correct -n 3"
-    console.print(f"next     look:     python main.py inspect {shown}")
-    console.print(f"         measure:  python main.py eval --adapter {best} --eval-count 0")
+    shown = f"{shlex.quote(str(folder))} --step {totals['steps']} --correct -n 3"
+    console.print(f"next     look:     python main.py inspect {shown}", markup=False)
+    measured = shlex.quote(str(best))
+    console.print(f"         measure:  python main.py eval --adapter {measured} --eval-count 0", markup=False)
     return 0
 
 
@@ -96,5 +98,5 @@ def after_guard(folder: Path, config: Config) -> str:
         )
     return (
         f"checkpoints/{checkpoint.name} is saved: docs/guards.md says what to change; to continue unchanged, use the same "
-        f"flags with --exp-name {config.exp_name} --resume, and --guard NAME=warn for this guard"
+        f"flags with --exp-name {shlex.quote(config.exp_name)} --resume, and --guard NAME=warn for this guard"
     )

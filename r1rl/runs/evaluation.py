@@ -18,7 +18,7 @@ from r1rl.system import distributed
 # The flags that change an evaluation.
 EVAL_FLAGS = (
     "dataset_name", "dataset_options", "dataset_path", *DATA_FLAGS, "system_prompt_file", "prompt_template",
-    "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "is_chat", "add_reasoning_prefix", "max_prompt_length",
+    "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "think_tag", "sampler_dtype", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine", "vllm_server_host",
     "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
     "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",

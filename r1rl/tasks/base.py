@@ -24,6 +24,7 @@ class Task:
     even_levels: ClassVar[bool] = False  # whether an evaluation has equally many problems of each level
     has_solutions: ClassVar[bool] = False  # whether problems have worked solutions, which --mode sft trains on
     replaceable: ClassVar[bool] = False  # whether --dataset-path may name custom data instead
+    reads_path: ClassVar[bool] = False  # whether it reads --dataset-path, or custom data takes its place
     hub: ClassVar[tuple[str, ...]] = ()  # datasets of the hub that it reads without --dataset-path
     local: ClassVar[str] = ""  # how to do without the hub
 

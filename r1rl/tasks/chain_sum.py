@@ -21,7 +21,7 @@ class ChainSum(GeneratedTask):
 
     name = "chain-sum"
     level_name = "integers"
-    has_solutions = replaceable = True
+    has_solutions = replaceable = reads_path = True
     train_count, test_count = 4000, 200
 
     def load(self, split: str) -> list[Problem]:

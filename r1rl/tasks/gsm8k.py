@@ -21,7 +21,7 @@ class Gsm8k(Task):
     """Grade-school problems whose worked solutions end in `#### N`."""
 
     name = "gsm8k"
-    has_solutions = replaceable = True
+    has_solutions = replaceable = reads_path = True
     hub = (HUB_NAME,)
     local = "--dataset-path DIR with train.jsonl and test.jsonl"
 

@@ -31,6 +31,7 @@ class Math(Task):
 
     name = "math"
     answer_type = LATEX
+    reads_path = True
     hub = tuple(name for name, _ in HUB.values())
     local = "--dataset-path DIR with train and test files"
 

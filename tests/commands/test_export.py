@@ -164,6 +164,7 @@ def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkey
         (["--to", "adapter", "--checkpoint", "7"], ["no such checkpoint", "best"]),
         (["--to", "gguf"], ["pip install gguf", "--to merged"]),
         (["--to", "merged", "--dry-run"], ["--push-to-hub"]),
+        (["--to", "merged", "--private"], ["--private would have no effect", "--push-to-hub"]),
         (["--to", "merged", "--push-to-hub", "tiny"], ["'user/model'"]),
         (["--to", "adapter", "--push-to-hub", "me/tiny", "--dry-run"], ["folder on this machine", "--to merged"]),
         (["--to", "merged", "-o", "full"], ["not empty", "nothing was changed"]),

@@ -63,6 +63,20 @@ def test_values_as_one_writes_them(write):
     assert config.reward_weights == {"answer-only": 1.0, "format": 0.5}
 
 
+def test_a_values_type_is_its_flags_not_yamls(write):
+    path = write(
+        "guard: {kl: off, truncated: stop}\nexp_name: 007\nproject_name: 12:30\nreport_to: trackio\nlearning_rate: 1e-3\n"
+        "max_steps: 0010\nis_chat: Off\neval_on_start: no\nlora_alpha: ~\ntemperature: 1_0.5\n"
+    )
+    config, _, _ = parsed("--config", path)
+    assert (config.guard, config.exp_name, config.project_name) == ("kl=off,truncated=stop", "007", "12:30")
+    assert (config.learning_rate, config.max_steps, config.temperature) == (0.001, 10, 10.5)
+    assert (config.is_chat, config.eval_on_start, config.lora_alpha) == (False, False, None)
+    for name in ("1.10", "on", "2024-01-01", "0x10", "1e3", "null_", "=", ".inf"):
+        assert parsed("--config", write(f"exp_name: {name}\n"))[0].exp_name == name
+    assert parsed("--config", write('exp_name: "null"\n'))[0].exp_name == "null"
+
+
 def test_a_flag_replaces_what_the_file_says_in_another_way(write):
     path = write("num_epochs: 2\nbatch_size: 4\n")
     config, _, _ = parsed("--config", path, "--max-steps", 9, "-tbs", 8)
@@ -80,13 +94,18 @@ def test_reward_may_be_given_several_times():
         ("lerning_rate: 1\n", "a.yaml", ("a.yaml", "'lerning_rate'", "did you mean 'learning_rate'")),
         ("recipe: tiney\n", "a.yaml", ("recipe in", "'tiney'", "did you mean 'tiny'")),
         ("max_steps: many\n", "a.yaml", ("max_steps is 'many' and must be a whole number",)),
-        ("max_steps: 1.5\n", "a.yaml", ("max_steps is 1.5 and must be a whole number",)),
-        ("max_steps: true\n", "a.yaml", ("max_steps is True and must be a whole number",)),
+        ("max_steps: 1.5\n", "a.yaml", ("max_steps is '1.5' and must be a whole number",)),
+        ("max_steps: true\n", "a.yaml", ("max_steps is 'true' and must be a whole number",)),
         ("learning_rate: fast\n", "a.yaml", ("learning_rate is 'fast' and must be a number",)),
-        ("is_chat: 1\n", "a.yaml", ("is_chat is 1 and must be true or false",)),
+        ("is_chat: 1\n", "a.yaml", ("is_chat is '1' and must be true or false",)),
         ("seed:\n", "a.yaml", ("seed is None and must be a whole number",)),
         ("engine: vlm\n", "a.yaml", ("unknown --engine 'vlm'", "did you mean 'vllm'")),
         ("seed: 1\nseed: 2\n", "a.yaml", ("line 1: 'seed' occurs twice",)),
+        ("max_steps: 3\nmax-steps: 4\n", "a.yaml", ("max_steps and max-steps are the same flag",)),
+        ("learning_rate: .inf\n", "a.yaml", ("learning_rate is '.inf' and must be a number",)),
+        ("learning_rate: inf\n", "a.yaml", ("--learning-rate inf must be a finite number",)),
+        ('{"seed": 1, "seed": 2}', "a.json", ("'seed' occurs twice",)),
+        ('{"seed": 1, "--seed": 2}', "a.json", ("seed and --seed are the same flag",)),
         ("a: [1\nb: 2\n", "a.yaml", ("cannot be read (line 2:", "YAML or JSON")),
         ("a: !!python/object/apply:os.getcwd []\n", "a.yaml", ("cannot be read (line 1:", "constructor")),
         ("- seed\n", "a.yaml", ("holds a list",)),

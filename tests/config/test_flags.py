@@ -88,7 +88,10 @@ def test_a_flag_beats_the_recipe(program):
     [
         ({"num_generations": 1}, "--num-generations 1 must be at least 2"),
         ({"learning_rate": 0.0}, "--learning-rate 0.0 must be more than 0"),
-        ({"learning_rate": float("nan")}, "--learning-rate nan must be more than 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan must be a finite number"),
+        ({"answer_tolerance": float("inf")}, "--answer-tolerance inf must be a finite number"),
+        ({"temperature": float("inf")}, "--temperature inf must be a finite number"),
+        ({"beta": -float("inf")}, "--beta -inf must be a finite number"),
         ({"top_p": 1.5}, "--top-p 1.5 must be more than 0 and at most 1"),
         ({"temperature": 0.0}, "greedy rollouts of one prompt are all equal"),
         ({"loss_type": "dr-grpo"}, "did you mean 'dr_grpo'"),

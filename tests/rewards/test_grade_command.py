@@ -89,6 +89,8 @@ def test_commas_can_be_kept(tmp_path):
     assert [row["correct"] for row in read_jsonl(tmp_path / "made.graded.jsonl")] == [True, True]
     grade_file(file, "--not-remove-comma")
     assert [row["correct"] for row in read_jsonl(tmp_path / "made.graded.jsonl")] == [False, True]
+    with pytest.raises(UserError, match="--not-remove-comma would have no effect"):
+        grade_file(file, "--not-remove-comma", "--answer-type", "text")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])

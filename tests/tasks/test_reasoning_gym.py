@@ -115,7 +115,7 @@ def test_options_are_the_same_on_the_command_line_and_in_a_file(tmp_path):
         f"dataset_name: {name}\ndataset_options: {{max_terms: 3, operators: ['+', '-'], allow_negation: false}}\n"
     )
     read = resolve_given({"config": str(file)})[0]
-    assert read.dataset_options == "max_terms=3,operators=+|-,allow_negation=False"
+    assert read.dataset_options == "max_terms=3,operators=+|-,allow_negation=false"
     assert given_options(" a=1, b = x ") == {"a": "1", "b": "x"} and given_options(None) == {}
 
 

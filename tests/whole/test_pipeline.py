@@ -99,6 +99,22 @@ def test_wrong_stage_settings(tmp_path, content, words):
         read_settings(Config(pipeline=True, stage_settings=str(path)))
 
 
+@pytest.mark.parametrize(
+    ("stage", "flag", "value"),
+    [
+        ("sft-1", "learning_rate", 1),
+        ("sft-2", "max_steps", 3),
+        ("zero", "packing", True),
+        ("rejection", "save_steps", 5),
+    ],
+)
+def test_a_stages_setting_without_effect_is_refused(tmp_path, stage, flag, value):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({stage: {flag: value}}))
+    with pytest.raises(UserError, match=f"in the stage {stage}, --{flag.replace('_', '-')}.* would have no effect"):
+        all_stages(tmp_path, {"stage_settings": str(path)})
+
+
 def test_a_stage_is_named_or_numbered():
     assert [stage_index(name) for name in STAGES] == [stage_index(str(n)) for n in range(1, 9)] == list(range(8))
     with pytest.raises(UserError, match="1 to 8"):
@@ -174,7 +190,7 @@ def test_general_prompts_do_not_count_as_wrong():
         (["--general-data", "nowhere.jsonl"], "does not exist"),
         (["--sft-data", "nowhere.jsonl"], "does not exist"),
         (["--dataset-name", "math", "--dataset-path", "nowhere"], "does not exist"),
-        (["--student-model", "x/y"], "two students"),
+        (["--student-model", "x/y", "--student-layers", "2"], "two students"),
         (["--mix-ratio", "1"], "at most 0.9"),
     ],
 )

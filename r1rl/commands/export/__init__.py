@@ -16,6 +16,7 @@ from typing import Any
 from r1rl.commands.export import forms, hub, proof
 from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.config.flags import Config
+from r1rl.config.parser import user_path
 from r1rl.preflight.checks import is_local
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
@@ -29,11 +30,11 @@ from r1rl.tasks.prompts import Builder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as dumps/RUN")
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("--to", required=True, metavar="|".join((*forms.FORMS, *forms.ELSEWHERE)),
                         help="the model: the adapter alone, base model and adapter in one, or llama.cpp's format; or the run "
                         "for another framework: its data, reward and settings, without a model or a GPU")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, help="new folder for it")
+    parser.add_argument("-o", "--output", type=user_path, required=True, help="new folder for it")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
     parser.add_argument("--eval-count", type=int, metavar="N",
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
@@ -53,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
     config = finished.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
     checkpoint = finished.checkpoint_of(args.run, args.checkpoint or finished.default_checkpoint(args.run))
     forms.check_form(args.to, config.lora_rank)
+    if args.private and args.push_to_hub is None:
+        raise UserError(
+            "--private would have no effect, because nothing is uploaded: add --push-to-hub, or leave it out."
+        )
     hub.check_push(args.push_to_hub, args.dry_run)
     if args.push_to_hub and args.to == "adapter":
         check_base_is_public(config)

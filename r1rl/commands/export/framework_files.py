@@ -112,7 +112,7 @@ of the run (`rollouts.jsonl`), for the same model and prompts.
 | `{LAUNCH}` | starts {framework.name} with the run's settings; `MODEL`, `GPUS` and `NODES` from the environment |
 
 The training begins with the base model, `{exported.model}`. To continue from the run's weights: `python main.py export
-{exported.run} --to merged -o DIR`, and `MODEL=DIR`.
+{shlex.quote(str(exported.run))} --to merged -o DIR`, and `MODEL=DIR`.
 
 Prompts are complete texts{", made by the model's chat template" if exported.config.is_chat else ""}, so no template may be
 applied to them. The first one:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from r1rl.config.parser import user_path
 from r1rl.system.errors import UserError
 
 MODELS = {  # by task: folder and optimizer steps of the embedded model
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="task whose prompts it learns (default: word-problems)",
     )
     folders = ", ".join(f"{folder} for {task}" for task, (folder, _) in MODELS.items())
-    parser.add_argument("--output", type=Path, help=f"new folder (default: {folders})")
+    parser.add_argument("--output", type=user_path, help=f"new folder (default: {folders})")
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
     lengths = ", ".join(f"{steps} for {task}" for task, (_, steps) in MODELS.items())
     parser.add_argument("--steps", type=int, help=f"optimizer steps (default: {lengths})")

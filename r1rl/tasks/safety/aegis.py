@@ -24,6 +24,7 @@ class SafetyTask(Task):
     """Queries with a verdict, safe or unsafe. They have their own prompt, which asks for reasoning in free text."""
 
     answer_type = VERDICT
+    reads_path = True
 
     @classmethod
     def check_flags(cls, config: Config) -> None:

@@ -52,7 +52,7 @@ class WordProblems(GeneratedTask):
 
     name = "word-problems"
     level_name = "steps"
-    has_solutions = replaceable = True
+    has_solutions = replaceable = reads_path = True
     train_count, test_count = 4000, 200
 
     def load(self, split: str) -> list[Problem]:
