@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.models.chat_template import opened_tag, opening
+from r1rl.models.chat_template import opened_tag, opening, prompt_ids
 from r1rl.records import (
     ANSWER_TAG,
     CHOICE,
@@ -227,6 +227,4 @@ class Builder:
         else:
             text = plain_prompt(problem, c.add_reasoning_prefix, c.prompt_style, tag, self.texts)
             prefix = f"<{tag}>" if c.add_reasoning_prefix and problem.answer_type != NO_GOLD else ""
-        # A chat template writes its own begin token.
-        ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
-        return Prompt(problem, text, tuple(ids), prefix)
+        return Prompt(problem, text, tuple(prompt_ids(self.tokenizer, text, c.is_chat)), prefix)
