@@ -48,9 +48,7 @@ def rendered(
     reason = ""
     for turns in forms(messages):
         try:
-            text = tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=generation, **settings
-            )
+            text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation, **settings)
         except Exception as error:  # a template is a program: it may raise anything
             reason = reason or " ".join(str(error).split())[:200]
             continue

@@ -24,7 +24,9 @@ THINKS = (  # in the manner of DeepSeek-R1's: cuts the thoughts of all turns, an
 )
 REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + CHATML
 DROPS = CHATML.replace("for m in messages", "for m in messages if m.role != 'system'")
-PARTS = CHATML.replace("{{ m.content }}", "{% for part in m.content if part.type == 'text' %}{{ part.text }}{% endfor %}")
+PARTS = CHATML.replace(
+    "{{ m.content }}", "{% for part in m.content if part.type == 'text' %}{{ part.text }}{% endfor %}"
+)
 PARTS_WITHOUT_SYSTEM = PARTS.replace("for m in messages", "for m in messages if m.role != 'system'")
 ENDLESS = CHATML.replace("<|im_end|>", "")
 NOTHING = "{% for m in messages %}<|im_start|>{{ m.role }}<|im_end|>\n{% endfor %}"
@@ -110,7 +112,10 @@ def test_a_turn_without_an_end_is_taught_the_end_of_text(templated):
     tokenizer = templated(ENDLESS)
     assert end_of_turn(tokenizer, is_chat=True) == tokenizer.eos_token
     assert turn_end(tokenizer) == tokenizer.eos_token_id
-    assert [t for t, yes in by_template(turns("1?", "2", "3?", "4"), tokenizer) if yes] == ["2<|endoftext|>", "4<|endoftext|>"]
+    assert [t for t, yes in by_template(turns("1?", "2", "3?", "4"), tokenizer) if yes] == [
+        "2<|endoftext|>",
+        "4<|endoftext|>",
+    ]
 
 
 @pytest.mark.parametrize("template", [CHATML, REFUSES, PARTS, THINKS])

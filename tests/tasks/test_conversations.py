@@ -57,7 +57,10 @@ def test_each_form_becomes_the_same(tmp_path):
     [
         ("", "is empty"),
         ("{]", 'line 1 is not JSON .* must be one conversation, an object with a list "messages"'),
-        ("3", 'line 1 is a JSON int: each line must be one conversation, an object with a list "messages"'),
+        (
+            "3",
+            'line 1 is a JSON int instead of an object: it must be one conversation, an object with a list "messages"',
+        ),
         ("{}", "line 1 is not a conversation"),
         ('{"messages": [{"role": "user"}]}', 'a list "messages"'),
         ('{"messages": [{"role": "assistant", "content": "x"}]}', "with a user's turn"),
