@@ -93,6 +93,7 @@ def parquet_rows(file: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet
 
     try:
+        check_columns(pyarrow.parquet.read_schema(file).names, file)
         return table_rows(pyarrow.parquet.read_table(file), file)
     except (pyarrow.ArrowException, OSError) as error:  # OSError: what looks like parquet and is damaged
         raise not_read(file, "a parquet file", error) from None

@@ -18,8 +18,9 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-THINKS = (  # in the manner of DeepSeek-R1's: cuts the thoughts of all turns, and opens those of the next one
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] | trim }}<|im_end|>\n{% endfor %}"
+THINKS = (  # in the manner of DeepSeek-R1's: cuts the assistant's thoughts, and opens those of the next turn
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{{ (m.content.split('</think>')[-1] if m.role == 'assistant' else m.content) | trim }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
 )
 REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + CHATML

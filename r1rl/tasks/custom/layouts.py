@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from r1rl.config.data_rules import ARROW, SUFFIXES
+from r1rl.config.data_rules import ARROW, EVAL_SPLITS, SUFFIXES, eval_split_in
 from r1rl.system.errors import UserError, unknown_name
 
-EVAL_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")  # the first one that exists is used
 DATA_FOLDER = "data"  # of a dataset that was cloned from the hub
 NOTES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")  # about the data, not data
 
@@ -46,11 +44,6 @@ def files_of(
         if name is not None and name not in by_split:
             raise unknown_name(f"{flag} in {path}:", name, by_split)
     return by_split[chosen], by_split.get(evaluation or eval_split_in(by_split, chosen), [])
-
-
-def eval_split_in(splits: Iterable[str], train: str) -> str | None:
-    """Returns the first of EVAL_SPLITS that exists and is not the training split, or None."""
-    return next((name for name in EVAL_SPLITS if name in splits and name != train), None)
 
 
 def configured(folder: Path, config: str | None) -> Path:

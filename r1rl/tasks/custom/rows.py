@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import ARROW, SUFFIXES
+from r1rl.config.data_rules import ARROW, SUFFIXES, eval_split_in
 from r1rl.system.errors import UserError, unknown_name
 from r1rl.system.files import arrow_rows, csv_reader, parquet_rows, table_rows, unique
-from r1rl.tasks.custom.layouts import eval_split_in
 
 Row = tuple[str, dict[str, Any]]  # (place, columns)
 
