@@ -12,6 +12,7 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
+from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import load_task
 
@@ -116,3 +117,50 @@ def encoded(config, problem):
         return {"input_ids": list(text.encode())}
 
     return Builder(encode, config).prompt(problem).text.partition("\nAnswer")[0]
+
+
+def games(path):
+    task = load_task(Config(**{**overrides("tiny"), "dataset_name": "countdown", "dataset_path": str(path)}))
+    return task.load("train"), task.load("test")
+
+
+def test_games_of_files_share_none_between_splits(tmp_path):
+    lines = [f'{{"nums": [{n}, 3], "target": {n + 3}}}' for n in range(1, 61)]
+    (tmp_path / "all.jsonl").write_text("\n".join([*lines, lines[0]]))
+    train, test = games(tmp_path / "all.jsonl")
+    assert len(train) + len(test) == 60 and train and test
+    assert not {p.answer for p in train} & {p.answer for p in test}
+    (tmp_path / "split").mkdir()
+    (tmp_path / "split" / "train.jsonl").write_text("\n".join(lines))
+    (tmp_path / "split" / "test.jsonl").write_text("\n".join(lines[:5]))
+    train, test = games(tmp_path / "split")
+    assert (len(train), len(test)) == (55, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "missing.jsonl' does not exist"),
+        ('{"nums": [1, 2]}', "line 1 is not a game of countdown.*it has nums"),
+        ('{"nums": [1, 2.5], "target": 3}', "not a game of countdown"),
+        ('{"nums": [1], "target": 1}', "a list of 2 to 6 whole numbers"),
+        ("[1]", "line 1 is a JSON list instead of an object"),
+        ('{"nums": [1, 2], "target": 3}', "has no game for the"),
+    ],
+)
+def test_what_is_no_game_is_an_error(tmp_path, text, message):
+    path = tmp_path / "missing.jsonl"
+    if text is not None:
+        path.write_text(text + "\n")
+    with pytest.raises(UserError, match=message):
+        games(path)
+
+
+def test_prompts_of_aegis_are_read_from_other_files_too(tmp_path):
+    import json
+
+    rows = [{"prompt": f"Is {n} even?", "prompt_label": "safe"} for n in range(10)]
+    (tmp_path / "train.json").write_text(json.dumps(rows))
+    (tmp_path / "test.json").write_text(json.dumps(rows[:2]))
+    task = load_task(Config(**{**overrides("tiny"), "dataset_name": "aegis", "dataset_path": str(tmp_path)}))
+    assert (len(task.load("train")), len(task.load("test"))) == (10, 2)
