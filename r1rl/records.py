@@ -70,6 +70,7 @@ class Scored:
     rewards: dict[str, float | None]  # None: this reward does not apply to this problem
     reward: float | None  # None: no reward applies; left out of its group
     reason: str = ""  # of the grade, in short: "right", "wrong", "two numbers", "unknown word: minus"
+    notes: dict[str, Any] = field(default_factory=dict)  # columns that a custom reward adds, by TRL's log_extra
 
 
 def visible_text(prompt: Prompt, text: str) -> str:

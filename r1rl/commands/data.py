@@ -19,7 +19,7 @@ from r1rl.records import Problem, Prompt
 from r1rl.rewards.grading.numbers import normalise
 from r1rl.system.console import console
 from r1rl.tasks import registry
-from r1rl.tasks.custom import MOST_BAD, CustomData, check_share, key_of, named
+from r1rl.tasks.custom import MOST_BAD, CustomData, check_share, key_of, named, placeholder_words
 from r1rl.tasks.prompts import Builder
 
 SHOWN = 5  # prompts
@@ -68,6 +68,8 @@ def problems_of(task: Any, config: Config, faults: list[str]) -> tuple[list[Prob
     for split, part in parts.items():
         if not part.problems:
             check_share(part, task.source)
+        if part.placeholders:
+            console.print(f"left out {placeholder_words(part, split)}", markup=False)
         if not part.left_out:
             continue
         much = " (a run refuses that)" if len(part.left_out) > MOST_BAD * part.total else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from r1rl.config.flags import DEFAULTS, Config, read_people, stage_count
@@ -10,6 +11,8 @@ from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+ARROW = ".arrow"  # the files in a folder of the datasets library's `save_to_disk`
+EVAL_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")  # the first one that exists is used
 # The flags that describe how rows of custom data become problems.
 DATA_FLAGS = ("dataset_config", "train_split", "eval_split", "question_column", "answer_column", "answer_type")
 PUZZLES = "knights_knaves"  # the task of --people, --stages and the rewards for roles
@@ -34,7 +37,12 @@ def is_custom(config: Config) -> bool:
     if given_flags(config) or path.is_file() or path.suffix.lower() in SUFFIXES:
         return True
     both = all((path / f"{split}.jsonl").is_file() for split in ("train", "test"))
-    return not both and path.is_dir() and any(p.suffix.lower() in SUFFIXES for p in path.rglob("*"))
+    return not both and path.is_dir() and any(p.suffix.lower() in (*SUFFIXES, ARROW) for p in path.rglob("*"))
+
+
+def eval_split_in(splits: Iterable[str], train: str) -> str | None:
+    """Returns the first of EVAL_SPLITS that exists and is not the training split, or None."""
+    return next((name for name in EVAL_SPLITS if name in splits and name != train), None)
 
 
 def given_flags(config: Config) -> list[str]:

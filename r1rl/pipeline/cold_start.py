@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
+from r1rl.models.chat_template import opened_tag, opening, prompt_ids
 from r1rl.pipeline.filtering import Filtered, conversation, counts, filter_completions, write_rows
 from r1rl.pipeline.sampling import PromptStyle, regraded, sample_with, seconds_so_far, tagged
 from r1rl.pipeline.stage_configs import SFT_FILE
@@ -144,12 +145,11 @@ def few_shot_prompt(problem: Problem, shots: Sequence[Problem], tokenizer: Any, 
             turns.append({"role": "user", "content": shot.question})
             turns.append({"role": "assistant", "content": without_notes(shot.solution)})
         turns.append({"role": "user", "content": problem.question})
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text = opening(tokenizer, turns, config.think_tag)
     else:
         before = [f"{plain_prompt(shot, False, PLAIN)} {without_notes(shot.solution)}\n\n" for shot in shots]
         text = "".join(before) + plain_prompt(problem, False, PLAIN)
-    ids = tokenizer(text, add_special_tokens=not config.is_chat)["input_ids"]
-    return Prompt(problem, text, tuple(ids))
+    return Prompt(problem, text, tuple(prompt_ids(tokenizer, text, config.is_chat)))
 
 
 def direct_prompt(problem: Problem, tokenizer: Any, config: Config) -> Prompt:
@@ -158,11 +158,11 @@ def direct_prompt(problem: Problem, tokenizer: Any, config: Config) -> Prompt:
     instructions = f"{system_text(problem, config.think_tag)}\n{ASK_FOR_CHECK}"
     if config.is_chat:
         turns = [{"role": "system", "content": instructions}, {"role": "user", "content": problem.question}]
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + prefix
+        text = opening(tokenizer, turns, config.think_tag)
+        text = text.removesuffix(opened_tag(text, config.think_tag)) + prefix
     else:
         text = f"{instructions}\nQuestion: {problem.question}\n{prefix}"
-    ids = tokenizer(text, add_special_tokens=not config.is_chat)["input_ids"]
-    return Prompt(problem, text, tuple(ids), prefix)
+    return Prompt(problem, text, tuple(prompt_ids(tokenizer, text, config.is_chat)), prefix)
 
 
 def few_shot_rewritten(scored: Scored, config: Config) -> Scored:

@@ -192,7 +192,7 @@ def require_hub(needed: list[str]) -> None:
 
 def check_conversations(source: str) -> None:
     """Checks that conversations are a file or can be had from the hub. Raises UserError."""
-    if source == SMALL_TALK or Path(source).is_file() or in_cache("datasets", source) or hub_answers():
+    if source == SMALL_TALK or Path(source).exists() or in_cache("datasets", source) or hub_answers():
         return
     raise UserError(
         f"the dataset {source} is neither a file nor in the hub's cache, and the hub cannot be reached: name a JSONL "

@@ -13,7 +13,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.records import Problem, Rollout
-from r1rl.rewards.custom_worker import BATCH_CONTRACT, CONTRACT, TIMEOUT
+from r1rl.rewards.custom_call import BATCH_CONTRACT, CONTRACT, TIMEOUT
 from r1rl.system.errors import UserError
 from r1rl.system.subprocesses import Worker, WorkerLost
 
@@ -28,7 +28,8 @@ Pairs = list[tuple[Rollout, Problem]]
 class CustomReward:
     """The function `name` of `file` as a reward; `many` rates a whole step, in up to `workers` processes.
 
-    `lost["timeouts"]` counts the calls that timed out; their value is None.
+    `lost["timeouts"]` counts the calls that timed out; their value is None. `state` is TRL's trainer_state for the
+    function. `noted` and `metrics` are what the function logged: by the rollout's id, and by the metric's name.
     """
 
     def __init__(self, file: Path, name: str, timeout: float, workers: int, messages: bool):
@@ -36,6 +37,9 @@ class CustomReward:
         self.form = "messages" if messages else "texts"
         self.flag = f"--reward {file}:{name}"
         self.lost: Counter[str] = Counter()
+        self.state: dict[str, Any] = {"global_step": 0, "max_steps": 0, "epoch": 0.0, "log_history": []}
+        self.noted: dict[int, dict[str, Any]] = {}
+        self.metrics: dict[str, list[float]] = {}
         self._in_a_row = 0
         self._takes_all = False  # all completions of a step in one call; known when a worker has started
         self._idle: list[Worker] = []
@@ -80,7 +84,7 @@ class CustomReward:
         worker = self._idle.pop() if self._idle else self._start()
         self._busy[worker] = index
         try:
-            worker.send(pairs, self.timeout + (GRACE if self._takes_all else 0))
+            worker.send((pairs, self.state), self.timeout + (GRACE if self._takes_all else 0))
         except WorkerLost as lost:
             raise self._crashed(lost) from None
 
@@ -95,13 +99,28 @@ class CustomReward:
             return self._counted([TIMEOUT] * len(pairs))
         self._idle.append(worker)
         if answer == "done":
-            return self._counted(result[0])
+            values, extra, metrics = result
+            self._note(pairs, extra, metrics)
+            return self._counted(values)
         message, index = result
         where = "" if index is None else f" on problem {pairs[index][1].id}"
         if answer == "failed":
             raise UserError(f"{self.flag}{where} {message}.")
         contract = BATCH_CONTRACT if self._takes_all else CONTRACT
         raise UserError(f"{self.flag} failed{where}: {message}. Note that {contract}.")
+
+    def _note(self, pairs: Pairs, extra: dict[str, list[Any]], metrics: dict[str, list[float]]) -> None:
+        """Keeps what the function logged. Raises UserError for a column without a value for each completion."""
+        for column, values in extra.items():
+            if len(values) != len(pairs):
+                raise UserError(
+                    f"{self.flag}: log_extra({column!r}) got {len(values)} values for {len(pairs)} completions; it "
+                    "needs one for each."
+                )
+            for (rollout, _), value in zip(pairs, values):
+                self.noted.setdefault(id(rollout), {})[column] = value
+        for name, values in metrics.items():
+            self.metrics.setdefault(name, []).extend(values)
 
     def _counted(self, values: list[Any]) -> list[Any]:
         """Returns the values. Raises UserError after too many calls in a row that all timed out."""
@@ -148,7 +167,9 @@ class CustomReward:
 
 def load_custom(file: Path, name: str, config: Config) -> CustomReward:
     """Returns the file's function as a reward; its process starts with the first call."""
-    return CustomReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
+    reward = CustomReward(file, name, config.reward_timeout, config.reward_workers, config.is_chat)
+    reward.state["max_steps"] = config.max_steps
+    return reward
 
 
 def try_custom(reward: CustomReward, problems: Sequence[Problem]) -> None:
@@ -173,3 +194,32 @@ def take_timeouts(rewards: dict[str, Any]) -> dict[str, int]:
     """Returns {"reward_timeouts": calls that timed out since the last call}; empty without a custom reward."""
     counts = [reward.lost.pop("timeouts", 0) for reward in rewards.values() if hasattr(reward, "lost")]
     return {"reward_timeouts": sum(counts)} if counts else {}
+
+
+def begin_step(rewards: dict[str, Any], state: Any) -> None:
+    """Sets TRL's trainer_state for custom rewards, without what was logged before: an evaluation's metrics.
+
+    `state`: transformers' TrainerState, of which they get the fields that are single values.
+    """
+    simple = {k: v for k, v in vars(state).items() if v is None or isinstance(v, bool | int | float | str)}
+    for reward in rewards.values():
+        if hasattr(reward, "metrics"):
+            reward.state |= simple
+            reward.metrics.clear()
+
+
+def take_notes(rewards: dict[str, Any], rollout: Rollout) -> dict[str, Any]:
+    """Returns the columns that custom rewards logged of a rollout with `log_extra`, once."""
+    found: dict[str, Any] = {}
+    for reward in rewards.values():
+        found |= getattr(reward, "noted", {}).pop(id(rollout), {})
+    return found
+
+
+def take_metrics(rewards: dict[str, Any]) -> dict[str, list[float]]:
+    """Returns the values that custom rewards logged with `log_metric` since the step began, by metric/NAME."""
+    found: dict[str, list[float]] = {}
+    for reward in rewards.values():
+        for name, values in getattr(reward, "metrics", {}).items():
+            found.setdefault(f"metric/{name}", []).extend(values)
+    return found

@@ -1,7 +1,8 @@
 """The process that runs a user's reward function; custom.py starts it, sends it work and stops it.
 
 In its own process a reward can be killed when it hangs, may use signals and random numbers, and cannot disturb the
-run. It receives lists of (rollout, problem) and returns a number or None for each.
+run. It receives (pairs of rollout and problem, the trainer's state) and returns a number or None for each pair, and
+what the function logged.
 """
 
 from __future__ import annotations
@@ -9,40 +10,32 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import inspect
-import math
-import numbers
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from r1rl.records import Problem, Rollout
+from r1rl.rewards.custom_call import (
+    BATCH_CONTRACT,
+    CONTRACT,
+    TIMEOUT,
+    Failed,
+    Log,
+    Pairs,
+    checked,
+    columns_for,
+    kind_of,
+)
 from r1rl.system.errors import UserError, unknown_name
 from r1rl.system.subprocesses import open_connection, requests
 
-CONTRACT = "a reward takes (rollout, problem) and returns a finite number, or None where it does not apply"
-BATCH_CONTRACT = (
-    "a reward with a parameter `completions` takes lists by name (prompts, completions and columns; texts, and with "
-    "--is-chat lists of messages) and returns a list with a finite number or None for each completion"
-)
-TIMEOUT = "no answer in time"  # in place of a value
 PARENT_CHECK_SECONDS = 5
 MODULE = "own_reward"  # the name that the user's file is imported under
-
-Pairs = Sequence[tuple[Rollout, Problem]]
-
-
-class Failed(Exception):
-    """A result that violates the contract: the message, and the index of the pair, None for all of them."""
-
-    def __init__(self, message: str, index: int | None):
-        super().__init__(message, index)
-        self.message, self.index = message, index
 
 
 def main(descriptor: int, memory: int, file: Path, name: str, timeout: float, messages: bool) -> None:
@@ -58,10 +51,12 @@ def main(descriptor: int, memory: int, file: Path, name: str, timeout: float, me
     batch, is_async = kind_of(function)
     connection.send(("ready", batch or is_async))  # whether it takes all pairs at once
     loop = asyncio.new_event_loop()
-    for pairs in requests(connection, pickled=True):
+    for pairs, state in requests(connection, pickled=True):
+        log = Log()
         try:
-            columns = columns_for(function, pairs, messages) if batch else None
-            connection.send(("done", values_of(function, pairs, columns, is_async, loop, timeout)))
+            columns = columns_for(function, pairs, messages, state, log) if batch else None
+            values = values_of(function, pairs, columns, loop, timeout)
+            connection.send(("done", values, dict(log.extra), dict(log.metrics)))
         except Failed as error:
             connection.send(("failed", error.message, error.index))
         except (Exception, SystemExit) as error:
@@ -75,21 +70,10 @@ def end_with_parent(parent: int) -> None:
     os._exit(0)
 
 
-def kind_of(function: Callable[..., Any]) -> tuple[bool, bool]:
-    """Returns (takes lists as TRL's rewards do, is async) from the function's signature."""
-    called = function if inspect.isfunction(function) else getattr(function, "__call__", function)  # noqa: B004
-    try:
-        names = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # written in C
-        names = {}
-    return "completions" in names, any(inspect.iscoroutinefunction(f) for f in (function, called))
-
-
 def values_of(
     function: Callable[..., Any],
     pairs: Pairs,
-    columns: dict[str, list[Any]] | None,
-    is_async: bool,
+    columns: dict[str, Any] | None,
     loop: asyncio.AbstractEventLoop,
     timeout: float,
 ) -> list[float | str | None]:
@@ -99,52 +83,20 @@ def values_of(
     """
     if columns is not None:
         values = function(**columns)
-        if is_async:
+        if inspect.isawaitable(values):
             values = loop.run_until_complete(in_time(values, timeout))
             values = [TIMEOUT] * len(pairs) if values is TIMEOUT else values
-        if not isinstance(values, Sequence) or isinstance(values, str):
-            values = getattr(values, "tolist", lambda: values)()  # an array
+        if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+            values = list(values)  # of an array or a generator, too
         if not isinstance(values, list | tuple) or len(values) != len(pairs):
             count = f"{len(values)} values" if isinstance(values, list | tuple) else f"a {type(values).__name__}"
             raise Failed(f"returned {count} for {len(pairs)} completions: {BATCH_CONTRACT}", None)
-    elif is_async:
-        values = loop.run_until_complete(all_in_time([function(*pair) for pair in pairs], timeout))
     else:
         values = [function(*pair) for pair in pairs]
+        if any(map(inspect.isawaitable, values)):
+            values = loop.run_until_complete(all_in_time(values, timeout))
     contract = CONTRACT if columns is None else BATCH_CONTRACT
     return [checked(value, i, contract) for i, value in enumerate(values)]
-
-
-def columns_for(function: Callable[..., Any], pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
-    """Returns the arguments of a function that takes lists by name, those that it has parameters for. Raises Failed."""
-    columns = all_columns(pairs, messages)
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return columns
-    wanted = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    missing = [p.name for p in wanted if p.default is p.empty and p.name not in columns]
-    if missing:
-        raise Failed(f"needs {', '.join(missing)}; the columns are {', '.join(columns)}: {BATCH_CONTRACT}", None)
-    return {p.name: columns[p.name] for p in wanted if p.name in columns}
-
-
-def all_columns(pairs: Pairs, messages: bool) -> dict[str, list[Any]]:
-    """Returns prompts, completions, the problems' fields, and the columns of custom data, which replace fields."""
-    rollouts, problems = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    fields = ("question", "answer", "solution", "task", "level")
-    custom = dict.fromkeys(name for p in problems for name in p.columns)
-    prompts, completions = [r.prompt for r in rollouts], [r.completion for r in rollouts]
-    if messages:
-        prompts = [[{"role": "user", "content": p.question}] for p in problems]
-        completions = [[{"role": "assistant", "content": c}] for c in completions]
-    return {
-        **{name: [getattr(p, name) for p in problems] for name in fields},
-        "problem_id": [p.id for p in problems],
-        **{name: [p.columns.get(name) for p in problems] for name in custom},
-        "prompts": prompts,
-        "completions": completions,
-        "completion_ids": [list(r.completion_ids) for r in rollouts],
-    }
 
 
 async def all_in_time(calls: Sequence[Any], timeout: float) -> list[Any]:
@@ -158,15 +110,6 @@ async def in_time(call: Any, timeout: float) -> Any:
         return await asyncio.wait_for(call, timeout)
     except TimeoutError:
         return TIMEOUT
-
-
-def checked(result: object, index: int, contract: str) -> float | str | None:
-    """Returns a result as a float, None or TIMEOUT. Raises Failed for anything else."""
-    if result is None or result is TIMEOUT:
-        return result
-    if not isinstance(result, numbers.Real) or not math.isfinite(result):
-        raise Failed(f"returned {result!r} ({type(result).__name__}): {contract}", index)
-    return float(result)
 
 
 def find_function(file: Path, name: str) -> Callable[..., Any]:

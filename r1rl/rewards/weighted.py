@@ -9,10 +9,19 @@ from r1rl.config.flags import Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, load_entry, shown_name
 from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import load_words
-from r1rl.rewards.custom import load_custom, take_timeouts, try_custom
+from r1rl.rewards.custom import begin_step, load_custom, take_metrics, take_notes, take_timeouts, try_custom
 from r1rl.system.errors import unknown_name
 
-__all__ = ["Reward", "check_rewards", "load_rewards", "rate", "take_timeouts"]
+__all__ = [
+    "Reward",
+    "begin_step",
+    "check_rewards",
+    "load_rewards",
+    "rate",
+    "take_metrics",
+    "take_notes",
+    "take_timeouts",
+]
 
 Reward = Callable[[Rollout, Problem], float | None]
 

@@ -105,6 +105,7 @@ def completion_line(
         "extracted": scored.extracted, "answer": problem.answer, "correct": scored.correct,
         "rewards": scored.rewards, "reward": scored.reward, "advantage": advantage,
         "logprob": sum(rollout.sampler_logprobs), "seconds": round(seconds, 3), "reason": scored.reason,
+        **({"notes": scored.notes} if scored.notes else {}),
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from r1rl.config.flags import Config
 from r1rl.engines.base import Engine, Sampling
 from r1rl.records import Prompt, Rollout, Scored
 from r1rl.rewards.grading import grade_rollout
-from r1rl.rewards.weighted import Reward, rate
+from r1rl.rewards.weighted import Reward, rate, take_notes
 from r1rl.runs.dump import Dump, completion_line
 from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
@@ -80,5 +80,6 @@ def score_part(
         named = {name: values[i] for name, values in earned.items()}
         weighted = [weights.get(name, 1.0) * r for name, r in named.items() if r is not None]
         total = sum(weighted) if weighted else None
-        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total, graded.reason))
+        notes = take_notes(rewards, rollout)
+        scored.append(Scored(rollout, problem, graded.value, graded.correct, named, total, graded.reason, notes))
     return scored

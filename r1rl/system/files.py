@@ -1,4 +1,4 @@
-"""Reads the user's files (JSONL, CSV, parquet); errors name the file and the line."""
+"""Reads the user's files (JSONL, CSV, parquet, Arrow); errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import contextlib
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from r1rl.system.errors import UserError
 
+LFS = b"version https://git-lfs"  # the beginning of a pointer in place of a file
 SAVING = ".saving-"  # prefix of a folder that is still being written
 
 
@@ -27,7 +28,7 @@ def read_jsonl(path: Path, form: str = "one object", errors: str = "strict") -> 
                 continue
             where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=unique)
             except (ValueError, RecursionError) as error:  # a number of thousands of digits: a plain ValueError
                 place = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                 reason = getattr(error, "msg", error)
@@ -52,6 +53,27 @@ def rows_from_file(path: Path) -> list[tuple[str, dict]]:
     return rows
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns a JSON object, as json's object_pairs_hook. Raises ValueError for a name that occurs twice."""
+    names = [name for name, _ in pairs]
+    if (name := repeated(names)) is not None:
+        raise ValueError(f"{name!r} occurs twice in an object")
+    return dict(pairs)
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """Returns the first name that occurs twice, or None; empty names do not count."""
+    return next((name for i, name in enumerate(names) if name and name in names[:i]), None)
+
+
+def check_columns(names: Sequence[str], file: Path | str) -> None:
+    """Checks that each column has its own name. Raises UserError."""
+    if (name := repeated(names)) is not None:
+        raise UserError(
+            f"{file} has two columns {name!r}, and only one of them could be read: rename or remove one of them."
+        )
+
+
 @contextlib.contextmanager
 def csv_reader(file: Path, delimiter: str = ",") -> Iterator[csv.DictReader]:
     """Yields a reader of a table with a header. Raises UserError if the file turns out not to be CSV."""
@@ -59,6 +81,7 @@ def csv_reader(file: Path, delimiter: str = ",") -> Iterator[csv.DictReader]:
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, strict=True, delimiter=delimiter)
         try:
+            check_columns(reader.fieldnames or (), file)
             yield reader
         except csv.Error as error:
             raise UserError(f"{file} is not CSV after line {reader.line_num}: {error}.") from None
@@ -70,6 +93,68 @@ def parquet_rows(file: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(file).to_pylist()
+        check_columns(pyarrow.parquet.read_schema(file).names, file)
+        return table_rows(pyarrow.parquet.read_table(file), file)
     except (pyarrow.ArrowException, OSError) as error:  # OSError: what looks like parquet and is damaged
-        raise UserError(f"{file} is not a parquet file: {str(error).splitlines()[0]}") from None
+        raise not_read(file, "a parquet file", error) from None
+
+
+def arrow_rows(file: Path) -> list[dict[str, Any]]:
+    """Returns the rows of an Arrow stream, as the datasets library stores them. Raises UserError."""
+    import pyarrow
+
+    try:
+        with pyarrow.memory_map(str(file)) as source:
+            return table_rows(pyarrow.ipc.open_stream(source).read_all(), file)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise not_read(file, "an Arrow stream", error) from None
+
+
+def not_read(file: Path, form: str, error: Exception) -> UserError:
+    """Returns the error for a file that is not in its format, or not there: a pointer of Git LFS."""
+    if file.is_file() and file.read_bytes().startswith(LFS):
+        return UserError(f"{file} is a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
+    return UserError(f"{file} is not {form}: {(str(error).splitlines() or [''])[0]}")
+
+
+def table_rows(table: Any, file: Path | str) -> list[dict[str, Any]]:
+    """Returns the rows of a pyarrow table: binary UTF-8 as text, floats of 16 and 32 bits as their shortest decimal.
+
+    0.1 in 32 bits would otherwise be 0.10000000149011612. Raises UserError for two columns of one name.
+    """
+    check_columns(table.column_names, file)
+    columns = {}
+    for name, column in zip(table.column_names, table.columns):
+        convert, values = converter(column.type), column.to_pylist()
+        columns[name] = values if convert is None else [None if v is None else convert(v) for v in values]
+    return [dict(zip(columns, row)) for row in zip(*columns.values())]
+
+
+def converter(kind: Any) -> Callable[[Any], Any] | None:
+    """Returns the function for values of a pyarrow type as `table_rows` needs it; None if they stay as they are."""
+    import numpy
+    from pyarrow import types
+
+    if types.is_float32(kind) or types.is_float16(kind):
+        narrow = numpy.float32 if types.is_float32(kind) else numpy.float16
+        return lambda value: float(str(narrow(value)))
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return decoded
+    if types.is_dictionary(kind):
+        return converter(kind.value_type)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        inside = converter(kind.value_type)
+        return inside and (lambda values: [None if v is None else inside(v) for v in values])
+    if types.is_struct(kind):
+        fields = {f.name: converter(f.type) for f in kind}
+        if any(fields.values()):
+            return lambda value: {k: v if v is None or not fields[k] else fields[k](v) for k, v in value.items()}
+    return None
+
+
+def decoded(value: bytes) -> str | bytes:
+    """Returns UTF-8 as text; anything else, such as an image, unchanged."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

@@ -1,4 +1,4 @@
-"""Conversations for fine-tuning and general prompts: JSONL files, datasets of the hub, or the shipped small talk."""
+"""Conversations for fine-tuning and general prompts: files, datasets of the hub, or the shipped small talk."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.data_rules import SUFFIXES
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SMALL_TALK
 from r1rl.records import ANSWER_TAG, NO_GOLD, Problem
 from r1rl.system.errors import UserError
-from r1rl.system.files import read_jsonl
 from r1rl.tasks.base import hub_rows
+from r1rl.tasks.custom.layouts import splits_in
+from r1rl.tasks.custom.rows import read_files
 
 ROLES = {"human": "user", "gpt": "assistant"}  # ShareGPT's names
-FILE_ENDS = (".jsonl", ".json")
 SPLITS = ("train", "train_sft")
-FORM = 'a list "messages" of {"role", "content"}, as in TRL, a list "conversations" of {"from", "value"}, or a text "prompt"'
+FORM = (
+    'a list "messages" of {"role", "content"}, a "prompt" with a "completion", as in TRL, a list "conversations" of '
+    '{"from", "value"}, or a text "prompt"'
+)
 
 Conversation = dict[str, Any]  # {"messages": [...]} and, if it is about a problem, its task
 
@@ -76,25 +80,31 @@ def read_conversations(source: str, think_tag: str) -> list[Conversation]:
             for prompt, answer in EXCHANGES
         ]
     check_source(source)
-    rows = rows_of_file(Path(source)) if Path(source).is_file() else rows_of_hub(source)
+    rows = rows_of_files(Path(source)) if Path(source).exists() else rows_of_hub(source)
     return [conversation(row, where, think_tag) for where, row in rows]
 
 
 def check_source(source: str) -> None:
     """Checks that a name with the ending of a file is one. Raises UserError."""
-    if source.endswith(FILE_ENDS) and not Path(source).is_file():
+    if source.endswith(SUFFIXES) and not Path(source).is_file():
         raise UserError(
             f"{source!r}: the file does not exist. Name a JSONL file with {FORM} in each line, a dataset of the hub, or "
             f"{SMALL_TALK}."
         )
 
 
-def rows_of_file(path: Path) -> list[tuple[str, Any]]:
-    """Returns (place, row) for each line. Raises UserError."""
-    rows = read_jsonl(path, form=f"one conversation, an object with {FORM}", errors="replace")
-    if not rows:
-        raise UserError(f"{path} is empty: it must hold at least one conversation.")
-    return rows
+def rows_of_files(path: Path) -> list[tuple[str, Any]]:
+    """Returns (place, row) for each row of a file or of a folder's training split. Raises UserError for a bad row."""
+    by_split = splits_in(path) if path.is_dir() else {SPLITS[0]: [path]}
+    files = next((by_split[name] for name in SPLITS if name in by_split), None)
+    if files is None:
+        found = ", ".join(by_split) or "no data"
+        raise UserError(f"{path} has {found} and none of {', '.join(SPLITS)}: name a file, or a folder with such.")
+    rows = read_files(files)
+    if rows.bad:
+        place, reason = rows.bad[0]
+        raise UserError(f"{place} is {reason}: it must be one conversation, an object with {FORM}.")
+    return rows.good
 
 
 def rows_of_hub(name: str) -> list[tuple[str, Any]]:
@@ -119,8 +129,8 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
     turns = row.get("messages")
     if not isinstance(turns, list) and isinstance(row.get("conversations"), list):
         turns = [renamed(t) for t in row["conversations"]]
-    if not isinstance(turns, list) and isinstance(row.get("prompt"), str):
-        turns = [{"role": "user", "content": row["prompt"]}]
+    if not isinstance(turns, list) and row.get("prompt") is not None:
+        turns = as_turns(row["prompt"], "user") + as_turns(row.get("completion"), "assistant")
     valid = isinstance(turns, list) and all(
         isinstance(t, dict) and isinstance(t.get("role"), str) and isinstance(t.get("content"), str) for t in turns
     )
@@ -128,6 +138,13 @@ def conversation(row: Any, where: str, think_tag: str) -> Conversation:
         raise UserError(f"{where} is not a conversation: it must have {FORM}, with a user's turn.")
     messages = [{"role": t["role"], "content": our_tags(t["content"], think_tag)} for t in turns]
     return {"messages": messages} | ({"task": row["task"]} if isinstance(row.get("task"), str) else {})
+
+
+def as_turns(value: Any, role: str) -> list[Any]:
+    """Returns TRL's prompt or completion, a text or a list of messages, as messages; None as none."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [{"role": role, "content": value}]
 
 
 def renamed(turn: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.models.chat_template import opened_tag, opening
+from r1rl.models.chat_template import opened_tag, opening, prompt_ids
 from r1rl.records import (
     ANSWER_TAG,
     CHOICE,
@@ -27,9 +27,10 @@ from r1rl.records import (
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.tasks.base import first_names, owner
+from r1rl.tasks.custom.rows import cell, names_in
 
 QUESTION = "question"
-FIELD = re.compile(r"\{(\w+)\}")
+FIELD = re.compile(r"\{(\w+(?:\.\w+)*)\}")  # a column, or a field of one
 LONGEST_NAME = 255  # of a file, in bytes
 
 
@@ -43,7 +44,8 @@ class CustomTexts:
     def filled(self, problem: Problem) -> str:
         """Returns the template with the problem's question and the named columns of its row."""
         values: dict[str, Any] = {**problem.columns, QUESTION: problem.question}
-        return FIELD.sub(lambda m: column_text(values[m[1]]) if m[1] in values else m[0], self.template)
+        names = names_in(values)
+        return FIELD.sub(lambda m: column_text(cell(values, m[1])) if m[1] in names else m[0], self.template)
 
 
 def column_text(value: Any) -> str:
@@ -227,6 +229,4 @@ class Builder:
         else:
             text = plain_prompt(problem, c.add_reasoning_prefix, c.prompt_style, tag, self.texts)
             prefix = f"<{tag}>" if c.add_reasoning_prefix and problem.answer_type != NO_GOLD else ""
-        # A chat template writes its own begin token.
-        ids = self.tokenizer(text, add_special_tokens=not self.config.is_chat)["input_ids"]
-        return Prompt(problem, text, tuple(ids), prefix)
+        return Prompt(problem, text, tuple(prompt_ids(self.tokenizer, text, c.is_chat)), prefix)

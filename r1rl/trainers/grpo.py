@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.proof import Proof
 from r1rl.engines.wrappers import ShardedEngine
 from r1rl.models.logprobs import batch_logprobs
-from r1rl.rewards.weighted import take_timeouts
+from r1rl.rewards.weighted import begin_step, take_metrics, take_timeouts
 from r1rl.runs.checkpoints import BEST, step_of
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -235,6 +236,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
     def reward_groups(self, step: Step) -> None:
         """Grades and rewards the groups that were sampled last."""
         start, g, done = time.perf_counter(), self.num_generations, len(step.scored)
+        if not done:
+            begin_step(self.rewards, self.state)
         step.scored += score_all(step.rollouts[done:], step.prompts[done:], self.rewards, self.run, g)
         self.meter.add("reward", time.perf_counter() - start)
         for prompt, rewards in zip(step.prompts[done::g], step.group_rewards()[done // g :]):
@@ -293,6 +296,11 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         for lost in distributed.all_gather(take_timeouts(self.rewards)):
             for name, count in lost.items():
                 step.lines[0][name] = step.lines[0].get(name, 0) + count
+        logged: dict[str, list[float]] = {}
+        for metrics in distributed.all_gather(take_metrics(self.rewards)):
+            for name, values in metrics.items():
+                logged.setdefault(name, []).extend(values)
+        step.lines[0] |= {name: fmean(values) for name, values in logged.items()}
 
     def metrics_line(self, step: Step, rows: Sequence[int]) -> dict[str, Any]:
         """Returns the metrics of one optimizer step's completions."""

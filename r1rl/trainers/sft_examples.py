@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK
-from r1rl.models.chat_template import by_template, end_of_turn
+from r1rl.models.chat_template import by_template, end_of_turn, prompt_ids
 from r1rl.records import Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -55,7 +55,7 @@ def example(row: Conversation, tokenizer, config: Config) -> dict[str, list[int]
         pieces = by_turns(row["messages"], tokenizer.eos_token)
     ids, labels = [], []
     for text, learned in pieces:
-        piece = tokenizer(text, add_special_tokens=not ids and not config.is_chat)["input_ids"]
+        piece = prompt_ids(tokenizer, text, is_chat=bool(ids) or config.is_chat)
         ids += piece
         labels += piece if learned else [IGNORED] * len(piece)
     return {"input_ids": ids, "labels": labels}

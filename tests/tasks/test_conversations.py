@@ -18,6 +18,7 @@ from r1rl.trainers.sft import Collator, Packer, packed
 from r1rl.trainers.sft_examples import IGNORED, conversation_examples
 
 TINY = overrides("tiny")
+SYSTEM = {"role": "system", "content": "Be brief."}
 QUESTION = "Tom has 2 pens and buys 3. How many has he?"
 ANSWER = "<reasoning>\n2 + 3 = 5\n</reasoning>\n<answer>\n5\n</answer>"
 CHATML = (
@@ -44,12 +45,33 @@ def test_each_form_becomes_the_same(tmp_path):
             {"messages": turns("Hi", "Hello"), "task": "math", "more": 1},
             {"system": "be brief", "conversations": [{"from": "user", "value": "2+2?"}, {"from": "gpt", "value": stratos}]},
             {"prompt": "Hi"},
+            {"prompt": "Hi", "completion": "Hello"},
+            {"prompt": [SYSTEM, *turns("Hi")], "completion": [{"role": "assistant", "content": "Hello"}]},
         ),
         "think",
     )  # fmt: skip
     assert rows[0] == {"messages": turns("Hi", "Hello"), "task": "math"}
     assert rows[1] == {"messages": turns("2+2?", "<think>\n\n2+2\n\n</think>\n\n<answer>4</answer>")}
     assert rows[2] == {"messages": turns("Hi")}
+    assert rows[3] == {"messages": turns("Hi", "Hello")}
+    assert rows[4] == {"messages": [SYSTEM, *turns("Hi", "Hello")]}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.parquet", "folder", "disk"])
+def test_conversations_are_read_from_any_file(tmp_path, name):
+    import datasets
+
+    rows, path = [{"messages": turns("Hi", "Hello")}, {"messages": turns("2?", "3")}], tmp_path / name
+    if name == "a.json":
+        path.write_text(json.dumps(rows))
+    elif name == "a.parquet":
+        datasets.Dataset.from_list(rows).to_parquet(path)
+    elif name == "folder":
+        (path / "data").mkdir(parents=True)
+        datasets.Dataset.from_list(rows).to_parquet(path / "data" / "train_sft-00000-of-00001.parquet")
+    else:
+        datasets.DatasetDict({"train": datasets.Dataset.from_list(rows)}).save_to_disk(path)
+    assert read_conversations(str(path), "think") == rows
 
 
 @pytest.mark.parametrize(
@@ -57,7 +79,10 @@ def test_each_form_becomes_the_same(tmp_path):
     [
         ("", "is empty"),
         ("{]", 'line 1 is not JSON .* must be one conversation, an object with a list "messages"'),
-        ("3", 'line 1 is a JSON int: each line must be one conversation, an object with a list "messages"'),
+        (
+            "3",
+            'line 1 is a JSON int instead of an object: it must be one conversation, an object with a list "messages"',
+        ),
         ("{}", "line 1 is not a conversation"),
         ('{"messages": [{"role": "user"}]}', 'a list "messages"'),
         ('{"messages": [{"role": "assistant", "content": "x"}]}', "with a user's turn"),

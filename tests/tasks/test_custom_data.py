@@ -242,10 +242,10 @@ def test_types_of_answers(tmp_path, kind, raw, gold, solution):
     ("kind", "raw", "reason"),
     [
         ("number", "seven", "is not one number \\(see --answer-type\\)"),
-        ("number", [7], "a list instead of text"),
+        ("number", [7, 8], "a list instead of text"),
         ("latex", r"\frac{1", "is not an expression"),
         ("text", "so ####", "nothing after the ####"),
-        ("choice", 1, "is not the letter of an option"),
+        ("choice", 99, "is not the letter of an option"),
         ("choice", "A or B", "is not the letter"),
         ("text", None, "nothing in column 'loesung'"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 
 from r1rl.commands.export.forms import GGUF_FILE, base_of
 from r1rl.engines.base import Sampling
+from r1rl.models.chat_template import prompt_ids
 from r1rl.models.policy import Policy
 from r1rl.models.weights import check_weights, load_options
 from r1rl.records import Problem, Prompt
@@ -65,7 +66,7 @@ def engine_of(policy: Policy):
 
 def answers(policy: Policy, texts: list[str], sampling: Sampling, is_chat: bool) -> list[dict[str, Any]]:
     """Returns prompt tokens, completion tokens and logprobs for each prompt's text."""
-    ids = [policy.tokenizer(t, add_special_tokens=not is_chat)["input_ids"] for t in texts]
+    ids = [prompt_ids(policy.tokenizer, t, is_chat) for t in texts]
     prompts = [Prompt(Problem("", "", ""), t, tuple(i)) for t, i in zip(texts, ids)]
     rollouts = engine_of(policy).generate(prompts, sampling)
     return [

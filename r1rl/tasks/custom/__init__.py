@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.records import Problem
+from r1rl.records import CHOICE, Problem
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.tasks.base import Task, first_names
-from r1rl.tasks.custom.answers import GOLDS, TASKS, answer_text, worked_solution
-from r1rl.tasks.custom.rows import Rows, cell, files_of, read_files, read_hub
+from r1rl.tasks.custom.answers import (
+    GOLDS,
+    TASKS,
+    answer_text,
+    as_letter,
+    first_number,
+    is_placeholder,
+    kind_of,
+    worked_solution,
+)
+from r1rl.tasks.custom.layouts import files_of
+from r1rl.tasks.custom.rows import Rows, cell, read_files, read_hub
 
 QUESTION, ANSWER = "question", "answer"  # the default columns
 MOST_BAD = 0.1  # share of rows that may be left out
@@ -24,11 +36,15 @@ NAMED = 5  # rows in a message
 
 @dataclass(slots=True)
 class Part:
-    """One split: its problems, and the rows that are left out, as (place, reason)."""
+    """One split: its problems, and the rows that are left out, as (place, reason).
+
+    Rows with a placeholder such as "proof" for an answer are left out, too, but are no mistake of the flags.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     unreadable_golds: int = 0  # of the rows left out
+    placeholders: Counter[str] = field(default_factory=Counter)
     total: int = 0  # rows
 
 
@@ -51,6 +67,8 @@ class CustomData(Task):
         check_share(part, self.source)
         if part.left_out:  # no markup: a row may have any text
             console.print(f"left out {len(part.left_out)} {split} rows: {named(part.left_out)}", markup=False)
+        if part.placeholders:
+            console.print(f"left out {placeholder_words(part, split)}", markup=False)
         if split == "train" and self.overlap:
             names = first_names([p.id for p in self.overlap], NAMED)
             console.print(f"left out {len(self.overlap)} train problems that are in the evaluation: {names}")
@@ -64,12 +82,13 @@ class CustomData(Task):
 
     def _read(self) -> dict[str, Part]:
         rows, eval_rows = self._rows()
-        train = part_of(rows, "train", self.config)
+        first = first_option((rows, eval_rows), self.config)
+        train = part_of(rows, "train", self.config, first)
         self.before_cut = train.problems
         if eval_rows is None:
             self.cut = True
             return cut_off(train, self.config.seed, self.source)
-        test = part_of(eval_rows, "test", self.config)
+        test = part_of(eval_rows, "test", self.config, first)
         tested = {key_of(p.question) for p in test.problems}
         self.overlap = [p for p in train.problems if key_of(p.question) in tested]
         train.problems = [p for p in train.problems if key_of(p.question) not in tested]
@@ -81,12 +100,21 @@ class CustomData(Task):
         c = self.config
         if c.dataset_path is None:
             return read_hub(c.dataset_name, c.dataset_config, c.train_split, c.eval_split)
-        train, evaluation = files_of(Path(c.dataset_path), c.train_split, c.eval_split)
+        train, evaluation = files_of(Path(c.dataset_path), c.train_split, c.eval_split, c.dataset_config)
         return read_files(train), read_files(evaluation) if evaluation else None
 
 
-def part_of(rows: Rows, split: str, config: Config) -> Part:
-    """Returns the problems of a split's rows. Raises UserError for a missing column."""
+def first_option(splits: Sequence[Rows | None], config: Config) -> int:
+    """Returns the number of the first option where answers are options' numbers: the same in all splits."""
+    column = config.answer_column or ANSWER
+    return first_number(cell(row, column) for rows in splits if rows is not None for _, row in rows.good)
+
+
+def part_of(rows: Rows, split: str, config: Config, first: int = 1) -> Part:
+    """Returns the problems of a split's rows. Raises UserError for a missing column.
+
+    `first`: the number of the first option in multiple-choice data.
+    """
     question_column = config.question_column or QUESTION
     answer_column = config.answer_column or ANSWER
     columns = rows.columns()
@@ -102,7 +130,10 @@ def part_of(rows: Rows, split: str, config: Config) -> Part:
             continue
         try:
             raw = answer_text(cell(row, answer_column), answer_column)
-            gold = read_gold(raw)
+            if is_placeholder(raw):
+                part.placeholders[raw] += 1
+                continue
+            gold = read_gold(as_letter(raw, first) if config.answer_type == CHOICE else raw)
         except ValueError as error:
             part.left_out.append((place, str(error)))
             part.unreadable_golds += 1
@@ -135,7 +166,7 @@ def question_of(value: Any, column: str) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"nothing in column {column!r}")
     if not isinstance(value, str):
-        raise ValueError(f"a {type(value).__name__} instead of text in column {column!r}")
+        raise ValueError(f"{kind_of(value)} instead of text in column {column!r}")
     return value.strip()
 
 
@@ -159,7 +190,7 @@ def cut_off(part: Part, seed: int, source: str) -> dict[str, Part]:
         first.setdefault(key_of(problem.question), problem)
     train = [p for p in part.problems if key_of(p.question) not in chosen]
     test = [p for key, p in first.items() if key in chosen]
-    kept = Part(train, part.left_out, part.unreadable_golds, part.total)
+    kept = Part(train, part.left_out, part.unreadable_golds, part.placeholders, part.total)
     return {"train": kept, "test": Part(test, total=len(test))}
 
 
@@ -168,9 +199,25 @@ def check_share(part: Part, source: str) -> None:
     if part.problems and len(part.left_out) <= MOST_BAD * part.total:
         return
     raise UserError(
-        f"{source}: {len(part.left_out)} of {part.total} rows cannot become problems, more than "
-        f"{MOST_BAD:.0%}: {named(part.left_out)}. Correct them, or the flags that say how they are read."
+        f"{source}: {len(part.left_out) + part.placeholders.total()} of {part.total} rows cannot become problems, more than "
+        f"{MOST_BAD:.0%}: {reasons(part)}. Correct them, or the flags that say how they are read."
     )
+
+
+def reasons(part: Part) -> str:
+    """Returns why rows of a split are left out."""
+    placeholders = [placeholder_words(part, "")] if part.placeholders else []
+    return "; ".join([*placeholders, *([named(part.left_out)] if part.left_out else [])])
+
+
+def placeholder_words(part: Part, split: str) -> str:
+    """Returns how many rows have which placeholders.
+
+    >>> placeholder_words(Part(placeholders=Counter(proof=3)), "train")
+    "3 train rows with 'proof' in place of an answer"
+    """
+    kinds = ", ".join(map(repr, sorted(part.placeholders)))
+    return " ".join(f"{part.placeholders.total()} {split} rows with {kinds} in place of an answer".split())
 
 
 def named(rows: list[tuple[str, str]]) -> str:

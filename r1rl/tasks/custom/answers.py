@@ -1,8 +1,9 @@
-"""Gold answers in custom data: numbers, LaTeX, texts and letters, one reader each."""
+"""Gold answers in custom data: numbers, LaTeX, texts and letters, one reader each; and what is no answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from r1rl.records import CHOICE, LATEX, NUMBER, TEXT
@@ -10,16 +11,46 @@ from r1rl.rewards.grading.answer import is_readable
 from r1rl.rewards.grading.choices import choice_of
 from r1rl.rewards.grading.numbers import extract, parse_gold
 
+PLACEHOLDERS = ("proof", "notfound", "not found", "n/a", "null")  # NuminaMath-1.5 has the first two
+INTEGER = re.compile(r"(\d{1,2})(?:\.0)?")
 TASKS = {NUMBER: "own", LATEX: "math", TEXT: "text", CHOICE: "choice"}  # Problem.task by answer type
 
 
 def answer_text(value: Any, column: str) -> str:
-    """Returns an answer as text. Raises ValueError."""
+    """Returns an answer as text; of a list with one element, that element. Raises ValueError."""
+    if isinstance(value, list) and len(value) == 1:
+        return answer_text(value[0], column)
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"nothing in column {column!r}")
-    if isinstance(value, list | dict):
-        raise ValueError(f"a {type(value).__name__} instead of text in column {column!r}")
+    if isinstance(value, list | dict | bytes):
+        raise ValueError(f"{kind_of(value)} instead of text in column {column!r}")
     return str(value).strip()
+
+
+def kind_of(value: Any) -> str:
+    """Returns what a value is, for a message."""
+    return "binary data" if isinstance(value, bytes) else f"a {type(value).__name__}"
+
+
+def is_placeholder(raw: str) -> bool:
+    """Returns whether a text stands for a missing answer."""
+    return raw.casefold() in PLACEHOLDERS
+
+
+def first_number(answers: Iterable[Any]) -> int:
+    """Returns the number of the first option, by all answers of multiple-choice data: 0 if one of them is 0, else 1."""
+    return 0 if any(str(a).strip() in ("0", "0.0") for a in answers) else 1
+
+
+def as_letter(raw: str, first: int) -> str:
+    """Returns an option's number as its letter; any other text unchanged.
+
+    >>> as_letter("2", first=0), as_letter("2", first=1)
+    ('C', 'B')
+    """
+    found = INTEGER.fullmatch(raw)
+    place = int(found[1]) - first if found else -1
+    return chr(ord("A") + place) if 0 <= place < 26 else raw
 
 
 def gold_number(raw: str) -> str:

@@ -1,10 +1,11 @@
-"""Task aegis: NVIDIA's prompts labelled safe or unsafe, from the hub or from JSONL files with its columns."""
+"""Task aegis: NVIDIA's prompts labelled safe or unsafe, from the hub or from files with its columns."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
 
+from r1rl.config.data_rules import SUFFIXES
 from r1rl.config.flags import Config
 from r1rl.config.names import SAFETY_TASK
 from r1rl.records import VERDICT, Problem
@@ -12,6 +13,8 @@ from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.files import rows_from_file
 from r1rl.tasks.base import Task, check_solutions, hub_rows
+from r1rl.tasks.custom.layouts import splits_in
+from r1rl.tasks.custom.rows import read_files
 
 HUB_NAME = "nvidia/Aegis-AI-Content-Safety-Dataset-2.0"  # Ghosh et al. 2025, arXiv:2501.09004
 COLUMNS = ("prompt", "prompt_label")
@@ -94,7 +97,16 @@ class Aegis(SafetyTask):
         """Returns (place, row) for each row of a split, or of the file that holds both splits."""
         if self.path is None:
             return hub_rows(HUB_NAME, split)
-        return rows_from_file(self.path / f"{split}.jsonl" if self.path.is_dir() else self.path)
+        if self.path.is_file():
+            files = [self.path]
+        else:
+            files = splits_in(self.path).get(split, [self.path / f"{split}.jsonl"])
+        if files[0].suffix not in SUFFIXES or files[0].suffix == ".jsonl":
+            return [row for file in files for row in rows_from_file(file)]
+        rows = read_files(files)
+        if rows.bad:
+            raise UserError("{} is {}.".format(*rows.bad[0]))
+        return rows.good
 
 
 def check_row(row: dict, where: str) -> None:
