@@ -19,6 +19,7 @@ from r1rl.preflight.prepare import prepared
 from r1rl.records import Prompt
 from r1rl.runs import folder
 from r1rl.runs.dump import Dump
+from r1rl.runs.inputs import check_base
 from r1rl.system import distributed, machine
 from r1rl.system.console import Waiting, console, divert
 
@@ -50,6 +51,8 @@ class Session:
         self.config, self.trains, self.adapter, self.quiet = config, trains, adapter, quiet
         self.here = machine.look()
         check_surroundings(config, self.here)
+        if adapter is not None:
+            check_base(adapter, config)
         self.has_gpu = self.here.gpu is not None
         self.kind, self.reason = choose(config, self.has_gpu) if engine is None else (engine, "")
         self.folder = Path(config.dumps)

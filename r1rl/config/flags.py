@@ -14,6 +14,7 @@ from r1rl.config.names import (
     DEFAULT_PEOPLE,
     FEWEST_PEOPLE,
     GUARD_HELP,
+    INPUTS,
     MOST_PEOPLE,
     REWARDS,
     SERVER,
@@ -33,7 +34,7 @@ SAMPLER_DTYPES = ("auto", "float32", "bfloat16")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 # --reward accuracy --reward format=0.5
-REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options")
+REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options", "accept_changed")
 DEFAULT_SFT_BATCH_SIZE = 4
 
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
@@ -66,6 +67,7 @@ class Config:
     project_name: str = flag("r1-rl", "project name for trackers", "run", "-pn")
     seed: int = flag(3407, "random seed: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
+    accept_changed: str | None = flag(None, f"with --resume: inputs that may have changed since the run began, separated by commas: {', '.join(INPUTS)}; run.json keeps what they were", "run")
     report_to: str = flag("none", f"trackers to use in addition to the dump, separated by commas: {', '.join(TRACKERS)}", "run")
     mode: str | None = flag(None, "sft: supervised fine-tuning; rl: reinforcement learning; both: one after the other; eval: evaluate the models of both", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning run; default: dumps/<exp-name>-sft", "run")

@@ -79,8 +79,9 @@ class Policy:
 
 
 def model_path(config: Config) -> str:
-    """Returns the folder or hub name of the base model; see source.locate."""
-    return locate(config.model_name)
+    """Returns the absolute folder or hub name of the base model, which its adapters name; see source.locate."""
+    place = locate(config.model_name)
+    return str(Path(place).resolve()) if Path(place).is_dir() else place
 
 
 def use_unsloth(config: Config) -> bool:

@@ -83,6 +83,16 @@ def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
     return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
 
 
+def snapshot(name: str, kind: str = "models") -> Path | None:
+    """Returns the folder of a repository in the hub's local cache, in the revision that is loaded; None without one."""
+    folders = sorted({path.parent for path in cached(name, "*", kind)}, key=lambda path: path.stat().st_mtime)
+    if not folders:
+        return None
+    ref = folders[0].parents[1] / "refs" / "main"
+    current = folders[0].parent / (ref.read_text(encoding="utf-8").strip() if ref.is_file() else "")
+    return current if current in folders else folders[-1]
+
+
 def hub_answers() -> bool:
     """Returns whether a connection to the hub can be opened within a second."""
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):

@@ -78,6 +78,7 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
     settings["resume"] = (folder / "run.json").is_file()
+    settings["accept_changed"] = config.accept_changed if settings["resume"] else None
     return dataclasses.replace(config, **settings)
 
 

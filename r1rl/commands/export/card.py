@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
-from r1rl.models.source import SMOLLM2_HUB
+from r1rl.models.source import SMOLLM2_HUB, locate
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
 from r1rl.runs.run_data import RunData
@@ -36,6 +37,7 @@ class Exported:
     problems: int
     other_completions: int  # completions that differ from the live model's
     quantization: dict[str, Any] | None = None  # bitsandbytes' settings of an adapter's base model
+    base_hash: str = ""  # of the base model's files, see runs/inputs.py
 
 
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
@@ -95,7 +97,8 @@ def introduction(data: RunData, config: Config, exported: Exported) -> str:
     on = machine.get("gpu") or f"{machine.get('cores')} CPU cores"
     return (
         f"{kind[exported.form]} {base_name(exported.base)}, trained by {method} on {data_name(config)}{state}, with "
-        f"r1rl {run.get('r1rl', '')} on {on}, started {run['started']}.\n"
+        f"r1rl {run.get('r1rl', '')} on {on}, started {run['started']}. The base model's files have the SHA-256 "
+        f"`{exported.base_hash}`; `base_model.json` lists them.\n"
     )
 
 
@@ -181,7 +184,7 @@ def use(config: Config, exported: Exported, name: str) -> str:
     importing = "AutoModelForCausalLM, AutoTokenizer"
     library = f"from transformers import {importing}"
     if exported.form == "adapter":
-        base = base_name(exported.base) if is_local(exported.base) else exported.base
+        base = shlex.quote(str(Path(locate(exported.base)).resolve()) if is_local(exported.base) else exported.base)
         serve = (
             f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules trained={name} "
             f"--max-model-len {config.max_seq_length}"
