@@ -16,7 +16,6 @@ from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
 from r1rl.runs.scores import score_of
 from r1rl.system.errors import UserError
 
-
 # Of --model-name in the commands that take a run's model.
 BASE_HELP = (
     "the base model, if it has another place than in training; it must have the same content (default: the run's)"

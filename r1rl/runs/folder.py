@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -19,8 +18,7 @@ from r1rl import __version__
 from r1rl.config.data_rules import data_label
 from r1rl.config.flags import Config
 from r1rl.runs import checkpoints
-from r1rl.runs.budget import Cost
-from r1rl.runs.dump import METER, METRICS, Dump, read_lines, read_run, write_json
+from r1rl.runs.dump import METRICS, Dump, read_lines, read_run, write_json
 from r1rl.runs.inputs import inputs_of, resolved
 from r1rl.runs.resume import check_settings, continued
 from r1rl.system import distributed
@@ -166,15 +164,6 @@ def last_line(dump: Dump, name: str = METRICS) -> dict[str, Any]:
     for line in read_lines(dump.folder / name):  # noqa: B007 - the last one is wanted
         pass
     return line
-
-
-def spent(dump: Dump) -> Cost:
-    """Returns the cost of the run so far, lost steps included; zero for a new run and for one older than meter.json."""
-    try:
-        meter = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
-        return Cost(meter["seconds"], meter["sampled"])
-    except (OSError, ValueError, KeyError):  # missing or damaged
-        return Cost()
 
 
 # ---- run.json

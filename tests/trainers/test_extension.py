@@ -1,0 +1,48 @@
+"""A finished run is extended: it goes on from its last checkpoint, with a constant rate as if it had been planned longer."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from small_run import make_trainer, without_times
+
+from r1rl.runs import folder
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines, read_run
+
+
+def extended(tmp_path, name, **changes):
+    """The same run with more steps, trained from its last checkpoint to the end."""
+    trainer = make_trainer(tmp_path, name, resume=True, **changes)
+    trainer.fit(folder.continue_from(trainer.dump), [])
+    return trainer
+
+
+def rates(dump):
+    return [line["learning_rate"] for line in read_lines(dump.folder / METRICS)]
+
+
+def test_a_constant_rate_is_as_if_planned_longer(tmp_path):
+    whole = make_trainer(tmp_path, "whole", max_steps=3, save_steps=1)
+    whole.fit(None, [])
+    make_trainer(tmp_path, "short", max_steps=2, eval_steps=2).fit(None, [])
+    trainer = extended(tmp_path, "short", max_steps=3, save_steps=1, eval_steps=10)
+    for name in (ROLLOUTS, METRICS):
+        assert without_times(trainer.dump.folder / name) == without_times(whole.dump.folder / name)
+    assert read_run(trainer.dump.folder)["history"][0]["settings"]["max_steps"] == [2, 3]
+    assert trainer.state.eval_steps == 10 and trainer.state.save_steps == 1  # not those of the checkpoint
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_a_falling_rate_gets_a_new_tail(tmp_path, kind, capsys):
+    first = make_trainer(tmp_path, "run", lr_scheduler=kind, learning_rate=1e-3)
+    first.fit(None, [])
+    before = rates(first.dump)
+    assert before == pytest.approx([1e-3, 5e-4])
+    trainer = extended(tmp_path, "run", lr_scheduler=kind, learning_rate=1e-3, max_steps=4)
+    assert rates(trainer.dump) == pytest.approx([1e-3, 5e-4, 5e-4, 2.5e-4])
+    shown = capsys.readouterr().out
+    assert f"schedule {kind}: a new tail from 0.0005, the learning rate of step 2, to 0 at step 4" in shown
+    stopped = json.loads((trainer.dump.folder / "checkpoints" / "checkpoint-4" / "trainer_state.json").read_text())
+    assert stopped["max_steps"] == 4 and dataclasses.asdict(trainer.run)["max_steps"] == 4
