@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
@@ -158,4 +159,4 @@ def finish(dump: Dump, config: Config, recipe: str) -> None:
     )  # fmt: skip
     console.print(f"model    {folder / MERGED}: base model and adapter merged, for transformers and vLLM")
     if config.mode == "sft":
-        console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {folder}")
+        console.print(f"next     python main.py --recipe {recipe} --mode rl --sft-output {quote(str(folder))}")

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from r1rl.config.flags import Config
@@ -48,7 +49,7 @@ def run_pipeline(config: Config, recipe: str, given: dict[str, Any], train: Trai
         if code:
             console.print(
                 f"stage {name} did not finish (exit code {code}); to continue: the same command with --exp-name "
-                f"{config.exp_name} --resume"
+                f"{quote(config.exp_name)} --resume"
             )
             return code if code > 0 else 128 - code
     return finish(folder, places, config.think_tag)
@@ -100,7 +101,7 @@ def check_start(config: Config, first: int, places: dict[str, Path]) -> None:
     if config.from_stage is not None and not config.resume and is_done(places[STAGES[first]], STAGES[first]):
         raise UserError(
             f"--from-stage {config.from_stage}: this stage is done in {places[STAGES[first]]}, and nothing is "
-            f"overwritten. To run it again: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."
+            f"overwritten. To run it again: another --exp-name, with --earlier-run {quote(str(places[STAGES[first]].parent))}."
         )
 
 

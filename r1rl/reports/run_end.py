@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from r1rl.config.flags import Config
 from r1rl.reports.page.build import pass_over, write_page
@@ -32,9 +33,9 @@ def finish(
     report take about `seconds`: if less time is left, they are skipped.
     """
     folder, interrupted = dump.folder, stop.asked
-    resume = f"to continue, use the same flags with --exp-name {config.exp_name} --resume"
+    resume = f"to continue, use the same flags with --exp-name {quote(config.exp_name)} --resume"
     if stop.left() < seconds:
-        console.print(f"stopped  {resume}; no time is left for the report: python main.py report {folder}")
+        console.print(f"stopped  {resume}; no time is left for the report: python main.py report {quote(str(folder))}")
         return stop.exit_code
     data = RunData(folder)
     if interrupted and not data.metrics:
@@ -64,7 +65,7 @@ def finish(
     except ImportError:  # a run's end must not fail because the page cannot be made
         console.print(
             "report   not written, a package is missing: pip install vl-convert-python, then "
-            f"python main.py report {folder}"
+            f"python main.py report {quote(str(folder))}"
         )
     if interrupted:
         console.print(f"stopped  {resume}")
@@ -73,9 +74,9 @@ def finish(
         return stopped_by_guard(folder, config, guarded)
     best = folder / "checkpoints" / "best"
     console.print(f"model    {best} (best evaluation)")
-    shown = f"{folder} --step {totals['steps']} --correct -n 3"
+    shown = f"{quote(str(folder))} --step {totals['steps']} --correct -n 3"
     console.print(f"next     look:     python main.py inspect {shown}")
-    console.print(f"         measure:  python main.py eval --adapter {best} --eval-count 0")
+    console.print(f"         measure:  python main.py eval --adapter {quote(str(best))} --eval-count 0")
     return 0
 
 
@@ -96,5 +97,5 @@ def after_guard(folder: Path, config: Config) -> str:
         )
     return (
         f"checkpoints/{checkpoint.name} is saved: docs/guards.md says what to change; to continue unchanged, use the same "
-        f"flags with --exp-name {config.exp_name} --resume, and --guard NAME=warn for this guard"
+        f"flags with --exp-name {quote(config.exp_name)} --resume, and --guard NAME=warn for this guard"
     )

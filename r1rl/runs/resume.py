@@ -146,20 +146,20 @@ def print_changes(entry: dict[str, Any], settings: dict[str, Any], history: list
         pairs = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in entry["versions"].items())
         console.print(f"resume   other versions: {pairs}", markup=False)
     if entry["step"] and "max_steps" in entry["settings"]:
-        console.print(f"schedule {describe_schedule(settings, entry, extensions(history), steps)}")
+        print_schedule(settings, entry, extensions(history), steps)
 
 
-def describe_schedule(settings: dict[str, Any], entry: dict[str, Any], done: list[tuple[int, int]], steps: int) -> str:
-    """Returns how the learning rate continues in an extended run."""
+def print_schedule(settings: dict[str, Any], entry: dict[str, Any], done: list[tuple[int, int]], steps: int) -> None:
+    """Prints how the learning rate continues in an extended run."""
     tunes = settings.get("mode") == "sft" or settings.get("stage") in ("sft-1", "sft-2", "distill")
     kind, peak = ("cosine", "sft_learning_rate") if tunes else (settings["lr_scheduler"], "learning_rate")
     share = rate_of(kind, settings["warmup_ratio"], steps, done)(entry["step"])
-    rate, end = settings[peak] * share, entry["settings"]["max_steps"][1]
+    rate, end = f"{settings[peak] * share:.3g}", entry["settings"]["max_steps"][1]
     if kind == "constant":
-        return f"constant: the learning rate stays {rate:.3g} to step {end}"
-    text = f"{kind}: a new tail from {rate:.3g}, the learning rate of step {entry['step']}, to 0 at step {end}"
-    if share >= LITTLE:
-        return text
-    return (
-        f"{text}; that is {share:.1%} of {option(peak)}, so next to nothing will be learned: a new run can learn more"
+        console.print(f"schedule constant: the learning rate is {rate}, to step {end}")
+        return
+    console.print(
+        f"schedule {kind}: a new tail from {rate}, the learning rate of step {entry['step']}, to 0 at step {end}"
     )
+    if share < LITTLE:
+        console.print(f"schedule this tail begins at {share:.1%} of {option(peak)}: next to nothing will be learned")

@@ -178,27 +178,28 @@ def base_name(base: str) -> str:
 def use(config: Config, exported: Exported, name: str) -> str:
     """Returns how to use the model in transformers, vLLM and llama.cpp, with the prompt of its training."""
     prompt = json.dumps(exported.prompt)
-    serve = f"vllm serve {name} --max-model-len {config.max_seq_length}"
+    quoted_name = shlex.quote(name)
+    serve = f"vllm serve {quoted_name} --max-model-len {config.max_seq_length}"
     served, load = name, f'AutoModelForCausalLM.from_pretrained("{name}")'
-    convert, options = f"python convert_hf_to_gguf.py {name} --outfile model.gguf", "-m model.gguf"
+    convert, options = f"python convert_hf_to_gguf.py {quoted_name} --outfile model.gguf", "-m model.gguf"
     importing = "AutoModelForCausalLM, AutoTokenizer"
     library = f"from transformers import {importing}"
     if exported.form == "adapter":
         base = shlex.quote(str(Path(locate(exported.base)).resolve()) if is_local(exported.base) else exported.base)
         serve = (
-            f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules trained={name} "
+            f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules trained={quoted_name} "
             f"--max-model-len {config.max_seq_length}"
         )
         quantized = four_bit(exported.quantization)
         served, load = "trained", f'AutoPeftModelForCausalLM.from_pretrained("{name}"{quantized})'
         more = ", BitsAndBytesConfig" if quantized else ""
         library = f"from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer{more}"
-        convert = f"python convert_lora_to_gguf.py {name} --outfile adapter.gguf"
+        convert = f"python convert_lora_to_gguf.py {quoted_name} --outfile adapter.gguf"
         options = "-m base.gguf --lora adapter.gguf"
     elif exported.form == "gguf":
         load = f'AutoModelForCausalLM.from_pretrained("{name}", gguf_file="model.gguf")'
         serve, convert = (
-            f"vllm serve {name}/model.gguf --tokenizer {name} --max-model-len {config.max_seq_length}",
+            f"vllm serve {shlex.quote(f'{name}/model.gguf')} --tokenizer {quoted_name} --max-model-len {config.max_seq_length}",
             "",
         )
     special = not config.is_chat  # a chat template contains the begin token
