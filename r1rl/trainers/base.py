@@ -77,8 +77,10 @@ class RunTrainer(WholeCheckpoints):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None and extensions_of(self.dump.folder)[1]:
             scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)  # accelerate wraps it
-            for group, base, rate in zip(self.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas):
-                group["lr"] = base * rate(scheduler.last_epoch)
+            pairs = zip(scheduler.base_lrs, scheduler.lr_lambdas)
+            rates = scheduler._last_lr = [base * rate(scheduler.last_epoch) for base, rate in pairs]
+            for group, rate in zip(self.optimizer.param_groups, rates):
+                group["lr"] = rate
 
     def sync_engine(self) -> None:
         """Copies the current weights to the engine."""

@@ -278,5 +278,5 @@ def test_a_tail_begins_at_the_present_rate_and_ends_at_zero():
 def test_the_flag_needs_a_resume_and_a_kind():
     with pytest.raises(UserError, match="add --resume"):
         Config(accept_changed="data")
-    with pytest.raises(UserError, match="did you mean data"):
+    with pytest.raises(UserError, match="did you mean 'data'"):
         Config(accept_changed="dat", resume=True, exp_name="run")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
+from safetensors.torch import load_file
 from small_run import make_trainer, without_times
 
 from r1rl.runs import folder
@@ -40,9 +40,13 @@ def test_a_falling_rate_gets_a_new_tail(tmp_path, kind, capsys):
     first.fit(None, [])
     before = rates(first.dump)
     assert before == pytest.approx([1e-3, 5e-4])
-    trainer = extended(tmp_path, "run", lr_scheduler=kind, learning_rate=1e-3, max_steps=4)
+    trainer = extended(
+        tmp_path, "run", lr_scheduler=kind, learning_rate=1e-3, max_steps=4, save_steps=1, save_total_limit=9
+    )
     assert rates(trainer.dump) == pytest.approx([1e-3, 5e-4, 5e-4, 2.5e-4])
     shown = capsys.readouterr().out
     assert f"schedule {kind}: a new tail from 0.0005, the learning rate of step 2, to 0 at step 4" in shown
-    stopped = json.loads((trainer.dump.folder / "checkpoints" / "checkpoint-4" / "trainer_state.json").read_text())
-    assert stopped["max_steps"] == 4 and dataclasses.asdict(trainer.run)["max_steps"] == 4
+    checkpoints = trainer.dump.folder / "checkpoints"
+    assert json.loads((checkpoints / "checkpoint-4" / "trainer_state.json").read_text())["max_steps"] == 4
+    second, third = (load_file(checkpoints / f"checkpoint-{n}" / "adapter_model.safetensors") for n in (2, 3))
+    assert any((second[name] != third[name]).any() for name in second)  # the rate is not that of the old end, 0
