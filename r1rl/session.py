@@ -114,6 +114,10 @@ class Session:
         status.update(f"loading {config.model_name}")
         adapter = None if self.adapter is None else str(self.adapter)
         self.policy = load_policy(config, self.has_gpu, self.kind == "shared", adapter)
+        if self.trains:
+            distributed.on_first(lambda: folder.record_downloads(self.folder, config))
+        if self.adapter is not None:
+            check_base(self.adapter, config)  # again: the hub's model may have been loaded just now
         trained = f", {config.trained_part}" if self.trains or adapter else ""
         self._print(f"model    {origin(config.model_name)}, {self.policy.backend}{trained}")
         status.update("starting the engine")

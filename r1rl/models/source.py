@@ -46,6 +46,12 @@ def locate(name: str, flag: str = "--model-name") -> str:
     )
 
 
+def absolute_place(name: str) -> str:
+    """Returns where a model is, as `locate` does, a folder by its absolute path: it may be written down."""
+    place = locate(name)
+    return str(Path(place).resolve()) if Path(place).is_dir() else place
+
+
 def is_gguf(name: str) -> bool:
     """Returns whether a model's name is that of a GGUF file."""
     return name.lower().endswith(".gguf") and not Path(name).is_dir()

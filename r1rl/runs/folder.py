@@ -137,6 +137,14 @@ def open_run(config: Config, recipe: str, machine: dict[str, Any]) -> Dump:
     return Dump(folder)
 
 
+def record_downloads(folder: Path, config: Config) -> None:
+    """Adds to run.json the files of the hub's model, which a new run knows only after it was loaded."""
+    described = read_run(folder) if (folder / "run.json").is_file() else {}
+    recorded = described.get("inputs", {})
+    if any(not record["files"] for record in recorded.values()):
+        write_json(folder / "run.json", described | {"inputs": redact_all(recorded | inputs_of(config))})
+
+
 def continue_from(dump: Dump) -> Path | None:
     """Returns the newest complete checkpoint, with dump and best adapter reset to it; None to start from the beginning."""
     folder = dump.folder / "checkpoints"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
-from r1rl.models.source import SMOLLM2_HUB, locate
+from r1rl.models.source import SMOLLM2_HUB, absolute_place
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
 from r1rl.runs.run_data import RunData
@@ -185,7 +185,7 @@ def use(config: Config, exported: Exported, name: str) -> str:
     importing = "AutoModelForCausalLM, AutoTokenizer"
     library = f"from transformers import {importing}"
     if exported.form == "adapter":
-        base = shlex.quote(str(Path(locate(exported.base)).resolve()) if is_local(exported.base) else exported.base)
+        base = shlex.quote(absolute_place(exported.base))
         serve = (
             f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules trained={quoted_name} "
             f"--max-model-len {config.max_seq_length}"
