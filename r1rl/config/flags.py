@@ -106,6 +106,7 @@ class Config:
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
     lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
+    init_from: str | None = flag(None, "folder of a run, or of one of its checkpoints: the new run begins with its adapter, the best one by default", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth if it is installed", "model")
     trust_remote_code: bool = flag(False, "run code that comes with a model: its Python files, and weights stored as pickles instead of safetensors", "model")

@@ -50,7 +50,7 @@ INPUTS = {
     "data": ("dataset_name", "dataset_path", "sft_data", "general_data", "refine_run"),
     "reward": ("reward", "general_reward", "reward_words", "reward_rules", "reward_model"),
     "prompt": ("system_prompt_file", "prompt_template"),
-    "model": ("model_name", "teacher_model", "student_model"),
+    "model": ("model_name", "teacher_model", "student_model", "init_from"),
 }
 
 STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")

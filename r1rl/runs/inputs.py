@@ -15,7 +15,8 @@ from r1rl.config.data_rules import SUFFIXES, is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.source import SMOLLM2_HUB, cached, installed_smollm2, is_gguf, locate, snapshot
-from r1rl.models.weights import NOT_WEIGHTS, PICKLES
+from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
+from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
 from r1rl.tasks.base import task_class
@@ -106,6 +107,9 @@ def input_of(name: str, config: Config) -> Record | None:
         parts = [custom_function(named_weight(part.strip(), part)[0]) for part in value.split(",")]
         files = [custom[0].resolve() for custom in parts if custom is not None]
         return {"path": absolute_reward(value), "files": records({str(p): p for p in files})} if files else None
+    if name == "init_from":
+        adapter = start_adapter(value)
+        return {"path": str(adapter), "files": records({f: adapter / f for f in (ADAPTER, "adapter_config.json")})}
     if name in MODELS:
         return model_record(value)
     if name in ("stage_settings", "earlier_run"):  # the stages have inputs of their own
@@ -242,7 +246,37 @@ def describe_changes(changed: dict[str, list[str]]) -> str:
     return "; ".join(texts)
 
 
-# ---- the base model of an adapter
+# ---- the adapter that a run begins with, and the base model of an adapter
+
+
+def start_adapter(init_from: str) -> Path:
+    """Returns the folder of the adapter that --init-from names: of a run its best, else its newest. Raises UserError."""
+    folder = Path(init_from).expanduser().resolve()
+    saved = folder / "checkpoints"
+    places = (folder, saved / checkpoints.BEST, *reversed(checkpoints.all_checkpoints(saved)))
+    found = next((place for place in places if (place / ADAPTER).is_file()), None)
+    if found is None:
+        raise UserError(
+            f"--init-from {init_from!r} holds no adapter: it must be the folder of a run with a checkpoint, such as "
+            f"dumps/RUN, or a folder with {ADAPTER}."
+        )
+    return found
+
+
+def check_start(config: Config) -> Path | None:
+    """Returns the adapter that a run begins with, None for a new one. Raises UserError if it does not fit the run."""
+    if config.init_from is None:
+        return None
+    adapter = start_adapter(config.init_from)
+    has = read_json(adapter / "adapter_config.json", "it describes the adapter. Get a whole copy of it.")
+    for flag, wanted in (("lora_rank", config.lora_rank), ("lora_alpha", config.lora_alpha or config.lora_rank)):
+        if (value := has.get("r" if flag == "lora_rank" else flag)) != wanted:
+            raise UserError(
+                f"--init-from {config.init_from!r} has an adapter with {option(flag)} {value}, and this run has {wanted}, so "
+                f"its weights do not fit: add {option(flag)} {value}."
+            )
+    check_base(adapter, config)
+    return adapter
 
 
 def write_base(folder: Path, record: Record) -> None:

@@ -162,4 +162,6 @@ def print_schedule(settings: dict[str, Any], entry: dict[str, Any], done: list[t
         f"schedule {kind}: a new tail from {rate}, the learning rate of step {entry['step']}, to 0 at step {end}"
     )
     if share < LITTLE:
-        console.print(f"schedule this tail begins at {share:.1%} of {option(peak)}: next to nothing will be learned")
+        console.print(
+            f"schedule this tail begins at {share:.1%} of {option(peak)}: next to nothing will be learned; --init-from begins a new schedule"
+        )
