@@ -95,7 +95,7 @@ def test_a_sampler_in_bfloat16_is_corrected_where_its_gap_asks_for_it(begun, mon
 
 
 def test_a_run_begins_with_the_adapter_of_another(begun, tmp_path, capsys):
-    made, prompts, _ = begun(trains=True)
+    made, _, _ = begun(trains=True)
     for name, weight in made.policy.model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.02)
