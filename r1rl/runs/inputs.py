@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,11 @@ def reward_without_folders(text: str) -> str:
     return ",".join(with_file(part.strip(), lambda path: path.name) for part in text.split(","))
 
 
-def with_file(part: str, change: Any) -> str:
+def with_file(part: str, change: Callable[[Path], str]) -> str:
     """Returns one part of --reward, as own.py:fun=0.5, with the path of its file changed."""
     name = named_weight(part, part)[0]
-    custom = custom_function(name)
-    return part if custom is None else part.replace(f"{custom[0]}:", f"{change(custom[0])}:", 1)
+    custom, written = custom_function(name), name.rpartition(":")[0]  # as ./own.py, which Path shortens
+    return part if custom is None else part.replace(f"{written}:", f"{change(custom[0])}:", 1)
 
 
 # ---- records
@@ -105,8 +105,10 @@ def input_of(name: str, config: Config) -> Record | None:
         return None
     if name in REWARDS:
         parts = [custom_function(named_weight(part.strip(), part)[0]) for part in value.split(",")]
-        files = [custom[0].resolve() for custom in parts if custom is not None]
-        return {"path": absolute_reward(value), "files": records({str(p): p for p in files})} if files else None
+        files = dict.fromkeys(custom[0].resolve() for custom in parts if custom is not None)
+        short = {path.name: path for path in files}
+        named = short if len(short) == len(files) else {str(path): path for path in files}
+        return {"path": absolute_reward(value), "files": records(named)} if files else None
     if name == "init_from":
         adapter = start_adapter(value)
         return {"path": str(adapter), "files": records({f: adapter / f for f in (ADAPTER, "adapter_config.json")})}

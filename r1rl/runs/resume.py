@@ -11,7 +11,15 @@ from r1rl.config.flags import DEFAULTS, Config
 from r1rl.config.names import option
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import read_run
-from r1rl.runs.inputs import REWARDS, changed_inputs, describe_changes, inputs_of, resolved, reward_without_folders
+from r1rl.runs.inputs import (
+    REWARDS,
+    absolute_reward,
+    changed_inputs,
+    describe_changes,
+    inputs_of,
+    resolved,
+    reward_without_folders,
+)
 from r1rl.runs.schedule import rate_of
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -59,8 +67,9 @@ def differs(name: str, was: Any, now: Any, inputs: dict[str, Any], new_inputs: d
     if was == now:
         return False
     recorded = all(x.get(name, {}).get("files") for x in (inputs, new_inputs))
-    if name in REWARDS and recorded:
-        return reward_without_folders(was) != reward_without_folders(now)
+    if name in REWARDS and was and now:
+        shown = reward_without_folders if recorded else absolute_reward
+        return shown(was) != shown(now)
     if name == "dataset_name" or not recorded:
         return not same_path(was, now)
     return False

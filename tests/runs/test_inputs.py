@@ -37,7 +37,7 @@ def config(**changes):
     """The flags of a run with one input of each kind, as relative paths."""
     settings = {
         **overrides("tiny"), "exp_name": "run", "dataset_name": "gsm8k", "dataset_path": "data.csv",
-        "reward": "own.py:own=2,accuracy", "system_prompt_file": "system.txt", "prompt_template": "template.txt",
+        "reward": "accuracy=2,./own.py:own", "system_prompt_file": "system.txt", "prompt_template": "template.txt",
         "model_name": "base",
     }  # fmt: skip
     return Config(**{**settings, **changes})
@@ -60,7 +60,7 @@ def test_every_input_is_recorded_with_path_size_and_hash(files):
     assert set(recorded) == {"dataset_path", "reward", "system_prompt_file", "prompt_template", "model_name"}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(recorded["model_name"]["files"])
     settings = described["config"]
-    assert settings["reward"] == f"{files.resolve() / 'own.py'}:own=2,accuracy"
+    assert settings["reward"] == f"accuracy=2,{files.resolve() / 'own.py'}:own"
     assert all(settings[name].startswith("/") for name in ("dataset_path", "model_name", "system_prompt_file"))
 
 
@@ -139,7 +139,7 @@ def test_a_run_without_records_resumes(files):
     folder = opened()
     described = read_run(folder)
     del described["inputs"]
-    described["config"] |= {"dataset_path": "data.csv", "model_name": "base", "reward": "own.py:own=2,accuracy",
+    described["config"] |= {"dataset_path": "data.csv", "model_name": "base", "reward": "accuracy=2,own.py:own",
                             "system_prompt_file": "system.txt", "prompt_template": "template.txt"}  # fmt: skip
     write_json(folder / "run.json", described)
     (files / "data.csv").write_text("question,answer\n3 + 3?,6\n")
