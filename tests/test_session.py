@@ -106,7 +106,7 @@ def test_a_run_begins_with_the_adapter_of_another(begun, tmp_path, capsys):
     flags = {"exp_name": "second", "init_from": str(tmp_path / "run")}
     second, _, _ = begun(flags, trains=True)
     assert all(torch.equal(a, b) for a, b in zip(weights, state_of(second)))
-    assert f"adapter  begins with that of {best}" in " ".join(capsys.readouterr().out.split())
+    assert f"adapter begins with that of {best}" in " ".join(capsys.readouterr().out.split())
     recorded = read_run(tmp_path / "second")["inputs"]["init_from"]
     assert recorded["path"] == str(best) and "adapter_model.safetensors" in recorded["files"]
     with pytest.raises(UserError, match="add --lora-rank 64"):
