@@ -60,7 +60,7 @@ def train(config: Config, recipe: str) -> int:
     budget = Budget(config, session.price, len(eval_problems) * config.eval_samples)
     dump = session.open_run(config, recipe)
     checkpoint = on_first(lambda: folder.continue_from(dump)) if config.resume else None
-    on_first(lambda: budget.check_left(folder.spent(dump)))
+    on_first(lambda: budget.check_left(progress.spent(dump)))
     machine = f"{session.here.describe()}{describe()}"
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {machine}")
     counts = f"{len(train_problems)} problems, {len(eval_problems)} for evaluation"

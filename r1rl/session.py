@@ -20,6 +20,7 @@ from r1rl.preflight.prepare import prepared
 from r1rl.records import Prompt
 from r1rl.runs import folder
 from r1rl.runs.dump import Dump
+from r1rl.runs.inputs import check_base, check_start
 from r1rl.system import distributed, machine
 from r1rl.system.console import Waiting, console, divert
 
@@ -51,6 +52,9 @@ class Session:
         self.config, self.trains, self.adapter, self.quiet = config, trains, adapter, quiet
         self.here = machine.look()
         check_surroundings(config, self.here)
+        if adapter is not None:
+            check_base(adapter, config)
+        self.begins_with = check_start(config) if trains else None
         self.has_gpu = self.here.gpu is not None
         self.kind, self.reason = choose(config, self.has_gpu) if engine is None else (engine, "")
         self.folder = Path(config.dumps)
@@ -110,10 +114,17 @@ class Session:
         for line in plan if show_plan else ():
             console.print(line)
         status.update(f"loading {config.model_name}")
-        adapter = None if self.adapter is None else str(self.adapter)
+        loaded = self.adapter or self.begins_with
+        adapter = None if loaded is None else str(loaded)
         self.policy = load_policy(config, self.has_gpu, self.kind == "shared", adapter)
+        if self.trains:
+            distributed.on_first(lambda: folder.record_downloads(self.folder, config))
+        if self.adapter is not None:
+            check_base(self.adapter, config)  # again: the hub's model may have been loaded just now
         trained = f", {config.trained_part}" if self.trains or adapter else ""
         self._print(f"model    {origin(config.model_name)}, {self.policy.backend}{trained}")
+        if self.begins_with is not None:
+            self._print(f"adapter  begins with that of {self.begins_with}")
         status.update("starting the engine")
         self.engine = start_engine(self.kind, config, self.policy, self.folder)
         note = getattr(self.engine, "note", "")

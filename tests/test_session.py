@@ -12,6 +12,8 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines import proof
 from r1rl.engines.base import Sampling
+from r1rl.runs import inputs
+from r1rl.runs.dump import read_run
 from r1rl.session import Session
 from r1rl.system.console import Waiting
 from r1rl.system.errors import UserError
@@ -23,8 +25,9 @@ from r1rl.tasks.word_problems import WordProblems
 def begun(tmp_path, monkeypatch):
     """(session, prompts) of a run that is ready to sample."""
 
-    def begin(**options):
-        config = Config(**{**overrides("tiny"), "unsloth": False, "dumps": str(tmp_path), "exp_name": "run"})
+    def begin(flags=None, **options):
+        settings = {**overrides("tiny"), "unsloth": False, "dumps": str(tmp_path), "exp_name": "run", **(flags or {})}
+        config = Config(**settings)
         made = Session(config, **options)
         made.open_run(config, "test")
         prompts = Builder(made.load_tokenizer(), config)(WordProblems(1).load("test")[:3], "test")
@@ -100,6 +103,29 @@ def test_a_sampler_in_bfloat16_is_corrected_where_its_gap_asks_for_it(begun, mon
     assert made.config.importance_correction is on
     assert ("--importance-correction is on" in capsys.readouterr().out) is on
     assert all(torch.equal(a, b) for a, b in zip(weights, state_of(made))) and sampled(made, prompts) == before
+
+
+def test_a_run_begins_with_the_adapter_of_another(begun, tmp_path, capsys):
+    made, _, _ = begun(trains=True)
+    for name, weight in made.policy.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    best = tmp_path / "run" / "checkpoints" / "best"
+    made.policy.model.save_pretrained(best)
+    inputs.write_base(best, inputs.model_record("tiny"))
+    weights = state_of(made)
+    flags = {"exp_name": "second", "init_from": str(tmp_path / "run")}
+    second, _, _ = begun(flags, trains=True)
+    assert all(torch.equal(a, b) for a, b in zip(weights, state_of(second)))
+    assert f"adapter begins with that of {best}" in " ".join(capsys.readouterr().out.split())
+    recorded = read_run(tmp_path / "second")["inputs"]["init_from"]
+    assert recorded["path"] == str(best) and "adapter_model.safetensors" in recorded["files"]
+    with pytest.raises(UserError, match="add --lora-rank 64"):
+        begun({**flags, "lora_rank": 8}, trains=True)
+    with pytest.raises(UserError, match="is not the base model of"):
+        begun({**flags, "model_name": "tiny-kk"}, trains=True)
+    with pytest.raises(UserError, match="holds no adapter"):
+        begun({**flags, "init_from": str(tmp_path / "run" / "logs")}, trains=True)
 
 
 def test_nothing_to_sample_is_nothing_to_prove(begun, capsys):

@@ -30,6 +30,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of both ask and chat."""
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a run, such as dumps/RUN")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
+    parser.add_argument("--model-name", metavar="NAME", help=finished.BASE_HELP)
     parser.add_argument("--temperature", type=float, default=0.0, help="0 decodes greedily (default: 0)")
     parser.add_argument("--max-completion-length", type=int, metavar="TOKENS", help="default: the run's")
     parser.add_argument("--trust-remote-code", action="store_true", help="run code of the base model")
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
     """Loads the run's model and returns a function that answers a question, in the run's form of prompt. Raises UserError."""
-    changes = {} if args.max_completion_length is None else lengths(args)
+    changes = finished.base_given(args.model_name)
+    changes |= {} if args.max_completion_length is None else lengths(args)
     config = finished.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
     args.config = config
     if not 0 <= args.temperature < float("inf"):

@@ -16,6 +16,7 @@ from r1rl.config.names import (
     DEFAULT_PEOPLE,
     FEWEST_PEOPLE,
     GUARD_HELP,
+    INPUTS,
     MOST_PEOPLE,
     REWARDS,
     SERVER,
@@ -36,7 +37,7 @@ SAMPLER_DTYPES = ("auto", "float32", "bfloat16")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
 # --reward accuracy --reward format=0.5
-REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options")
+REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options", "accept_changed")
 DEFAULT_SFT_BATCH_SIZE = 4
 # Flags that name a file or a folder, or may; in them ~ and $VARIABLES are expanded.
 PATHS = (
@@ -77,6 +78,7 @@ class Config:
     project_name: str = flag("r1-rl", "project name for trackers", "run", "-pn")
     seed: int = flag(3407, "random seed: order of problems, evaluation subset, adapter, sampling", "run")
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
+    accept_changed: str | None = flag(None, f"with --resume: inputs that may have changed since the run began, separated by commas: {', '.join(INPUTS)}; run.json keeps what they were", "run")
     report_to: str = flag("none", f"trackers to use in addition to the dump, separated by commas: {', '.join(TRACKERS)}", "run")
     mode: str | None = flag(None, "sft: supervised fine-tuning; rl: reinforcement learning; both: one after the other; eval: evaluate the models of both", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning run; default: dumps/<exp-name>-sft", "run")
@@ -115,6 +117,7 @@ class Config:
     load_in_4bit: bool = flag(True, "load the base model's weights in 4 bit (NF4)", "model", "--use-4bit")
     lora_rank: int = flag(64, "rank of LoRA on all linear layers (q, k, v, o, gate, up and down in most models); 0: no adapter, all weights are trained", "model", "-lora")
     lora_alpha: int | None = flag(None, "scale of LoRA; default: its rank", "model")
+    init_from: str | None = flag(None, "folder of a run, or of one of its checkpoints: the new run begins with its adapter, the best one by default", "model")
     max_seq_length: int = flag(1024, "tokens of prompt and completion together", "model", "-msl")
     unsloth: bool = flag(True, "load the model with Unsloth if it is installed", "model")
     trust_remote_code: bool = flag(False, "run code that comes with a model: its Python files, and weights stored as pickles instead of safetensors", "model")

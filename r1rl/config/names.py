@@ -45,6 +45,14 @@ ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
 SAME_AS_ACCURACY = {"correctness", *ROLE_REWARDS, "accuracy"}  # rewards that follow from the grade
 
+# The flags that name an input of a run, by kind: their files are recorded in run.json and compared by --resume.
+INPUTS = {
+    "data": ("dataset_name", "dataset_path", "sft_data", "general_data", "refine_run"),
+    "reward": ("reward", "general_reward", "reward_words", "reward_rules", "reward_model"),
+    "prompt": ("system_prompt_file", "prompt_template"),
+    "model": ("model_name", "teacher_model", "student_model", "init_from"),
+}
+
 STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")
 GENERAL_TASK = "general"  # Problem.task of prompts without a gold answer
 SMALL_TALK = "small-talk"  # the --general-data that ships in the package

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.config.names import ACTIONS, GUARDS, SMALL_TALK, STAGES, TRACKERS, option
+from r1rl.config.names import ACTIONS, GUARDS, INPUTS, SMALL_TALK, STAGES, TRACKERS, option
 from r1rl.system.errors import UserError, unknown_name
 
 BUDGET_FLAGS = ("budget", "max_minutes", "max_tokens")
@@ -135,7 +135,21 @@ def check_budget(config: Config) -> None:
         raise UserError(f"{' and '.join(given)} limit one training run, and {many}.")
 
 
-RULES = (check_pipeline, check_budget, check_guards, check_report_to)
+def check_accepted(config: Config) -> None:
+    """Checks the names in --accept-changed, and that a run is resumed. Raises UserError."""
+    if config.accept_changed is None:
+        return
+    for name in config.accept_changed.split(","):
+        if name not in INPUTS:
+            raise unknown_name("--accept-changed", name, INPUTS)
+    if not config.resume:
+        raise UserError(
+            f"--accept-changed {config.accept_changed} accepts inputs that changed since a run began, and no run is "
+            "resumed: add --resume, or leave it out."
+        )
+
+
+RULES = (check_pipeline, check_budget, check_guards, check_report_to, check_accepted)
 
 
 def check_price(config: Config, price: float | None) -> None:

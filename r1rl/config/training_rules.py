@@ -36,6 +36,23 @@ def check_algorithm(config: Config) -> None:
             )
 
 
+def check_init(config: Config) -> None:
+    """Checks that --init-from belongs to one run that trains an adapter. Raises UserError."""
+    if config.init_from is None:
+        return
+    if config.lora_rank == 0:
+        raise UserError(
+            f"--init-from {config.init_from} is an adapter to begin with, and --lora-rank 0 trains all weights: leave it "
+            "out, or use the --lora-rank of that run."
+        )
+    if config.pipeline or config.mode in ("both", "eval"):
+        what = "the pipeline" if config.pipeline else f"--mode {config.mode}"
+        raise UserError(
+            f"--init-from {config.init_from} is the beginning of one run, and {what} is several: leave it out, or run the "
+            "parts one by one."
+        )
+
+
 def check_value_head(config: Config) -> None:
     """Checks passes, minibatches and accumulation of a trainer with a value head. Raises UserError."""
     if config.gradient_accumulation_steps != 1:
@@ -160,4 +177,4 @@ def check_server_flags(config: Config) -> None:
         )
 
 
-RULES = (check_algorithm, check_generation, check_full_training, check_server_flags)
+RULES = (check_init, check_algorithm, check_generation, check_full_training, check_server_flags)

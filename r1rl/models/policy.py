@@ -13,7 +13,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.models.chat_template import turn_end
-from r1rl.models.source import locate
+from r1rl.models.source import absolute_place
 from r1rl.models.weights import load_error, load_options
 from r1rl.system import distributed
 from r1rl.system.machine import has_fast_bfloat16
@@ -79,8 +79,8 @@ class Policy:
 
 
 def model_path(config: Config) -> str:
-    """Returns the folder or hub name of the base model; see source.locate."""
-    return locate(config.model_name)
+    """Returns the absolute folder or hub name of the base model, which its adapters name."""
+    return absolute_place(config.model_name)
 
 
 def use_unsloth(config: Config) -> bool:

@@ -47,6 +47,12 @@ def locate(name: str, flag: str = "--model-name") -> str:
     )
 
 
+def absolute_place(name: str) -> str:
+    """Returns where a model is, as `locate` does, a folder by its absolute path: it may be written down."""
+    place = locate(name)
+    return str(Path(place).resolve()) if Path(place).is_dir() else place
+
+
 def is_gguf(name: str) -> bool:
     """Returns whether a model's name is that of a GGUF file."""
     return name.lower().endswith(".gguf") and not Path(name).is_dir()
@@ -92,6 +98,16 @@ def proxy_of(scheme: str, host: str) -> str | None:
     if proxy_bypass_environment(host, proxies):
         return None
     return proxies.get(scheme) or proxies.get("all")
+
+
+def snapshot(name: str, kind: str = "models") -> Path | None:
+    """Returns the folder of a repository in the hub's local cache, in the revision that is loaded; None without one."""
+    folders = sorted({path.parent for path in cached(name, "*", kind)}, key=lambda path: path.stat().st_mtime)
+    if not folders:
+        return None
+    ref = folders[0].parents[1] / "refs" / "main"
+    current = folders[0].parent / (ref.read_text(encoding="utf-8").strip() if ref.is_file() else "")
+    return current if current in folders else folders[-1]
 
 
 def hub_answers() -> bool:

@@ -67,7 +67,8 @@ def both(config: Config, recipe: str) -> int:
         console.print(f"[bold]{number} of {len(stages)}: {mode}[/bold]")
         folder = sft_folder(config) if mode == "sft" else rl_folder(config)
         resume = config.resume and (folder / "run.json").is_file()
-        code = in_own_process(dataclasses.replace(config, mode=mode, resume=resume), recipe)
+        accepted = config.accept_changed if resume else None
+        code = in_own_process(dataclasses.replace(config, mode=mode, resume=resume, accept_changed=accepted), recipe)
         if code:
             return code
     return evaluate_all(config, recipe)

@@ -81,6 +81,7 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
     settings["resume"] = (folder / "run.json").is_file()
+    settings["accept_changed"] = config.accept_changed if settings["resume"] else None
     stage = dataclasses.replace(config, **settings)
     check_given(stage, own, f"--stage-settings {config.stage_settings}: in the stage {name}, ")
     return stage

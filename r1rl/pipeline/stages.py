@@ -102,7 +102,7 @@ def check_start(config: Config, first: int, places: dict[str, Path]) -> None:
     if config.from_stage is not None and not config.resume and is_done(places[STAGES[first]], STAGES[first]):
         raise UserError(
             f"--from-stage {config.from_stage}: this stage is done in {places[STAGES[first]]}, and nothing is "
-            f"overwritten. To run it again: another --exp-name, with --earlier-run {places[STAGES[first]].parent}."
+            f"overwritten. To run it again: another --exp-name, with --earlier-run {shlex.quote(str(places[STAGES[first]].parent))}."
         )
 
 

@@ -16,6 +16,16 @@ from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
 from r1rl.runs.scores import score_of
 from r1rl.system.errors import UserError
 
+# Of --model-name in the commands that take a run's model.
+BASE_HELP = (
+    "the base model, if it has another place than in training; it must have the same content (default: the run's)"
+)
+
+
+def base_given(model_name: str | None) -> dict[str, str]:
+    """Returns the change of a run's flags for --model-name, if it is given."""
+    return {} if model_name is None else {"model_name": model_name}
+
 
 def check_run(folder: Path) -> None:
     """Raises UserError for a folder that is not a run, with the runs next to it."""

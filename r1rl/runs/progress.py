@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from r1rl.config.flags import Config
 from r1rl.records import Rollout
 from r1rl.runs.budget import Budget, Cost
 from r1rl.runs.dump import EVALUATIONS, METER, Dump, read_lines, write_json
-from r1rl.runs.folder import spent
 from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
 from r1rl.system.console import console
@@ -150,6 +150,15 @@ class Meter:
             "seconds": round(self.seconds(), 3),
             "dollars": self.rounded_dollars(),
         }
+
+
+def spent(dump: Dump) -> Cost:
+    """Returns the cost of the run so far, lost steps included; zero for a new run and for one older than meter.json."""
+    try:
+        meter = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
+        return Cost(meter["seconds"], meter["sampled"])
+    except (OSError, ValueError, KeyError):  # missing or damaged
+        return Cost()
 
 
 def meter_of_run(config: Config, budget: Budget, dump: Dump, last: dict[str, Any]) -> Meter:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from torch.optim.lr_scheduler import LambdaLR
+
 from r1rl.config.flags import Config
 from r1rl.engines.base import Engine
 from r1rl.engines.wrappers import GuardedEngine
@@ -15,6 +17,8 @@ from r1rl.rewards.weighted import Reward
 from r1rl.runs.dump import Dump
 from r1rl.runs.evaluation import dump_evaluation, evaluate
 from r1rl.runs.progress import Meter
+from r1rl.runs.resume import extensions_of
+from r1rl.runs.schedule import rate_of
 from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
 from r1rl.system.interrupt import Interrupt, Stopped
@@ -57,6 +61,26 @@ class RunTrainer(WholeCheckpoints):
                 self.save_stopped()
         self.trackers.close(self)
         self.interrupt.deferred = False
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Returns the schedule: transformers', or that of an extended run, with its new tails."""
+        steps, extensions = extensions_of(self.dump.folder)
+        if not extensions or self.lr_scheduler is not None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        kind = str(self.args.lr_scheduler_type.value).removesuffix("_with_warmup")
+        rate = rate_of(kind, self.run.warmup_ratio, steps, extensions)
+        self.lr_scheduler = LambdaLR(self.optimizer if optimizer is None else optimizer, rate)
+        return self.lr_scheduler
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Loads both; an extended run's next step has the rate of its new tail instead of the saved one."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None and extensions_of(self.dump.folder)[1]:
+            scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)  # accelerate wraps it
+            pairs = zip(scheduler.base_lrs, scheduler.lr_lambdas)
+            rates = scheduler._last_lr = [base * rate(scheduler.last_epoch) for base, rate in pairs]
+            for group, rate in zip(self.optimizer.param_groups, rates):
+                group["lr"] = rate
 
     def sync_engine(self) -> None:
         """Copies the current weights to the engine."""

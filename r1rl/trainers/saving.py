@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from transformers import TrainerCallback, TrainerState
 
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import GENERATION, KEPT_BEST, PREFIX, check_room, full, is_full
+from r1rl.runs.inputs import model_record, write_base
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.files import SAVING
@@ -71,8 +73,14 @@ class WholeCheckpoints:
             super()._save_rng_state(output_dir)
 
     def save_extras(self, written: Path) -> None:
-        """Adds to transformers' files what a resume needs: the best adapter."""
+        """Adds to transformers' files what a resume needs, the best adapter, and the record of the base model."""
         checkpoints.keep_best(self.checkpoints, written)
+        write_base(written, self.base_record)
+
+    @cached_property
+    def base_record(self) -> dict[str, Any]:
+        """The record of the base model, which is on this machine once it is loaded."""
+        return model_record(self.run.model_name)
 
     def checkpoint_size(self) -> int:
         """Returns the bytes of a checkpoint: those of the last one, or an estimate from what is in memory."""
@@ -94,6 +102,7 @@ class WholeCheckpoints:
         adapter = {"selected_adapters": ["default"]} if self.run.lora_rank else {}
         self.model.save_pretrained(str(written), **adapter)
         self.policy.tokenizer.save_pretrained(str(written))
+        write_base(written, self.base_record)
         checkpoints.put_in_place(written, self.checkpoints / name)
 
     # ---- stop and resume
@@ -136,6 +145,10 @@ class StepEnds(TrainerCallback):
 
     def __init__(self, trainer: WholeCheckpoints):
         self.trainer = trainer
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Called by transformers, which has just set --eval-steps and --save-steps to those of the checkpoint."""
+        state.compute_steps(args, state.max_steps)
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called by transformers after each optimizer step, before it logs, evaluates and saves."""

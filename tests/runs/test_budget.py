@@ -9,7 +9,7 @@ from small_run import make_trainer
 from small_sft import make_fine_tuner
 
 from r1rl.config.flags import Config
-from r1rl.runs import folder
+from r1rl.runs import progress, resume
 from r1rl.runs.budget import CLOSING, CLOSING_A_COMPLETION, MARGIN, Budget, Cost
 from r1rl.runs.dump import EVALUATIONS, METRICS, Dump, read_lines
 from r1rl.runs.progress import Meter, meter_of_run
@@ -139,7 +139,7 @@ def test_wrong_combinations(flags, price, part):
 
 
 def test_budgets_may_change_on_resume():
-    assert {"budget", "max_minutes", "max_tokens", "gpu_price"} <= folder.FREE_TO_CHANGE
+    assert {"budget", "max_minutes", "max_tokens", "gpu_price"} <= resume.FREE_TO_CHANGE
 
 
 # ---- the meter
@@ -150,11 +150,11 @@ def test_the_meter_goes_on(tmp_path):
     config = Config(max_tokens=100)
     first = Meter(config, 3.6, {}, None, Cost(100.0, 7), tmp_path / "meter.json")
     first.write()
-    assert folder.spent(dump).tokens == 7 and folder.spent(dump).seconds >= 100
+    assert progress.spent(dump).tokens == 7 and progress.spent(dump).seconds >= 100
     again = meter_of_run(config, Budget(config, 3.6), dump, {"step": 3, "seconds": 60.0})  # cut back to step 3
     assert again.seconds() >= 100 and again.dollars() >= 0.1 and again.tokens == 7
     (tmp_path / "meter.json").write_text("{")
-    assert folder.spent(dump) == Cost()
+    assert progress.spent(dump) == Cost()
     older = meter_of_run(config, Budget(config, 3.6), dump, {"step": 3, "seconds": 60.0})
     assert older.seconds() >= 60
 

@@ -20,6 +20,7 @@ from r1rl.config.parser import user_path
 from r1rl.preflight.checks import is_local
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
+from r1rl.runs.inputs import digest, model_record, write_base
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError, unknown_name
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "for another framework: its data, reward and settings, without a model or a GPU")  # fmt: skip
     parser.add_argument("-o", "--output", type=user_path, required=True, help="new folder for it")
     parser.add_argument("--checkpoint", metavar="best|last|STEP", help="default: best, if there is one")
+    parser.add_argument("--model-name", metavar="NAME", help=finished.BASE_HELP)
     parser.add_argument("--eval-count", type=int, metavar="N",
                         help="problems that the export is proven on; 0: all (default: the run's)")  # fmt: skip
     parser.add_argument("--push-to-hub", metavar="NAME", help="upload it as user/model; needs HF_TOKEN")
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         return run_elsewhere(args)
     if args.to not in forms.FORMS:
         raise unknown_name("--to", args.to, (*forms.FORMS, *forms.ELSEWHERE))
-    changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
+    changes: dict[str, Any] = {} if args.eval_count is None else {"eval_count": args.eval_count}
+    changes |= finished.base_given(args.model_name)
     config = finished.config_of(args.run, trust_remote_code=args.trust_remote_code, **changes)
     checkpoint = finished.checkpoint_of(args.run, args.checkpoint or finished.default_checkpoint(args.run))
     forms.check_form(args.to, config.lora_rank)
@@ -83,7 +86,7 @@ def run_elsewhere(args: argparse.Namespace) -> int:
     from r1rl.commands.export import openrlhf, verl
     from r1rl.commands.export.other_frameworks import read_run_export
 
-    given = {"--checkpoint": args.checkpoint, "--push-to-hub": args.push_to_hub, "--private": args.private or None,
+    given = {"--checkpoint": args.checkpoint, "--model-name": args.model_name, "--push-to-hub": args.push_to_hub, "--private": args.private or None,
              "--dry-run": args.dry_run or None}  # fmt: skip
     for flag, value in given.items():
         if value is not None:
@@ -127,10 +130,12 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
         free_memory()  # the fresh process needs the GPU memory of the live model
         status.update("asking the export in a fresh process")
         answers = proof.reloaded_answers(folder, live.prompts, config, session.has_gpu, live.quantization)
+    record = model_record(config.model_name)
+    write_base(folder, record)
     comparison = proof.compare(live.prompts, live.answers, answers, live.tokenizer, config)
     proof.check_equal(comparison, session.has_gpu)
     about = Exported(args.to, config.model_name, finished.step_of(checkpoint, args.run), live.question,
-                     sum(comparison.export), len(answers), comparison.other_completions, live.quantization)  # fmt: skip
+                     sum(comparison.export), len(answers), comparison.other_completions, live.quantization, digest(record))  # fmt: skip
     card = model_card(args.run, config, about, args.push_to_hub or args.output.name)
     (folder / "README.md").write_text(card, encoding="utf-8")
     console.print(f"model    {config.model_name} with {checkpoint}, {live.backend}", markup=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
-from r1rl.models.source import SMOLLM2_HUB
+from r1rl.models.source import SMOLLM2_HUB, absolute_place
 from r1rl.preflight.checks import is_local
 from r1rl.records import STOP_TEXT
 from r1rl.runs.run_data import RunData
@@ -37,6 +37,7 @@ class Exported:
     problems: int
     other_completions: int  # completions that differ from the live model's
     quantization: dict[str, Any] | None = None  # bitsandbytes' settings of an adapter's base model
+    base_hash: str = ""  # of the base model's files, see runs/inputs.py
 
 
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
@@ -96,7 +97,8 @@ def introduction(data: RunData, config: Config, exported: Exported) -> str:
     on = machine.get("gpu") or f"{machine.get('cores')} CPU cores"
     return (
         f"{kind[exported.form]} {base_name(exported.base)}, trained by {method} on {data_name(config)}{state}, with "
-        f"r1rl {run.get('r1rl', '')} on {on}, started {run['started']}.\n"
+        f"r1rl {run.get('r1rl', '')} on {on}, started {run['started']}. The base model's files have the SHA-256 "
+        f"`{exported.base_hash}`; `base_model.json` lists them.\n"
     )
 
 
@@ -182,9 +184,9 @@ def use(config: Config, exported: Exported, name: str) -> str:
     importing = "AutoModelForCausalLM, AutoTokenizer"
     library = f"from transformers import {importing}"
     if exported.form == "adapter":
-        base = base_name(exported.base) if is_local(exported.base) else exported.base
+        base = shlex.quote(absolute_place(exported.base))
         serve = (
-            f"vllm serve {shlex.quote(base)} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules "
+            f"vllm serve {base} --enable-lora --max-lora-rank {config.lora_rank} --lora-modules "
             f"{shlex.quote(f'trained={name}')} "
             f"--max-model-len {config.max_seq_length}"
         )

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from r1rl.models.source import locate
-from r1rl.models.weights import current_base
 from r1rl.system.errors import UserError
 
 FORMS = ("adapter", "merged", "gguf")
@@ -75,24 +73,25 @@ def unfinished(target: Path) -> Iterator[Path]:
 def write(form: str, policy, checkpoint: Path, folder: Path) -> None:
     """Writes the model into the empty `folder`. Raises UserError."""
     if form == "adapter":
-        write_adapter(checkpoint, folder)
+        write_adapter(policy, checkpoint, folder)
     elif form == "merged":
         write_merged(policy, folder)
     else:
         write_gguf(policy, folder)
 
 
-def write_adapter(checkpoint: Path, folder: Path) -> None:
-    """Writes the checkpoint without the files that only training needs. peft's AutoPeftModelForCausalLM loads it."""
+def write_adapter(policy, checkpoint: Path, folder: Path) -> None:
+    """Writes the checkpoint without the files that only training needs. peft's AutoPeftModelForCausalLM loads it.
+
+    It names the base model by an absolute path or the hub's name, also where an older checkpoint has a relative one.
+    """
     for path in sorted(checkpoint.iterdir()):
         if path.is_file() and path.name not in TRAINING_ONLY:
             shutil.copy2(path, folder / path.name)
     described = folder / "adapter_config.json"
     settings = json.loads(described.read_text(encoding="utf-8"))
-    base = current_base(settings["base_model_name_or_path"])
-    if base != settings["base_model_name_or_path"]:  # an embedded model of another version
-        settings["base_model_name_or_path"] = locate(base)
-        described.write_text(json.dumps(settings, indent=2, sort_keys=True), encoding="utf-8")
+    settings["base_model_name_or_path"] = policy.path
+    described.write_text(json.dumps(settings, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def write_merged(policy, folder: Path) -> None:

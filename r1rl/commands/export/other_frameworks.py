@@ -12,7 +12,7 @@ from typing import Any
 from r1rl.commands.data import by_characters
 from r1rl.config.flags import DEFAULTS, Config, reward_weights, with_steps
 from r1rl.config.names import is_task
-from r1rl.models.source import locate
+from r1rl.models.source import absolute_place
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
 from r1rl.records import VERDICT, Prompt
@@ -73,8 +73,7 @@ class RunExport:
     @property
     def model(self) -> str:
         """The base model: a hub name, or a folder on this machine."""
-        name = locate(self.config.model_name)
-        return str(Path(name).resolve()) if Path(name).is_dir() else name
+        return absolute_place(self.config.model_name)
 
     @property
     def answer_type(self) -> str:

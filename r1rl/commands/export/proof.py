@@ -97,7 +97,8 @@ def reloaded_answers(
         job.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "r1rl.commands.export.reload", str(job)]
         environment = subprocesses.environment()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+        # In another working directory: a relative path in the export would lead elsewhere there, as for its users.
+        done = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, errors="replace")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"the export cannot be loaded by a fresh process: {last[:300]} It was not kept.")
