@@ -26,7 +26,9 @@ def test_moved_edited_and_extended(program, tmp_path):
         f"Ann has {a} pens and gets {b} more. How many pens has Ann?,{a + b}" for a in range(2, 8) for b in range(5)
     ]
     (here / "data.csv").write_text("\n".join(["question,answer", *rows]) + "\n")
-    (here / "own.py").write_text("def own(completions, **kwargs):\n    return [float(len(c)) for c in completions]\n")
+    (here / "own.py").write_text(
+        "def own(completions, **kwargs):\n    return [float(i % 2) for i, _ in enumerate(completions)]\n"
+    )
 
     def train(*more, cwd=here):
         return program(*FLAGS, *more, cwd=cwd)
