@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,10 +200,7 @@ class PlainTemplate:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
-        environment.globals |= {
-            "raise_exception": refuse,
-            "strftime_now": lambda form: datetime.datetime.now().strftime(form),
-        }
+        environment.globals |= {"raise_exception": refuse, "strftime_now": time.strftime}
         self.begin, self.compiled = begin or "", environment.from_string(template)
 
     def apply_chat_template(

@@ -162,7 +162,7 @@ def test_an_export_that_cannot_be_loaded_is_not_kept(run, tmp_path, here, monkey
     [
         (["--to", "onnx"], ["unknown --to 'onnx'"]),
         (["--to", "adapter", "--checkpoint", "7"], ["no such checkpoint", "best"]),
-        (["--to", "gguf"], ["pip install gguf", "--to merged"]),
+        (["--to", "gguf"], ["lacks llama.cpp's convert_hf_to_gguf.py", "--to merged"]),
         (["--to", "merged", "--dry-run"], ["--push-to-hub"]),
         (["--to", "merged", "--private"], ["--private would have no effect", "--push-to-hub"]),
         (["--to", "merged", "--push-to-hub", "tiny"], ["'user/model'"]),
@@ -294,7 +294,7 @@ def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkey
     assert export.run(arguments(run, "--to", "gguf", "-o", tmp_path / "out")) == 0
     assert "0 of 8 completions" in capsys.readouterr().out
     names = {name for name, _ in files_of(tmp_path / "out")}
-    assert names == {"README.md", "model.gguf", "tokenizer.json", "tokenizer_config.json"}
+    assert names == {"README.md", "base_model.json", "model.gguf", "tokenizer.json", "tokenizer_config.json"}
 
     (llama_cpp / forms.CONVERTER).write_text("raise SystemExit('Model Qwen9 is not supported')")
     with pytest.raises(UserError, match="converter failed: Model Qwen9 is not supported"):

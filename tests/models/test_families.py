@@ -124,7 +124,7 @@ def test_the_whole_loop(tmp_path, name, rewarded):
     assert effect(policy, live) > 0
     for write, folder in ((write_adapter, tmp_path / "adapter"), (write_merged, tmp_path / "merged")):
         folder.mkdir()
-        write(checkpoint_of(trainer.dump.folder, "best") if write is write_adapter else policy, folder)
+        write(*((policy, checkpoint_of(trainer.dump.folder, "best")) if write is write_adapter else (policy,)), folder)
         again = load_export(folder, False, None, config.is_chat)
         assert again.end_ids == policy.end_ids
         texts = [p.text for p in trainer.eval_prompts]

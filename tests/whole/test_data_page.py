@@ -45,7 +45,7 @@ def place(tmp_path_factory):
 
 
 def test_the_page_has_commands():
-    assert len(HERE) == 7 and [c[0] for c in COMMANDS].count("eval") == 1
+    assert len(HERE) == 9 and [c[0] for c in COMMANDS].count("eval") == 1
 
 
 @pytest.mark.parametrize("command", [c for c in HERE if c[1:3] == ["data", "check"]], ids=" ".join)
