@@ -157,6 +157,7 @@ class Session:
             kinds = self.policy.targets[:1] if quick else None
             proofs = proof.prove_adapter(self.policy, self.engine, prompts, self.config.seed, kinds)
             console.print(f"proof    {proof.describe_proofs(proofs)}")
+            self._prove_sampling(prompts)
             return proofs
         gap, largest = proof.base_gap(self.policy, self.engine, prompts, self.config.seed)
         console.print(
@@ -164,6 +165,19 @@ class Session:
             f"{largest:.4f})"
         )
         return []
+
+    def _prove_sampling(self, prompts: Sequence[Prompt]) -> None:
+        """Checks that sampler and trainer have the same distribution with the run's temperature and top-p."""
+        from r1rl.engines import proof
+
+        config = self.config
+        if not self.trains or (config.temperature, config.top_p) == (1.0, 1.0):
+            return
+        gap, _ = proof.base_gap(self.policy, self.engine, prompts, config.seed, config.temperature, config.top_p)
+        console.print(
+            f"proof    at temperature {config.temperature:g} and top-p {config.top_p:g} sampler and trainer differ by "
+            f"{gap:.4f} nats per token"
+        )
 
     def correct_rounding(self, prompts: Sequence[Prompt]) -> None:
         """Switches --importance-correction on in `config` if the engine samples in bfloat16 and its gap asks for it.

@@ -74,6 +74,21 @@ def test_an_engine_that_does_not_follow_the_adapter_is_refused(begun, monkeypatc
         made.prove(prompts, status, quick)
 
 
+@pytest.mark.parametrize("settings", [{"top_p": 0.8}, {"temperature": 0.7}])
+def test_temperature_and_top_p_are_checked_before_training(begun, monkeypatch, capsys, settings):
+    made, prompts, status = begun(trains=True)
+    made.config = dataclasses.replace(made.config, **settings)
+    made.prove(prompts, status, quick=True)
+    assert "sampler and trainer differ by 0.0" in capsys.readouterr().out
+    generate = made.engine.generate
+    # An engine that ignores both: it samples from all tokens at temperature 1.
+    monkeypatch.setattr(
+        made.engine, "generate", lambda p, s: generate(p, dataclasses.replace(s, temperature=1.0, top_p=1.0))
+    )
+    with pytest.raises(UserError, match="does not sample from the"):
+        made.prove(prompts, status, quick=True)
+
+
 def test_the_guard_sync_may_only_warn(begun, monkeypatch, capsys):
     made, prompts, status = begun(trains=True)
     made.config = dataclasses.replace(made.config, guard="sync=warn")

@@ -83,7 +83,12 @@ GUARDS = {
         Guard("kl", "warn", USER_FIXES, "the policy has diverged: KL divergence or importance ratios"),
         Guard("reward-hacking", "warn", USER_FIXES, "the reward rises while the evaluation falls"),
         Guard("collapse", "warn", USER_FIXES, "the reasoning becomes short while the reward rises"),
-        Guard("entropy", "warn", USER_FIXES, "the entropy has collapsed: the model is sure of every token"),
+        Guard(
+            "entropy",
+            "warn",
+            USER_FIXES,
+            "the entropy has collapsed (the model is sure of every token) or has risen (it loses its language)",
+        ),
         Guard("memory", "fix", ("fix", "stop", "off"), "out of memory in the update or while sampling"),
         Guard("engine", "fix", ("fix", "warn", "stop", "off"), "the engine hangs"),
     )

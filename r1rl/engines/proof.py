@@ -218,19 +218,23 @@ def sampler_gap(
     return (fmean(gaps), max(gaps)) if gaps else (0.0, 0.0)
 
 
-def base_gap(policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int) -> tuple[float, float]:
-    """Returns the same for a few sampled tokens of a model without a trained adapter.
+def base_gap(
+    policy: Policy, engine: Engine, prompts: Sequence[Prompt], seed: int, temperature: float = 1.0, top_p: float = 1.0
+) -> tuple[float, float]:
+    """Returns the same for a few sampled tokens of the model as it is.
 
-    Raises Refuted if rounding does not explain the gap.
+    Raises Refuted if rounding does not explain the gap; a temperature below 1 magnifies it.
     """
     engine.sync()
-    sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=1.0, seed=seed)
+    sampling = Sampling(n=SAMPLES, max_tokens=TOKENS, temperature=temperature, top_p=top_p, seed=seed)
     rollouts = engine.generate(prompts[:PROMPTS], sampling)
-    gap, largest = sampler_gap(policy, [r for r in rollouts if r.completion_ids], sampling.temperature)
-    if not gap <= rounding_gap(policy):
+    gap, largest = sampler_gap(policy, [r for r in rollouts if r.completion_ids], temperature, top_p)
+    allowed = rounding_gap(policy) / min(1.0, temperature)
+    if not gap <= allowed:
         raise Refuted(
             f"the engine ({engine.name}) does not sample from the model: its logprobs are {gap:.3f} nats per token from the "
-            f"model's own, where rounding explains at most {rounding_gap(policy):.3f}. Its completions would say nothing "
+            f"model's own, where rounding explains at most {allowed:.3f} (temperature {temperature:g}, top-p {top_p:g}). "
+            "Its completions would say nothing "
             "about the model. Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine "
             "transformers or --no-load-in-4bit. --guard sync=warn goes on in spite of it."
         )

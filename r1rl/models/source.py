@@ -75,6 +75,8 @@ def origin(name: str) -> str:
 
 def shape_of(model_name: str) -> Shape | None:
     """Returns the shape of a model folder, of a hub model in the local cache, or of one in KNOWN; None for any other."""
+    if model_name == SMOLLM2:  # also before it is downloaded
+        return KNOWN["SmolLM2-135M"]
     place = locate(model_name)
     files = (Path(place) / "config.json", *cached(place, "config.json"))
     if (file := next((p for p in files if p.is_file()), None)) is not None:

@@ -21,6 +21,9 @@ def brief(rollout, problem):
 
 def sure(rollout, problem):
     return sum(rollout.sampler_logprobs) / len(rollout.sampler_logprobs)
+
+def surprising(rollout, problem):
+    return -sum(rollout.sampler_logprobs) / len(rollout.sampler_logprobs)
 """
 QUIET = {"eval_steps": 99, "save_steps": 99, "max_completion_length": 24}
 
@@ -108,6 +111,18 @@ def test_a_model_that_is_sure_of_everything_is_found(tmp_path, own):
     metrics = lines(tmp_path)
     assert stop[2] == "stop" and stop[0] == metrics[-1]["step"] < 25
     assert all(m["sampler_entropy"] < 0.1 * metrics[0]["sampler_entropy"] for m in metrics[-3:])
+
+
+@pytest.mark.slow
+def test_a_model_that_loses_its_language_is_found(tmp_path, own):
+    """The public case: entropy rises above 2 nats per token, and correct answers become rare."""
+    settings = {**QUIET, "max_completion_length": 16, "reward": own("surprising"), "learning_rate": 1e-2}
+    make_trainer(tmp_path, **settings, max_steps=25, guard_steps=3, guard="entropy=stop,truncated=off").fit(None, [])
+    (stop,) = [x for x in fired(tmp_path) if x[1] == "entropy"]
+    metrics = lines(tmp_path)
+    assert stop[2] == "stop" and stop[0] == metrics[-1]["step"] < 25
+    assert all(m["sampler_entropy"] > max(2.0, 2 * metrics[0]["sampler_entropy"]) for m in metrics[-3:])
+    assert metrics[-1]["accuracy"] <= metrics[0]["accuracy"]
 
 
 @pytest.mark.slow

@@ -25,6 +25,8 @@ APPROX_KL_LIMIT = 0.5  # nats per token, between two optimizer steps
 RATIO_LIMIT = 10.0  # nats: a token's probability changed 22,000 times between sampler and trainer
 ENTROPY_SHARE = 0.1  # of the start's
 ENTROPY_LIMIT = 0.005  # nats per token
+# A 0.6B model whose entropy rose above 2 nats per token lost its reward, a public report of a run on GSM8K says.
+HIGH_ENTROPY, HIGH_ENTROPY_TIMES = 2.0, 2.0  # nats per token; times that of the start
 NON_FINITE = {"loss": "the loss is", "gradient": "the gradient is", "weights": "trained weights are"}
 FEWEST_HALF = 5  # steps in each half whose rewards' intervals are compared
 FALL_P = 0.01  # of the test that accuracy fell; small, because the best of many evaluations was lucky
@@ -59,6 +61,7 @@ class Guards:
         self.longest, self.patience = longest, patience
         self.window = steps
         self.no_signal, self.truncated, self.entropy = (Streak(steps) for _ in range(3))
+        self.high_entropy = Streak(steps)
         self.sync, self.kl = Streak(QUICK), Streak(QUICK)
         self.non_finite = 0  # steps in a row
         self.gaps: list[float] = []
@@ -178,6 +181,13 @@ class Guards:
         if len(self.surprises) < self.window:
             self.surprises.append(surprise)
         start = fmean(self.surprises)
+        if self.high_entropy.complete(surprise > max(HIGH_ENTROPY, HIGH_ENTROPY_TIMES * start)):
+            return Finding(
+                "entropy",
+                f"completions have {surprise:.2f} nats of entropy a token, {start:.3f} at the start, for "
+                f"{self.high_entropy.count} steps: the model is losing its language, and its reward follows. Use a smaller "
+                "--learning-rate, --beta 0.01, or an earlier checkpoint",
+            )
         if not self.entropy.complete(surprise < max(ENTROPY_LIMIT, ENTROPY_SHARE * start)):
             return None
         return Finding(
