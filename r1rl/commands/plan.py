@@ -7,10 +7,10 @@ from pathlib import Path
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
-from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
-from r1rl.models.source import locate, shape_of
+from r1rl.models.source import is_here, locate, shape_of
 from r1rl.models.tokenizer import encoder
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(presets_table(config, shape), markup=False)
         return 0
     here = machine.look()
-    if card is None and here.gpu is None and not is_local(config.model_name):
+    if card is None and here.gpu is None and is_here(config.model_name) and not is_local(config.model_name):
         card = DEFAULT_CARD  # this model needs a GPU, and this machine has none
     place = place_here(config, here) if card is None else place_of_card(config, card_named(card))
     price = here.price(config.gpu_price) if card is None else config.gpu_price or card_named(card).price
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def known_shape(config: Config) -> Shape:
     """Returns the model's shape. Raises UserError if it is not known."""
-    if config.model_name not in TINY_MODELS:
+    if config.model_name not in (*TINY_MODELS, SMOLLM2):
         check_model_name(config.model_name)
     shape = shape_of(config.model_name)
     if shape is None:
@@ -116,8 +116,10 @@ def longest_prompt(config: Config) -> int | None:
 
     Chat templates need transformers, which is slow to import: for them the plan uses the limit.
     """
+    if config.is_chat or not is_here(config.model_name):
+        return None
     file = Path(locate(config.model_name)) / "tokenizer.json"
-    if config.is_chat or not file.is_file():
+    if not file.is_file():
         return None
     task = registry.load_task(config)
     problems = registry.training_problems(task, config) + list(task.load("test"))

@@ -35,7 +35,7 @@ def locate(name: str, flag: str = "--model-name") -> str:
         return str(converted(Path(name), flag))
     if name != SMOLLM2:
         return name
-    if any(cached(SMOLLM2_HUB, "*.safetensors")):
+    if in_hub_cache():
         return SMOLLM2_HUB
     if (file := installed_smollm2()) is not None:
         return str(converted(file, flag))
@@ -56,6 +56,16 @@ def absolute_place(name: str) -> str:
 def is_gguf(name: str) -> bool:
     """Returns whether a model's name is that of a GGUF file."""
     return name.lower().endswith(".gguf") and not Path(name).is_dir()
+
+
+def is_here(name: str) -> bool:
+    """Returns whether the model needs no download, as far as its name tells; a hub model may be cached in part."""
+    return name != SMOLLM2 or in_hub_cache() or installed_smollm2() is not None
+
+
+def in_hub_cache() -> bool:
+    """Returns whether the hub's SmolLM2 is in the local cache."""
+    return any(cached(SMOLLM2_HUB, "*.safetensors"))
 
 
 def installed_smollm2() -> Path | None:

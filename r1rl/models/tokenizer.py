@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
-from r1rl.models.source import cached, locate
+from r1rl.models.source import cached, is_here, locate
 
 
 def encoder(file: Path) -> Callable[..., dict[str, list[int]]]:
@@ -33,6 +33,8 @@ def tokenizer_at(file: Path, config: Config) -> Any:
 
 def tokenizer_file(model_name: str) -> Path | None:
     """Returns the model's tokenizer.json in its folder or in the hub's local cache; None if there is none."""
+    if not is_here(model_name):
+        return None
     place = locate(model_name)
     file = Path(place) / "tokenizer.json"
     return file if file.is_file() else next(iter(cached(place, "tokenizer.json")), None)

@@ -12,9 +12,10 @@ import sys
 import pytest
 from conftest import ROOT
 
-from r1rl.commands.plan import longest_prompt
+from r1rl.commands.plan import known_shape, longest_prompt
 from r1rl.config.flags import Config
 from r1rl.config.recipes import RECIPES, resolve
+from r1rl.models import source
 from r1rl.models.shape import KNOWN
 from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB
@@ -236,3 +237,10 @@ def test_a_broken_or_missing_nvidia_smi(smi, monkeypatch):
 def test_a_free_gpu_and_none():
     assert held_by_others(dataclasses.replace(A10, gpu_free=A10.gpu_total)) is None
     assert held_by_others(CPU) is None
+
+
+def test_a_recipe_is_planned_before_its_model_is_downloaded(monkeypatch):
+    monkeypatch.setattr(source, "installed_smollm2", lambda: None)
+    monkeypatch.setattr(source, "in_hub_cache", lambda: False)
+    config = dataclasses.replace(resolve("laptop", {}), is_chat=False)
+    assert known_shape(config) == KNOWN["SmolLM2-135M"] and longest_prompt(config) is None

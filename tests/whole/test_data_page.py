@@ -65,8 +65,8 @@ def test_data_checks_run(place, program, command):
 
 @pytest.mark.parametrize("command", [c for c in HERE if c[1:3] != ["data", "check"]], ids=" ".join)
 def test_trainings_would_begin(place, monkeypatch, command):
-    skip_without_package(command)
     """All that is looked at before a model is loaded."""
+    skip_without_package(command)
     monkeypatch.chdir(place)
     given = vars(train_parser().parse_args(command[1:]))
     given.pop("print_config"), given.pop("save_config", None)
