@@ -86,9 +86,7 @@ def writes_system_text(c: Config) -> bool:
     return not (c.system_prompt_file is not None and (c.is_chat or c.prompt_template is not None))
 
 
-READS_PATH = (
-    "to tasks that read files (gsm8k, math, knights_knaves, aegis, safety-queries) or that your own data can replace"
-)
+READS_PATH = "to tasks that read files (gsm8k, math, knights_knaves, countdown, aegis, safety-queries) or that your own data can replace"
 REINFORCEMENT = (
     "to reinforcement learning, so not with --mode sft or eval, and in the pipeline not to fine-tuning or sampling"
 )

@@ -34,6 +34,7 @@ class Countdown(GeneratedTask):
     name = "countdown"
     source = "countdown games made up by r1rl, from the seed"
     answer_type = COUNTDOWN
+    reads_path = True
     train_count, test_count = 4000, 400
 
     @classmethod

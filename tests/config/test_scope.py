@@ -87,7 +87,7 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--recipe", "tiny", "--dataset-name", "countdown", "--dataset-path", "missing.parquet"), "--dataset-path missing"),
+        (("--recipe", "tiny", "--dataset-name", "reasoning-gym:gcd", "--dataset-path", "missing.parquet"), "gcd generates its problems"),
         (("--recipe", "tiny", "--ppo-epochs", 4), "--ppo-epochs 4 would have no effect, because it applies only with --algorithm ppo"),
         (("--recipe", "tiny", "--no-whiten-advantages"), "--no-whiten-advantages would have no effect"),
         (("--recipe", "cot-safety-tiny", "--clip-range", 0.3), "--clip-range 0.3 would have no effect"),
@@ -140,9 +140,11 @@ def test_eval_refuses_them_too_and_knows_all_flags_of_a_prompt():
 
     parser = Parser()
     command.add_arguments(parser)
-    given = vars(parser.parse_args(["--dataset-name", "countdown", "--dataset-path", "x", "--think-tag", "think"]))
+    given = vars(
+        parser.parse_args(["--dataset-name", "reasoning-gym:gcd", "--dataset-path", "x", "--think-tag", "think"])
+    )
     given = {name: value for name, value in given.items() if name not in ("adapter", "recipe")}
-    with pytest.raises(UserError, match="--dataset-path x would have no effect"):
+    with pytest.raises(UserError, match="gcd generates its problems"):
         command.resolve(None, "tiny", given)
     assert command.resolve(None, "tiny", given | {"resolved": True}).think_tag == "think"
 
