@@ -11,6 +11,7 @@ import fcntl
 import functools
 import hashlib
 import importlib.util
+import json
 import re
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 
 MAGIC = b"GGUF"
+SOURCE = "source.json"  # in the converted folder: the file and what was done
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 FLOAT32_UP_TO = 2**30  # weights; larger models are stored in bfloat16, in which a GPU loads them in any case
 MOST_VALUES = 10_000_000  # read one by one; Gemma 3's file has about 2 million
@@ -45,6 +47,13 @@ def digest(file: Path, size: int, changed: int) -> str:
     """Returns the SHA-256 of a file's content, read once while size and time of change are the same."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def source_of(folder: Path) -> Path | None:
+    """Returns the GGUF file that a folder was converted from; None for another folder, or if the file is gone."""
+    about = folder / SOURCE
+    file = Path(json.loads(about.read_text(encoding="utf-8"))["file"]) if about.is_file() else None
+    return file if file is not None and file.is_file() and folder == folder_of(file) else None
 
 
 def converted(file: Path, flag: str = "--model-name") -> Path:
@@ -139,7 +148,7 @@ def convert(file: Path, folder: Path, status: Waiting) -> str:
     kinds = sorted({t.tensor_type.name for t in tensors.values()} - {"F32"}) or ["F32"]
     licence = ", ".join(licences) or fields.get("general.license") or "none with the file"
     words = f"{file.name} ({'/'.join(kinds)}) is stored as {count:,} weights in {dtype}; {special.words}; licence: {licence}"
-    save_json(folder / "source.json", {"file": str(file.resolve()), "general.license": fields.get("general.license"),
+    save_json(folder / SOURCE, {"file": str(file.resolve()), "general.license": fields.get("general.license"),
                                         "general.name": fields.get("general.name"), "words": words})  # fmt: skip
     return words
 

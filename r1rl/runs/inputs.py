@@ -14,6 +14,7 @@ from typing import Any
 from r1rl.config.data_rules import SUFFIXES, is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
+from r1rl.models.gguf import source_of
 from r1rl.models.source import SMOLLM2_HUB, cached, installed_smollm2, is_gguf, locate, snapshot
 from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
 from r1rl.runs import checkpoints
@@ -132,6 +133,8 @@ def model_record(name: str) -> Record:
             return {"path": str(file.resolve()), "files": records({file.name: file})}
     place = name if name not in TINY_MODELS and name != SMOLLM2 else locate(name)
     folder = Path(place).expanduser()
+    if (file := source_of(folder)) is not None:
+        return {"path": str(file), "files": records({file.name: file})}
     if folder.is_dir():
         return {"path": str(folder.resolve()), "files": records(model_files(folder))}
     copy = snapshot(place)

@@ -117,7 +117,7 @@ def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, 
     with redirect_stdout(printed):
         exec(code, {})
     args = SimpleNamespace(
-        run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False
+        run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False, model_name=None
     )
     expected = ask.load_answerer(args)("What is 3 times 4?")
     assert "<reasoning>" + printed.getvalue().removesuffix("\n") == expected.completion
