@@ -199,7 +199,7 @@ for n, p in model.named_parameters():
         p.data.normal_(std=0.02)
 add_fused_lm_head(model.get_base_model(), temperature=0.7, outputs=("log_probs", "entropy"))
 class Stand:
-    temperature = 0.7
+    temperature, run = 0.7, Config(top_p=1.0)
     policy = Policy(model, tokenizer, "tiny", on_gpu=False, mixed=False, backend="")
     record_logprobs = staticmethod(lambda logprobs: None)
     class accelerator:
