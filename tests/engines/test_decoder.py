@@ -61,13 +61,17 @@ def test_logits_equal_the_models_own(family, more, packs, monkeypatch):
                 torch.testing.assert_close(logits[rows.index(row)], own[place], atol=2e-4, rtol=1e-4)
 
 
+def change_two_weights(model):
+    with torch.no_grad():
+        model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
+        model.model.layers[0].mlp.up_proj.weight.neg_()
+
+
 def test_writing_the_models_weights_writes_the_decoders():
     model = small_model("qwen2")
     found = fused(model)
     assert found.packs
-    with torch.no_grad():
-        model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
-        model.model.layers[0].mlp.up_proj.weight.neg_()
+    change_two_weights(model)
     for product in found.to_pack():
         product.pack()
     tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))
@@ -215,9 +219,7 @@ def test_the_largest_logits_are_hardly_rounded():
 def test_weights_written_into_the_bfloat16_copy_are_sampled_from():
     found, plain = fused(small_model("qwen2"), bfloat16=True), small_model("qwen2")
     for model in (found.model, plain):
-        with torch.no_grad():
-            model.model.layers[1].self_attn.v_proj.weight.mul_(2.0)
-            model.model.layers[0].mlp.up_proj.weight.neg_()
+        change_two_weights(model)
     for product in found.to_pack():
         product.pack()
     tokens = torch.randint(0, 97, (3, 4), generator=torch.Generator().manual_seed(2))

@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
+from scaling_points import points, run_of
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from r1rl.config.flags import TINY_MODELS, Config
@@ -223,22 +224,12 @@ MANY_PASSES = {"tiny 256 x 128", "tiny 512 x 128"}
 
 def peaks() -> list[tuple[str, dict]]:
     """Returns the points of benchmarks/scaling.json whose memory the plan covers."""
-    points = json.loads((ROOT / "benchmarks" / "scaling.json").read_text(encoding="utf-8"))["points"]
-    return [(n, p) for axis in points.values() for n, p in axis.items() if n not in MANY_PASSES]
+    return [(name, point) for name, point in points() if name not in MANY_PASSES]
 
 
 @pytest.mark.parametrize(("name", "point"), peaks(), ids=lambda x: x if isinstance(x, str) else "")
-def test_measured_peaks_of_five_model_sizes(name, point, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from shapes import SHAPES
-
-    hidden, layers, heads, keys, inner, vocabulary, tied = SHAPES[point["shape"]]
-    shape = Shape(hidden, inner, layers, heads, keys, hidden // heads, vocabulary, tied, bias=True)
-    config = Config(
-        unsloth=False, load_in_4bit=False, max_prompt_length=point["prompt_tokens"], num_generations=8,
-        max_completion_length=point["tokens"], max_seq_length=4096, per_device_train_batch_size=point["completions"],
-        tokens_per_micro_batch=16_000, per_device_eval_batch_size=8, eval_count=8, sampler_dtype="float32",
-    )  # fmt: skip
+def test_measured_peaks_of_five_model_sizes(name, point):
+    config, shape = run_of(point, per_device_eval_batch_size=8, eval_count=8, sampler_dtype="float32")
     planned = plan_memory(config, shape, CPU).needed / GIB
     assert planned == pytest.approx(point["memory"]["process_gib"], rel=0.25)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import pytest
-from conftest import ROOT
+from scaling_points import points, run_of
 
 from r1rl.config.flags import Config
-from r1rl.models.shape import KNOWN, Shape
+from r1rl.models.shape import KNOWN
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import plan_memory
 from r1rl.preflight.prepare import place_of_card
@@ -91,25 +90,10 @@ def test_a_full_engine_samples_the_rest_afterwards():
 # ---- a CPU
 
 
-def measured_points() -> list[tuple[str, dict]]:
-    """Returns the points of benchmarks/scaling.json."""
-    points = json.loads((ROOT / "benchmarks" / "scaling.json").read_text(encoding="utf-8"))["points"]
-    return [(name, point) for axis in points.values() for name, point in axis.items()]
-
-
-@pytest.mark.parametrize(("name", "point"), measured_points(), ids=lambda x: x if isinstance(x, str) else "")
-def test_measured_steps_of_five_model_sizes(name, point, monkeypatch):
+@pytest.mark.parametrize(("name", "point"), points(), ids=lambda x: x if isinstance(x, str) else "")
+def test_measured_steps_of_five_model_sizes(name, point):
     """Full completions on the processor that the constants are for."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from shapes import SHAPES
-
-    hidden, layers, heads, keys, inner, vocabulary, tied = SHAPES[point["shape"]]
-    shape = Shape(hidden, inner, layers, heads, keys, hidden // heads, vocabulary, tied, bias=True)
-    config = Config(
-        unsloth=False, load_in_4bit=False, max_prompt_length=point["prompt_tokens"], num_generations=8,
-        max_completion_length=point["tokens"], max_seq_length=4096, per_device_train_batch_size=point["completions"],
-        tokens_per_micro_batch=16_000,
-    )  # fmt: skip
+    config, shape = run_of(point)
     memory = plan_memory(config, shape, CPU)
     planned = step_seconds(config, memory, speed_of(config, shape, CPU), 1.0)
     assert planned == pytest.approx(point["seconds"]["step"], rel=0.25)
