@@ -145,10 +145,14 @@ class Session:
         try:
             return self._prove(prompts, quick)
         except proof.Refuted as refuted:
-            if guard_actions(self.config.guard)["sync"] == "stop":
-                raise
-            console.print(f"proof    [yellow]refuted[/yellow]: {refuted}")
+            self._go_on(refuted)
             return list(refuted.proofs)
+
+    def _go_on(self, refuted: Any) -> None:
+        """Shows a refuted proof if --guard sync allows it; else raises it."""
+        if guard_actions(self.config.guard)["sync"] == "stop":
+            raise refuted
+        console.print(f"proof    [yellow]refuted[/yellow]: {refuted}")
 
     def _prove(self, prompts: Sequence[Prompt], quick: bool) -> list[Any]:
         from r1rl.engines import proof
@@ -192,12 +196,17 @@ class Session:
         from r1rl.engines import proof
 
         def measured() -> float:
-            with proof.adapter_at_zero(self.policy):
-                gap, _ = proof.base_gap(self.policy, self.engine, prompts, config.seed)
-            self.engine.sync()
-            return gap
+            try:
+                with proof.adapter_at_zero(self.policy):
+                    return proof.base_gap(self.policy, self.engine, prompts, config.seed)[0]
+            finally:
+                self.engine.sync()
 
-        gap = distributed.on_first(measured)
+        try:
+            gap = distributed.on_first(measured)
+        except proof.Refuted as refuted:
+            self._go_on(refuted)
+            return
         if gap > proof.GAP_TO_CORRECT:
             self.config = dataclasses.replace(config, importance_correction=True)
             console.print(

@@ -120,6 +120,19 @@ def test_a_sampler_in_bfloat16_is_corrected_where_its_gap_asks_for_it(begun, mon
     assert all(torch.equal(a, b) for a, b in zip(weights, state_of(made))) and sampled(made, prompts) == before
 
 
+def test_the_guard_sync_decides_about_a_refuted_gap_too(begun, monkeypatch, capsys):
+    made, prompts, _ = begun(trains=True)
+    before = sampled(made, prompts)
+    monkeypatch.setattr(proof, "LOGIT_SPREAD", 0.0)  # rounding explains nothing
+    monkeypatch.setattr(made.engine, "sampler_dtype", "bfloat16")
+    with pytest.raises(UserError, match="does not sample from the model"):
+        made.correct_rounding(prompts)
+    made.config = dataclasses.replace(made.config, guard="sync=warn")
+    made.correct_rounding(prompts)
+    assert "proof    refuted: the engine" in capsys.readouterr().out
+    assert not made.config.importance_correction and sampled(made, prompts) == before
+
+
 def test_a_run_begins_with_the_adapter_of_another(begun, tmp_path, capsys):
     made, _, _ = begun(trains=True)
     for name, weight in made.policy.model.named_parameters():
