@@ -15,7 +15,7 @@ from r1rl.config.data_rules import SUFFIXES, is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.gguf import source_of
-from r1rl.models.source import SMOLLM2_HUB, cached, installed_smollm2, is_gguf, locate, snapshot
+from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, snapshot
 from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
@@ -127,7 +127,7 @@ def input_of(name: str, config: Config) -> Record | None:
 
 def model_record(name: str) -> Record:
     """Returns the record of a model by a name of --model-name: a folder, a GGUF file, or a snapshot of the hub's."""
-    if is_gguf(name) or (name == SMOLLM2 and not any(cached(SMOLLM2_HUB, "*.safetensors"))):
+    if is_gguf(name) or (name == SMOLLM2 and not in_hub_cache()):
         file = Path(name) if is_gguf(name) else installed_smollm2()
         if file is not None and file.is_file():
             return {"path": str(file.resolve()), "files": records({file.name: file})}
