@@ -234,8 +234,7 @@ def base_gap(
         raise Refuted(
             f"the engine ({engine.name}) does not sample from the model: its logprobs are {gap:.3f} nats per token from the "
             f"model's own, where rounding explains at most {allowed:.3f} (temperature {temperature:g}, top-p {top_p:g}). "
-            "Its completions would say nothing "
-            "about the model. Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine "
-            "transformers or --no-load-in-4bit. --guard sync=warn goes on in spite of it."
+            "Its completions would say nothing about the model. Check the versions of unsloth, unsloth_zoo, vllm and "
+            "bitsandbytes, or use --engine transformers or --no-load-in-4bit. --guard sync=warn goes on in spite of it."
         )
     return gap, largest

@@ -1,4 +1,4 @@
-"""The tokenizer of a GGUF file, built anew from its tokens: transformers' own conversion splits numbers and ends differently."""
+"""The tokenizer of a GGUF file, rebuilt from its tokens: transformers' own conversion splits numbers and ends differently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PADDING = ("<|endoftext|>", "<pad>", "<unk>")  # used if the file names no paddi
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """The tokens with a function, and what the user is told about them."""
+    """The tokens with a function, and the line about them for the user."""
 
     begin: str | None
     end: str

@@ -60,7 +60,7 @@ def config_of(fields: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]
     hidden, heads, layers = count("embedding_length"), count("attention.head_count"), count("block_count")
     head = count("attention.key_length", hidden // heads)
     if layers > MOST_LAYERS:
-        raise UserError(f"its {family}.block_count is {layers}, and no model has so many layers: download it again.")
+        raise UserError(f"its {family}.block_count is {layers}, and no model has that many layers: download it again.")
     model_type, name = FAMILIES[family]
     embedding = tensors.get("token_embd.weight")
     config = {

@@ -91,7 +91,7 @@ def step_seconds(
     sampled: int | None = None,
     learned: int | None = None,
 ) -> float:
-    """Returns the seconds of a step that samples and learns from so many completions, by default --batch-size's.
+    """Returns the seconds of a step with these numbers of sampled and learned completions, by default a step's of the run.
 
     `share`: mean length of prompts and completions, as a share of their limits.
     """

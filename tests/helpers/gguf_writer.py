@@ -1,4 +1,4 @@
-"""Stands in for llama.cpp's convert_hf_to_gguf.py in the tests: FOLDER --outfile FILE --outtype f32, for small models."""
+"""Replaces llama.cpp's convert_hf_to_gguf.py in the tests: FOLDER --outfile FILE --outtype f32, for small models."""
 
 from __future__ import annotations
 

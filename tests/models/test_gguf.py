@@ -391,7 +391,7 @@ def test_damaged_headers_end_in_an_error_or_in_a_model(tmp_path, llama):
         ({"llama__rope__scaling__type": "linear"}, "its rope scaling is 'linear' by None"),
         ({"llama__expert_count": 8}, "a mixture of 8 experts"),
         ({"llama__attention__head_count": 0}, "must be a whole number above 0"),
-        ({"llama__block_count": 2**31}, "no model has so many layers"),
+        ({"llama__block_count": 2**31}, "no model has that many layers"),
         ({"llama__embedding_length": "many"}, "must be a number"),
     ],
 )

@@ -23,7 +23,7 @@ from r1rl.tasks.reasoning_gym.options import check_installed, given_options, is_
 
 TEST_SHARE = 10  # one question in TEST_SHARE is for the test
 LAST_SEED = 2**32 - 1
-# A generator has no more different questions after so many draws, or after so many repeated questions in a row.
+# A generator has no more different questions after this number of draws, or of repeated questions in a row.
 MOST_DRAWN, MOST_REPEATED = 20_000, 1000
 MOST_BAD = 0.1  # share of the problems that may be left out because their answer cannot be graded
 
