@@ -167,6 +167,7 @@ class Config:
     sft_epochs: int | None = flag(None, "passes over these solutions with --mode; default: --num-epochs, or 1", "fine-tuning")
     keep_calculator_notes: bool = flag(False, "keep calculator notes such as <<48/2=24>> in the solutions", "fine-tuning")
 
+    sft_direct: float = flag(0.0, "share of the worked solutions of which only the final answer is learned, so that a model learns to answer both at once and in steps", "fine-tuning")
     sft_data: str | None = flag(None, "conversations for fine-tuning instead of the task's solutions: a JSONL file with messages in each line, or a hub name", "fine-tuning")
     packing: bool = flag(False, "fill rows of --max-seq-length tokens with several conversations that do not attend to each other; not with Unsloth", "fine-tuning")
 

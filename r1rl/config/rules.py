@@ -35,6 +35,7 @@ RANGES = (
     ("gamma", 0, 1, False, "it is a discount factor"),
     ("gae_lambda", 0, 1, True, "it weights between one step and the whole completion"),
     ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
+    ("sft_direct", 0, 1, True, "it is a share of the worked solutions"),
     ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
     ("max_seq_length", 2, None, True, ""),
     ("lora_rank", 0, None, True, "0 trains all weights"),

@@ -160,6 +160,11 @@ TABLE = (
     ),
     Scope("to fine-tuning", lambda c: c.mode != "rl", ("sft_samples", "sft_epochs")),
     Scope(
+        "to fine-tuning on worked solutions: with --mode sft or both, and without --sft-data",
+        lambda c: c.mode in ("sft", "both") and c.sft_data is None,
+        ("sft_direct",),
+    ),
+    Scope(
         "in the pipeline: with --recipe r1 or r1-tiny",
         lambda c: c.pipeline,
         (

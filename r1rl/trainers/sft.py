@@ -5,6 +5,7 @@ Import this only after `models.policy.import_backend`: with Unsloth on a GPU `tr
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -194,12 +195,27 @@ def solution_text(solution: str, keep_notes: bool) -> str:
     return solution if keep_notes else without_notes(solution)
 
 
+def final_answer(solution: str) -> str:
+    """Returns the end of a worked solution that states its answer.
+
+    >>> final_answer("48/2 = 24 clips.\\n#### 24")
+    '#### 24'
+    >>> final_answer("So $x = 3$ and the sum is $\\\\boxed{7}$.")
+    '\\\\boxed{7}'
+    """
+    return solution[max(solution.rfind("####"), solution.rfind("\\boxed")) :].rstrip("$. \n")
+
+
 def solution_examples(prompts: Sequence[Prompt], tokenizer, config: Config) -> list[dict[str, list[int]]]:
     """Returns input_ids and labels of prompt, solution and end token; the prompt's labels are ignored.
 
+    A share of --sft-direct of the solutions, drawn with the seed, consists of the final answer alone.
+
     An example longer than --max-seq-length is left out and counted, never cut. Raises UserError if none is left.
     """
-    texts = [" " + solution_text(p.problem.solution, config.keep_calculator_notes) for p in prompts]
+    texts = [solution_text(p.problem.solution, config.keep_calculator_notes) for p in prompts]
+    draw = random.Random(f"{config.seed} direct")
+    texts = [" " + (final_answer(text) if draw.random() < config.sft_direct else text) for text in texts]
     solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
     rows = []
     for prompt, solution in zip(prompts, solutions):

@@ -84,6 +84,22 @@ def test_solutions_that_are_too_long_are_left_out_whole(fine_tuner):
         solution_examples(prompts, tokenizer, Config(**{**SMALL, **none}))
 
 
+def test_a_share_of_the_solutions_is_the_final_answer_alone(fine_tuner):
+    tokenizer, build = fine_tuner.policy.tokenizer, Builder(fine_tuner.policy.tokenizer, fine_tuner.run)
+    prompts = build(WordProblems(fine_tuner.run.seed).load("train")[:200], "train")
+
+    def learned(share: float, seed: int = 1) -> list[str]:
+        examples = solution_examples(prompts, tokenizer, Config(**{**SMALL, "sft_direct": share, "seed": seed}))
+        return [tokenizer.decode([i for i in e["labels"] if i != IGNORED][:-1]) for e in examples]
+
+    whole, answers = learned(0), learned(1)
+    assert answers == [f" #### {p.problem.answer}" for p in prompts]
+    mixed = learned(0.7)
+    assert all(text in pair for text, pair in zip(mixed, zip(whole, answers)))
+    assert 120 <= sum(text == answer for text, answer in zip(mixed, answers)) <= 160  # 140, give or take 3 deviations
+    assert mixed == learned(0.7) != learned(0.7, seed=2)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs GSM8K's files")
 def test_real_gsm8k_is_learned(program, tmp_path):
