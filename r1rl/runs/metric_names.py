@@ -11,6 +11,7 @@ from typing import Any
 STEP = {  # metrics.jsonl
     "step": "the optimizer step, from 1",
     "completions": "completions sampled in the step",
+    "completions_learned": "completions that the update learned from: not those of groups without signal, nor those that `--learn-from` left out",
     "tokens": "sampled tokens; in fine-tuning: learned tokens",
     "reward": "mean reward of the completions",
     "accuracy": "share of correct completions",
