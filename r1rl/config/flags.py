@@ -134,6 +134,7 @@ class Config:
     refill: float = flag(0.0, "sample new prompts for groups whose rewards are all equal, up to this share of a step's prompts; 0: none", "rollout")
     skip_solved: bool = flag(False, "skip most prompts whose completions all earned the same reward the last time", "rollout")
     steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with more than 1, use --importance-correction", "rollout")
+    prune: bool = flag(False, "end a training completion whose last 64 tokens are a block of at most 8 tokens, again and again; with the transformers engine", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 

@@ -142,7 +142,7 @@ TABLE = (
         REINFORCEMENT,
         reinforces,
         (
-            "algorithm", "refill", "skip_solved", "steps_per_generation", "learn_from", "max_steps", "train_every",
+            "algorithm", "refill", "skip_solved", "steps_per_generation", "learn_from", "prune", "max_steps", "train_every",
             "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler", "weight_decay",
             "max_grad_norm", "beta", "profile", "save_merged", "stages", *STAGE_ENDS, "advance_window", "general_reward",
         ),
@@ -191,7 +191,7 @@ TABLE = (
     Scope(
         "with --engine transformers or auto",
         lambda c: c.engine in ("transformers", "auto"),
-        ("sampler_dtype", "generation_chunk", "per_device_eval_batch_size"),
+        ("sampler_dtype", "generation_chunk", "per_device_eval_batch_size", "prune"),
     ),
     # rewards
     Scope("with --reward cot-heuristics or cot-concise", lambda c: rewarded(c, *HEURISTIC_REWARDS), ("reward_words",), True),

@@ -127,12 +127,23 @@ def check_learn_from(config: Config) -> None:
     fitting = [each * groups for each in range(least, size + 1)]
     below = [n for n in fitting if n < count][-1:]
     above = [n for n in fitting if n > count][:1]
-    reason = "" if least == 1 else f", at least 2 of each: --learn-rule {config.learn_rule} compares those that are chosen"
+    reason = (
+        "" if least == 1 else f", at least 2 of each: --learn-rule {config.learn_rule} compares those that are chosen"
+    )
     raise UserError(
         f"--learn-from {count} must be a multiple of the {groups} prompts of a step and at most its {whole} completions, "
         f"because each group of {size} gives the same number{reason}. The nearest numbers that work: "
         f"{' and '.join(str(n) for n in below + above)}."
     )
+
+
+def check_prune(config: Config) -> None:
+    """Checks that the engine can end a completion while it samples. Raises UserError."""
+    if config.prune and config.engine not in ("auto", "transformers"):
+        raise UserError(
+            f"--prune with --engine {config.engine}: vLLM ends a completion at given tokens and texts, not when it repeats "
+            "itself. Leave --prune out, or use --engine transformers."
+        )
 
 
 def check_full_training(config: Config) -> None:
@@ -201,4 +212,12 @@ def check_server_flags(config: Config) -> None:
         )
 
 
-RULES = (check_init, check_algorithm, check_generation, check_learn_from, check_full_training, check_server_flags)
+RULES = (
+    check_init,
+    check_algorithm,
+    check_generation,
+    check_learn_from,
+    check_prune,
+    check_full_training,
+    check_server_flags,
+)

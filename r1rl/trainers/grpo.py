@@ -224,6 +224,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             top_p=self.run.top_p,
             seed=self.run.seed + 1_000_003 * (self.state.global_step + 1) + 7919 * step.calls,
             batch_size=self.run.generation_chunk and self.run.generation_chunk * g,
+            prune=self.run.prune,
         )
         prompts = [self.train_prompts[i] for i in drawn]
         rollouts = self.engine.generate(prompts, sampling)

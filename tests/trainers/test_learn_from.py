@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 import torch
-from small_run import SMALL, inputs_of, make_trainer, sampled_batch, without_times
+from small_run import SMALL, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import LEARN_RULES, Config
 from r1rl.runs import folder as runs_folder
@@ -41,7 +41,7 @@ def test_worked_choices():
     assert advantages == pytest.approx([-1 / (2**0.5 + 1e-4), 1 / (2**0.5 + 1e-4)])
     chosen, advantages = chosen_advantages(MIXED, 8, 3, "largest-advantage", "none", "")
     assert chosen == [0, 2, 7] and advantages == [-0.5625, -0.5625, 1.4375]
-    both = MIXED + [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    both = [*MIXED, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     chosen, _ = chosen_advantages(both, 8, 2, "max-variance", "none", "")
     assert chosen[:2] == [0, 7] and 11 in chosen[2:] and len(chosen) == 4
 
@@ -80,10 +80,16 @@ def test_all_of_a_group_is_no_choice(rule, scale):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"learn_from": 5}, r"--learn-from 5 must be a multiple of the 2 prompts of a step and at most its 16 .* 4 and 6"),
+        (
+            {"learn_from": 5},
+            r"--learn-from 5 must be a multiple of the 2 prompts of a step and at most its 16 .* 4 and 6",
+        ),
         ({"learn_from": 18}, r"--learn-from 18 must be .* work: 16\."),
         ({"learn_from": 2}, r"at least 2 of each: --learn-rule max-variance compares .* work: 4\."),
-        ({"learn_from": 8, "algorithm": "ppo"}, "--learn-from 8 with --algorithm ppo: its value head learns from every"),
+        (
+            {"learn_from": 8, "algorithm": "ppo"},
+            "--learn-from 8 with --algorithm ppo: its value head learns from every",
+        ),
         ({"learn_from": 8, "learn_rule": "best"}, "--learn-rule"),
     ],
 )
@@ -198,7 +204,9 @@ def test_the_dump_says_what_was_learned_from(tmp_path):
 def test_a_resumed_run_equals_the_unbroken_one_and_all_is_as_without_the_flag(tmp_path):
     run(tmp_path, "whole", save_steps=2)
     expected = {name: without_times(tmp_path / "whole" / name) for name in (ROLLOUTS, METRICS)}
-    config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "whole", **SETTINGS, "save_steps": 2, "resume": True})
+    config = Config(
+        **{**SMALL, "dumps": str(tmp_path), "exp_name": "whole", **SETTINGS, "save_steps": 2, "resume": True}
+    )
     (tmp_path / "whole" / "checkpoints" / "checkpoint-4" / "trainer_state.json").unlink()
     checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
     assert checkpoint.name == "checkpoint-2"

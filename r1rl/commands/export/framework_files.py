@@ -155,6 +155,7 @@ def more_missing(exported: RunExport) -> list[str]:
         "--refill": config.refill > 0,
         "--skip-solved": config.skip_solved,
         "--learn-from": config.learn_from is not None,
+        "--prune": config.prune,
         "--guard": config.guard is not None,
         "--budget, --max-minutes, --max-tokens": any((config.budget, config.max_minutes, config.max_tokens)),
     }
