@@ -47,17 +47,15 @@ def test_worked_choices():
 
 
 def test_the_control_chooses_all_alike_and_differently_in_each_group():
-    counts = Counter()
-    for step in range(2000):
+    counts, same = Counter(), 0
+    for step in range(1000):
         chosen, advantages = chosen_advantages(MIXED * 2, 8, 2, "random", "none", f"3407/{step}/learn")
         counts.update(chosen)
-        assert chosen == chosen_advantages(MIXED * 2, 8, 2, "random", "none", f"3407/{step}/learn")[0]
+        same += chosen[2:] == [i + 8 for i in chosen[:2]]
         assert advantages == group_advantages([(MIXED * 2)[i] for i in chosen], 2, "none")
-    assert all(430 < counts[i] < 570 for i in range(16))  # expected 500, standard deviation 19
-    assert any(
-        a != b - 8
-        for a, b in zip(*(chosen_advantages(MIXED * 2, 8, 2, "random", "none", "x")[0][k : k + 2] for k in (0, 2)))
-    )
+    assert all(190 < counts[i] < 310 for i in range(16))  # expected 250, standard deviation 14
+    assert same < 80  # expected 36: of 28 pairs one
+    assert chosen_advantages(MIXED * 2, 8, 2, "random", "none", "3407/999/learn")[0] == chosen
 
 
 @pytest.mark.parametrize("rule", LEARN_RULES)
@@ -128,9 +126,7 @@ def gradients(trainer):
     return found
 
 
-@pytest.mark.parametrize("keep", [1, 4])
-@pytest.mark.parametrize("loss_type", ["dr_grpo", "dapo"])
-@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize(("keep", "loss_type", "passes"), [(1, "dapo", 1), (4, "dr_grpo", 1), (4, "dapo", 2)])
 def test_the_gradient_is_that_of_the_chosen_rows_alone(trainer, keep, loss_type, passes, monkeypatch):
     rule = "max-variance" if keep > 1 else "largest-advantage"
     monkeypatch.setattr(trainer, "loss_type", loss_type)
@@ -169,14 +165,14 @@ SETTINGS = {"max_steps": 4, "save_steps": 4, "eval_steps": 4, "max_completion_le
             "steps_per_generation": 2, "skip_solved": True, "learning_rate": 1e-3, "eval_count": 4}  # fmt: skip
 
 
-def by_length(rollout, problem):
-    """A reward in which groups are never all equal for long."""
+def by_variety(rollout, problem):
+    """A reward for which few groups are all equal."""
     return float(len(set(rollout.completion_ids)) % 3)
 
 
 def run(tmp_path, name, checkpoint=None, **changes):
     trainer = make_trainer(tmp_path, name, **{**SETTINGS, **changes})
-    trainer.rewards = {"correctness": by_length}
+    trainer.rewards = {"correctness": by_variety}
     trainer.fit(checkpoint, [])
 
 
