@@ -56,7 +56,8 @@ class Rollout:
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]  # the sampled tokens, without the prefix
     sampler_logprobs: tuple[float, ...]  # the engine's, one per completion token, after temperature
-    finish: str  # "stop": end token or closing tag; "length": cut at max_completion_length
+    # "stop": end token or closing tag; "length": cut at max_completion_length; "repetition": ended by --prune
+    finish: str
 
 
 @dataclass(frozen=True, slots=True)

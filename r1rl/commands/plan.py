@@ -72,9 +72,10 @@ def show(config: Config, recipe: str, shape: Shape, place: Place, price: float |
     """Prints the whole plan."""
     memory = plan_memory(config, shape, place, longest_prompt(config))
     prompts = config.generation_batch_size // config.num_generations
+    learning = f"{config.learn_from} of them learned from, " if config.learn_from else ""
     console.print(
         f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompts x {config.num_generations} "
-        f"completions, {config.algorithm}, on {data_label(config)}"
+        f"completions, {learning}{config.algorithm}, on {data_label(config)}"
     )
     console.print(
         f"model    {config.model_name}: {shape.weights:,} weights, "

@@ -32,6 +32,7 @@ ENGINES = ("auto", "vllm", "transformers", SERVER)
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 SCALE_REWARDS = ("group", "batch", "none")
+MAX_VARIANCE, LARGEST_ADVANTAGE, RANDOM = LEARN_RULES = ("max-variance", "largest-advantage", "random")
 PROMPT_STYLES = ("tags", "plain")
 SAMPLER_DTYPES = ("auto", "float32", "bfloat16")
 MODES = ("sft", "rl", "both", "eval")
@@ -133,6 +134,7 @@ class Config:
     refill: float = flag(0.0, "sample new prompts for groups whose rewards are all equal, up to this share of a step's prompts; 0: none", "rollout")
     skip_solved: bool = flag(False, "skip most prompts whose completions all earned the same reward the last time", "rollout")
     steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with more than 1, use --importance-correction", "rollout")
+    prune: bool = flag(False, "end a training completion whose last 64 tokens are a block of at most 8 tokens, again and again; with the transformers engine", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
 
@@ -152,6 +154,8 @@ class Config:
     per_device_train_batch_size: int = flag(16, "completions per forward and backward pass; should be a multiple of --num-generations", "update", "-tbs")
     gradient_accumulation_steps: int = flag(1, "a step has this many times --per-device-train-batch-size completions", "update", "-gas")
     tokens_per_micro_batch: int | None = flag(None, "tokens per forward and backward pass, in which completions of similar length are grouped; default: --per-device-train-batch-size completions of full length", "update")
+    learn_from: int | None = flag(None, "completions of a step that the update learns from, the same number of each group, chosen by --learn-rule; default: all", "update")
+    learn_rule: str = flag(MAX_VARIANCE, "how --learn-from chooses in a group: max-variance of the rewards (PODS, arXiv:2504.13818), largest-advantage in absolute value (CPPO, arXiv:2503.22342), or at random, for comparison", "update", choices=LEARN_RULES)
     learning_rate: float = flag(1e-5, "peak learning rate", "update", "-lr")
     lr_scheduler: str = flag("cosine", "learning rate schedule after the warm-up", "update", choices=("cosine", "linear", "constant"))
     warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
@@ -262,6 +266,16 @@ class Config:
     def generation_batch_size(self) -> int:
         """Completions per optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+    @property
+    def completions_learned(self) -> int:
+        """Completions per optimizer step from which the update learns."""
+        return self.learn_from or self.generation_batch_size
+
+    @property
+    def learned_per_group(self) -> int:
+        """Completions of each group from which the update learns; all of them without --learn-from."""
+        return self.completions_learned * self.num_generations // self.generation_batch_size
 
 
 def expanded(text: str, name: str) -> str:

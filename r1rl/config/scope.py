@@ -142,7 +142,7 @@ TABLE = (
         REINFORCEMENT,
         reinforces,
         (
-            "algorithm", "refill", "skip_solved", "steps_per_generation", "max_steps", "train_every",
+            "algorithm", "refill", "skip_solved", "steps_per_generation", "learn_from", "prune", "max_steps", "train_every",
             "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler", "weight_decay",
             "max_grad_norm", "beta", "profile", "save_merged", "stages", *STAGE_ENDS, "advance_window", "general_reward",
         ),
@@ -196,7 +196,7 @@ TABLE = (
     Scope(
         "with --engine transformers or auto",
         lambda c: c.engine in ("transformers", "auto"),
-        ("sampler_dtype", "generation_chunk", "per_device_eval_batch_size"),
+        ("sampler_dtype", "generation_chunk", "per_device_eval_batch_size", "prune"),
     ),
     # rewards
     Scope("with --reward cot-heuristics or cot-concise", lambda c: rewarded(c, *HEURISTIC_REWARDS), ("reward_words",), True),
@@ -214,9 +214,10 @@ TABLE = (
         lambda c: not has_value_head(c),
         (
             "scale_rewards", "loss_type", "importance_correction", "epsilon_high", "refill", "skip_solved",
-            "steps_per_generation", "tokens_per_micro_batch", "gradient_accumulation_steps",
+            "steps_per_generation", "learn_from", "tokens_per_micro_batch", "gradient_accumulation_steps",
         ),
     ),
+    Scope("with --learn-from", lambda c: c.learn_from is not None, ("learn_rule",)),
     Scope(
         "with --algorithm ppo or reward-weighted",
         has_value_head,

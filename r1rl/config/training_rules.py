@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from r1rl.config.flags import Config
+from r1rl.config.flags import LARGEST_ADVANTAGE, Config
 from r1rl.config.names import SERVER, option
 from r1rl.system.errors import UserError
 
@@ -111,6 +111,41 @@ def check_generation(config: Config) -> None:
             )
 
 
+def check_learn_from(config: Config) -> None:
+    """Checks that --learn-from takes the same number of completions of each group. Raises UserError with fitting numbers."""
+    count, whole, size = config.learn_from, config.generation_batch_size, config.num_generations
+    if count is None:
+        return
+    if config.algorithm != "grpo":
+        raise UserError(
+            f"--learn-from {count} with --algorithm {config.algorithm}: its value head learns from every completion, and a "
+            "choice by rewards would teach it wrong values. Leave it out, or use --algorithm grpo."
+        )
+    groups, least = whole // size, 1 if config.learn_rule == LARGEST_ADVANTAGE else 2
+    if count % groups == 0 and least * groups <= count <= whole:
+        return
+    fitting = [each * groups for each in range(least, size + 1)]
+    below = [n for n in fitting if n < count][-1:]
+    above = [n for n in fitting if n > count][:1]
+    reason = (
+        "" if least == 1 else f", at least 2 of each: --learn-rule {config.learn_rule} compares those that are chosen"
+    )
+    raise UserError(
+        f"--learn-from {count} must be a multiple of the {groups} prompts of a step and at most its {whole} completions, "
+        f"because each group of {size} gives the same number{reason}. The nearest numbers that work: "
+        f"{' and '.join(str(n) for n in below + above)}."
+    )
+
+
+def check_prune(config: Config) -> None:
+    """Checks that the engine can end a completion while it samples. Raises UserError."""
+    if config.prune and config.engine not in ("auto", "transformers"):
+        raise UserError(
+            f"--prune with --engine {config.engine}: vLLM ends a completion at given tokens and texts, not when it repeats "
+            "itself. Leave --prune out, or use --engine transformers."
+        )
+
+
 def check_full_training(config: Config) -> None:
     """Checks the flags that need an adapter or its base model against --lora-rank 0. Raises UserError."""
     if config.lora_rank:
@@ -177,4 +212,12 @@ def check_server_flags(config: Config) -> None:
         )
 
 
-RULES = (check_init, check_algorithm, check_generation, check_full_training, check_server_flags)
+RULES = (
+    check_init,
+    check_algorithm,
+    check_generation,
+    check_learn_from,
+    check_prune,
+    check_full_training,
+    check_server_flags,
+)

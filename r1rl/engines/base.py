@@ -21,6 +21,7 @@ class Sampling:
     batch_size: int | None = None  # most completions at once; engines with a scheduler ignore it
     first: int = 0  # the position of these prompts among the `of` that all processes sample
     of: int | None = None  # None: these are all
+    prune: bool = False  # end completions that only repeat themselves; the transformers engine alone can do so
 
 
 class Engine(Protocol):

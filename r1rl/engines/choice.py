@@ -37,6 +37,11 @@ def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[
                 "change, so it would not sample from the policy. Use --engine transformers."
             )
         return "transformers", "on a CPU only it follows all weights"
+    if has_gpu and config.prune:
+        raise UserError(
+            "--prune with --engine auto: on this GPU it chooses vLLM, which does not see when a completion repeats itself. "
+            "Leave --prune out, or use --engine transformers."
+        )
     if has_gpu and unsloth:
         return "shared", "with Unsloth on a GPU, one copy of the base weights serves sampling and training"
     if has_gpu and config.load_in_4bit:

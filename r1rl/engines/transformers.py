@@ -23,6 +23,9 @@ from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 # Rows times weights at which arithmetic takes one core as long as the calls from Python per token: AMD EPYC, tiny models,
 # benchmarks/RESULTS.md. It holds as long as Python and arithmetic are slower or faster together.
 EVEN = 40e6
+# --prune ends a completion whose last REPEATED tokens are a block of at most BLOCK tokens, again and again; it looks at
+# every CHECKED-th token, which costs next to nothing.
+REPEATED, BLOCK, CHECKED = 64, 8, 16
 
 
 class TransformersEngine:
@@ -116,6 +119,8 @@ class TransformersEngine:
                     logprobs[row].append(logprob)
                     if self._is_finished(ids[row]):
                         finish[row] = "stop"
+                    elif sampling.prune and position < sampling.max_tokens - 1 and is_runaway(ids[row]):
+                        finish[row] = "repetition"
             alive = [finish[row] == "length" for row in rows]
             if not any(alive) or position == sampling.max_tokens - 1:
                 break
@@ -140,6 +145,18 @@ class TransformersEngine:
         if ids[-1] in self.end_ids:
             return True
         return ids[-1] in self.closing_ids and STOP_TEXT in self.tokenizer.decode(ids[-len(STOP_TEXT) - 1 :])
+
+
+def is_runaway(ids: Sequence[int]) -> bool:
+    """Returns whether --prune ends a completion with these tokens; False unless their number is a multiple of CHECKED.
+
+    >>> is_runaway([1, 2, 3] * 21 + [1]), is_runaway([1, 2, 3] * 21 + [2])
+    (True, False)
+    """
+    if len(ids) < REPEATED or len(ids) % CHECKED:
+        return False
+    last = ids[-REPEATED:]
+    return any(last[size:] == last[:-size] for size in range(1, BLOCK + 1))
 
 
 def useful_threads(rows: int, weights: int) -> int:

@@ -143,7 +143,7 @@ def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str
 def micro_batch(config: Config) -> int:
     """Returns the completions of one forward and backward pass."""
     if config.algorithm == "grpo":
-        return config.per_device_train_batch_size
+        return min(config.per_device_train_batch_size, config.completions_learned)
     rows = -(-config.generation_batch_size // config.minibatches)
     return min(rows, config.update_chunk or rows)
 
@@ -189,10 +189,10 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     """
     c, groups = config.max_completion_length, rows
     if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
-        g = config.num_generations
+        size = config.learned_per_group
         room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
-        groups = max(1, min(config.generation_batch_size // g, room // (prompt + g * c)))
-        rows = groups * g
+        groups = max(1, min(config.completions_learned // size, room // (prompt + size * c)))
+        rows = groups * size
     tokens = -(-(groups * prompt + rows * c) // ROW_STEP) * ROW_STEP
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
     each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8

@@ -95,8 +95,8 @@ def step_seconds(
 
     `share`: mean length of prompts and completions, as a share of their limits.
     """
+    learned = learned or sampled or config.completions_learned
     sampled = sampled or config.generation_batch_size
-    learned = learned or sampled
     groups = max(1, sampled // config.num_generations)
     p, c = share * memory.prompt, share * config.max_completion_length
     prompts = min(groups, learned) if reads_prompts_once(memory.place) else learned

@@ -11,6 +11,7 @@ from typing import Any
 STEP = {  # metrics.jsonl
     "step": "the optimizer step, from 1",
     "completions": "completions sampled in the step",
+    "completions_learned": "completions that the update learned from: not those of groups without signal, nor those that `--learn-from` left out",
     "tokens": "sampled tokens; in fine-tuning: learned tokens",
     "reward": "mean reward of the completions",
     "accuracy": "share of correct completions",
@@ -19,7 +20,8 @@ STEP = {  # metrics.jsonl
     "p50_tokens": "median length of a completion",
     "p90_tokens": "90th percentile of the length of a completion",
     "max_tokens": "length of the longest completion",
-    "truncated": "share of completions cut off at `--max-completion-length`",
+    "truncated": "share of completions cut off at `--max-completion-length`, or by `--prune`",
+    "completions_pruned": "completions that `--prune` ended",
     "rewards_left_out": "rewards that did not apply to their completion: an unreadable gold answer, or a reward of another source",
     "reward_timeouts": "with a custom reward: calls that did not return within `--reward-timeout` since the previous step, evaluations included",
     "reasoning_tokens": "mean length of the reasoning: the text before its closing tag, or without tags before the answer",

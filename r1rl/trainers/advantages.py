@@ -1,9 +1,12 @@
-"""Advantages and KL penalties from rewards, as pure functions of lists."""
+"""Advantages and KL penalties from rewards, and the completions to learn from, as pure functions of lists."""
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
+
+from r1rl.config.flags import LARGEST_ADVANTAGE, MAX_VARIANCE
 
 EPSILON = 1e-4  # TRL's: keeps a group of nearly equal rewards from getting huge advantages
 
@@ -31,6 +34,52 @@ def group_advantages(
         divisor = 1.0 if std is None else std + EPSILON
         advantages += [0.0 if r is None else (r - mean) / divisor for r in group]
     return advantages
+
+
+def chosen_advantages(
+    rewards: Sequence[float | None], group_size: int, keep: int, rule: str, scale: str, seed: str
+) -> tuple[list[int], list[float]]:  # (B*G,) -> (B*keep,), (B*keep,)
+    """Returns the positions of the `keep` completions of each group to learn from, in order, and their advantages.
+
+    max-variance  the largest variance of the rewards; the advantages are those of the chosen completions among
+                  themselves. Source: PODS (arXiv:2504.13818); YixuanEvenXu/pods @ 187f43b,
+                  trainer/maxvargrpo_trainer.py, normalises after the choice.
+    random        the control, with advantages as above (same repository, trainer/randomgrpo_trainer.py)
+    largest-advantage  the largest absolute advantages in the whole group, which remain as they are. Source: CPPO
+                  (arXiv:2503.22342); lzhxmu/CPPO @ 52faeb3, src/open_r1/grpo_trainer_gsm.py.
+
+    Among equals the position decides. A reward of None is chosen only if a group has too few others; its advantage is 0.
+    `seed`: of the random choice, which is different in each group.
+    """
+    whole = group_advantages(rewards, group_size, scale) if rule == LARGEST_ADVANTAGE else []
+    chosen = []
+    for start in range(0, len(rewards), group_size):
+        known = [i for i in range(start, start + group_size) if rewards[i] is not None]
+        count = min(keep, len(known))
+        if rule == LARGEST_ADVANTAGE:
+            picked = sorted(known, key=lambda i: -abs(whole[i]))[:count]
+        elif rule == MAX_VARIANCE:
+            picked = [known[k] for k in max_variance([rewards[i] for i in known], count)]
+        else:
+            picked = random.Random(f"{seed}/{start // group_size}").sample(known, count)
+        left = [i for i in range(start, start + group_size) if i not in picked]
+        chosen += sorted(picked + left[: keep - count])
+    if rule == LARGEST_ADVANTAGE:
+        return chosen, [whole[i] for i in chosen]
+    return chosen, group_advantages([rewards[i] for i in chosen], keep, scale)
+
+
+def max_variance(values: Sequence[float], keep: int) -> list[int]:
+    """Returns the positions of the `keep` values with the largest variance: some of the lowest and some of the highest.
+
+    Source: PODS (arXiv:2504.13818), which proves that the best choice has this form.
+
+    >>> max_variance([0.0, 1.0, 0.0, 0.5], 2)
+    [0, 1]
+    """
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    choices = [order[:low] + order[len(order) - keep + low :] for low in range(keep + 1)]
+    return max(choices, key=lambda rows: deviation([values[i] for i in rows]))
 
 
 def deviation(values: Sequence[float]) -> float:

@@ -46,7 +46,7 @@ from r1rl.runs.scores import Evaluation, score_of
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
-from r1rl.trainers.advantages import group_advantages
+from r1rl.trainers.advantages import chosen_advantages, group_advantages
 from r1rl.trainers.arguments import keep_float32, training_arguments
 from r1rl.trainers.base import RunTrainer
 from r1rl.trainers.batches import Batch
@@ -224,6 +224,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             top_p=self.run.top_p,
             seed=self.run.seed + 1_000_003 * (self.state.global_step + 1) + 7919 * step.calls,
             batch_size=self.run.generation_chunk and self.run.generation_chunk * g,
+            prune=self.run.prune,
         )
         prompts = [self.train_prompts[i] for i in drawn]
         rollouts = self.engine.generate(prompts, sampling)
@@ -245,54 +246,69 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
 
     # ---- advantage
 
-    def compute_advantages(self, step: Step) -> list[float]:
-        """Returns the advantage of each completion that the update takes, (B*G,)."""
+    def compute_advantages(self, step: Step) -> tuple[list[int], list[float]]:
+        """Returns the positions of the completions to learn from, and the advantage of each: both (B*k,)."""
+        run, g = self.run, self.num_generations
         rewards = [step.scored[i].reward for i in step.taken]
-        return group_advantages(rewards, self.num_generations, self.run.scale_rewards)
+        if run.learn_from is None:
+            return step.taken, group_advantages(rewards, g, run.scale_rewards)
+        seed = f"{run.seed}/{self.state.global_step}/learn"
+        chosen, advantages = chosen_advantages(
+            rewards, g, run.learned_per_group, run.learn_rule, run.scale_rewards, seed
+        )
+        return [step.taken[i] for i in chosen], advantages
 
     def fill_batch(self, step: Step) -> None:
-        """Sets the step's batch and advantages."""
+        """Sets the completions to learn from, their advantages, and the update's batch of them."""
+        step.learned, step.advantages = self.compute_advantages(step)
         step.batch = self.base_batch(step)
-        step.advantages = self.compute_advantages(step)
         device = step.batch["advantages"].device
-        step.batch["advantages"] = torch.tensor(step.advantages, device=device)  # (B*G,)
+        step.batch["advantages"] = torch.tensor(step.advantages, device=device)  # (B*k,)
 
     def base_batch(self, step: Step) -> Batch:
-        """Returns the base class's tensors of the completions taken. It calls the next two methods."""
+        """Returns the base class's tensors of the completions to learn from. It calls the next two methods."""
         self._last_loaded_step = self.state.global_step  # TRL has no engine to load weights into
-        return self._generate_and_score_completions([{"prompt": step.prompts[i].text} for i in step.taken])
+        inputs = [{"prompt": step.prompts[i].text} for i in step.learned]
+        sampled, self.num_generations = self.num_generations, self.run.learned_per_group  # the groups of these rows
+        try:
+            return self._generate_and_score_completions(inputs)
+        finally:
+            self.num_generations = sampled
 
     def _rollout(self, prompts: list[str], trainer: Any) -> dict[str, list]:
-        taken = [self.step.rollouts[i] for i in self.step.taken]
+        learned = [self.step.rollouts[i] for i in self.step.learned]
         return {
-            "prompt_ids": [list(r.prompt_ids) for r in taken],
-            "completion_ids": [list(r.completion_ids) for r in taken],
-            "logprobs": [list(r.sampler_logprobs) for r in taken],
+            "prompt_ids": [list(r.prompt_ids) for r in learned],
+            "completion_ids": [list(r.completion_ids) for r in learned],
+            "logprobs": [list(r.sampler_logprobs) for r in learned],
         }
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list) -> torch.Tensor:
-        earned = [self.step.scored[i].rewards.values() for i in self.step.taken]
+        earned = [self.step.scored[i].rewards.values() for i in self.step.learned]
         table = [[float("nan") if r is None else r for r in row] for row in earned]
         table = torch.tensor(table, dtype=torch.float32, device=self.accelerator.device)
-        return self.accelerator.gather(table)  # (B*G, rewards)
+        return self.accelerator.gather(table)  # (B*k, rewards)
 
     # ---- dump
 
     def dump_step(self, step: Step) -> None:
         """Writes the completions to rollouts.jsonl and begins the metrics of each optimizer step that learns from them."""
         g, seconds, first = self.num_generations, self.meter.seconds(), self.state.global_step + 1
-        advantage = dict(zip(step.taken, step.advantages))
+        advantage = dict(zip(step.learned, step.advantages))
+        learned = {step.learned[i] for i in self.rows_with_gradient(step.batch)}
         for number, rows in enumerate(step.shares(self.run.steps_per_generation), start=first):
             start = time.perf_counter()
             lines = [
                 completion_line(
                     number, "train", *divmod(k, g), step.prompts[i], step.scored[i], advantage.get(i, 0.0), seconds
                 )
+                | {"learned": i in learned}
                 for k, i in enumerate(rows)
             ]
             self.dump.append(ROLLOUTS, lines)
             self.meter.add("dump", time.perf_counter() - start)
-            step.lines.append(self.metrics_line(step, rows))
+            count = sum(i in learned for i in rows)
+            step.lines.append(self.metrics_line(step, rows) | {"completions_learned": count})
         for lost in distributed.all_gather(take_timeouts(self.rewards)):
             for name, count in lost.items():
                 step.lines[0][name] = step.lines[0].get(name, 0) + count

@@ -75,8 +75,8 @@ class ValueTrainer(Trainer):
 
     # ---- advantage
 
-    def compute_advantages(self, step: ValueStep) -> list[float]:
-        """Sets the step's experience and diagnostics. Returns each completion's mean advantage, for the dump."""
+    def compute_advantages(self, step: ValueStep) -> tuple[list[int], list[float]]:
+        """Sets the step's experience and diagnostics. Returns all positions and each mean advantage, for the dump."""
         kept = [i for i, s in enumerate(step.scored) if s.reward is not None]
         rollouts = [step.rollouts[i] for i in kept]
         with torch.no_grad():
@@ -100,7 +100,11 @@ class ValueTrainer(Trainer):
         step.experience = Experience(rollouts, logprobs, values, advantages, returns)
         step.diagnostics = self.diagnostics(step.experience, reference)
         means = dict(zip(kept, (a.mean().item() for a in advantages)))
-        return [means.get(i, 0.0) for i in range(len(step.scored))]
+        return step.taken, [means.get(i, 0.0) for i in step.taken]
+
+    def rows_with_gradient(self, batch: Batch) -> list[int]:
+        """Returns the rows with a reward: equal rewards teach the values, too."""
+        return [i for i, scored in enumerate(self.step.scored) if scored.reward is not None]
 
     def diagnostics(self, experience: Experience, reference: list[torch.Tensor] | None) -> dict[str, float]:
         """Returns how well the values fit and how far the policy is from the reference; adapts the KL weight."""

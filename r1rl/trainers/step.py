@@ -14,8 +14,9 @@ from r1rl.trainers.advantages import groups_without_signal
 class Step:
     """The completions sampled from one state of the policy, group by group, and what becomes of them.
 
-    B groups of G completions are learned from. With --refill more are sampled: S >= B * G completions in all. With
-    --steps-per-generation K > 1 one Step serves K optimizer steps, each with its share of the B groups.
+    B groups of G completions are taken. With --refill more are sampled: S >= B * G completions in all. With --learn-from
+    only k < G completions of each group are learned from; else k = G. With --steps-per-generation K > 1 one Step serves
+    K optimizer steps, each with its share of the B groups.
     """
 
     drawn: list[int]  # (B,) positions of the prompts in the training set
@@ -24,9 +25,10 @@ class Step:
     prompts: list[Prompt] = field(default_factory=list)  # (S,)
     rollouts: list[Rollout] = field(default_factory=list)  # (S,)
     scored: list[Scored] = field(default_factory=list)  # (S,)
-    taken: list[int] = field(default_factory=list)  # (B * G,) positions of the completions that the update takes
-    advantages: list[float] = field(default_factory=list)  # (B * G,)
-    batch: dict[str, Any] = field(default_factory=dict)  # TRL's tensors, one row per completion taken
+    taken: list[int] = field(default_factory=list)  # (B * G,) positions of the completions of the groups taken
+    learned: list[int] = field(default_factory=list)  # (B * k,) positions of those in the update's batch
+    advantages: list[float] = field(default_factory=list)  # (B * k,)
+    batch: dict[str, Any] = field(default_factory=dict)  # TRL's tensors, one row per completion learned from
     lines: list[dict[str, Any]] = field(default_factory=list)  # (K,) for metrics.jsonl
     line: dict[str, Any] = field(default_factory=dict)  # the one of the current optimizer step
     # During an update:
@@ -49,7 +51,7 @@ class Step:
         return sum(not groups_without_signal(group, self.group_size) for group in self.group_rewards())
 
     def take_groups(self) -> None:
-        """Takes as many groups for the update as prompts were drawn, groups with different rewards first."""
+        """Takes as many groups as prompts were drawn, for the update; groups with different rewards first."""
         groups = self.group_rewards()
         order = sorted(range(len(groups)), key=lambda i: groups_without_signal(groups[i], self.group_size))
         chosen = sorted(order[: len(self.drawn)])

@@ -43,7 +43,7 @@ class PolicyUpdate:
         start = time.perf_counter()
         step.gaps = []
         loss = torch.zeros((), device=self.accelerator.device)
-        if self.run.beta == 0 and (rows := with_signal(batch, self.num_generations)) != all_rows(batch):
+        if (rows := self.rows_with_gradient(batch)) != all_rows(batch):
             batch = rows_of(batch, rows) if rows else {}
         if batch:
             # TRL divides by the tokens of a whole generation, of which this is one step's part.
@@ -64,6 +64,10 @@ class PolicyUpdate:
         self.meter.add("update", time.perf_counter() - start)
         return loss
 
+    def rows_with_gradient(self, batch: Batch) -> list[int]:
+        """Returns the rows from which the update learns: without --beta only those of groups with a signal."""
+        return with_signal(batch, self.run.learned_per_group) if self.run.beta == 0 else all_rows(batch)
+
     def accumulate(self, model: Any, batch: Batch, divisor: int) -> torch.Tensor:
         """Returns the loss of this process's rows, with 1 / `divisor` of the usual tokens in each pass."""
         zero = torch.zeros((), device=self.accelerator.device)  # of a process without rows
@@ -71,13 +75,13 @@ class PolicyUpdate:
 
     def local_rows(self, batch: Batch) -> list[int]:
         """Returns the rows that this process learns from: all of them if it is the only one."""
-        return deal(batch, self.num_generations, distributed.size())[distributed.rank()]
+        return deal(batch, self.run.learned_per_group, distributed.size())[distributed.rank()]
 
     def parts(self, batch: Batch, divisor: int) -> list[list[int]]:
         """Returns the rows of each pass of this process."""
         shared = self.policy.shares_prompts
         budget = self.run.tokens_a_pass if divisor == 1 else self.smaller_budget(batch, divisor)[0]
-        unit = self.num_generations if shared and divisor == 1 else 1
+        unit = self.run.learned_per_group if shared and divisor == 1 else 1
         return split(batch, budget, unit, padded=not shared, rows=self.local_rows(batch))
 
     def smaller_budget(self, batch: Batch, divisor: int) -> tuple[int, bool]:

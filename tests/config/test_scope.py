@@ -69,6 +69,7 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
             {"pipeline": True, "stage": "rejection"},
             {"engine": "vllm-server", "load_in_4bit": False},
             {"engine": "transformers"},
+            {"learn_from": 8},
             {"lora_rank": 0, "load_in_4bit": False},
             {"dataset_name": "openai/gsm8k"},
             {"dataset_name": "openai/gsm8k", "dataset_path": "data.csv"},
@@ -104,6 +105,7 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
         (("--recipe", "tiny", "--reward-timeout", 5), "only with a custom reward"),
         (("--recipe", "tiny", "--max-steps", 5, "--num-epochs", 1), "--max-steps 5 would have no effect"),
         (("--recipe", "tiny", "--mix-ratio", 0.5), "only with --general-data"),
+        (("--recipe", "tiny", "--learn-rule", "random"), "only with --learn-from"),
     ],
 )  # fmt: skip
 def test_a_given_flag_without_effect_is_refused(arguments, message, tmp_path):

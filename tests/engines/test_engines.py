@@ -14,7 +14,7 @@ from r1rl.engines import precision, proof
 from r1rl.engines import transformers as engine_module
 from r1rl.engines.base import Sampling
 from r1rl.engines.choice import choose
-from r1rl.engines.transformers import TransformersEngine, useful_threads
+from r1rl.engines.transformers import TransformersEngine, is_runaway, useful_threads
 from r1rl.models.logprobs import completion_logprobs, nucleus
 from r1rl.models.merge import merged_weights
 from r1rl.models.policy import LORA_TARGETS, load_policy
@@ -62,6 +62,45 @@ def test_more_threads_are_used_where_they_wait_less_than_they_work():
         assert useful_threads(even, weights) == k == 1 + useful_threads(even - 1, weights)
     assert useful_threads(1, weights) == 1
     assert useful_threads(16, 494_000_000) >= 8
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_what_counts_as_runaway_repetition(size):
+    """A block of at most 8 tokens that fills the last 64, looked for at every 16th token."""
+    block = list(range(100, 100 + size))
+    repeated = (block * 64)[:64]
+    assert is_runaway(repeated)
+    assert is_runaway([1] * 16 + repeated)
+    assert not is_runaway([*repeated, repeated[-size]])  # 65 tokens: not looked at
+    assert not is_runaway(repeated[16:])
+    assert not is_runaway([7, *repeated[1:]]) and not is_runaway([*repeated[:-1], 7])
+    assert not is_runaway((list(range(9)) * 8)[:64])
+
+
+def test_prune_ends_what_repeats_itself_and_leaves_the_others_alone(engine, prompts, monkeypatch):
+    asked = Sampling(n=4, max_tokens=48, temperature=1.0, seed=5)
+    whole = engine.generate(prompts[:3], asked)
+    assert engine.generate(prompts[:3], dataclasses.replace(asked, prune=True)) == whole  # nothing repeats itself
+    monkeypatch.setattr(engine_module, "is_runaway", lambda ids: len(ids) == 16 and ids[-1] % 2 == 0)
+    ended = 0
+    for plain, pruned in zip(whole, engine.generate(prompts[:3], dataclasses.replace(asked, prune=True))):
+        if len(plain.completion_ids) > 16 and plain.completion_ids[15] % 2 == 0:
+            assert pruned.completion_ids == plain.completion_ids[:16]
+            assert pruned.sampler_logprobs == pytest.approx(plain.sampler_logprobs[:16], abs=1e-4)
+            assert pruned.finish == "repetition"
+            ended += 1
+        else:
+            assert (pruned.completion_ids, pruned.finish) == (plain.completion_ids, plain.finish)
+    assert 0 < ended < 12
+
+
+def test_prune_needs_an_engine_that_sees_each_token():
+    with pytest.raises(UserError, match="--prune with --engine vllm: vLLM ends a completion at given tokens and texts"):
+        dataclasses.replace(CONFIG, prune=True, engine="vllm")
+    auto = dataclasses.replace(CONFIG, prune=True)
+    assert choose(auto, has_gpu=False, all_installed=True)[0] == "transformers"
+    with pytest.raises(UserError, match="--prune with --engine auto: on this GPU it chooses vLLM"):
+        choose(auto, has_gpu=True, all_installed=True)
 
 
 @pytest.mark.parametrize(("count", "batch_size", "threads"), [(1, None, 1), (3, None, 2), (3, 1000, 2), (3, 6, 1)])

@@ -20,7 +20,18 @@ from r1rl.models.logprobs import completion_states
 from r1rl.models.policy import LORA_TARGETS, load_policy
 from r1rl.models.shape import KNOWN, Shape, read_shape
 from r1rl.models.source import shape_of
-from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, Place, kv_token, one_shared_pass, saved, standing
+from r1rl.preflight.memory_parts import (
+    ALWAYS,
+    ENGINE,
+    GIB,
+    SAMPLING,
+    UPDATE,
+    Place,
+    kv_token,
+    one_shared_pass,
+    saved,
+    standing,
+)
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
 from r1rl.preflight.suggestions import smaller_model, suggest
@@ -283,6 +294,16 @@ def test_the_plan_counts_the_chunks_that_the_update_computes(vocab):
     shape = dataclasses.replace(KNOWN["SmolLM2-135M"], vocab=vocab)
     size = next(p.size for p in plan_memory(config, shape, CPU).parts if p.name == "logits")
     assert size == min(1024 * 64, 2**25 // vocab) * vocab * 18
+
+
+def test_a_part_of_the_completions_needs_less_memory():
+    """Of 8 groups of 8 the update reads 8 prompts and half of the completions; sampling is as before."""
+    config, shape = resolve("tiny", {"exp_name": "x"}), shape_of("tiny")
+    whole, half = (plan_memory(dataclasses.replace(config, learn_from=n), shape, CPU) for n in (None, 32))
+    how = [next(p.how for p in plan.parts if p.name == "activations") for plan in (whole, half)]
+    assert [words.split(" tokens")[0] for words in how] == ["8 x 512 + 64 x 128", "8 x 512 + 32 x 128"]
+    assert half.size(UPDATE) < whole.size(UPDATE)
+    assert half.size(SAMPLING) == whole.size(SAMPLING)
 
 
 def test_the_cache_of_a_token():

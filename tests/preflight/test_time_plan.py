@@ -42,6 +42,14 @@ def test_published_steps_on_an_l40s(sampled, learned):
     assert planned == pytest.approx(PUBLISHED[sampled, learned], rel=0.25)
 
 
+def test_a_step_that_learns_from_a_part_takes_the_time_of_that_part():
+    whole = dataclasses.replace(PODS, per_device_train_batch_size=64)
+    part = dataclasses.replace(whole, learn_from=16)
+    planned = seconds(part, "L40S", "Qwen2.5-3B")
+    assert planned == pytest.approx(seconds(whole, "L40S", "Qwen2.5-3B", 64, 16))
+    assert planned < 0.8 * seconds(whole, "L40S", "Qwen2.5-3B")
+
+
 def test_the_published_run_on_an_a10():
     """dhh1995/R1RL @ 36c196c, README: 200 steps, evaluations at 0, 100 and 200, in about two hours."""
     config = Config(max_steps=200, eval_on_start=True)

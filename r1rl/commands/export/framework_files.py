@@ -154,6 +154,8 @@ def more_missing(exported: RunExport) -> list[str]:
     found = {
         "--refill": config.refill > 0,
         "--skip-solved": config.skip_solved,
+        "--learn-from": config.learn_from is not None,
+        "--prune": config.prune,
         "--guard": config.guard is not None,
         "--budget, --max-minutes, --max-tokens": any((config.budget, config.max_minutes, config.max_tokens)),
     }
