@@ -37,10 +37,10 @@ NO_KERNEL = "it stops at a Triton kernel, which needs a GPU"
 QUICK = ("environment", "model", "default", "plan", "completions-64", "completions-128")
 # Unsloth's switches, by the names in its release 2026.10.9: (what, variables, further flags).
 SWITCHES = {
-    "standby": ("the engine sleeps during the update", {"UNSLOTH_VLLM_STANDBY": "1"}, ()),
     "no-packing": ("without Unsloth's sequence packing", {"UNSLOTH_GRPO_SEQ_PACKING": "0"}, ()),
-    "no-fold": ("bfloat16 without folded adapter", {"UNSLOTH_VLLM_MERGED_ROLLOUT": "0"}, ("--no-load-in-4bit",)),
-    "online-fp8": ("bfloat16, sampled in FP8", {"UNSLOTH_VLLM_ONLINE_FP8": "1"}, ("--no-load-in-4bit",)),
+    "folded": ("bfloat16, the adapter folded into the engine's weights", {}, ("--no-load-in-4bit",)),
+    "not-folded": ("bfloat16, the adapter next to them", {"UNSLOTH_VLLM_MERGED_ROLLOUT": "0"}, ("--no-load-in-4bit",)),
+    "suffix": ("suffix decoding", {"UNSLOTH_VLLM_SUFFIX_DECODING": "1"}, ()),
 }  # fmt: skip
 
 

@@ -50,17 +50,17 @@ class Line:
     text: str
 
 
-def ok(text: str, topic: str) -> Line:
+def fine(text: str, topic: str) -> Line:
     """Returns a line about something that works."""
     return Line(topic, OK, text)
 
 
-def note(text: str, topic: str) -> Line:
+def to_know(text: str, topic: str) -> Line:
     """Returns a line about something to know."""
     return Line(topic, NOTE, text)
 
 
-def fault(text: str, topic: str) -> Line:
+def in_the_way(text: str, topic: str) -> Line:
     """Returns a line about something that stands in the way."""
     return Line(topic, FAULT, text)
 
@@ -76,7 +76,7 @@ def diagnose(facts: Facts) -> Iterator[Line]:
     yield from hub_of(facts)
     yield from disks_of(facts)
     if (coding := sys.getfilesystemencoding()) != "utf-8":
-        yield note(f"file names are in {coding}: names with other letters are refused. Set PYTHONUTF8=1.", "locale")
+        yield to_know(f"file names are in {coding}: names with other letters are refused. Set PYTHONUTF8=1.", "locale")
     yield from recipes_of(facts)
 
 
@@ -89,47 +89,47 @@ def driver_lines_of(facts: Facts) -> Iterator[Line]:
     if found.library:
         yield driver_of(facts)
     elif found.kernel or found.version:
-        yield fault(
+        yield in_the_way(
             "the NVIDIA driver is loaded, but its library libcuda.so.1 is not found, so no program can use the GPU. A "
             "container needs `--gpus all`; else add the library's folder (often /usr/local/nvidia/lib64) to LD_LIBRARY_PATH.",
             "driver",
         )
     elif found.on_bus:
-        yield fault(
+        yield in_the_way(
             f"{found.on_bus} NVIDIA display controller(s) are in this machine, and no driver is: install NVIDIA's driver, or "
             "ask the machine's owner to.",
             "driver",
         )
     else:
-        yield note("no NVIDIA GPU: only models that train on a CPU can be used", "driver")
+        yield to_know("no NVIDIA GPU: only models that train on a CPU can be used", "driver")
     if found.library and cuda is None and probes.version("torch"):
-        yield fault(
+        yield in_the_way(
             "torch is built without CUDA, so it cannot use the GPU: pip uninstall torch, then pip install -e '.[gpu]'.",
             "torch",
         )
     elif probes.version("torch"):
         built = f"built for CUDA {cuda}" if cuda else "built for the CPU"
-        yield ok(f"{probes.version('torch')}, {built}", "torch")
+        yield fine(f"{probes.version('torch')}, {built}", "torch")
 
 
 def driver_of(facts: Facts) -> Line:
     """Returns the line about a driver whose library is found."""
     found, cuda = facts.driver, facts.torch.cuda
     if found.problem and "not installed" not in found.problem:
-        return fault(
+        return in_the_way(
             f"nvidia-smi: {found.problem}. The driver does not answer: after an update of it, restart the machine.",
             "driver",
         )
     if found.version is None:
-        return note("libcuda.so.1 is found; its version is not known, because nvidia-smi is not installed", "driver")
+        return to_know("libcuda.so.1 is found; its version is not known, because nvidia-smi is not installed", "driver")
     oldest = OLDEST_DRIVER.get(int(cuda.split(".")[0])) if cuda else None
     if oldest and int(found.version.split(".")[0]) < oldest:
-        return fault(
+        return in_the_way(
             f"{found.version} is too old: torch is built for CUDA {cuda}, which needs driver {oldest} or later. Update the "
             "driver, or install a torch that is built for an older CUDA.",
             "driver",
         )
-    return ok(found.version, "driver")
+    return fine(found.version, "driver")
 
 
 def card_lines_of(facts: Facts) -> Iterator[Line]:
@@ -139,28 +139,28 @@ def card_lines_of(facts: Facts) -> Iterator[Line]:
         return
     hidden = facts.variables.get("CUDA_VISIBLE_DEVICES")
     if not said.cards and facts.driver.cards and hidden is not None:
-        yield fault(
+        yield in_the_way(
             f"CUDA_VISIBLE_DEVICES={hidden} hides all cards ({', '.join(facts.driver.cards)}): unset it, or name one by "
             "its number.",
             "gpu",
         )
         return
     if said.problem:
-        yield fault(f"torch cannot use it: {said.problem.rstrip('.')}.", "gpu")
+        yield in_the_way(f"torch cannot use it: {said.problem.rstrip('.')}.", "gpu")
     for i, card in enumerate(said.cards):
         major, minor = card.capability
         sizes = f"{card.free / GIB:.1f} of {card.total / GIB:.1f} GiB free"
-        yield ok(f"{i}: {card.name}, capability {major}.{minor}, {sizes}", "gpu")
+        yield fine(f"{i}: {card.name}, capability {major}.{minor}, {sizes}", "gpu")
         if not has_kernels(card.capability, said.kernels):
-            yield fault(
+            yield in_the_way(
                 f"{i}: torch has no kernels for capability {major}.{minor} (it has {' '.join(said.kernels)}): use another card, "
                 "or a torch that is built for it.",
                 "gpu",
             )
         elif card.capability < BFLOAT16_FROM:
-            yield note(f"{i}: no bfloat16 before capability 8.0, so a run computes in float16", "gpu")
+            yield to_know(f"{i}: no bfloat16 before capability 8.0, so a run computes in float16", "gpu")
     if (others := machine.held_by_others(facts.here)) is not None:
-        yield note(others, "gpu")
+        yield to_know(others, "gpu")
 
 
 def has_kernels(capability: tuple[int, int], kernels: tuple[str, ...]) -> bool:
@@ -182,13 +182,13 @@ def memory_of(facts: Facts) -> Iterator[Line]:
     here, limit = facts.here, facts.memory_limit
     cores = f"{here.cores} CPU cores ({here.processor})"
     if limit is not None and limit < here.memory_free:
-        yield note(
+        yield to_know(
             f"{cores}; the container may use {limit / GIB:.1f} GiB more of {here.memory_free / GIB:.1f} GiB that are free: "
             "plans count the latter, and at the limit the run is killed.",
             "memory",
         )
     else:
-        yield ok(f"{cores}, {here.memory_free / GIB:.1f} GiB of memory free", "memory")
+        yield fine(f"{cores}, {here.memory_free / GIB:.1f} GiB of memory free", "memory")
 
 
 # ---- packages
@@ -215,9 +215,9 @@ def packages_of(facts: Facts) -> Iterator[Line]:
     """Yields packages that are missing, and versions that were not tested together."""
     needed, pinned = map(parsed, probes.own_requirements())
     if lost := sorted(name for name in needed if installed(name) is None):
-        yield fault(f"not installed: {', '.join(lost)}. Run pip install -e . in the checkout.", "packages")
+        yield in_the_way(f"not installed: {', '.join(lost)}. Run pip install -e . in the checkout.", "packages")
     if facts.here.gpu and (slow := [name for name in ("vllm", "unsloth") if installed(name) is None]):
-        yield note(
+        yield to_know(
             f"not installed: {' and '.join(slow)}. A GPU samples and trains much faster with them: pip install -e '.[gpu]'.",
             "packages",
         )
@@ -228,9 +228,9 @@ def packages_of(facts: Facts) -> Iterator[Line]:
         for name, version in found.items()
         if name in lock and not any(r.specifier.contains(version, prereleases=True) for r in lock[name])
     ]
-    yield ok(", ".join(f"{name} {version}" for name, version in found.items()), "stack")
+    yield fine(", ".join(f"{name} {version}" for name, version in found.items()), "stack")
     if others:
-        yield note(f"other versions than those tested together: {', '.join(others)}", "stack")
+        yield to_know(f"other versions than those tested together: {', '.join(others)}", "stack")
 
 
 def bad_pairs(facts: Facts) -> Iterator[Line]:
@@ -239,24 +239,30 @@ def bad_pairs(facts: Facts) -> Iterator[Line]:
         for requirement in requirements_in_stack(package):
             found = installed(canonicalize_name(requirement.name))
             if found is not None and not requirement.specifier.contains(found, prereleases=True):
-                yield fault(
+                yield in_the_way(
                     f"{package} {probes.version(package)} needs {requirement}, and {found} is here{VENV}", "pair"
                 )
     trl, vllm = probes.version("trl"), installed("vllm")
     for requirement in parsed([r for r in probes.requires("trl") if 'extra == "vllm"' in r]).get("vllm", []):
         if vllm is not None and not requirement.specifier.contains(vllm, prereleases=True):
-            yield fault(f"trl {trl} works with vllm {requirement.specifier}, and {vllm} is here{VENV}", "pair")
+            yield in_the_way(f"trl {trl} works with vllm {requirement.specifier}, and {vllm} is here{VENV}", "pair")
     torchao = probes.version("torchao")
     if torchao is not None and probes.version("peft") and Version(torchao) < Version(OLDEST_TORCHAO):
-        yield fault(f"peft refuses torchao {torchao}: use {OLDEST_TORCHAO} or later, or pip uninstall torchao.", "pair")
+        yield in_the_way(
+            f"peft refuses torchao {torchao}: use {OLDEST_TORCHAO} or later, or pip uninstall torchao.", "pair"
+        )
     ours, zoo = probes.version("unsloth"), probes.version("unsloth-zoo")
     if ours != zoo and ours is not None:
-        yield fault(f"unsloth {ours} and unsloth_zoo {zoo or '(missing)'} are halves of one release{VENV}", "pair")
+        yield in_the_way(f"unsloth {ours} and unsloth_zoo {zoo or '(missing)'} are halves of one release{VENV}", "pair")
     yield from vision_of(facts.torch.cuda)
     allocator = " ".join(facts.variables.get(name, "") for name in ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"))
-    if facts.variables.get("UNSLOTH_VLLM_STANDBY", "0") != "0" and "expandable_segments:true" in allocator.lower():
-        yield fault(
-            "UNSLOTH_VLLM_STANDBY and expandable_segments:True in PYTORCH_CUDA_ALLOC_CONF exclude each other: unset one.",
+    standby = facts.variables.get("UNSLOTH_VLLM_STANDBY", "0")
+    if (
+        standby not in ("0", "1") and "expandable_segments:true" in allocator.lower()
+    ):  # for 1 Unsloth removes the latter
+        yield in_the_way(
+            f"UNSLOTH_VLLM_STANDBY={standby} and expandable_segments:True in PYTORCH_CUDA_ALLOC_CONF exclude each other: set "
+            "the first to 1, or unset one.",
             "pair",
         )
 
@@ -279,7 +285,7 @@ def vision_of(cuda: str | None) -> Iterator[Line]:
     theirs = built[2:4] if built.startswith("cu") else None  # cu130: CUDA 13
     if theirs != (cuda.split(".")[0] if cuda else None):
         torch = f"CUDA {cuda}" if cuda else "the CPU"
-        yield fault(
+        yield in_the_way(
             f'torchvision is built for {built} and torch for {torch}: `import transformers` then fails with "operator '
             'torchvision::nms does not exist". Run pip uninstall torchvision.',
             "pair",
@@ -290,9 +296,9 @@ def broken_imports(facts: Facts) -> Iterator[Line]:
     """Yields the result of each import that was tried."""
     for package, error in facts.imports.items():
         if error is not None:
-            yield fault(f"import {package} fails: {error}", "import")
-    if fine := [package for package, error in facts.imports.items() if error is None]:
-        yield ok(", ".join(fine), "import")
+            yield in_the_way(f"import {package} fails: {error}", "import")
+    if loaded := [package for package, error in facts.imports.items() if error is None]:
+        yield fine(", ".join(loaded), "import")
 
 
 # ---- surroundings
@@ -302,16 +308,16 @@ def hub_of(facts: Facts) -> Iterator[Line]:
     """Yields whether the hub can be reached, and whether there is a token for it."""
     hub = facts.hub
     if hub.offline:
-        yield note(f"not asked, because {hub.offline} is set: only what is in its cache can be used", "hub")
+        yield to_know(f"not asked, because {hub.offline} is set: only what is in its cache can be used", "hub")
     elif hub.answers:
-        yield ok(f"{hub.endpoint} answers", "hub")
+        yield fine(f"{hub.endpoint} answers", "hub")
     else:
-        yield note(
+        yield to_know(
             f"{hub.endpoint} cannot be reached within a second: only what is in its cache can be used. A proxy is set by "
             "HTTPS_PROXY, another hub by HF_ENDPOINT.",
             "hub",
         )
-    yield ok(f"token in {hub.token}" if hub.token else "no token; only gated models need one", "hub")
+    yield fine(f"token in {hub.token}" if hub.token else "no token; only gated models need one", "hub")
 
 
 def disks_of(facts: Facts) -> Iterator[Line]:
@@ -319,15 +325,15 @@ def disks_of(facts: Facts) -> Iterator[Line]:
     for disk in facts.disks:
         place = f"{disk.what} in {disk.folder}"
         if not disk.writable:
-            yield fault(f"{place}: cannot be written. Use --dumps, or HF_HOME for models.", "disk")
+            yield in_the_way(f"{place}: cannot be written. Use --dumps, or HF_HOME for models.", "disk")
         elif disk.free < LEAST_DISK:
-            yield fault(
+            yield in_the_way(
                 f"{place}: {disk.free / GIB:.2f} GiB free, and a short run takes 1: free some, or use --dumps, or HF_HOME for "
                 "models.",
                 "disk",
             )
         else:
-            yield ok(f"{place}: {disk.free / GIB:.1f} GiB free", "disk")
+            yield fine(f"{place}: {disk.free / GIB:.1f} GiB free", "disk")
 
 
 # ---- recipes
@@ -338,14 +344,14 @@ def recipes_of(facts: Facts) -> Iterator[Line]:
     lines = [recipe_of(name, facts) for name in RECIPES]
     yield from lines
     if not any(line.level == OK for line in lines):
-        yield fault("no recipe can run here: the lines above say why", "recipe")
+        yield in_the_way("no recipe can run here: the lines above say why", "recipe")
 
 
 def recipe_of(name: str, facts: Facts) -> Line:
     """Returns the line of one recipe."""
     config, here = resolve(name, {}), facts.here
     if here.gpu is None and config.model_name not in (*TINY_MODELS, SMOLLM2):
-        return note(f"{name}: {config.model_name} needs a CUDA GPU", "recipe")
+        return to_know(f"{name}: {config.model_name} needs a CUDA GPU", "recipe")
     place, shape = place_here(config, here), shape_of(config.model_name)
     memory = plan_memory(config, shape, place)
     if not memory.fits:  # with prompts up to the limit; to count the real ones takes a second
@@ -353,11 +359,11 @@ def recipe_of(name: str, facts: Facts) -> Line:
     sizes = f"{name}: {memory.needed / GIB:.1f} of {memory.place.free / GIB:.1f} GiB by plan"
     if not memory.fits:
         found = suggest(config, shape, place, memory.prompt)
-        return note(f"{sizes}, {f'add {found.flags}' if found else 'and no flag makes it fit'}", "recipe")
+        return to_know(f"{sizes}, {f'add {found.flags}' if found else 'and no flag makes it fit'}", "recipe")
     lost = from_hub(config)
     if lost and not facts.hub.answers:
-        return note(f"{sizes}, but not in the hub's cache: {', '.join(lost)}", "recipe")
-    return ok(sizes + (f"; to download: {', '.join(lost)}" if lost else ""), "recipe")
+        return to_know(f"{sizes}, but not in the hub's cache: {', '.join(lost)}", "recipe")
+    return fine(sizes + (f"; to download: {', '.join(lost)}" if lost else ""), "recipe")
 
 
 def from_hub(config: Config) -> list[str]:
