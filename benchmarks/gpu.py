@@ -35,12 +35,13 @@ CHECKS = Path(__file__).with_name("gpu_checks.py")
 REAL_MODEL, REAL_DATA = "Qwen/Qwen2.5-3B", "openai/gsm8k"
 NO_KERNEL = "it stops at a Triton kernel, which needs a GPU"
 QUICK = ("environment", "model", "default", "plan", "completions-64", "completions-128")
-# Unsloth's switches, by the names in its release 2026.10.9: (what, variables, further flags).
+# Unsloth's switches: (what, variables of its release 2026.10.9, flags).
 SWITCHES = {
     "no-packing": ("without Unsloth's sequence packing", {"UNSLOTH_GRPO_SEQ_PACKING": "0"}, ()),
     "folded": ("bfloat16, the adapter folded into the engine's weights", {}, ("--no-load-in-4bit",)),
     "not-folded": ("bfloat16, the adapter next to them", {"UNSLOTH_VLLM_MERGED_ROLLOUT": "0"}, ("--no-load-in-4bit",)),
-    "suffix": ("suffix decoding", {"UNSLOTH_VLLM_SUFFIX_DECODING": "1"}, ()),
+    "engine-sleep": ("the engine's cache freed during the update", {}, ("--engine-sleep",)),
+    "suffix-decoding": ("tokens guessed from earlier completions", {}, ("--suffix-decoding",)),
 }  # fmt: skip
 
 
@@ -53,9 +54,10 @@ class Sizes:
     steps: int = 20  # of the default run
     few: int = 3  # of the others
     many: tuple[int, ...] = (64, 128)  # completions a step
+    patience: float = 1.0  # factor of each check's deadline
 
 
-REHEARSED = Sizes(shape="8M", tokens=48, steps=3, few=2)
+REHEARSED = Sizes(shape="8M", tokens=48, steps=3, few=2, patience=5.0)  # a CPU is slow
 
 
 def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check]:
@@ -66,7 +68,7 @@ def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check
 
     def check(name: str, what: str, *arguments: object, seconds: float, **more: Any) -> Check:
         command = (sys.executable, str(CHECKS), *map(str, arguments))
-        return Check(name, what, command, seconds, **more)
+        return Check(name, what, command, sizes.patience * seconds, **more)
 
     def run(name: str, what: str, *flags: str, kind: str = "train", seconds: float = 120, steps: int = sizes.few,
             least: float = 40, flags_of=lambda *given: run_flags(*given), **more: Any) -> Check:  # fmt: skip
@@ -85,7 +87,7 @@ def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check
         *([] if real else [check("model", f"a random {sizes.shape} model", "model", sizes.shape, models, seconds=90)]),
         default,
         dataclasses.replace(
-            default, name="plan", what="the plan of this run against what it measured", seconds=60, least=5,
+            default, name="plan", what="the plan of this run against what it measured", least=5,
             after="default", command=tuple("plan" if part == "train" else part for part in default.command),
         ),
         *(row(f"completions-{n}", f"{n} completions a step, 4 bit", "ours 4 bit", n) for n in sizes.many),

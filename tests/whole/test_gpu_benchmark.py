@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -55,7 +56,7 @@ def test_a_killed_check_loses_only_the_row_in_progress(tmp_path, monkeypatch):
     assert [(o.state, o.rows) for o in found] == [
         (DONE, [{"kind": 0}]), (PARTLY, [{"kind": 1}]), (DONE, [{"kind": 3}]),
     ]  # fmt: skip
-    assert found[1].why == "took more than 3 s" and 3 <= found[1].seconds < 3 + schedule.GRACE
+    assert found[1].why == "took more than 3 s" and 3 <= found[1].seconds < 4 + schedule.GRACE
     assert said[2] == "slow: what slow does (at most 3 s)" and len(said) == 6
     assert (tmp_path / "last.log").read_text() == "bye\n"
 
@@ -70,12 +71,18 @@ def test_the_time_of_all_is_kept_also_with_a_check_that_ignores_signals(tmp_path
     assert [o.state for o in found] == [PARTLY, LATE, LATE]
     assert clock.now <= 100 * 1.1
     assert found[1].why.endswith("s left, needs 5") and not found[1].rows
-    for pid in children.read_text().split():  # all that it started has ended: gone, or a zombie that nobody has reaped
-        try:
-            state = (schedule.Path("/proc") / pid / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            state = "gone"
-        assert state in ("gone", "Z", "X")
+    end = time.monotonic() + 60
+    while (alive := [pid for pid in children.read_text().split() if runs(pid)]) and time.monotonic() < end:
+        time.sleep(0.05)  # the kernel ends them when it gets to it
+    assert alive == []
+
+
+def runs(pid: str) -> bool:
+    """Returns whether a process runs; a zombie that nobody has reaped does not."""
+    try:
+        return Path("/proc", pid, "stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_failures_name_their_log_and_what_needs_them_waits(tmp_path):
