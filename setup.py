@@ -24,6 +24,7 @@ REQUIRED = [
     "math-verify==0.9.0",  # grades LaTeX answers; brings latex2sympy2_extended 1.11.0 and sympy, 84 MB
     "PyYAML>=6.0",  # --config; transformers brings it, safe_load alone is used
     "shtab==1.13.0",  # `completion`: bash and zsh scripts from argparse; no dependencies, and a TAB starts no Python
+    "packaging>=24.0",  # compares versions for `doctor`; transformers brings it
     "numpy>=2.0",  # bootstrap intervals; torch and vllm pin the exact version
 ]
 GPU = [

@@ -18,7 +18,17 @@ from r1rl.config.scope import when
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "r1rl"
 # Calls whose arguments are messages.
-PRINTING = ("console.print", ".tell", ".report", ".report_engine", ".report_local", "Finding", "CannotGoOn")
+PRINTING = (
+    "console.print",
+    ".tell",
+    ".report",
+    ".report_engine",
+    ".report_local",
+    "Finding",
+    "CannotGoOn",
+    "in_the_way",
+    "to_know",
+)
 # Here functions return prompts and files, not messages.
 RETURN_OTHER_TEXT = ("tasks", "commands/export", "commands/pretrain", "reports/page")
 

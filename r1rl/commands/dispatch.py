@@ -28,6 +28,7 @@ from r1rl.system.redact import redact
 
 Run = Callable[[Config, str, dict[str, Any]], int]  # main.run: config, recipe, given flags -> exit code
 COMMANDS = {
+    "doctor": "report what this machine can do and what stands in the way",
     "plan": "plan the memory, time and cost of a run, also for a GPU that is not in this machine",
     "eval": "evaluate a checkpoint or a base model",
     "export": "export a run's model for other programs and the hub, or the run for verl and OpenRLHF",

@@ -10,19 +10,16 @@ from r1rl.config.file import add_recipe, resolve_given
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
-from r1rl.models.source import is_here, locate, shape_of
-from r1rl.models.tokenizer import encoder
+from r1rl.models.source import is_here, shape_of
 from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
-from r1rl.preflight.prepare import memory_lines, place_of_card, time_words
+from r1rl.preflight.prepare import longest_prompt, memory_lines, place_of_card, time_words
 from r1rl.preflight.suggestions import suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.tasks import registry
-from r1rl.tasks.prompts import Builder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,23 +107,6 @@ def show(config: Config, recipe: str, shape: Shape, place: Place, price: float |
         console.print(f"price    usual for this card in {machine.PRICES_OF}; set yours with --gpu-price")
     if config.mode or config.pipeline:
         console.print("note     this is the reinforcement learning alone; --mode and --pipeline run more")
-
-
-def longest_prompt(config: Config) -> int | None:
-    """Returns the tokens of the longest prompt by the tokenizer.json in the model's folder; None for a hub model.
-
-    Chat templates need transformers, which is slow to import: for them the plan uses the limit.
-    """
-    if config.is_chat or not is_here(config.model_name):
-        return None
-    file = Path(locate(config.model_name)) / "tokenizer.json"
-    if not file.is_file():
-        return None
-    task = registry.load_task(config)
-    problems = registry.training_problems(task, config) + list(task.load("test"))
-    build = Builder(encoder(file), config)
-    lengths = (len(build.prompt(problem).ids) for problem in problems)
-    return max((n for n in lengths if n <= config.max_prompt_length), default=None)
 
 
 COLUMNS = ("card", "GiB", "flags to add", "engine memory", "at once", "needed, GiB", "s a step", "hours", "US dollars")

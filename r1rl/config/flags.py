@@ -127,6 +127,8 @@ class Config:
     vllm_server_host: str = flag("127.0.0.1", "host of --engine vllm-server; its API key, if any, comes from VLLM_API_KEY", "rollout")
     vllm_server_port: int = flag(8000, "port of --engine vllm-server", "rollout")
     gpu_memory_utilization: float | None = flag(None, "share of the GPU's memory for the vLLM engine, weights included; default: what the memory plan leaves for it", "rollout", "-gmu")
+    engine_sleep: bool = flag(False, "free the memory of vLLM's cache during the update (Unsloth's standby), for a larger cache or larger passes", "rollout")
+    suffix_decoding: bool = flag(False, "let vLLM guess tokens from earlier completions and check each guess, which leaves the distribution as it is; needs the package arctic-inference", "rollout")
     sampler_dtype: str = flag("auto", "precision in which the transformers engine multiplies on a CPU; auto: bfloat16 for models from 20 million weights on where it is measured to be faster", "rollout", choices=SAMPLER_DTYPES)
     generation_chunk: int | None = flag(None, "prompts that the transformers engine samples at once in training; default: all of a step", "rollout")
     num_generations: int = flag(8, "completions per prompt: the group size G", "rollout", "-ngen")

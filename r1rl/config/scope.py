@@ -192,7 +192,8 @@ TABLE = (
     # models and engines
     Scope("with an adapter: with --lora-rank above 0", lambda c: c.lora_rank != 0, ("lora_alpha", "unsloth"), dropped=True),
     Scope("with --engine vllm-server", lambda c: c.engine == SERVER, ("vllm_server_host", "vllm_server_port")),
-    Scope("with --engine vllm or auto", lambda c: c.engine in ("vllm", "auto"), ("gpu_memory_utilization",)),
+    Scope("with --engine vllm or auto", lambda c: c.engine in ("vllm", "auto"), ("gpu_memory_utilization", "engine_sleep", "suffix_decoding")),
+    Scope("with Unsloth: with --unsloth and --lora-rank above 0", lambda c: c.wants_unsloth, ("engine_sleep", "suffix_decoding")),
     Scope(
         "with --engine transformers or auto",
         lambda c: c.engine in ("transformers", "auto"),

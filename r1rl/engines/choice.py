@@ -6,17 +6,41 @@ import importlib.util
 from pathlib import Path
 
 from r1rl.config.flags import Config
-from r1rl.config.names import SERVER, load_entry
+from r1rl.config.names import SERVER, load_entry, option
 from r1rl.engines.base import Engine
 from r1rl.system.errors import UserError
 
+SWITCHES = ("engine_sleep", "suffix_decoding")  # flags of Unsloth's engine
+
 
 def choose(config: Config, has_gpu: bool, all_installed: bool = False) -> tuple[str, str]:
-    """Returns (engine, reason) for --engine. Raises UserError if the engine that the flag names cannot run.
+    """Returns (engine, reason) for --engine. Raises UserError if the engine or one of its switches cannot run.
 
     Engines: "shared" (Unsloth's vLLM), "vllm" (next to the trainer), "vllm-server" or "transformers". `all_installed`:
     decides as if vLLM and Unsloth were installed.
     """
+    engine, why = engine_for(config, has_gpu, all_installed)
+    check_switches(config, engine, why, all_installed)
+    return engine, why
+
+
+def check_switches(config: Config, engine: str, why: str, all_installed: bool) -> None:
+    """Checks that the switches of Unsloth's engine are only given for it, and have what they need. Raises UserError."""
+    given = [option(name) for name in SWITCHES if getattr(config, name)]
+    if given and engine != "shared":
+        raise UserError(
+            f"{' and '.join(given)} belongs to Unsloth's vLLM on a GPU, and the engine here is {engine} ({why}): leave it out, "
+            "or run with a GPU after pip install -e '.[gpu]'."
+        )
+    if config.suffix_decoding and not all_installed and importlib.util.find_spec("arctic_inference") is None:
+        raise UserError(
+            "--suffix-decoding: the package arctic-inference, which finds the guesses, is not installed. Run `pip install "
+            "arctic-inference==0.1.1`, or leave the flag out."
+        )
+
+
+def engine_for(config: Config, has_gpu: bool, all_installed: bool) -> tuple[str, str]:
+    """Returns (engine, reason) by the flags, the machine and what is installed. Raises UserError."""
     if config.engine == SERVER:
         return SERVER, "chosen by --engine; it gets the adapter at each step"
     vllm = all_installed or importlib.util.find_spec("vllm") is not None

@@ -13,6 +13,7 @@ from r1rl.models.merge import merged_weights
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 from r1rl.system import distributed
+from r1rl.system.errors import UserError
 from r1rl.system.out_of_memory import free_memory
 
 
@@ -135,10 +136,11 @@ class SharedEngine:
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> SharedEngine:
         """Starts it with a folder among the run's checkpoints."""
-        return cls(policy, folder / "checkpoints" / "engine")
+        check_settings(config, policy)
+        return cls(policy, folder / "checkpoints" / "engine", config.engine_sleep)
 
-    def __init__(self, policy: Policy, folder: Path):
-        self.policy = policy
+    def __init__(self, policy: Policy, folder: Path, sleeps: bool = False):
+        self.policy, self.sleeps = policy, sleeps
         self.folder = folder  # for a small adapter_config.json; the weights stay in memory
         self.lora_request = None
         self.ends = stop_tokens(policy)
@@ -153,6 +155,8 @@ class SharedEngine:
             lora_request=self.lora_request,
             use_tqdm=False,
         )
+        if self.sleeps:  # Unsloth wakes it in the next call
+            self.policy.model.vllm_engine.sleep(1)
         return rollouts_from_outputs(prompts, outputs)
 
     def sync(self) -> None:
@@ -161,3 +165,19 @@ class SharedEngine:
 
     def close(self) -> None:
         """The engine is part of the model and goes with it."""
+
+
+def check_settings(config: Config, policy: Policy) -> None:
+    """Checks that Unsloth gave its engine what the flags ask for: other releases may not know a switch. Raises UserError."""
+    if not (config.engine_sleep or config.suffix_decoding):
+        return
+    engine = policy.model.vllm_engine.llm_engine.vllm_config
+    ignored = {
+        "--engine-sleep": config.engine_sleep and not engine.model_config.enable_sleep_mode,
+        "--suffix-decoding": config.suffix_decoding and engine.speculative_config is None,
+    }
+    if flags := [name for name, is_ignored in ignored.items() if is_ignored]:
+        raise UserError(
+            f"{' and '.join(flags)} had no effect on Unsloth's engine: this release of Unsloth does not do it for this model. "
+            "Leave it out, or install the release that setup.py names."
+        )

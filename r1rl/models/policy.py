@@ -97,6 +97,11 @@ def import_backend(config: Config) -> None:
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache))
         if config.top_p < 1:  # its loss on a GPU then scores the nucleus, from which the sampler draws
             os.environ.setdefault("UNSLOTH_GRPO_TRUNCATED_SUPPORT", "1")
+        if config.engine_sleep:
+            os.environ["UNSLOTH_VLLM_STANDBY"] = "1"
+            os.environ.setdefault("UNSLOTH_VLLM_STANDBY_UTIL_OVERRIDE", "1")  # the engine's share is the plan's
+        if config.suffix_decoding:
+            os.environ.setdefault("UNSLOTH_VLLM_SUFFIX_DECODING", "1")  # it may hold settings
         import unsloth  # noqa: F401
 
 

@@ -45,6 +45,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
     check_hub(config)
     check_chat_template(config)
     check_tracker(config)
+    check_allocator(config, os.environ)
     if config.engine == SERVER:
         check_server(config, machine.gpu is not None)
 
@@ -234,3 +235,16 @@ def wandb_knows_key(environment: Mapping[str, str]) -> bool:
         return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
+
+
+# ---- memory
+
+
+def check_allocator(config: Config, environment: Mapping[str, str]) -> None:
+    """Checks that torch's allocator leaves --engine-sleep possible. Raises UserError."""
+    for name in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
+        if config.engine_sleep and "expandable_segments:true" in environment.get(name, "").lower():
+            raise UserError(
+                f"--engine-sleep and expandable_segments:True in {name} exclude each other, because vLLM maps the memory of its "
+                f"cache itself: unset {name}, or leave the flag out."
+            )

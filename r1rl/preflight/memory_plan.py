@@ -100,12 +100,13 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
 
     The pool holds the engine's parts and its cache. It is a share of the free memory if Unsloth starts the engine, else of
     the GPU's whole memory (unsloth_zoo 2026.10.9, approximate_vllm_memory_usage; vLLM's --gpu-memory-utilization).
-    With --gpu-memory-utilization given, the cache is what that share leaves.
+    With --gpu-memory-utilization given, the cache is what that share leaves. With --engine-sleep it exists while sampling only.
     """
     parts.append(Part("engine's working memory", ENGINE_WORK, ENGINE, "assumed"))
     parts.append(Part("engine's CUDA graphs", ENGINE_GRAPHS, ENGINE, "assumed"))
     fixed = sum(p.size for p in parts if p.when == ENGINE)
-    trainer = sum(p.size for p in parts if p.when != ENGINE)
+    beside = (ALWAYS, SAMPLING) if config.engine_sleep else (ALWAYS, SAMPLING, UPDATE)  # a cache that sleeps is freed
+    trainer = sum(p.size for p in parts if p.when in beside)
     one = sequence_bytes(config, shape, place, prompt)
     least = -(-config.max_seq_length // 16) * 16 * kv_token(shape, place)
     whole = place.free if place.engine == "shared" else place.total
@@ -120,7 +121,7 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
     cache = max(0, int(utilization * whole) - fixed)
     sequences = min(cache // one, most_sequences(cache, place))
     how = f"{sequences} sequences of {prompt + config.max_completion_length} tokens"
-    parts.append(Part(CACHE, cache, ENGINE, how))
+    parts.append(Part(CACHE, cache, SAMPLING if config.engine_sleep else ENGINE, how))
     return MemoryPlan(place, tuple(parts), utilization, sequences, least, prompt)
 
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from r1rl.config.flags import Config
 from r1rl.engines import choice
 from r1rl.models.shape import Shape
-from r1rl.models.source import shape_of
+from r1rl.models.source import is_here, locate, shape_of
+from r1rl.models.tokenizer import encoder
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.preflight.suggestions import smaller_model, suggest
 from r1rl.preflight.time_plan import Card, TimePlan, plan_time
 from r1rl.system import machine
 from r1rl.system.console import duration
+from r1rl.tasks import registry
+from r1rl.tasks.prompts import Builder
 
 UNKNOWN_SHAPE_SHARE = 0.5  # --gpu-memory-utilization without a plan: R1RL's default
 
@@ -50,6 +53,23 @@ def prepared(
     if memory.utilization is not None:
         config = dataclasses.replace(config, gpu_memory_utilization=memory.utilization)
     return config, lines
+
+
+def longest_prompt(config: Config) -> int | None:
+    """Returns the tokens of the longest prompt by the tokenizer.json in the model's folder; None for a hub model.
+
+    Chat templates need transformers, which is slow to import: for them the plan uses the limit.
+    """
+    if config.is_chat or not is_here(config.model_name):
+        return None
+    file = Path(locate(config.model_name)) / "tokenizer.json"
+    if not file.is_file():
+        return None
+    task = registry.load_task(config)
+    problems = registry.training_problems(task, config) + list(task.load("test"))
+    build = Builder(encoder(file), config)
+    lengths = (len(build.prompt(problem).ids) for problem in problems)
+    return max((n for n in lengths if n <= config.max_prompt_length), default=None)
 
 
 def memory_lines(config: Config, shape: Shape, memory: MemoryPlan) -> list[str]:

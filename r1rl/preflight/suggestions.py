@@ -130,6 +130,13 @@ def fewer_at_once(config: Config, place: Place) -> Iterator[Change]:
         yield flags, "fewer sampled at once", new
 
 
+def sleeping_cache(config: Config, place: Place) -> Iterator[Change]:
+    """Yields the engine's cache freed during the update."""
+    new = changed(config, engine_sleep=True)
+    if place.engine == "shared" and not config.engine_sleep and new is not None:
+        yield "--engine-sleep", "the engine's cache is freed during the update", new
+
+
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
     """Yields the base weights in 4 bit, on a GPU; on a CPU this saves very little."""
     new = changed(config, load_in_4bit=True)
@@ -166,4 +173,13 @@ def smaller_groups(config: Config, place: Place) -> Iterator[Change]:
             yield f"--num-generations {size} --per-device-train-batch-size {batch}", "smaller groups", new
 
 
-CHANGES = (engine_memory, smaller_passes, fewer_at_once, adapter_instead, four_bit, shorter, smaller_groups)
+CHANGES = (
+    engine_memory,
+    smaller_passes,
+    fewer_at_once,
+    sleeping_cache,
+    adapter_instead,
+    four_bit,
+    shorter,
+    smaller_groups,
+)

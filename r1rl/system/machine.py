@@ -73,8 +73,12 @@ def usual_price(gpu: str) -> float | None:
 def look() -> Machine:
     """Returns this machine. Imports torch only if a CUDA driver is installed."""
     gpu, free, total = gpu_memory() if has_driver() else (None, 0, 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(gpu, free, total, free_memory(), cores, platform.machine())
+    return Machine(gpu, free, total, free_memory(), cores(), platform.machine())
+
+
+def cores() -> int:
+    """Returns the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep_memory() -> None:
