@@ -24,7 +24,7 @@ from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
-from r1rl.system.redact import redact
+from r1rl.system.redact import MASK, hide, redact
 
 Run = Callable[[Config, str, dict[str, Any]], int]  # main.run: config, recipe, given flags -> exit code
 COMMANDS = {
@@ -118,6 +118,8 @@ def train_command(arguments: Sequence[str], run: Run) -> int:
     given = vars(parser.parse_args(arguments))
     print_only, save_to = given.pop("print_config"), given.pop("save_config", None)
     config, recipe, given = resolve_given(given)
+    if config.notify is not None:
+        hide(config.notify)
     if save_to is not None:
         save_config(config, recipe, user_path(save_to))
     if print_only:
@@ -169,7 +171,7 @@ def check_processes(config: Config) -> None:
 
 def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     """Returns the resolved run for --print-config; for a pipeline with the differences of each stage."""
-    whole = {"recipe": recipe, **dataclasses.asdict(config)}
+    whole = {"recipe": recipe, **dataclasses.asdict(config), "notify": config.notify and MASK}
     if not config.pipeline or config.stage is not None:
         return whole
     from r1rl.pipeline.stage_configs import differences
