@@ -53,9 +53,12 @@ function differences(before, after) {
 showHead();
 showPhases();
 fillFilters();
+restoreFilters();
 showTableHead();
 showRows();
 fillHistory();
 showSettings();
 await showCharts();
+await restorePlace();
+stayLive();
 document.body.dataset.ready = "yes";
