@@ -29,6 +29,7 @@ from r1rl.system.redact import MASK, hide, redact
 Run = Callable[[Config, str, dict[str, Any]], int]  # main.run: config, recipe, given flags -> exit code
 COMMANDS = {
     "plan": "plan the memory, time and cost of a run, also for a GPU that is not in this machine",
+    "sweep": "run a grid of settings one after the other and compare them",
     "eval": "evaluate a checkpoint or a base model",
     "export": "export a run's model for other programs and the hub, or the run for verl and OpenRLHF",
     "ask": "ask a run's model one question",

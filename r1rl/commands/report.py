@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from r1rl.config.parser import user_path
+from r1rl.pipeline.sweep import expanded
 from r1rl.reports.charts import Chart
 from r1rl.reports.page.build import write_report
 from r1rl.runs.dump import BY_STEP
@@ -21,7 +22,9 @@ LARGEST_SHARE = 5  # at most one part in this many of the time is spent on readi
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run; several are compared")
+    parser.add_argument(
+        "runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run or a sweep; several are compared"
+    )
     parser.add_argument("-o", "--output", type=user_path, help="the page (default: report.html in the first run)")
     parser.add_argument("--plots", type=user_path, metavar="DIR", help="also write the charts as PNG pictures")
     parser.add_argument(
@@ -32,10 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the page; returns the exit code. Raises UserError for a folder that is no run or cannot be written."""
+    target = args.output or args.runs[0] / "report.html"
+    args.runs = expanded(args.runs)
     for folder in args.runs:
         check_run(folder)
     check_every(args)
-    target = args.output or args.runs[0] / "report.html"
     if args.watch:
         drawn = watch(args.runs, target, args.every or EVERY)
     else:

@@ -121,19 +121,19 @@ def changes(config: Config, recipe: str) -> dict[str, Any]:
     return {name: value for name, value in differing.items() if name not in derived}
 
 
-def parse_file(path: Path) -> dict[str, Any]:
-    """Returns the mapping in a YAML or JSON file. Raises UserError."""
+def parse_file(path: Path, what: str = "--config") -> dict[str, Any]:
+    """Returns the mapping in a YAML or JSON file; `what` names it in errors. Raises UserError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text, object_pairs_hook=pairs_once) if path.suffix == ".json" else read_yaml(text)
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(
-            f"--config {str(path)!r} cannot be read ({reason}): it must be a YAML or JSON file with {FORM}."
+            f"{what} {str(path)!r} cannot be read ({reason}): it must be a YAML or JSON file with {FORM}."
         ) from None
     if not isinstance(content, dict) or not content:
         kind = f"a {type(content).__name__}" if content else "nothing"
-        raise UserError(f"--config {str(path)!r} holds {kind}: it must hold {FORM}.")
+        raise UserError(f"{what} {str(path)!r} holds {kind}: it must hold {FORM}.")
     return content
 
 
