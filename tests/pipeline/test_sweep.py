@@ -93,7 +93,7 @@ def test_a_list_of_settings(tmp_path):
     path.write_text(json.dumps({"recipe": "tiny", "exp_name": "mine", "runs": [{}, {"loss-type": "dapo", "seed": 7}]}))
     first, second = sweep.read_sweep(path).rows
     assert (first.name, second.name) == ("01", "02-loss_type-dapo-seed-7")
-    assert (second.config.loss_type, second.config.seed) == ("dapo", 7) and first.config.loss_type == "grpo"
+    assert (second.config.loss_type, second.config.seed) == ("dapo", 7) and first.config.loss_type == "dr_grpo"
 
 
 @pytest.mark.parametrize(
