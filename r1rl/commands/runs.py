@@ -15,7 +15,7 @@ from r1rl.reports.screen import sparkline
 from r1rl.reports.summary import state
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_cell
-from r1rl.system.console import console
+from r1rl.system.console import console, printable
 from r1rl.system.errors import UserError
 
 COLUMNS = ("run", "begun", "recipe", "state", "first evaluation", "last evaluation")
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         table.add_column(column, no_wrap=column in ("run", "begun", "recipe"))
     rows = [row(path.parent) for path in described]
     for cells in rows:
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)
     if args.page:
         target = args.folder / "index.html"

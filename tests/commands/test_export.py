@@ -241,6 +241,7 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     assert reasoning.splitlines()[0].strip() in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [8, 0])
 def test_both_models_answer_with_their_own_weights(rank):
     """The base's completion is that of transformers' own generate; the trained one is the same before and after."""

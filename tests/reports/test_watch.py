@@ -80,10 +80,11 @@ def test_the_list_page_links_the_runs_and_is_inert(tmp_path, capsys):
     parser = Parser()
     runs.add_arguments(parser)
     assert runs.run(parser.parse_args([str(tmp_path), "--page"])) == 0
+    assert "\u202e" not in capsys.readouterr().out
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<a href='a%20b%3Ci%3E%E2%80%AE/report.html'>a b&lt;i&gt;\\u202e</a>" in text
     assert "<script" not in text and "<i>" not in text and "\u202e" not in text
-    assert re.search("<td>broken</td>.*damaged: ", text) and re.search("[▁█]{2}", text)
+    assert re.search("<td>broken</td>.*damaged: ", text) and re.search("<td>[▁-█]{3}</td>", text)
     assert list_page(tmp_path, ("run",), [("\x1b[2J",)]).count("\\x1b[2J") == 1
 
 
