@@ -37,6 +37,7 @@ COMMANDS = {
     "data": "check the data that a run would use",
     "runs": "list the runs in a folder",
     "inspect": "show a run: its table, its completions",
+    "browse": "look at runs and their completions in the terminal, also while they run",
     "report": "write the page of a run, or one page of several runs",
     "dump": "write a dump as parquet, or a small part of it",
     "grade": "grade a file of completions",
