@@ -18,7 +18,7 @@ from rich.text import Text
 
 from r1rl.config.parser import user_path
 from r1rl.pipeline.sweep import expanded
-from r1rl.reports.browse import COLUMNS, FORM, RUN_COLUMNS, cells, chosen, curve_lines, full, plain, run_cells
+from r1rl.reports.browse import COLUMNS, FORM, RUN_COLUMNS, cells, chosen, curve_lines, full, run_cells
 from r1rl.reports.index import SORTS, Index, open_index, refreshed, siblings, through_time
 from r1rl.runs.finished import check_run
 from r1rl.system.errors import UserError
@@ -254,7 +254,7 @@ def make_app(folders: list[Path]) -> Any:
 
         def action_pager(self):
             with self.app.suspend():
-                show_in_pager(plain(self.text(whole=True), max(20, self.size.width)))
+                show_in_pager(f"{self.text(whole=True).plain}\n")
 
     class Browse(App):
         """The program: a stack of the three screens."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from pathlib import Path
 
 from rich.text import Text
@@ -148,12 +147,3 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
         choices = ", ".join(f"{name}:{choice.replace(' ', '-')}" for choice in allowed)
         raise UserError(f"{name}:{value} is unknown: use {choices}.")
     return value
-
-
-def plain(text: Text, width: int) -> str:
-    """Returns a text for the pager, folded at the width."""
-    lines = (
-        textwrap.wrap(line, width, replace_whitespace=False, drop_whitespace=False) or [""]
-        for line in text.plain.split("\n")
-    )
-    return "\n".join(part for folded in lines for part in folded) + "\n"

@@ -116,12 +116,12 @@ def test_hostile_text_is_inert_and_cut(tmp_path):
     last = len(index.rows) - 1
     completion = index.read(last)
     shown = [*browse.cells(index, last), browse.full(completion).plain, browse.full(completion, index.read(0)).plain]
-    shown += [browse.plain(browse.full(completion, whole=True), 80)]
+    shown += [browse.full(completion, whole=True).plain]
     for text in shown:
         assert not set(text) & {"\x1b", "\u202e", "\u2066", "\x00"}
     assert "\\x1b[2J\\u202egnp.exe\\u2066 [red]</script>\\x00" in shown[-2] and "more characters" in shown[-2]
-    assert max(map(len, browse.cells(index, last))) <= 40 and max(map(len, shown[-1].splitlines())) <= 80
-    assert browse.full(completion, whole=True).plain.count("x" * 100_000) >= 2  # the prompt, and the completion in full
+    assert max(map(len, browse.cells(index, last))) <= 40
+    assert shown[-1].count("x" * 100_000) >= 2  # the prompt, and the completion in full
 
 
 def test_what_changed_is_marked_also_without_colours(folder):
