@@ -186,7 +186,8 @@ def make_app(folders: list[Path]) -> Any:
 
         def action_more(self):
             self.shown += PAGE
-            self.fill(self.index, self.rows)
+            if self.index is not None:
+                self.fill(self.index, self.rows)
 
     class Full(Screen):
         """One completion; its siblings and the same problem at other steps are one key away."""

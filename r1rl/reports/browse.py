@@ -105,9 +105,9 @@ def curve_lines(folder: Path, width: int) -> list[str]:
 
 
 def chosen(index: Index, words: str, by: str = "step", descending: bool = False) -> list[int]:
-    """Returns the rows that a line of filters asks for, sorted. Raises UserError for a filter that cannot be read.
+    """Returns the rows that a line of filters asks for, sorted: "wrong tokens:200: check:any let me check".
 
-    >>> chosen(index, "wrong tokens:200: check:any let me check")
+    All that is no filter is one text to find. Raises UserError for a filter that cannot be read.
     """
     settings: dict[str, object] = {}
     tokens, reward, text = (0.0, math.inf), None, []
