@@ -91,6 +91,7 @@ def describe(name: str, run: Surveyed, budget: int) -> dict[str, Any]:
         "selfcheck": {"head": [*CHECK_COLUMNS, *OUTCOMES], "rows": list(check_rows(run.found))},
         "settings": settings | run.data.config,
         "damaged": damage(run.found.damaged),
+        "pairs": run.sampler.pairs(),
         "samples": run.sampler.chosen(budget),
     }
 
