@@ -39,6 +39,7 @@ def train(config: Config, recipe: str) -> int:
     """One run, from flags to report. Returns the exit code: 0, 3 after a guard, 128 + its number after a signal."""
     from r1rl.models.merge import save_merged
     from r1rl.reports import run_end
+    from r1rl.reports.news import News
     from r1rl.rewards.weighted import check_rewards, load_rewards
     from r1rl.runs import folder, progress
     from r1rl.runs.budget import Budget
@@ -69,7 +70,11 @@ def train(config: Config, recipe: str) -> int:
     if plan is not None:
         console.print(f"stages   {prompt_order.describe(plan)}")
 
-    with Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
+    with (
+        Interrupt(config.grace_seconds) as stop,
+        News(config, recipe, dump, session.price, stop) as news,
+        Waiting("loading the libraries") as status,
+    ):
         build = Builder(session.load_tokenizer(), config)  # 2. prompt: what the model reads
         train_prompts, eval_prompts = build(train_problems, "train"), build(eval_problems, "test")
         if plan is not None:
@@ -94,6 +99,7 @@ def train(config: Config, recipe: str) -> int:
         left = budget.closing.seconds
         code = on_first(lambda: run_end.finish(dump, config, stop, budget.ended, guard, left))
         meter.write()  # the report counts towards the costs, too
+        news.finish(code, guard, budget.ended)
     return code
 
 

@@ -34,6 +34,7 @@ GPU = [
 ]
 # Generators of problems, for --dataset-name reasoning-gym:NAME; 44 MB with its packages, of which pycosat is compiled.
 REASONING_GYM = ["reasoning-gym==0.1.25"]
+BROWSE = ["textual==8.2.8"]  # the screens of `browse`
 TRACKERS = ["tensorboard==2.21.0", "trackio==0.43.0", "wandb==0.31.0"]  # --report-to; any one of them will do
 TEST = [
     "pytest==9.2.0",
@@ -58,6 +59,6 @@ setup(
     entry_points={"console_scripts": ["r1rl = main:main"]},  # `r1rl ...` is `python main.py ...` without a checkout
     package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json"]},
     install_requires=REQUIRED,
-    extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS, "reasoning-gym": REASONING_GYM},
+    extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS, "browse": BROWSE, "reasoning-gym": REASONING_GYM},
     license="MIT",
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +213,24 @@ class Session:
                 f"gap      sampler and trainer differ by {gap:.3f} nats per token, more than {proof.GAP_TO_CORRECT}: "
                 "--importance-correction is on"
             )
+
+    @contextlib.contextmanager
+    def as_base(self) -> Iterator[None]:
+        """Lets the engine sample from the base model inside: the adapter is zero, or all weights are the base's own."""
+        from r1rl.engines import proof
+
+        model, trained = self.policy.model, {}
+        if not self.config.lora_rank:
+            trained = {name: weight.clone() for name, weight in model.state_dict().items()}
+            model.load_state_dict(self.policy.sampling_copy().state_dict())
+        try:
+            with proof.adapter_at_zero(self.policy):
+                self.engine.sync()
+                yield
+        finally:
+            if trained:
+                model.load_state_dict(trained)
+            self.engine.sync()
 
     def _print(self, line: str) -> None:
         if not self.quiet:

@@ -1,12 +1,14 @@
-"""`python main.py ask RUN "question"`: the trained model's answer, with reasoning and answer separated."""
+"""`python main.py ask RUN "question"`: the trained model's answer, with --both next to the base model's."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from r1rl.config.parser import user_path
@@ -18,6 +20,9 @@ from r1rl.system.console import Waiting, console, printable
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import asked_problem
+
+BASE, TRAINED = "base model", "trained model"
+Answers = dict[str, Rollout]  # by TRAINED, with --both by BASE and TRAINED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +38,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-name", metavar="NAME", help=finished.BASE_HELP)
     parser.add_argument("--temperature", type=float, default=0.0, help="0 decodes greedily (default: 0)")
     parser.add_argument("--max-completion-length", type=int, metavar="TOKENS", help="default: the run's")
+    parser.add_argument("--both", action="store_true", help="also the base model's answer, with the same seed")
     parser.add_argument("--trust-remote-code", action="store_true", help="run code of the base model")
 
 
@@ -42,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("the question is empty: write it in quotes after the run's folder.")
     answer = load_answerer(args)
     with Waiting("answering"):
-        rollout = answer(args.question)
-    show(rollout, args)
+        answers = answer(args.question)
+    show(answers, args)
     return 0
 
 
-def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
+def load_answerer(args: argparse.Namespace) -> Callable[[str], Answers]:
     """Loads the run's model and returns a function that answers a question, in the run's form of prompt. Raises UserError."""
     changes = finished.base_given(args.model_name)
     changes |= {} if args.max_completion_length is None else lengths(args)
@@ -64,13 +70,17 @@ def load_answerer(args: argparse.Namespace) -> Callable[[str], Rollout]:
         session.prove([example], status, quick=True)
     numbers = itertools.count()
 
-    def answer(question: str) -> Rollout:
+    def answer(question: str) -> Answers:
         prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
             raise UserError(f"the question has {len(prompt.ids)} tokens with its prompt, at most {longest} fit.")
         seed = config.seed + next(numbers)
         sampling = Sampling(1, config.max_completion_length, args.temperature, seed=seed)
-        return session.engine.generate([prompt], sampling)[0]
+        answers = {}
+        if args.both:
+            with session.as_base():
+                answers[BASE] = session.engine.generate([prompt], sampling)[0]
+        return answers | {TRAINED: session.engine.generate([prompt], sampling)[0]}
 
     return answer
 
@@ -82,18 +92,31 @@ def lengths(args: argparse.Namespace) -> dict[str, int]:
     return {"max_completion_length": args.max_completion_length, "max_seq_length": longest}
 
 
-def show(rollout: Rollout, args: argparse.Namespace) -> None:
-    """Prints reasoning and answer separately, as plain text: no markup, no terminal escapes of the model's."""
-    reasoning, answer, rest = split_answer(rollout.completion, args.config.think_tag)
+def show(answers: Answers, args: argparse.Namespace) -> None:
+    """Prints reasoning and answer separately, two models side by side. Plain text: no markup, no terminal escapes."""
+    columns = {name: Group(*parts(rollout, args.config.think_tag)) for name, rollout in answers.items()}
+    if len(columns) == 1:
+        console.print(*columns.values())
+        return
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold underline")
+    for name in columns:
+        table.add_column(name, ratio=1, overflow="fold")
+    table.add_row(*columns.values())
+    console.print(table, soft_wrap=False)
+
+
+def parts(rollout: Rollout, tag: str) -> Iterator[RenderableType]:
+    """Yields reasoning, answer and length of a completion."""
+    reasoning, answer, rest = split_answer(rollout.completion, tag)
     for name, text, style in (("reasoning", reasoning, "dim"), ("", rest, ""), ("answer", answer, "bold green")):
         if text:
             if name:
-                console.print(Text(name, style="bold"))
+                yield Text(name, style="bold")
             shown = Text(printable(text), style=style)
-            console.print(Padding(shown, (0, 0, 0, 2 if name else 0), expand=False))
+            yield Padding(shown, (0, 0, 0, 2 if name else 0), expand=False)
     tokens = len(rollout.completion_ids)
     cut = ", cut off: --max-completion-length allows more" if rollout.finish == "length" else ""
-    console.print(Text(f"{tokens} tokens{cut}", style="dim"))
+    yield Text(f"{tokens} tokens{cut}", style="dim")
 
 
 def split_answer(completion: str, tag: str) -> tuple[str, str, str]:

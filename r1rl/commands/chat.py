@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from r1rl.commands.ask import add_model_arguments, load_answerer, show
-from r1rl.records import Rollout
+from r1rl.commands.ask import Answers, add_model_arguments, load_answerer, show
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 
@@ -31,15 +30,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def respond(answer: Callable[[str], Rollout], question: str, args: argparse.Namespace) -> None:
+def respond(answer: Callable[[str], Answers], question: str, args: argparse.Namespace) -> None:
     """Prints one answer, or why a question does not fit."""
     try:
         with Waiting("answering"):
-            rollout = answer(question)
+            answers = answer(question)
     except UserError as error:
         console.print(str(error), markup=False)
         return
-    show(rollout, args)
+    show(answers, args)
     console.print()
 
 

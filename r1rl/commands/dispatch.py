@@ -24,12 +24,13 @@ from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
-from r1rl.system.redact import redact
+from r1rl.system.redact import MASK, hide, redact
 
 Run = Callable[[Config, str, dict[str, Any]], int]  # main.run: config, recipe, given flags -> exit code
 COMMANDS = {
     "doctor": "report what this machine can do and what stands in the way",
     "plan": "plan the memory, time and cost of a run, also for a GPU that is not in this machine",
+    "sweep": "run a grid of settings one after the other and compare them",
     "eval": "evaluate a checkpoint or a base model",
     "export": "export a run's model for other programs and the hub, or the run for verl and OpenRLHF",
     "ask": "ask a run's model one question",
@@ -37,6 +38,7 @@ COMMANDS = {
     "data": "check the data that a run would use",
     "runs": "list the runs in a folder",
     "inspect": "show a run: its table, its completions",
+    "browse": "look at runs and their completions in the terminal, also while they run",
     "report": "write the page of a run, or one page of several runs",
     "dump": "write a dump as parquet, or a small part of it",
     "grade": "grade a file of completions",
@@ -119,6 +121,8 @@ def train_command(arguments: Sequence[str], run: Run) -> int:
     given = vars(parser.parse_args(arguments))
     print_only, save_to = given.pop("print_config"), given.pop("save_config", None)
     config, recipe, given = resolve_given(given)
+    if config.notify is not None:
+        hide(config.notify)
     if save_to is not None:
         save_config(config, recipe, user_path(save_to))
     if print_only:
@@ -170,7 +174,7 @@ def check_processes(config: Config) -> None:
 
 def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     """Returns the resolved run for --print-config; for a pipeline with the differences of each stage."""
-    whole = {"recipe": recipe, **dataclasses.asdict(config)}
+    whole = {"recipe": recipe, **dataclasses.asdict(config), "notify": config.notify and MASK}
     if not config.pipeline or config.stage is not None:
         return whole
     from r1rl.pipeline.stage_configs import differences

@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from r1rl.config.parser import user_path
+from r1rl.pipeline.sweep import SWEEP, expanded, show_sweep
 from r1rl.pipeline.table import RESULT, show_pipeline
 from r1rl.reports.completions import Completion, Filter, add_filters, differences, filter_of, read_completions
 from r1rl.reports.highlights import Picker
@@ -39,7 +40,7 @@ one problem: --problem ID     the ten most instructive: --cherry-pick     for pr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run, as dumps/RUN")
+    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run or of a sweep")
     parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
     parser.add_argument("--longest", action="store_true", help="the longest completions first")
@@ -53,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the screen or the completions; returns the exit code. Raises UserError for a folder that is no run."""
+    sweeps = [folder for folder in args.runs if (folder / SWEEP).is_file()]
+    alone = [folder for folder in args.runs if folder not in sweeps]
+    args.runs = expanded(args.runs)
     for folder in args.runs:
         check_run(folder)
     if args.n < 0:
@@ -69,10 +73,12 @@ def run(args: argparse.Namespace) -> int:
     elif args.show or args.longest or wanted != Filter():
         show_filtered(args, wanted)
     else:
-        pipelines = [folder for folder in args.runs if (folder / RESULT).is_file()]
+        for folder in sweeps:
+            show_sweep(folder)
+        pipelines = [folder for folder in alone if (folder / RESULT).is_file()]
         for folder in pipelines:
             show_pipeline(folder)
-        if others := [folder for folder in args.runs if folder not in pipelines]:
+        if others := [folder for folder in alone if folder not in pipelines]:
             show_runs([RunData(folder) for folder in others])
     return 0
 

@@ -23,7 +23,7 @@ TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", s
 BOOLS = dict.fromkeys(("true", "yes", "on"), True) | dict.fromkeys(("false", "no", "off"), False)
 KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 # A repeated run gets a new folder, and whoever repeats it decides what code to trust.
-NOT_REPEATED = ("exp_name", "resume", "accept_changed", "sft_output", "rl_output", "trust_remote_code")
+NOT_REPEATED = ("exp_name", "resume", "accept_changed", "sft_output", "rl_output", "trust_remote_code", "notify")
 # A flag, and the one that it sets.
 DERIVED = {"num_epochs": "max_steps", "steps_per_stage": "max_steps", "batch_size": "per_device_train_batch_size"}
 
@@ -101,7 +101,7 @@ def read_run_config(path: Path, content: dict[str, Any]) -> ConfigFile:
             "of a training run."
         )
     recipe = content.get("recipe") if content.get("recipe") in RECIPES else None
-    settings = DEFAULTS | settings_in(path, content["config"])
+    settings = DEFAULTS | settings_in(path, content["config"]) | {"notify": None}
     trusted = bool(settings["trust_remote_code"])
     masked = tuple(name for name, value in settings.items() if isinstance(value, str) and MASK in value)
     if settings["mode"] == "rl":  # its model is already the fine-tuned one
@@ -121,19 +121,19 @@ def changes(config: Config, recipe: str) -> dict[str, Any]:
     return {name: value for name, value in differing.items() if name not in derived}
 
 
-def parse_file(path: Path) -> dict[str, Any]:
-    """Returns the mapping in a YAML or JSON file. Raises UserError."""
+def parse_file(path: Path, what: str = "--config") -> dict[str, Any]:
+    """Returns the mapping in a YAML or JSON file; `what` names it in errors. Raises UserError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text, object_pairs_hook=pairs_once) if path.suffix == ".json" else read_yaml(text)
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(
-            f"--config {str(path)!r} cannot be read ({reason}): it must be a YAML or JSON file with {FORM}."
+            f"{what} {str(path)!r} cannot be read ({reason}): it must be a YAML or JSON file with {FORM}."
         ) from None
     if not isinstance(content, dict) or not content:
         kind = f"a {type(content).__name__}" if content else "nothing"
-        raise UserError(f"--config {str(path)!r} holds {kind}: it must hold {FORM}.")
+        raise UserError(f"{what} {str(path)!r} holds {kind}: it must hold {FORM}.")
     return content
 
 
@@ -253,7 +253,9 @@ def save_config(config: Config, recipe: str, path: Path) -> None:
         raise UserError(
             f"--save-config {str(path)!r} must end in {', '.join(SUFFIXES)}, because it becomes YAML or JSON."
         )
-    settings = {k: v for k, v in changes(config, recipe).items() if k not in ("exp_name", "resume", "accept_changed")}
+    settings = {
+        k: v for k, v in changes(config, recipe).items() if k not in ("exp_name", "resume", "accept_changed", "notify")
+    }
     text = as_text({"recipe": recipe, **settings}, path)
     try:
         if path.exists() and path.read_text(encoding="utf-8") != text:

@@ -81,6 +81,7 @@ class Config:
     resume: bool = flag(False, "continue the run --exp-name from its newest checkpoint", "run")
     accept_changed: str | None = flag(None, f"with --resume: inputs that may have changed since the run began, separated by commas: {', '.join(INPUTS)}; run.json keeps what they were", "run")
     report_to: str = flag("none", f"trackers to use in addition to the dump, separated by commas: {', '.join(TRACKERS)}", "run")
+    notify: str | None = flag(None, "address of a webhook (Slack, Discord, ntfy or your own) that gets a message at the start, at each evaluation and finding of a guard, and at the end; a secret, masked in all files", "run")
     mode: str | None = flag(None, "sft: supervised fine-tuning; rl: reinforcement learning; both: one after the other; eval: evaluate the models of both", "run", choices=MODES)
     sft_output: str | None = flag(None, "folder of the fine-tuning run; default: dumps/<exp-name>-sft", "run")
     rl_output: str | None = flag(None, "folder of the reinforcement learning run; default: dumps/<exp-name>-rl", "run")

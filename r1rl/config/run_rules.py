@@ -7,6 +7,7 @@ from pathlib import Path
 from r1rl.config.flags import Config
 from r1rl.config.names import ACTIONS, GUARDS, INPUTS, SMALL_TALK, STAGES, TRACKERS, option
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.system.webhook import fault
 
 BUDGET_FLAGS = ("budget", "max_minutes", "max_tokens")
 SAMPLING_STAGES = ("cold-start", "rejection")  # stages that do not train
@@ -149,7 +150,17 @@ def check_accepted(config: Config) -> None:
         )
 
 
-RULES = (check_pipeline, check_budget, check_guards, check_report_to, check_accepted)
+def check_notify(config: Config) -> None:
+    """Checks the address of --notify, which no message shows, as it is a secret. Raises UserError."""
+    if config.notify is not None and (why := fault(config.notify)) is not None:
+        raise UserError(
+            f"--notify takes the address of a webhook, as in https://hooks.slack.com/services/..., "
+            f"https://discord.com/api/webhooks/... or https://ntfy.sh/TOPIC, and this one {why}. Copy the whole address "
+            "from the service, or leave --notify out."
+        )
+
+
+RULES = (check_pipeline, check_budget, check_guards, check_report_to, check_notify, check_accepted)
 
 
 def check_price(config: Config, price: float | None) -> None:

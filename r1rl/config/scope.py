@@ -130,7 +130,7 @@ TABLE = (
         trains,
         (
             "lora_alpha", "num_epochs", "batch_size", "warmup_ratio", "eval_on_start", "eval_steps", "guard", "guard_steps",
-            "trial", "save_steps", "save_total_limit",
+            "trial", "save_steps", "save_total_limit", "notify",
         ),
     ),
     Scope(

@@ -12,6 +12,7 @@ from typing import Any
 from r1rl.config.flags import DEFAULT_SFT_BATCH_SIZE, Config
 from r1rl.config.run_rules import check_price
 from r1rl.reports import run_end
+from r1rl.reports.news import News
 from r1rl.reports.summary import paired_test
 from r1rl.runs import progress
 from r1rl.runs.budget import Budget
@@ -46,7 +47,11 @@ def fine_tune(config: Config, recipe: str) -> int:
     what = f"conversations of {config.sft_data}" if config.sft_data else "worked solutions"
     console.print(f"task     {task.source}: {len(items)} {what}")
 
-    with Interrupt(config.grace_seconds) as stop, Waiting("loading the libraries") as status:
+    with (
+        Interrupt(config.grace_seconds) as stop,
+        News(config, recipe, dump, session.price, stop) as news,
+        Waiting("loading the libraries") as status,
+    ):
         tokenizer = session.load_tokenizer()
         build = Builder(tokenizer, config)
         eval_prompts = build(eval_problems, "test")
@@ -86,6 +91,7 @@ def fine_tune(config: Config, recipe: str) -> int:
             if budget.ended:
                 console.print(f"ended    {budget.ended}")
         meter.write()
+        news.finish(code, guard, budget.ended)
     return code
 
 

@@ -14,6 +14,7 @@ from r1rl.reports.selfcheck import Check
 LONGEST = 6_000  # characters of a completion on the page
 BUDGET = 2_600_000  # characters of all completions on the page, over all runs
 RANDOM = 600  # random completions
+PAIRS = 3  # problems shown with the answers of the first and the last evaluation side by side
 PROBLEMS, HISTORY = 30, 600  # problems shown at every evaluation, and the most completions for them
 RULE = (
     f"the ten most instructive completions; up to {PROBLEMS} evaluation problems at every evaluation, those whose "
@@ -130,6 +131,16 @@ class Sampler:
         changes = {p: sum(a != b for a, b in pairwise(v)) for p, v in verdicts.items()}
         wanted = min(PROBLEMS, max(3, HISTORY // max(map(len, verdicts.values()), default=1)))
         return set(sorted(changes, key=lambda p: -changes[p])[:wanted])
+
+    def pairs(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Returns (first, last) rows of a few evaluation problems, those that became correct before all others."""
+        steps = [shown["step"] for _, shown in self.evaluated]
+        if not steps or min(steps) == max(steps):
+            return []
+        first = {problem: shown for problem, shown in self.evaluated if shown["step"] == min(steps)}
+        last = {problem: shown for problem, shown in self.evaluated if shown["step"] == max(steps)}
+        both = [(first[problem], last[problem]) for problem in first if problem in last]
+        return sorted(both, key=lambda pair: (pair[0]["right"] - pair[1]["right"], not pair[1]["right"]))[:PAIRS]
 
     def chosen(self, budget: int) -> list[dict[str, Any]]:
         """Returns the rows of the page, the most instructive first; over the budget the last ones are dropped."""

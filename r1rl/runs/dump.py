@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,19 @@ class Dump:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        # Called with the name of its file and each line about an evaluation or a finding of a guard.
+        self.listener: Callable[[str, dict[str, Any]], None] | None = None
         for name in BY_STEP if distributed.is_first() else ():
             repair(folder / name)
 
     def append(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
         """Appends lines to one file of the run, in one write; with several processes the first one writes."""
-        if distributed.is_first():
-            append_lines(self.folder / name, lines)
+        if not distributed.is_first():
+            return
+        lines = list(lines)
+        append_lines(self.folder / name, lines)
+        for line in lines if self.listener is not None and name in (EVALUATIONS, GUARDS) else ():
+            self.listener(name, line)
 
     def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
         """Writes the completions of one evaluation, then its summary line, which marks it as complete."""

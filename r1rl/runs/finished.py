@@ -37,8 +37,8 @@ def check_run(folder: Path) -> None:
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
-    """Returns the flags of a run, without those that this version does not have. Raises UserError."""
-    settings = {name: value for name, value in read_run(folder)["config"].items() if name in TYPES}
+    """Returns the flags of a run, without --notify and those that this version does not have. Raises UserError."""
+    settings = {k: value for k, value in read_run(folder)["config"].items() if k in TYPES and k != "notify"}
     for name, value in settings.items():
         wanted = value_type(TYPES[name])
         if value is not None and not isinstance(value, (wanted, int) if wanted is float else wanted):

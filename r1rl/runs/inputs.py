@@ -20,6 +20,7 @@ from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
+from r1rl.system.redact import MASK
 from r1rl.tasks.base import task_class
 
 BASE_MODEL = "base_model.json"  # next to an adapter and in an export: the base model's record
@@ -46,7 +47,7 @@ Record = dict[str, Any]  # {"path" or "hub": text, "files": {name: {"bytes": int
 
 def resolved(config: Config) -> dict[str, Any]:
     """Returns the flags with absolute paths, so that they mean the same in every working directory."""
-    settings = dataclasses.asdict(config)
+    settings = dataclasses.asdict(config) | {"notify": config.notify and MASK}
     for name in PATHS:
         value = settings[name]
         if value is not None:

@@ -15,6 +15,7 @@ from typing import Any
 MASK = "[masked]"
 SECRET_NAME = re.compile(r"TOKEN(?!IZER)|KEY|SECRET|PASSW|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
 SHORTEST = 6  # characters of a value that counts as a secret: "1" or "true" would be masked everywhere
+HIDDEN = "R1RL_HIDDEN_SECRET"  # variable with a secret that was given as a flag
 CHUNK = 65536  # bytes
 LONGEST_LINE = 2**20  # characters that are kept back until their line ends
 
@@ -27,6 +28,7 @@ SHAPES = (
     (r"(?<![A-Za-z0-9])(?:gh[opusr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,})", MASK),
     (r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{16,}", MASK),
     (r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", MASK),
+    (r"((?:hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks)/)[\w/-]{8,200}", rf"\g<1>{MASK}"),
     (r"(?<![A-Za-z0-9])(?:xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|wandb_v\d_[A-Za-z0-9_]{16,})", MASK),
     (r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", MASK),
     # 40 hexadecimal digits may be a commit: they are a key only after a word such as "key"
@@ -56,6 +58,11 @@ def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
             if len(line.strip()) >= SHORTEST:
                 found[line.strip()] = name
     return {value: found[value] for value in sorted(found, key=len, reverse=True)}
+
+
+def hide(secret: str) -> None:
+    """Makes a text a secret of this process, its log and the processes that it starts: all know it by the environment."""
+    os.environ[HIDDEN] = secret
 
 
 def redact(text: str, secrets: Mapping[str, str] | None = None) -> str:

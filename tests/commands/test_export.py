@@ -10,10 +10,11 @@ from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
+import torch
 from conftest import ROOT
 from fake_hub import hub
 from safetensors.torch import load_file, save_file
-from small_run import make_trainer
+from small_run import SMALL, make_trainer
 
 from r1rl import session
 from r1rl.commands import ask, export
@@ -21,7 +22,11 @@ from r1rl.commands.chat import run as chat
 from r1rl.commands.export import forms
 from r1rl.commands.export.card import QUESTION
 from r1rl.commands.export.hub import check_push, files_of
+from r1rl.config.flags import Config
 from r1rl.config.parser import Parser
+from r1rl.engines.base import Sampling
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.models.policy import load_policy
 from r1rl.runs import finished
 from r1rl.runs.dump import EVALUATIONS, read_lines
 from r1rl.system.errors import UserError
@@ -117,9 +122,10 @@ def test_dry_run_and_its_card_whose_code_answers_as_the_run_does(run, tmp_path, 
     with redirect_stdout(printed):
         exec(code, {})
     args = SimpleNamespace(
-        run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False, model_name=None
-    )
-    expected = ask.load_answerer(args)("What is 3 times 4?")
+        run=run, checkpoint=None, temperature=0.0, max_completion_length=None, trust_remote_code=False, model_name=None,
+        both=False,
+    )  # fmt: skip
+    expected = ask.load_answerer(args)("What is 3 times 4?")[ask.TRAINED]
     assert "<reasoning>" + printed.getvalue().removesuffix("\n") == expected.completion
     assert QUESTION not in expected.prompt
 
@@ -235,6 +241,50 @@ def test_ask_answers_as_the_evaluation_did(run, here, capsys):
     assert reasoning.splitlines()[0].strip() in shown
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [8, 0])
+def test_both_models_answer_with_their_own_weights(rank):
+    """The base's completion is that of transformers' own generate; the trained one is the same before and after."""
+    config = Config(**{**SMALL, "lora_rank": rank})
+    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    for name, weight in policy.model.named_parameters():
+        if "lora_B" in name or (not rank and name.endswith("down_proj.weight")):
+            weight.data += (1.0 if rank else 0.1) * torch.randn(
+                weight.shape, generator=torch.Generator().manual_seed(1)
+            )
+    prompt = Builder(policy.tokenizer, config)(WordProblems(1).load("test")[:1], "test")[0]
+    engine, greedy = TransformersEngine(policy), Sampling(1, 12, 0.0, seed=1)
+    started = SimpleNamespace(policy=policy, engine=engine, config=config)
+    before = engine.generate([prompt], greedy)[0].completion_ids
+    with session.Session.as_base(started):
+        base = engine.generate([prompt], greedy)[0].completion_ids
+    ids = torch.tensor([prompt.ids])
+    expected = policy.sampling_copy().generate(ids, max_new_tokens=12, do_sample=False)[0, len(prompt.ids) :]
+    assert list(base) == expected.tolist() != list(before)
+    assert engine.generate([prompt], greedy)[0].completion_ids == before
+
+
+def test_ask_shows_both_answers_side_by_side_and_only_the_trained_one_alone(run, here, capsys):
+    parser = Parser()
+    ask.add_arguments(parser)
+    args = parser.parse_args([str(run), "What is 3 times 4?", "--both", "--temperature", "0.7"])
+    answer = ask.load_answerer(args)
+    both = answer("What is 3 times 4?")
+    assert list(both) == [ask.BASE, ask.TRAINED]
+    noisy = {
+        name: SimpleNamespace(completion="[red]\x1b[2J\u202e" + "x" * 100_000, completion_ids=(1,), finish="stop")
+        for name in both
+    }
+    capsys.readouterr()
+    ask.show(both, args)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ")[0] == "base model" and lines[0].rstrip().endswith("trained model")
+    ask.show(noisy, args)
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "\u202e" not in shown and "[red]\\x1b[2J\\u202e" in shown.splitlines()[1]
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
 def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here, monkeypatch, capsys, end):
     lines = iter(["What is 2 plus 3?", "  ", "What is 4 plus 4?"])
@@ -253,7 +303,8 @@ def test_chat_answers_line_by_line_until_the_end_and_prints_no_escapes(run, here
         def answer(question):
             asked.append(question)
             text = f"<reasoning>[red]\x1b[2J{question}</reasoning><answer>5</answer>"
-            return SimpleNamespace(completion=text, completion_ids=(1, 2), finish="stop")
+            rollout = SimpleNamespace(completion=text, completion_ids=(1, 2), finish="stop")
+            return {ask.TRAINED: rollout}
 
         return answer
 

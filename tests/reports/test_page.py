@@ -149,6 +149,9 @@ def test_a_problem_through_training(browser, page):
     open_page(browser, page)
     steps = browser.execute_script("return [...document.querySelectorAll('#h-steps h3')].map((h) => h.textContent)")
     assert [s.split(":")[0] for s in steps] == ["step 0", "step 10", "step 20", "step 30"]
+    pairs = browser.execute_script("return [...document.querySelectorAll('.pair h3')].map((h) => h.textContent)")
+    assert [words.split(":")[0] for words in pairs] == ["step 0", "step 30"] * 3
+    assert all("✗" in first and "✓" in last for first, last in zip(pairs[::2], pairs[1::2]))
     choose(browser, "h-problem", browser.execute_script("return document.getElementById('h-problem').options[3].value"))
     assert browser.execute_script("return document.querySelectorAll('#h-steps ins').length") > 0
 
@@ -186,6 +189,11 @@ def test_samples_follow_the_rule(folder):
     for problem in sampler.problems():
         assert {0, 10, 20, 30} <= {row["step"] for row in rows if row["id"] == problem}
     assert len({row["place"] for row in rows}) == len(rows) and found.damaged == []
+    pairs = sampler.pairs()
+    assert len(pairs) == 3 and all(first["id"] == last["id"] for first, last in pairs)
+    assert {(first["step"], first["right"], last["step"], last["right"]) for first, last in pairs} == {
+        (0, False, 30, True)
+    }
 
 
 def test_charts_have_n_and_interval_where_they_show_scores(folder):

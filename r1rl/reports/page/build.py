@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
 
 PAGE = Path(__file__).parent
-SCRIPTS = ("page.js", "completions.js", "history.js")
+SCRIPTS = ("page.js", "completions.js", "live.js", "history.js")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -37,13 +38,16 @@ def pass_over(data: RunData) -> Surveyed:
     return Surveyed(data, survey(data, sampler), sampler)
 
 
-def write_report(folders: list[Path], target: Path) -> list[Chart]:
-    """Reads the runs and writes the page; returns its charts. Raises UserError if it cannot be written."""
+def write_report(folders: list[Path], target: Path, every: float | None = None) -> list[Chart]:
+    """Reads the runs and writes the page; returns its charts. Raises UserError if it cannot be written.
+
+    `every`: seconds after which the open page loads itself again, because it will be rewritten; None: never.
+    """
     runs = {name: pass_over(RunData(folder)) for name, folder in zip(run_names(folders), folders)}
-    return write_page(runs, target)
+    return write_page(runs, target, every)
 
 
-def write_page(runs: dict[str, Surveyed], target: Path) -> list[Chart]:
+def write_page(runs: dict[str, Surveyed], target: Path, every: float | None = None) -> list[Chart]:
     """Writes the page of runs by name; returns its charts. Raises UserError if it cannot be written."""
     drawn = charts([(name, run.data, run.found) for name, run in runs.items()])
     data = {
@@ -51,13 +55,22 @@ def write_page(runs: dict[str, Surveyed], target: Path) -> list[Chart]:
         "against": against_first([run.data for run in runs.values()]),
         "charts": [chart_data(chart, len(runs) > 1) for chart in drawn],
         "rule": RULE,
+        "live": None if every is None else {"every": every, "written": time.strftime("%H:%M:%S")},
     }
+    save(target, page(data, " and ".join(runs)), "choose another file with -o")
+    return drawn
+
+
+def save(target: Path, text: str, remedy: str) -> None:
+    """Writes a page completely or not at all: a browser may load it at any moment. Raises UserError with the remedy."""
+    new = target.with_name(f"{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(data, " and ".join(runs)), encoding="utf-8")
+        new.write_text(text, encoding="utf-8")
+        new.replace(target)
     except OSError as error:
-        raise UserError(f"{target} cannot be written ({error.strerror}): choose another file with -o.") from None
-    return drawn
+        new.unlink(missing_ok=True)
+        raise UserError(f"{target} cannot be written ({error.strerror}): {remedy}.") from None
 
 
 def run_names(folders: list[Path]) -> list[str]:
@@ -78,6 +91,7 @@ def describe(name: str, run: Surveyed, budget: int) -> dict[str, Any]:
         "selfcheck": {"head": [*CHECK_COLUMNS, *OUTCOMES], "rows": list(check_rows(run.found))},
         "settings": settings | run.data.config,
         "damaged": damage(run.found.damaged),
+        "pairs": run.sampler.pairs(),
         "samples": run.sampler.chosen(budget),
     }
 

@@ -77,7 +77,7 @@ function tableRow(row) {
   }, name === "verdict" ? (row.right ? "✓ correct" : "✗ wrong") : name === "check" && !row.check ? "" : key(row)));
   const start = row.text.slice(0, 110).replace(/\s+/g, " ") + (row.text.length > 110 ? "…" : "");
   const words = (row.why ? `★ ${row.why}: ` : "") + start;
-  const button = element("button", { type: "button", class: "open", "aria-expanded": "false" }, words);
+  const button = element("button", { type: "button", class: "open", "aria-expanded": "false", "data-key": `${row.run} ${row.place}` }, words);
   const made = element("tr", { class: "row" }, ...cells, element("td", { class: "begin" }, button));
   made.addEventListener("click", () => toggle(made, button, row));
   return made;

@@ -28,6 +28,17 @@ function showHistory() {
     element("pre", {}, ...(i ? differences(list[i - 1].text, row.text) : [row.text])))));
 }
 
+// The same problem before and after training, next to each other.
+function showPairs() {
+  for (const run of data.runs) for (const pair of run.pairs) {
+    const sides = pair.map((row) => element("article", {},
+      element("h3", {}, `step ${row.step}: `, element("span", { class: row.right ? "right" : "wrong" }, `${row.right ? "✓" : "✗"} ${row.extracted ?? "no answer"}`)),
+      marked(row)));
+    byId("pair-list").append(element("p", { class: "asked text" }, `${several ? run.name + ": " : ""}${pair[0].question}\nGold answer: ${pair[0].answer}`), element("div", { class: "pair" }, ...sides));
+  }
+  byId("before-after").hidden = byId("pair-list").children.length === 0;
+}
+
 // Longest common subsequence of words, by dynamic programming.
 function differences(before, after) {
   const words = (text) => text.match(/\s+|\w+|[^\w\s]/gu) || [];
@@ -53,9 +64,13 @@ function differences(before, after) {
 showHead();
 showPhases();
 fillFilters();
+restoreFilters();
 showTableHead();
 showRows();
 fillHistory();
+showPairs();
 showSettings();
 await showCharts();
+await restorePlace();
+stayLive();
 document.body.dataset.ready = "yes";
