@@ -155,6 +155,11 @@ def check_processes(config: Config) -> None:
             f"{started} --algorithm {config.algorithm} runs in one: its value head takes several optimizer steps on one "
             "batch. Use --algorithm grpo, or run it without torchrun or accelerate launch."
         )
+    if config.top_entropy_share < 1:
+        raise UserError(
+            f"{started} --top-entropy-share {config.top_entropy_share} compares all tokens of a step in one: leave it out, or "
+            "run it without torchrun or accelerate launch."
+        )
     if config.engine == SERVER:
         raise UserError(
             f"{started} --engine vllm-server takes the adapter of one: each process needs its own engine. Use another "
