@@ -18,7 +18,7 @@ from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given, save_config
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.config.parser import Parser, add_flags, user_path
+from r1rl.config.parser import Help, Parser, add_flags, user_path
 from r1rl.runs.checkpoints import full, is_full
 from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
@@ -235,7 +235,10 @@ def train_parser() -> Parser:
         epilog=f"other commands (python main.py COMMAND --help):\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=Help, help="print the common flags and stop")
+    parser.add_argument("--help-all", action=Help, help="print all flags and stop")
     add_recipe(parser)
     parser.add_argument(
         "--save-config",

@@ -44,6 +44,15 @@ METHOD_NAMES = ("grpo", "dapo", "dr-grpo", "gspo", "cispo", "rloo", "reinforce++
 # --reward accuracy --reward format=0.5
 REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options", "accept_changed")
 DEFAULT_SFT_BATCH_SIZE = 4
+# Shown by --help; --help-all shows the rest, too.
+COMMON_FLAGS = (
+    "exp_name", "dumps", "seed", "resume", "report_to", "mode", "dataset_name", "dataset_path", "question_column",
+    "answer_column", "answer_type", "max_samples", "system_prompt_file", "prompt_template", "is_chat",
+    "add_reasoning_prefix", "model_name", "load_in_4bit", "lora_rank", "engine", "num_generations",
+    "max_completion_length", "temperature", "reward", "max_steps", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "learning_rate", "method", "loss_type", "beta", "algorithm", "eval_count", "eval_steps",
+    "save_steps", "guard", "gpu_price", "budget", "max_minutes",
+)  # fmt: skip
 # Flags that name a file or a folder, or may; in them ~ and $VARIABLES are expanded.
 PATHS = (
     "dumps", "sft_output", "rl_output", "dataset_path", "system_prompt_file", "prompt_template", "model_name", "reward",

@@ -10,8 +10,9 @@ from conftest import ROOT
 
 from r1rl.commands.dispatch import train_parser
 from r1rl.config.file import resolve_given
-from r1rl.config.flags import DEFAULTS, METHOD_NAMES, Config
+from r1rl.config.flags import COMMON_FLAGS, DEFAULTS, METHOD_NAMES, Config
 from r1rl.config.methods import COMMON, METHODS
+from r1rl.config.names import option
 from r1rl.config.recipes import resolve
 from r1rl.system.errors import UserError
 
@@ -146,3 +147,15 @@ def test_the_page_of_methods_shows_the_presets():
         for flag, value in flags.items():
             shown = f"`--{flag.replace('_', '-')}" + ("`" if value is True else f" {value}`")
             assert (shown in row) == (value != DEFAULTS[flag]), (name, flag)
+
+
+def test_help_shows_the_common_flags_and_help_all_every_flag(capsys):
+    shown = {}
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit):
+            train_parser().parse_args([flag])
+        text = capsys.readouterr().out
+        shown[flag] = {name for name in DEFAULTS if re.search(rf"^  .*{option(name)}\b(?!-)", text, re.MULTILINE)}
+        assert "--recipe" in text and "--help-all" in text and "other commands" in text
+    assert shown["--help"] == set(COMMON_FLAGS)
+    assert shown["--help-all"] == set(DEFAULTS)
