@@ -199,8 +199,8 @@ def test_the_weights_of_the_correction_equal_trls(trainer, monkeypatch, mode):
         step,
         "rollouts",
         [
-            dataclasses.replace(r, sampler_logprobs=tuple(p - 0.1 * (t % 3 == 0) for t, p in enumerate(r.sampler_logprobs)))
-            for r in step.rollouts
+            dataclasses.replace(r, sampler_logprobs=tuple(p - 0.1 * (t % 3 == 0) * (i % 2) for t, p in enumerate(r.sampler_logprobs)))
+            for i, r in enumerate(step.rollouts)
         ],
     )  # fmt: skip
     made = trainer.base_batch(step)
@@ -229,6 +229,8 @@ def test_truncated_completions_are_masked_as_in_trl(trainer, monkeypatch):
         for i, r in enumerate(step.rollouts)
     ]
     monkeypatch.setattr(step, "rollouts", rollouts)
+    nothing = torch.zeros(16, 1)
+    monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", lambda *a, **k: (nothing, None, None))
     monkeypatch.setattr(trainer, "mask_truncated_completions", True)
     expected = trainer.base_batch(step)["completion_mask"]
     monkeypatch.setattr(trainer, "mask_truncated_completions", False)
@@ -243,7 +245,9 @@ def test_truncated_completions_are_masked_as_in_trl(trainer, monkeypatch):
 def test_masked_completions_have_no_part_in_the_gradient(trainer, batch, monkeypatch, kind):
     use(trainer, monkeypatch, loss_type=kind)
     batch["completion_mask"] = batch["completion_mask"] * (torch.arange(16) % 4 > 0)[:, None]
+    monkeypatch.setattr(trainer.policy, "shares_prompts", False)  # TRL passes rows without tokens to the model
     expected = trls(trainer, batch, monkeypatch)
+    monkeypatch.setattr(trainer.policy, "shares_prompts", True)
     got = ours(trainer, batch, monkeypatch)
     assert got[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
     assert distance(got[1], expected[1]) < 1e-3
