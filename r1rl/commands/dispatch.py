@@ -18,7 +18,7 @@ from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given, save_config
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.config.parser import Parser, add_flags, user_path
+from r1rl.config.parser import Help, Parser, add_flags, user_path
 from r1rl.runs.checkpoints import full, is_full
 from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
@@ -160,6 +160,11 @@ def check_processes(config: Config) -> None:
             f"{started} --algorithm {config.algorithm} runs in one: its value head takes several optimizer steps on one "
             "batch. Use --algorithm grpo, or run it without torchrun or accelerate launch."
         )
+    if config.top_entropy_share < 1:
+        raise UserError(
+            f"{started} --top-entropy-share {config.top_entropy_share} compares all tokens of a step in one: leave it out, or "
+            "run it without torchrun or accelerate launch."
+        )
     if config.engine == SERVER:
         raise UserError(
             f"{started} --engine vllm-server takes the adapter of one: each process needs its own engine. Use another "
@@ -235,7 +240,10 @@ def train_parser() -> Parser:
         epilog=f"other commands (python main.py COMMAND --help):\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=Help, help="print the common flags and stop")
+    parser.add_argument("--help-all", action=Help, help="print all flags and stop")
     add_recipe(parser)
     parser.add_argument(
         "--save-config",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.config.flags import DEFAULTS, Config, reward_weights
+from r1rl.config.methods import COMMON
 from r1rl.config.names import custom_function, option
 from r1rl.config.parser import user_path, value_type
 from r1rl.config.recipes import RECIPES, overrides, resolve
@@ -70,6 +72,8 @@ def resolve_given(given: dict[str, Any]) -> tuple[Config, str, dict[str, Any]]:
     if file.is_run:
         check_trust(file, given)
     recipe = recipe or file.recipe or "default"
+    if file.is_run and given.get("method"):  # a run.json has all flags, and none of them would be the method's
+        file = dataclasses.replace(file, settings={k: v for k, v in file.settings.items() if k not in COMMON})
     settings = {**file.settings, **given}
     config = resolve(recipe, given, file.settings)
     check_given(config, given if file.is_run else settings)  # a run's settings are not all its user's

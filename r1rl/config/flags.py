@@ -31,15 +31,29 @@ from r1rl.system.errors import UserError
 ENGINES = ("auto", "vllm", "transformers", SERVER)
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
-SCALE_REWARDS = ("group", "batch", "none")
+CLIPPED_LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "luspo")  # the others bound the ratio differently
+SCALE_REWARDS = ("group", "batch", "advantages", "none")
+IMPORTANCE_LEVELS = ("token", "sequence")
+IMPORTANCE_MODES = ("token_truncate", "token_mask", "sequence_truncate", "sequence_mask")  # by TRL's names
+MULTI_REWARDS = ("sum", "gdpo")
 MAX_VARIANCE, LARGEST_ADVANTAGE, RANDOM = LEARN_RULES = ("max-variance", "largest-advantage", "random")
 PROMPT_STYLES = ("tags", "plain")
 SAMPLER_DTYPES = ("auto", "float32", "bfloat16")
 MODES = ("sft", "rl", "both", "eval")
 ALGORITHMS = ("grpo", "ppo", "reward-weighted")
+METHOD_NAMES = ("grpo", "dapo", "dr-grpo", "gspo", "cispo", "rloo", "reinforce++")
 # --reward accuracy --reward format=0.5
 REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options", "accept_changed")
 DEFAULT_SFT_BATCH_SIZE = 4
+# Shown by --help; --help-all shows the rest, too.
+COMMON_FLAGS = (
+    "exp_name", "dumps", "seed", "resume", "report_to", "mode", "dataset_name", "dataset_path", "question_column",
+    "answer_column", "answer_type", "max_samples", "system_prompt_file", "prompt_template", "is_chat",
+    "add_reasoning_prefix", "model_name", "load_in_4bit", "lora_rank", "engine", "num_generations",
+    "max_completion_length", "temperature", "reward", "max_steps", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "learning_rate", "method", "loss_type", "beta", "algorithm", "eval_count", "eval_steps",
+    "save_steps", "guard", "gpu_price", "budget", "max_minutes",
+)  # fmt: skip
 # Flags that name a file or a folder, or may; in them ~ and $VARIABLES are expanded.
 PATHS = (
     "dumps", "sft_output", "rl_output", "dataset_path", "system_prompt_file", "prompt_template", "model_name", "reward",
@@ -137,6 +151,7 @@ class Config:
     refill: float = flag(0.0, "sample new prompts for groups whose rewards are all equal, up to this share of a step's prompts; 0: none", "rollout")
     skip_solved: bool = flag(False, "skip most prompts whose completions all earned the same reward the last time", "rollout")
     steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with more than 1, use --importance-correction", "rollout")
+    num_iterations: int = flag(1, "passes over these completions, each of --steps-per-generation optimizer steps (mu of arXiv:2402.03300, algorithm 1)", "rollout")
     prune: bool = flag(False, "end a training completion whose last 64 tokens are a block of at most 8 tokens, again and again; with the transformers engine", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")
     top_p: float = flag(1.0, "nucleus sampling of training rollouts", "rollout")
@@ -148,7 +163,8 @@ class Config:
     reward_timeout: float = flag(60.0, "seconds after which a call of a custom reward is ended; its completions then have no reward", "reward")
     reward_workers: int = flag(1, "processes that run a slow custom reward; async rewards and those for whole batches need 1", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
-    scale_rewards: str = flag("group", "divide advantages by the standard deviation of the rewards in the group, in the batch, or not at all", "reward", choices=SCALE_REWARDS)
+    scale_rewards: str = flag("group", "divide advantages by the standard deviation of the rewards in the group, of the rewards in the batch, of the advantages in the batch, or not at all", "reward", choices=SCALE_REWARDS)
+    multi_reward: str = flag("sum", "with several rewards: sum adds them up and then scales; gdpo scales each in its group, adds up, and scales over the batch (arXiv:2601.05242)", "reward", choices=MULTI_REWARDS)
 
     max_steps: int = flag(500, "optimizer steps; each takes one batch of rollouts", "update", "-mstep")
     num_epochs: int | None = flag(None, "passes over the training problems; sets --max-steps; in fine-tuning: passes over the solutions", "update")
@@ -164,10 +180,19 @@ class Config:
     warmup_ratio: float = flag(0.1, "share of the steps in which the learning rate rises", "update", "-wr")
     weight_decay: float = flag(0.1, "weight decay of AdamW, whose betas are 0.9 and 0.99", "update", "-wd")
     max_grad_norm: float = flag(0.1, "norm at which gradients are clipped", "update")
+    method: str | None = flag(None, "published method: sets loss, clipping and advantages as its paper does, over the recipe and under all flags that are given (docs/methods.md)", "update", choices=METHOD_NAMES)
     loss_type: str = flag("grpo", "how token losses are averaged, by TRL's names", "update", choices=LOSS_TYPES)
     beta: float = flag(0.0, "weight of the KL divergence from the initial model; 0 needs no reference model", "update")
-    epsilon_high: float | None = flag(None, "upper clip range of the probability ratio, above 0.2 for clip-higher (DAPO, arXiv:2503.14476: 0.28); with --steps-per-generation above 1; default: 0.2, as for the lower range", "update")
-    importance_correction: bool = flag(False, "weight tokens by the ratio of trainer to sampler probability, truncated at 2", "update")
+    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus and plus this", "update")
+    epsilon_high: float | None = flag(None, "upper clip range of the probability ratio, above --clip-range for clip-higher (DAPO, arXiv:2503.14476: 0.28); with --loss-type cispo the largest ratio itself; default: --clip-range, with cispo 5", "update")
+    delta: float | None = flag(None, "largest probability ratio where the advantage is negative, which is not clipped otherwise (two-sided clipping, arXiv:2505.07291: 4)", "update")
+    importance_level: str = flag("token", "probability ratio of each token, or of the whole completion, averaged over its tokens (GSPO, arXiv:2507.18071)", "update", choices=IMPORTANCE_LEVELS)
+    mask_truncated: bool = flag(False, "do not learn from completions that were cut at --max-completion-length (DAPO, arXiv:2503.14476, section 3.4); their rewards still count in their group", "update")
+    entropy_bonus: float = flag(0.0, "weight of the mean entropy of the policy, in nats per token, which is added to the objective", "update")
+    top_entropy_share: float = flag(1.0, "learn only from this share of a step's tokens, those with the highest entropy (arXiv:2506.01939: 0.2)", "update")
+    importance_correction: bool = flag(False, "weight tokens by the ratio of trainer to sampler probability, truncated at --importance-threshold", "update")
+    importance_mode: str = flag("token_truncate", "the correction's ratio: of each token or of the whole completion; above the threshold truncated, or its tokens masked", "update", choices=IMPORTANCE_MODES)
+    importance_threshold: float = flag(2.0, "largest ratio of the correction", "update")
 
     sft_learning_rate: float = flag(2e-4, "peak learning rate of fine-tuning", "fine-tuning")
     sft_samples: int | None = flag(None, "number of worked solutions to learn from with --mode, drawn with the seed; default: --max-samples", "fine-tuning")
@@ -199,7 +224,6 @@ class Config:
     minibatches: int = flag(1, "optimizer steps per pass", "value head")
     gamma: float = flag(1.0, "discount factor of rewards", "value head")
     gae_lambda: float = flag(0.95, "lambda of generalised advantage estimation", "value head")
-    clip_range: float = flag(0.2, "the probability ratio is clipped to 1 minus and plus this", "value head")
     value_clip_range: float = flag(0.2, "new values are clipped to the old ones minus and plus this", "value head")
     value_coef: float = flag(0.1, "weight of the value loss", "value head")
     value_learning_rate: float = flag(1e-3, "peak learning rate of the value head", "value head")
@@ -266,6 +290,18 @@ class Config:
         return self.tokens_per_micro_batch or self.per_device_train_batch_size * longest
 
     @property
+    def updates_per_generation(self) -> int:
+        """Optimizer steps that learn from one batch of rollouts."""
+        return self.steps_per_generation * self.num_iterations
+
+    @property
+    def upper_clip_range(self) -> float:
+        """The value of --epsilon-high, given or not. Source of 5 for CISPO: ScaleRL (arXiv:2510.13786)."""
+        if self.epsilon_high is not None:
+            return self.epsilon_high
+        return 5.0 if self.loss_type == "cispo" else self.clip_range
+
+    @property
     def generation_batch_size(self) -> int:
         """Completions per optimizer step."""
         return self.per_device_train_batch_size * self.gradient_accumulation_steps
@@ -306,6 +342,7 @@ def with_steps(config: Config, problems: int) -> Config:
         return config
     prompts = config.generation_batch_size // config.num_generations  # per step
     steps = -(-config.num_epochs * (problems // prompts) // config.train_every)  # the first, then every n-th
+    steps *= config.num_iterations
     return dataclasses.replace(config, max_steps=max(1, steps))
 
 

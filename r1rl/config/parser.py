@@ -8,7 +8,7 @@ import difflib
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from r1rl.config.flags import REPEATABLE, Config, expanded
+from r1rl.config.flags import COMMON_FLAGS, DEFAULTS, REPEATABLE, Config, expanded
 from r1rl.config.names import option
 from r1rl.system.errors import UserError
 
@@ -17,14 +17,14 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser with suggestions for mistyped flags; raises UserError instead of exiting."""
 
     def error(self, message: str):
-        raise UserError(f"{message}. `python main.py --help` lists all flags.")
+        raise UserError(f"{message}. `python main.py --help-all` lists all flags.")
 
     def parse_args(self, args=None, namespace=None):
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             known = [name for action in self._actions for name in action.option_strings]
             near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`python main.py --help` lists all flags."
+            hint = f"did you mean {near[0]}?" if near else "`python main.py --help-all` lists all flags."
             raise UserError(f"unknown argument {unknown[0]!r}: {hint}")
         return parsed
 
@@ -49,6 +49,21 @@ def add_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> No
             options |= {"action": Joined} if f.name in REPEATABLE else {}
             options["metavar"] = "|".join(meta["choices"]) or options["type"].__name__.upper()
         group.add_argument(option(f.name), *meta["short"], **options)
+
+
+class Help(argparse.Action):
+    """The action of --help, which prints the common flags, and of --help-all, which prints all."""
+
+    def __init__(self, option_strings, dest, help):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if option_string != "--help-all":
+            for action in parser._actions:
+                if action.dest in DEFAULTS and action.dest not in COMMON_FLAGS:
+                    action.help = argparse.SUPPRESS
+        parser.print_help()
+        parser.exit()
 
 
 class Joined(argparse.Action):

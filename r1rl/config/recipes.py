@@ -7,6 +7,7 @@ from typing import Any
 
 from r1rl.config.data_rules import STAGE_ENDS
 from r1rl.config.flags import SMOLLM2, TINY_KK_MODEL, TINY_MODEL, TINY_SAFETY_MODEL, Config
+from r1rl.config.methods import with_method
 from r1rl.config.names import SMALL_TALK, is_task, load_task_class
 from r1rl.config.scope import without_inapplicable
 from r1rl.system.errors import unknown_name
@@ -177,7 +178,7 @@ def overrides(name: str) -> dict[str, Any]:
 
 
 def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = None) -> Config:
-    """Returns the recipe, overridden by a config file's settings (`written`) and then by `given`. Raises UserError.
+    """Returns the recipe, overridden by --method, a config file's settings (`written`) and then `given`. Raises UserError.
 
     --max-steps replaces a recipe's --num-epochs, and --per-device-train-batch-size its --batch-size. --people replaces a
     recipe's stages, for as many steps as they have together: the control arm. A recipe's setting that Config would refuse,
@@ -186,6 +187,7 @@ def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = N
     """
     layers = [written or {}, given]
     settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
+    settings = with_method(settings, {**layers[0], **given})
     for layer in layers:
         settings = apply_layer(settings, layer)
     chosen = {name for layer in layers for name in layer}

@@ -16,7 +16,7 @@ from r1rl.system.errors import UserError, unknown_name
 
 AT_LEAST_1 = (
     "num_generations", "batch_size", "num_epochs", "train_every", "max_samples", "sft_samples", "sft_epochs", "generation_chunk",
-    "steps_per_generation", "tokens_per_micro_batch", "profile", "update_chunk", "ppo_epochs", "minibatches",
+    "steps_per_generation", "num_iterations", "tokens_per_micro_batch", "profile", "update_chunk", "ppo_epochs", "minibatches",
     "cleanup_steps", "lora_alpha", "kept_per_problem", "student_layers", "per_device_train_batch_size",
     "gradient_accumulation_steps", "per_device_eval_batch_size", "max_prompt_length", "max_completion_length", "max_steps",
     "eval_steps", "eval_samples", "save_steps", "guard_steps", "save_total_limit", "reward_workers", "steps_per_stage",
@@ -25,13 +25,23 @@ AT_LEAST_1 = (
 POSITIVE = (
     "clip_range", "value_clip_range", "value_learning_rate", "sft_learning_rate", "target_kl", "learning_rate", "max_grad_norm",
 )  # fmt: skip
-NOT_NEGATIVE = ("value_coef", "answer_tolerance", "weight_decay", "beta", "eval_temperature", "gpu_price")
+NOT_NEGATIVE = (
+    "value_coef",
+    "answer_tolerance",
+    "weight_decay",
+    "beta",
+    "eval_temperature",
+    "gpu_price",
+    "entropy_bonus",
+)
 # flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
 RANGES = (
     *((name, 1, None, True, "") for name in AT_LEAST_1),
     *((name, 0, None, False, "") for name in POSITIVE),
     *((name, 0, None, True, "") for name in NOT_NEGATIVE),
     ("refill", 0, 4, True, "it is a share of the step's prompts"),
+    ("top_entropy_share", 0, 1, False, "it is a share of the tokens"),
+    ("importance_threshold", 1, None, True, "where sampler and trainer agree, the ratio is 1"),
     ("gamma", 0, 1, False, "it is a discount factor"),
     ("gae_lambda", 0, 1, True, "it weights between one step and the whole completion"),
     ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),

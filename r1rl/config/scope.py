@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
-from r1rl.config.flags import DEFAULTS, Config
+from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
 from r1rl.config.reward_rules import all_rewards
 from r1rl.config.run_rules import SAMPLING_STAGES
@@ -59,6 +59,16 @@ def fine_tunes(c: Config) -> bool:
 def has_value_head(c: Config) -> bool:
     """Returns whether the algorithm has a value head."""
     return c.algorithm != "grpo"
+
+
+def is_off_policy(c: Config) -> bool:
+    """Returns whether a completion gets several optimizer steps: in the first one the probability ratio is 1."""
+    return c.steps_per_generation * c.num_iterations > 1
+
+
+def has_several_rewards(c: Config) -> bool:
+    """Returns whether several rewards are summed."""
+    return any(sum(map(bool, reward_weights(r).values())) > 1 for r in (c.reward, c.general_reward) if r)
 
 
 def rewarded(c: Config, *names: str) -> bool:
@@ -142,7 +152,7 @@ TABLE = (
         REINFORCEMENT,
         reinforces,
         (
-            "algorithm", "refill", "skip_solved", "steps_per_generation", "learn_from", "prune", "max_steps", "train_every",
+            "algorithm", "method", "refill", "skip_solved", "steps_per_generation", "num_iterations", "learn_from", "prune", "max_steps", "train_every",
             "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler", "weight_decay",
             "max_grad_norm", "beta", "profile", "save_merged", "stages", *STAGE_ENDS, "advance_window", "general_reward",
         ),
@@ -214,11 +224,31 @@ TABLE = (
         "with --algorithm grpo",
         lambda c: not has_value_head(c),
         (
-            "scale_rewards", "loss_type", "importance_correction", "epsilon_high", "refill", "skip_solved",
-            "steps_per_generation", "learn_from", "tokens_per_micro_batch", "gradient_accumulation_steps",
+            "method", "scale_rewards", "multi_reward", "loss_type", "epsilon_high", "delta", "importance_level",
+            "mask_truncated", "entropy_bonus", "top_entropy_share", "importance_correction", "importance_mode",
+            "importance_threshold", "refill", "skip_solved", "steps_per_generation", "num_iterations", "learn_from",
+            "tokens_per_micro_batch", "gradient_accumulation_steps",
         ),
     ),
     Scope("with --learn-from", lambda c: c.learn_from is not None, ("learn_rule",)),
+    Scope(
+        "with --steps-per-generation or --num-iterations above 1: in the first step on a completion the ratio is 1",
+        is_off_policy,
+        ("epsilon_high", "delta", "importance_level"),
+    ),
+    Scope("with --loss-type grpo, dr_grpo, dapo, bnpo or luspo", lambda c: c.loss_type in CLIPPED_LOSSES, ("delta",)),
+    Scope(
+        "without --loss-type sapo or vespo, which do not clip",
+        lambda c: c.loss_type not in ("sapo", "vespo"),
+        ("epsilon_high",),
+    ),
+    Scope("with --importance-correction", lambda c: c.importance_correction, ("importance_mode", "importance_threshold")),
+    Scope("with several rewards", has_several_rewards, ("multi_reward",)),
+    Scope(
+        "without --multi-reward gdpo, which scales each reward in its group",
+        lambda c: c.multi_reward != "gdpo",
+        ("scale_rewards",),
+    ),
     Scope(
         "with --algorithm ppo or reward-weighted",
         has_value_head,
@@ -227,7 +257,11 @@ TABLE = (
             "whiten_advantages", "target_kl", "update_chunk", "cleanup_steps",
         ),
     ),
-    Scope("with --algorithm ppo", lambda c: c.algorithm == "ppo", ("clip_range",)),
+    Scope(
+        "with --algorithm ppo, or with --steps-per-generation or --num-iterations above 1 and a loss that clips",
+        lambda c: c.algorithm == "ppo" or (is_off_policy(c) and c.loss_type in CLIPPED_LOSSES),
+        ("clip_range",),
+    ),
 )  # fmt: skip
 
 

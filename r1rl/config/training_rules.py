@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from r1rl.config.flags import LARGEST_ADVANTAGE, Config
+from r1rl.config.flags import CLIPPED_LOSSES, LARGEST_ADVANTAGE, Config
 from r1rl.config.names import SERVER, option
 from r1rl.system.errors import UserError
 
 SERVER_MAX_TEMPERATURE = 2.0
+SEQUENCE_LOSSES = ("grpo", "luspo", "sapo")  # means over completions
 # Of vllm serve --max-lora-rank. Source: vLLM 0.31.0, vllm/config/lora.py.
 MAX_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -80,34 +81,28 @@ def check_value_head(config: Config) -> None:
 
 
 def check_generation(config: Config) -> None:
-    """Checks --refill, --skip-solved and --steps-per-generation. Raises UserError."""
+    """Checks --refill, --skip-solved, --steps-per-generation and --num-iterations. Raises UserError."""
     if config.algorithm != "grpo" and (config.refill or config.skip_solved):
         flag = "--refill" if config.refill else "--skip-solved"
         raise UserError(
             f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} has no groups: leave it out."
         )
-    at_once, high = config.steps_per_generation, config.epsilon_high
-    if high is not None and (at_once == 1 or config.algorithm != "grpo"):
-        raise UserError(
-            f"--epsilon-high {high} clips probability ratios, which are 1 in the first optimizer step on a completion: add "
-            "--steps-per-generation 2 or more with --algorithm grpo, or leave it out."
-        )
-    if high is not None and not 0.2 <= high < 10:
-        raise UserError(f"--epsilon-high {high} must be at least 0.2, the lower clip range, and below 10.")
+    at_once = config.updates_per_generation
     if at_once == 1:
         return
+    names = [name for name in ("steps_per_generation", "num_iterations") if getattr(config, name) > 1]
+    given = " times ".join(f"{option(name)} {getattr(config, name)}" for name in names)
     if config.algorithm != "grpo" or config.stages:
         other = f"--algorithm {config.algorithm}" if config.algorithm != "grpo" else "--stages"
         raise UserError(
-            f"--steps-per-generation {at_once} does not go with {other}, which chooses the next prompts after each step: "
-            "leave one of them out."
+            f"{given} does not go with {other}, which chooses the next prompts after each step: leave one of them out."
         )
     for name in ("max_steps", "save_steps", "eval_steps"):
         if (value := getattr(config, name)) % at_once:
             fitting = max(1, value // at_once) * at_once
             raise UserError(
-                f"{option(name)} {value} is not a multiple of --steps-per-generation {at_once}: a checkpoint in between "
-                f"would lose sampled completions. Use {fitting}."
+                f"{option(name)} {value} is not a multiple of {given}: a checkpoint in between would lose sampled "
+                f"completions. Use {fitting}."
             )
 
 
@@ -120,6 +115,11 @@ def check_learn_from(config: Config) -> None:
         raise UserError(
             f"--learn-from {count} with --algorithm {config.algorithm}: its value head learns from every completion, and a "
             "choice by rewards would teach it wrong values. Leave it out, or use --algorithm grpo."
+        )
+    if config.multi_reward == "gdpo":
+        raise UserError(
+            f"--learn-from {count} chooses by the sum of the rewards, and --multi-reward gdpo scales each reward in its whole "
+            "group: leave one of them out."
         )
     groups, least = whole // size, 1 if config.learn_rule == LARGEST_ADVANTAGE else 2
     if count % groups == 0 and least * groups <= count <= whole:
@@ -143,6 +143,59 @@ def check_prune(config: Config) -> None:
         raise UserError(
             f"--prune with --engine {config.engine}: vLLM ends a completion at given tokens and texts, not when it repeats "
             "itself. Leave --prune out, or use --engine transformers."
+        )
+
+
+def check_ratio(config: Config) -> None:
+    """Checks how GRPO clips and corrects probability ratios. Raises UserError."""
+    if config.algorithm != "grpo":
+        return
+    loss, low, high, delta = config.loss_type, config.clip_range, config.epsilon_high, config.delta
+    if high is not None and loss == "cispo" and high < 1:
+        raise UserError(
+            f"--epsilon-high {high} must be at least 1 with --loss-type cispo, where it is the largest ratio itself, and the "
+            "ratio of a policy that has not changed is 1. Use --epsilon-high 5, or leave it out."
+        )
+    if high is not None and loss != "cispo" and not low <= high < 10:
+        raise UserError(f"--epsilon-high {high} must be at least {low}, the lower clip range, and below 10.")
+    if delta is not None and loss in CLIPPED_LOSSES and delta <= 1 + config.upper_clip_range:
+        raise UserError(
+            f"--delta {delta} must be more than {1 + config.upper_clip_range:g}, where the ratio is clipped for positive "
+            "advantages: it bounds larger ratios, of negative ones. Use --delta 4, or leave it out."
+        )
+    if config.importance_level == "sequence" and loss not in SEQUENCE_LOSSES:
+        raise UserError(
+            f"--importance-level sequence with --loss-type {loss}: the objective is a mean over completions, and this loss "
+            "weighs a completion by its tokens or has a ratio of its own. Use --loss-type grpo, or luspo to weigh by length."
+        )
+    if config.importance_correction and loss == "vespo" and config.importance_mode.startswith("sequence"):
+        raise UserError(
+            f"--importance-mode {config.importance_mode} with --loss-type vespo, which multiplies the ratios of all tokens "
+            "itself: use token_truncate or token_mask."
+        )
+    if config.method == "gspo" and config.importance_level == "sequence" and config.updates_per_generation == 1:
+        raise UserError(
+            "--method gspo changes the probability ratio, which is 1 in the first optimizer step on a completion, so the "
+            "run would be one of --method grpo: add --steps-per-generation 4, as in the paper, or --num-iterations 2."
+        )
+
+
+def check_entropy(config: Config) -> None:
+    """Checks that at most one flag acts on the entropy. Raises UserError."""
+    if config.entropy_bonus and config.top_entropy_share < 1:
+        raise UserError(
+            f"--entropy-bonus {config.entropy_bonus} is a mean over all tokens, and --top-entropy-share "
+            f"{config.top_entropy_share} learns from a part of them: leave one of them out."
+        )
+
+
+def check_multi_reward(config: Config) -> None:
+    """Checks the flags that compare summed rewards against --multi-reward gdpo. Raises UserError."""
+    if config.multi_reward == "gdpo" and (config.refill or config.skip_solved):
+        flag = "--refill" if config.refill else "--skip-solved"
+        raise UserError(
+            f"{flag} looks for groups whose summed rewards are equal, and --multi-reward gdpo learns from such a group if "
+            "single rewards differ: leave one of them out."
         )
 
 
@@ -213,11 +266,6 @@ def check_server_flags(config: Config) -> None:
 
 
 RULES = (
-    check_init,
-    check_algorithm,
-    check_generation,
-    check_learn_from,
-    check_prune,
-    check_full_training,
-    check_server_flags,
-)
+    check_init, check_algorithm, check_generation, check_ratio, check_entropy, check_multi_reward, check_learn_from,
+    check_prune, check_full_training, check_server_flags,
+)  # fmt: skip

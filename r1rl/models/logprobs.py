@@ -66,9 +66,9 @@ def nucleus(logprobs, top_p: float, kept=None):  # (N, vocab), (N,) or None -> (
 
 
 def token_logprobs(
-    policy: Policy, states, tokens, temperature: float, top_p: float = 1.0
+    policy: Policy, states, tokens, temperature: float, top_p: float = 1.0, entropy_gradient: bool = False
 ):  # (N, H), (N,) -> (N,), (N,)
-    """Returns (logprobs of the tokens, entropies) in nats; the entropies have no gradient.
+    """Returns (logprobs of the tokens, entropies) in nats; the entropies have a gradient only if it is asked for.
 
     With `top_p` below 1 both are those of the nucleus, from which the sampler draws. A token that rounding puts outside
     of the trainer's nucleus counts as inside.
@@ -79,11 +79,12 @@ def token_logprobs(
 
     def chunk(h, t):
         logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
-        fixed = logprobs.detach()
         if top_p < 1:
             logprobs = nucleus(logprobs, top_p, t)
-            fixed = logprobs.detach().clamp(min=torch.finfo(logprobs.dtype).min)  # 0 times -inf is NaN
-        return logprobs.gather(1, t[:, None])[:, 0], -(fixed.exp() * fixed).sum(-1)
+        all_tokens = logprobs if entropy_gradient else logprobs.detach()
+        if top_p < 1:
+            all_tokens = all_tokens.clamp(min=torch.finfo(logprobs.dtype).min)  # 0 times -inf is NaN
+        return logprobs.gather(1, t[:, None])[:, 0], -(all_tokens.exp() * all_tokens).sum(-1)
 
     size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
     if len(tokens) <= size:
@@ -128,9 +129,9 @@ def adapter_is_on(policy: Policy) -> bool:
 def batch_logprobs(
     trainer, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
 ):  # -> (B, C) logprobs, (B, C) entropies or None, None  # fmt: skip
-    """Replaces TRL's `_get_per_token_logps_and_entropies` where that does not run or does not know the nucleus.
+    """Replaces TRL's `_get_per_token_logps_and_entropies` where that does not run, or lacks what a flag needs.
 
-    On a CPU TRL's own needs a triton kernel.
+    On a CPU TRL's own needs a triton kernel. It does not know the nucleus of --top-p.
     """
     real = attention_mask.bool()
     c = logits_to_keep
@@ -140,7 +141,8 @@ def batch_logprobs(
     tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
     # The reference model, read with the adapter switched off, is scored over all tokens: the KL divergence needs no more.
     top_p = trainer.run.top_p if adapter_is_on(trainer.policy) else 1.0
-    values = token_logprobs(trainer.policy, states, tokens, trainer.temperature, top_p)
+    learns_entropy = trainer.run.entropy_bonus > 0
+    values = token_logprobs(trainer.policy, states, tokens, trainer.temperature, top_p, learns_entropy)
     logprobs, entropies = (
         torch.zeros_like(real[:, -c:], dtype=x.dtype).masked_scatter(real[:, -c:], x) for x in values
     )

@@ -42,6 +42,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
             if folder.is_dir():
                 check_weights(folder, option(flag), config.trust_remote_code)
     check_hardware(config, machine)
+    check_entropy(config)
     check_hub(config)
     check_chat_template(config)
     check_tracker(config)
@@ -127,6 +128,16 @@ def check_hardware(config: Config, machine: Machine) -> None:
             f"--model-name {config.model_name!r} has {size / 2**30:.1f} GiB of weights; without a GPU it takes about "
             f"four times that in memory, and {machine.memory_free / 2**30:.1f} GiB are free. Use a smaller model, or "
             "--recipe tiny."
+        )
+
+
+def check_entropy(config: Config) -> None:
+    """Checks that Unsloth, whose loss computes entropies of its own, does not train with a flag that acts on them."""
+    names = [n for n, off in (("entropy_bonus", 0.0), ("top_entropy_share", 1.0)) if getattr(config, n) != off]
+    if names and config.wants_unsloth and importlib.util.find_spec("unsloth") is not None:
+        raise UserError(
+            f"{option(names[0])} {getattr(config, names[0])}: it is tested with TRL's loss only, and Unsloth replaces it. Add "
+            f"--no-unsloth, or leave {option(names[0])} out."
         )
 
 

@@ -103,7 +103,8 @@ def step_seconds(
     tokens = prompts * p + learned * c
     parts = -(-tokens // config.tokens_a_pass)
     update = tokens * speed.learned + learned * c * (p + c) * speed.learned_seen + parts * speed.part
-    return speed.step + sampling_seconds(config, memory, speed, share, groups, sampled) + update
+    sampling = sampling_seconds(config, memory, speed, share, groups, sampled) / config.num_iterations
+    return speed.step + sampling + update
 
 
 def sampling_seconds(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from r1rl.config.flags import LARGEST_ADVANTAGE, MAX_VARIANCE
 
@@ -16,8 +16,10 @@ def group_advantages(
 ) -> list[float]:  # (B*G,) -> (B*G,)
     """Returns each reward minus the mean of its group, divided by a standard deviation.
 
-    Source: DeepSeekMath (arXiv:2402.03300) section 4.1.2 for scale="group"; Dr. GRPO (arXiv:2503.20783) section 3.2
-    for scale="none". A reward of None does not count in its group's mean and gets the advantage 0.
+    The deviation is that of the rewards in the group ("group") or in the batch ("batch"), that of the differences in the
+    batch ("advantages"), or 1 ("none"). A reward of None does not count and gets the advantage 0.
+    Source: DeepSeekMath (arXiv:2402.03300) section 4.1.2 for "group"; Dr. GRPO (arXiv:2503.20783) section 3.2 for "none";
+    REINFORCE++ with baseline (arXiv:2501.03262) for "advantages".
 
     >>> [round(a, 3) for a in group_advantages([1.0, 0.0, 0.0, 0.0], 4)]
     [1.5, -0.5, -0.5, -0.5]
@@ -30,9 +32,12 @@ def group_advantages(
     for group in groups:
         known = [r for r in group if r is not None]
         mean = math.fsum(known) / len(known) if known else 0.0
-        std = {"group": deviation(known), "batch": batch_std, "none": None}[scale]
+        std = {"group": deviation(known), "batch": batch_std, "advantages": None, "none": None}[scale]
         divisor = 1.0 if std is None else std + EPSILON
         advantages += [0.0 if r is None else (r - mean) / divisor for r in group]
+    if scale == "advantages":
+        std = deviation([a for a, r in zip(advantages, rewards) if r is not None])
+        advantages = [a / (std + EPSILON) for a in advantages]
     return advantages
 
 
@@ -82,6 +87,23 @@ def max_variance(values: Sequence[float], keep: int) -> list[int]:
     return max(choices, key=lambda rows: deviation([values[i] for i in rows]))
 
 
+def decoupled_advantages(
+    rewards: Sequence[Mapping[str, float | None]], weights: Mapping[str, float], group_size: int
+) -> list[float]:  # (B*G,) -> (B*G,)
+    """Returns the weighted sum of each reward's own advantages in its group, divided by its deviation in the batch.
+
+    Source: GDPO (arXiv:2601.05242), as TRL's multi_objective_aggregation="normalize_then_sum". TRL also subtracts the
+    batch's mean, which is 0, because the advantages of each group sum to 0.
+
+    >>> [round(a, 2) for a in decoupled_advantages([{"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 0.0}], {"a": 1.0, "b": 1.0}, 2)]
+    [0.71, -0.71]
+    """
+    parts = [(weight, group_advantages([r[name] for r in rewards], group_size)) for name, weight in weights.items()]
+    sums = [math.fsum(weight * part[i] for weight, part in parts) for i in range(len(rewards))]
+    std = deviation([s for s, r in zip(sums, rewards) if any(x is not None for x in r.values())])
+    return [s / (std + EPSILON) for s in sums]
+
+
 def deviation(values: Sequence[float]) -> float:
     """Returns the sample standard deviation (divisor n - 1), 0 for fewer than two values."""
     if len(values) < 2:
@@ -90,7 +112,7 @@ def deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
 
 
-def groups_without_signal(rewards: Sequence[float | None], group_size: int) -> int:
+def groups_without_signal(rewards: Sequence[Hashable | None], group_size: int) -> int:
     """Returns the number of groups with equal rewards: all their advantages are 0, so they have no gradient."""
     groups = (rewards[i : i + group_size] for i in range(0, len(rewards), group_size))
     return sum(len({r for r in group if r is not None}) <= 1 for group in groups)

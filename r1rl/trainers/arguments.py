@@ -63,7 +63,7 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         gradient_accumulation_steps=1,
         steps_per_generation=config.steps_per_generation,
         num_generations=group_size,
-        num_iterations=1,
+        num_iterations=config.num_iterations,
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,
         top_p=config.top_p,
@@ -71,14 +71,17 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         # the loss
         loss_type=config.loss_type,
         beta=config.beta if config.algorithm == "grpo" else 0.0,  # PPO has the KL in its rewards
-        epsilon=0.2,
-        epsilon_high=0.2 if config.epsilon_high is None else config.epsilon_high,
-        scale_rewards=config.scale_rewards,
+        epsilon=config.clip_range,
+        epsilon_high=config.upper_clip_range,
+        delta=config.delta,
+        importance_sampling_level=config.importance_level,
+        entropy_coef=config.entropy_bonus,
+        top_entropy_quantile=config.top_entropy_share,
+        scale_rewards="none",  # advantages and masks are ours: `compute_advantages`, `mask_truncated`
         mask_truncated_completions=False,
-        importance_sampling_level="token",
         vllm_importance_sampling_correction=config.importance_correction,  # only with use_vllm
-        vllm_importance_sampling_mode="token_truncate",
-        vllm_importance_sampling_clip_max=2.0,
+        vllm_importance_sampling_mode=config.importance_mode,
+        vllm_importance_sampling_clip_max=config.importance_threshold,
         router_aux_loss_coef=0.0,
         # the optimizer
         learning_rate=config.learning_rate,

@@ -38,8 +38,9 @@ def all_rows(batch: Batch) -> list[int]:
 
 
 def with_signal(batch: Batch, group_size: int) -> list[int]:
-    """Returns the rows of groups in which an advantage is not 0: the others have no gradient."""
-    signal = (batch["advantages"].view(-1, group_size) != 0).any(1)
+    """Returns the rows of groups in which a completion has tokens and an advantage: the others have no gradient."""
+    learned = (batch["advantages"] != 0) & batch["completion_mask"].any(1)
+    signal = learned.view(-1, group_size).any(1)
     return [i for i, has in enumerate(signal.repeat_interleave(group_size).tolist()) if has]
 
 
@@ -68,12 +69,13 @@ def split(
 ) -> list[list[int]]:
     """Returns the rows of each part, the longest first; a part has at most `budget` tokens or is a single unit.
 
-    `unit` neighbours stay together. A padded part costs its longest row times its rows; without padding a unit costs its
+    Rows whose completion is masked are in no part. `unit` neighbours stay together. A padded part costs its longest row times its rows; without padding a unit costs its
     completions and one prompt. `rows`: only these, in whole units; None: all.
     """
     prompts, completions = lengths(batch)
     rows = range(len(prompts)) if rows is None else rows
-    units = [tuple(rows[i : i + unit]) for i in range(0, len(rows), unit)]
+    units = [tuple(k for k in rows[i : i + unit] if completions[k]) for i in range(0, len(rows), unit)]
+    units = [u for u in units if u]
     if padded:
         size = {u: max(prompts[i] + completions[i] for i in u) for u in units}
     else:

@@ -46,7 +46,7 @@ from r1rl.runs.scores import Evaluation, score_of
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
-from r1rl.trainers.advantages import chosen_advantages, group_advantages
+from r1rl.trainers.advantages import chosen_advantages, decoupled_advantages, group_advantages, groups_without_signal
 from r1rl.trainers.arguments import keep_float32, training_arguments
 from r1rl.trainers.base import RunTrainer
 from r1rl.trainers.batches import Batch
@@ -54,7 +54,7 @@ from r1rl.trainers.callbacks import OptimizerClock, Profile, Stages, StopInBudge
 from r1rl.trainers.prompt_order import Draw, load_plan
 from r1rl.trainers.saving import StepEnds, load_generation, save_generation
 from r1rl.trainers.step import Step
-from r1rl.trainers.step_metrics import Watch, peak_memory, reasoning_tokens, step_metrics
+from r1rl.trainers.step_metrics import Watch, peak_memory, reasoning_tokens, repeated, step_metrics
 from r1rl.trainers.trial import Trial, full_batch
 from r1rl.trainers.update import MADE_BY_UNSLOTH, PolicyUpdate, rows_of
 
@@ -97,7 +97,9 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             callbacks=callbacks,
         )
         keep_float32(self.model)
-        if config.top_p < 1 and not MADE_BY_UNSLOTH:  # TRL's own scores all tokens
+        # TRL's own scores all tokens, and its entropies are those of a kernel.
+        needs_ours = config.top_p < 1 or config.entropy_bonus > 0 or config.top_entropy_share < 1
+        if needs_ours and not MADE_BY_UNSLOTH:
             self._get_per_token_logps_and_entropies = partial(batch_logprobs, self)
         if config.importance_correction and (MADE_BY_UNSLOTH or policy.on_gpu):
             # There the correction belongs to the base class's own vLLM; our engine takes its place.
@@ -131,9 +133,10 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         if left is not None:
             self.step = self.new_step([])
             self.step.batch, self.step.lines = left
-            seen += self.step.lines[start % self.run.steps_per_generation :]
+            seen += self.step.lines[start % self.run.updates_per_generation :]
         for line in seen:
-            self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
+            if line["completions"]:
+                self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Returns normally if a guard stops the run in the middle of a step, with the step before it saved."""
@@ -154,14 +157,17 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             return self.update(model, self.step, batch)
 
     def _prepare_inputs(self, inputs: list[dict[str, Any]]) -> Batch:
-        """Returns the batch of this optimizer step. The first of --steps-per-generation samples for all of them."""
-        steps = self.run.steps_per_generation
-        part = self.state.global_step % steps
-        if part == 0 or self.step is None:  # None: the run ended within a generation that no checkpoint has
+        """Returns the batch of this optimizer step. The first of a generation samples for all of its steps.
+
+        A generation has --num-iterations passes over the shares of --steps-per-generation optimizer steps.
+        """
+        number = self.state.global_step % self.run.updates_per_generation
+        if number == 0 or self.step is None:  # None: the run ended within a generation that no checkpoint has
             self.sample_step([row["index"] for row in inputs[:: self.num_generations]])
-        self.step.line = self.step.lines[part]
-        size = len(self.step.batch["advantages"]) // steps
-        return rows_of(self.step.batch, range(part * size, part * size + size))
+        self.step.line = self.step.lines[number]
+        size = len(self.step.batch["advantages"]) // self.run.steps_per_generation
+        start = number % self.run.steps_per_generation * size
+        return rows_of(self.step.batch, range(start, start + size))
 
     def sample_step(self, drawn: list[int]) -> None:
         """Sets `step`: samples and rewards groups for these training prompts and computes their advantages."""
@@ -172,6 +178,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             self.reward_groups(step)
         step.take_groups()
         self.fill_batch(step)
+        if self.run.mask_truncated:
+            self.mask_truncated(step)
         with self.interrupt.uninterruptible():
             self.dump_step(step)
 
@@ -249,7 +257,10 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
     def compute_advantages(self, step: Step) -> tuple[list[int], list[float]]:
         """Returns the positions of the completions to learn from, and the advantage of each: both (B*k,)."""
         run, g = self.run, self.num_generations
-        rewards = [step.scored[i].reward for i in step.taken]
+        scored = [step.scored[i] for i in step.taken]
+        if run.multi_reward == "gdpo":
+            return step.taken, decoupled_advantages([s.rewards for s in scored], run.reward_weights, g)
+        rewards = [s.reward for s in scored]
         if run.learn_from is None:
             return step.taken, group_advantages(rewards, g, run.scale_rewards)
         seed = f"{run.seed}/{self.state.global_step}/learn"
@@ -264,6 +275,12 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         step.batch = self.base_batch(step)
         device = step.batch["advantages"].device
         step.batch["advantages"] = torch.tensor(step.advantages, device=device)  # (B*k,)
+
+    def mask_truncated(self, step: Step) -> None:
+        """Masks the completions that were cut off. TRL's own mask takes those that end at </answer> for cut off, too."""
+        whole = [step.rollouts[i].finish != "length" for i in step.learned]
+        mask = step.batch["completion_mask"]
+        step.batch["completion_mask"] = mask * torch.tensor(whole, device=mask.device)[:, None]  # (B*k, C)
 
     def base_batch(self, step: Step) -> Batch:
         """Returns the base class's tensors of the completions to learn from. It calls the next two methods."""
@@ -296,6 +313,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         g, seconds, first = self.num_generations, self.meter.seconds(), self.state.global_step + 1
         advantage = dict(zip(step.learned, step.advantages))
         learned = {step.learned[i] for i in self.rows_with_gradient(step.batch)}
+        if self.run.mask_truncated:
+            learned = {i for i in learned if step.rollouts[i].finish != "length"}
         for number, rows in enumerate(step.shares(self.run.steps_per_generation), start=first):
             start = time.perf_counter()
             lines = [
@@ -309,6 +328,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             self.meter.add("dump", time.perf_counter() - start)
             count = sum(i in learned for i in rows)
             step.lines.append(self.metrics_line(step, rows) | {"completions_learned": count})
+        step.lines += [repeated(line) for line in step.lines] * (self.run.num_iterations - 1)
         for lost in distributed.all_gather(take_timeouts(self.rewards)):
             for name, count in lost.items():
                 step.lines[0][name] = step.lines[0].get(name, 0) + count
@@ -331,6 +351,9 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         if self.stages is not None:
             line["level"] = self.stages.level
             self.stages.record([s.correct for s in step.scored], g)
+        if self.run.multi_reward == "gdpo":  # learns from equal sums of different rewards
+            single = [tuple(step.scored[i].rewards.values()) for i in rows]
+            line["groups_without_signal"] = groups_without_signal(single, g)
         collapse = self.watch.add(line["level"], line["reasoning_tokens"], line["reward"])
         return line | {"collapse": None if collapse is None else collapse.describe()}
 
@@ -372,7 +395,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
     def save_extras(self, written: Path) -> None:
         """Adds the best adapter and the part of a generation that is still to be learned from."""
         super().save_extras(written)
-        every, number = self.run.steps_per_generation, self.state.global_step
+        every, number = self.run.updates_per_generation, self.state.global_step
         if part := number % every:
             lines = [{}] * part + self.step.lines[part:]
             save_generation(written, self.step.batch, lines, number - part + every)

@@ -34,6 +34,7 @@ class Step:
     # During an update:
     part: dict[str, Any] | None = None  # the rows of `batch` that are in the model
     gaps: list[Any] = field(default_factory=list)  # tensors (N,): |sampler logprob - trainer logprob|
+    entropy_threshold: float | None = None  # nats: tokens below it are not learned (--top-entropy-share)
 
     def add(self, prompts: Sequence[Prompt], rollouts: Sequence[Rollout]) -> None:
         """Adds the groups of one call of the engine, G rollouts for each prompt; they have no rewards yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
@@ -41,6 +41,12 @@ def step_metrics(rollouts: Sequence[Rollout], scored: Sequence[Scored], group_si
         "groups": len(rollouts) // group_size,
         "groups_without_signal": groups_without_signal(rewards, group_size),
     }
+
+
+def repeated(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the metrics of a step that learns from the same completions again (--num-iterations): none are new."""
+    counts = ("completions", "tokens", "rewards_left_out", "groups", "groups_without_signal", "groups_refilled")
+    return {**line, **dict.fromkeys(counts, 0), "collapse": None}
 
 
 def reasoning_tokens(rollouts: Sequence[Rollout], tokenizer: Any, think_tag: str) -> float:

@@ -89,8 +89,9 @@ class Trial(TrainerCallback):
             limit, longest = self.trainer.run.max_completion_length, max(len(r.prompt_ids) for r in rollouts)
             mean = max(1.0, fmean(len(r.completion_ids) for r in rollouts))
             prompt = fmean(len(p.ids) for p in self.trainer.train_prompts)
-            expected = sampling + updating * (prompt + mean) / (longest + limit)
-            most = sampling * limit / mean + updating
+            share = sampling / self.trainer.run.num_iterations  # of one step
+            expected = share + updating * (prompt + mean) / (longest + limit)
+            most = share * limit / mean + updating
             parts = (
                 f"{len(rollouts)} completions of {mean:.0f} tokens {sampling:.3g} s, an update at the longest ({longest} + "
                 f"{limit} tokens) {updating:.3g} s, so about {expected:.3g} s a step"

@@ -29,6 +29,17 @@ def rows_of(batch: Batch, rows: Any) -> Batch:
     return take(batch, rows, trim=not MADE_BY_UNSLOTH)
 
 
+def correction(log_ratio: torch.Tensor, mode: str, threshold: float) -> torch.Tensor:  # (B, C) -> (B, C) or (B, 1)
+    """Returns the weights of --importance-correction from log(trainer / sampler), which is 0 where the mask is 0.
+
+    Source: truncated importance sampling (https://fengyao.notion.site/off-policy-rl); the modes are TRL's.
+    """
+    if mode.startswith("sequence"):
+        log_ratio = log_ratio.sum(1, keepdim=True)
+    ratio = log_ratio.exp()
+    return ratio.clamp(max=threshold) if mode.endswith("truncate") else ratio.masked_fill(ratio > threshold, 0.0)
+
+
 class PolicyUpdate:
     """The update of a trainer; precedes TRL's GRPOTrainer among its base classes.
 
@@ -38,7 +49,7 @@ class PolicyUpdate:
     def update(self, model: Any, step: Step, batch: Batch) -> torch.Tensor:
         """Returns the loss of the batch and adds up its gradients, part by part.
 
-        Groups without signal are left out: their gradient is 0. If memory runs out, the parts become smaller.
+        Groups without signal are left out if their gradient is 0. If memory runs out, the parts become smaller.
         """
         start = time.perf_counter()
         step.gaps = []
@@ -65,11 +76,16 @@ class PolicyUpdate:
         return loss
 
     def rows_with_gradient(self, batch: Batch) -> list[int]:
-        """Returns the rows from which the update learns: without --beta only those of groups with a signal."""
-        return with_signal(batch, self.run.learned_per_group) if self.run.beta == 0 else all_rows(batch)
+        """Returns the rows from which the update learns: only those of groups with a signal, if no other term has a gradient."""
+        run = self.run
+        if run.beta or run.entropy_bonus or run.top_entropy_share < 1:
+            return all_rows(batch)
+        return with_signal(batch, run.learned_per_group)
 
     def accumulate(self, model: Any, batch: Batch, divisor: int) -> torch.Tensor:
         """Returns the loss of this process's rows, with 1 / `divisor` of the usual tokens in each pass."""
+        if self.run.top_entropy_share < 1:
+            self.step.entropy_threshold = self.entropy_threshold(model, batch, divisor)
         zero = torch.zeros((), device=self.accelerator.device)  # of a process without rows
         return sum((self.backward_part(model, batch, rows) for rows in self.parts(batch, divisor)), zero)
 
@@ -91,7 +107,11 @@ class PolicyUpdate:
     def backward_part(self, model: Any, batch: Batch, rows: list[int]) -> torch.Tensor:
         """Runs forward and backward over these rows. Returns their share of the batch's loss."""
         self.step.part = rows_of(batch, rows)
-        loss = self.part_loss(model) * weight(batch, rows, self.loss_type)
+        share = weight(batch, rows, self.loss_type)
+        if self.run.entropy_bonus:  # TRL's is a mean over the tokens of a part, whatever the loss type is
+            tokens = self.step.part["completion_mask"].sum() / batch["completion_mask"].sum()
+            self.entropy_coef = self.run.entropy_bonus * tokens.item() / share
+        loss = self.part_loss(model) * share
         self.accelerator.backward(loss)
         self.step.part = None
         return loss.detach()
@@ -106,18 +126,45 @@ class PolicyUpdate:
         finally:
             self.use_vllm = before
 
+    def entropy_threshold(self, model: Any, batch: Batch, divisor: int) -> float:
+        """Returns the entropy in nats that the --top-entropy-share of the batch's tokens reaches, by a pass of its own."""
+        found = [torch.zeros(0, device=self.accelerator.device)]
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for rows in self.parts(batch, divisor):
+                part = rows_of(batch, rows)
+                ids, mask = (
+                    torch.cat([part[f"prompt_{kind}"], part[f"completion_{kind}"]], 1) for kind in ("ids", "mask")
+                )
+                kept = part["completion_ids"].shape[1]
+                _, entropies, _ = self._get_per_token_logps_and_entropies(model, ids, mask, kept, compute_entropy=True)
+                found.append(entropies[part["completion_mask"].bool()].float())
+        values = torch.cat(found)
+        return torch.quantile(values, 1 - self.run.top_entropy_share).item() if len(values) else 0.0
+
+    def get_high_entropy_mask(self, entropies: torch.Tensor, mask: torch.Tensor, threshold: float) -> torch.Tensor:
+        """Returns which tokens (B, C) are learned: by the step's threshold, where TRL's own is that of each part."""
+        if self.step.entropy_threshold is None:  # in the trial before step 1
+            return super().get_high_entropy_mask(entropies, mask, threshold)
+        return (entropies >= self.step.entropy_threshold) & mask.bool()
+
     def record_logprobs(self, logprobs: torch.Tensor) -> None:
         """Receives the trainer's logprobs (B, C) of `step.part`: sampler gap and correction need no second pass."""
         part = self.step.part
         if part is None:
             return
-        gap = (logprobs - part["sampling_per_token_logps"]) * part["completion_mask"]
-        part["importance_sampling_ratio"] = gap.exp().clamp(max=2.0)
-        self.step.gaps.append(gap[part["completion_mask"].bool()].abs())
+        sampled, mask = part["sampling_per_token_logps"], part["completion_mask"]
+        gap = (logprobs - sampled) * mask
+        # The loss has the ratio to the policy before the first step on these completions; the correction has the rest.
+        old = part.get("old_per_token_logps")
+        log_ratio = gap if old is None else (old - sampled) * mask
+        part["importance_sampling_ratio"] = correction(
+            log_ratio, self.run.importance_mode, self.run.importance_threshold
+        )
+        self.step.gaps.append(gap[mask.bool()].abs())
 
     def record_gap(self, step: Step) -> None:
         """Adds the sampler gap to the step's metrics, if the policy is still the one that sampled."""
-        if self.state.global_step % self.run.steps_per_generation:
+        if self.state.global_step % self.run.updates_per_generation:
             return
         if step.gaps:
             gaps = torch.cat(step.gaps)

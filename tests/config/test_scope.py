@@ -77,6 +77,10 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
             {"dataset_name": "reasoning-gym:basic_arithmetic"},
             {"dataset_name": "knights_knaves", "stages": "2,3", "advance_at": 0.5},
             {"reward": "rules"},
+            {"importance_correction": True},
+            {"loss_type": "sapo"},
+            {"num_iterations": 2},
+            {"multi_reward": "gdpo", "reward": "accuracy=1,format=1"},
             {"reward": "reward-model", "reward_model": "x"},
             {"reward": f"{ROOT / 'main.py'}:run"},
         )

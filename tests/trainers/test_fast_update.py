@@ -308,8 +308,6 @@ def test_several_steps_learn_from_one_generation(tmp_path):
     ("given", "words"),
     [
         ({"steps_per_generation": 3, "max_steps": 4}, "--max-steps 4 is not a multiple"),
-        ({"epsilon_high": 0.28}, "--epsilon-high 0.28 clips probability ratios"),
-        ({"epsilon_high": 0.1, "steps_per_generation": 2}, "must be at least 0.2"),
         ({"steps_per_generation": 2, "max_steps": 4, "eval_steps": 2, "save_steps": 5}, "--save-steps 5"),
         ({"algorithm": "ppo", "refill": 0.5}, "--refill looks for groups"),
         ({"algorithm": "ppo", "steps_per_generation": 2}, "does not go with --algorithm ppo"),

@@ -32,7 +32,12 @@ OPENRLHF = Framework(
     separator=" ",
 )
 
-ESTIMATORS = {"group": "group_norm", "none": "dr_grpo", "batch": "reinforce_baseline"}
+ESTIMATORS = {
+    "group": "group_norm",
+    "none": "dr_grpo",
+    "batch": "reinforce_baseline",
+    "advantages": "reinforce_baseline",
+}
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 NEAR = "near: it averages over tokens where the run averages over completions"
 
@@ -115,7 +120,7 @@ def training(exported: RunExport) -> list[Setting]:
         Setting("", "--ds.packing_samples", "", "required by the setting above; needs flash-attn"),
         Setting("", "--train.max_epochs", "1"),
         Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],
-                NEAR if config.scale_rewards == "batch" else ""),
+                NEAR if config.scale_rewards in ("batch", "advantages") else ""),
         Setting("--beta", "--algo.kl.init_coef", word(config.beta), "no reference model" if config.beta == 0 else ""),
         Setting("--loss-type", "--actor.policy_loss_type", "ppo",
                 "the mean over all tokens of the step, as dapo" if token_mean else

@@ -11,7 +11,7 @@ from typing import Any
 
 from r1rl.commands.data import by_characters
 from r1rl.config.flags import DEFAULTS, Config, reward_weights, with_steps
-from r1rl.config.names import is_task
+from r1rl.config.names import is_task, option
 from r1rl.models.source import absolute_place
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
@@ -28,6 +28,10 @@ NO_COUNTERPART = (
     "this has no counterpart in verl or OpenRLHF. Its model can be carried over: export with --to merged, and begin there "
     "with that folder."
 )
+NOT_CARRIED = (
+    "clip_range", "epsilon_high", "delta", "importance_level", "mask_truncated", "num_iterations", "entropy_bonus",
+    "top_entropy_share", "importance_mode", "importance_threshold", "multi_reward",
+)  # fmt: skip
 REWARD_FLAGS = ("dataset_name", "answer_format", "answer_tolerance", "not_remove_comma", "think_tag", "reward",
                 "env_reward_scale")  # fmt: skip
 
@@ -57,7 +61,7 @@ class RunExport:
 
     def rollouts(self, steps: int) -> int:
         """Returns optimizer steps as the frameworks count them, in batches of rollouts."""
-        return math.ceil(steps / self.config.steps_per_generation)
+        return math.ceil(steps / self.config.updates_per_generation)
 
     @property
     def tokens_a_pass(self) -> int:
@@ -107,6 +111,7 @@ def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: An
         "train": registry.training_problems(task, config),
         "test": registry.evaluation_subset(task.load("test"), config.eval_count, config.seed),
     }
+    notes += loss_notes(config)
     random.Random(config.seed).shuffle(problems["train"])  # OpenRLHF may take only the first ones
     file = tokenizer_file(config.model_name) or next((folder / "checkpoints").glob("*/tokenizer.json"), None)
     built, begin, more = build(config, problems, file)
@@ -160,6 +165,15 @@ def carried_rewards(reward: str) -> tuple[str, list[str]]:
         for name in left
     ]
     return ",".join(name if weight == 1 else f"{name}={weight!r}" for name, weight in kept.items()), notes
+
+
+def loss_notes(config: Config) -> list[str]:
+    """Returns notes on the flags of loss and advantages that the launch script does not carry over."""
+    changed = [(option(n), getattr(config, n)) for n in NOT_CARRIED if getattr(config, n) != DEFAULTS[n]]
+    return [
+        f"`{flag} {value}` is not in launch.sh: set its counterpart there by hand; without it the training differs."
+        for flag, value in changed
+    ]
 
 
 def build(

@@ -97,7 +97,7 @@ def model(config: Config) -> list[Setting]:
 def actor(exported: RunExport) -> list[Setting]:
     """Returns the settings of advantages, loss and optimizer."""
     config, key = exported.config, "actor_rollout_ref.actor"
-    batchwise = config.scale_rewards == "batch"
+    batchwise = config.scale_rewards in ("batch", "advantages")
     estimator = "reinforce_plus_plus_baseline" if batchwise else "grpo"
     linear = config.lr_scheduler == "linear"
     found = [

@@ -1,0 +1,340 @@
+"""The settings of the loss: each flag on a worked batch, and the whole update against TRL's loss of the same batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import partial
+
+import pytest
+import torch
+from cost import slow_except
+from small_run import make_trainer, sampled_batch
+from trl import GRPOTrainer
+
+from r1rl.models.logprobs import nucleus, output_logits, token_logprobs
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.trainers.advantages import decoupled_advantages, group_advantages
+from r1rl.trainers.arguments import training_arguments
+from r1rl.trainers.batches import split
+from r1rl.trainers.update import correction
+
+OFF_POLICY = {"steps_per_generation": 2}
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory):
+    """In float32; a generation serves two optimizer steps, so TRL adds the logprobs of the old policy."""
+    made = make_trainer(tmp_path_factory.mktemp("dumps"), eval_steps=2, save_steps=2, loss_type="grpo", **OFF_POLICY)
+    made.policy = dataclasses.replace(made.policy, mixed=False)
+    made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)
+    made.current_gradient_accumulation_steps = 1
+    for i, (name, p) in enumerate(made.model.named_parameters()):
+        if "lora_B" in name:
+            p.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
+    made.engine.sync()
+    return made
+
+
+@pytest.fixture(scope="module")
+def sampled(trainer):
+    """Two groups, whose old policy and sampler differ from the present one by about half a nat per token."""
+    sampled_batch(trainer)
+    rows, noise = dict(trainer.step.batch), torch.Generator().manual_seed(1)
+    shape = rows["completion_mask"].shape
+    rows["old_per_token_logps"] = rows["old_per_token_logps"] + 0.5 * torch.randn(shape, generator=noise)
+    rows["sampling_per_token_logps"] = rows["sampling_per_token_logps"] + 0.5 * torch.randn(shape, generator=noise)
+    return rows | {"advantages": torch.linspace(-1, 1, 16)}
+
+
+@pytest.fixture
+def batch(sampled):
+    """A copy: an update adds the weights of the correction to its parts."""
+    return dict(sampled)
+
+
+def use(trainer, monkeypatch, **flags):
+    """Gives the trainer these flags, as `__init__` and TRL's read them from the arguments."""
+    config = dataclasses.replace(trainer.run, **flags)
+    args = training_arguments(config, trainer.policy, trainer.dump)
+    values = {
+        "run": config, "args": args, "loss_type": args.loss_type, "beta": args.beta, "epsilon_low": args.epsilon,
+        "epsilon_high": args.epsilon_high, "importance_sampling_level": args.importance_sampling_level,
+        "top_entropy_quantile": args.top_entropy_quantile, "entropy_coef": args.entropy_coef,
+        "_entropy_bonus_enabled": args.entropy_coef != 0, "num_iterations": args.num_iterations,
+        "vllm_importance_sampling_correction": args.vllm_importance_sampling_correction,
+        "vllm_importance_sampling_mode": args.vllm_importance_sampling_mode,
+        "vllm_importance_sampling_clip_max": args.vllm_importance_sampling_clip_max,
+    }  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setattr(trainer, name, value)
+
+
+def gradients(trainer):
+    """The gradients of the trained weights, which are then removed."""
+    found = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
+    trainer.model.zero_grad()
+    return found
+
+
+def trls(trainer, batch, monkeypatch):
+    """(loss, gradients) of TRL's class for the batch in one piece, with TRL's own correction and entropy mask."""
+    whole = dict(batch)
+    whole["num_items_in_batch"] = whole["completion_mask"].sum() * trainer.run.steps_per_generation
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.step, "part", None)
+        patch.setattr(trainer, "use_vllm", trainer.run.importance_correction)
+        own_mask = GRPOTrainer.get_high_entropy_mask
+        patch.setattr(trainer, "get_high_entropy_mask", partial(own_mask, trainer), raising=False)
+        if trainer.use_vllm:
+            gap = (whole["old_per_token_logps"] - whole["sampling_per_token_logps"]) * whole["completion_mask"]
+            whole["importance_sampling_ratio"] = correction(
+                gap, trainer.run.importance_mode, trainer.run.importance_threshold
+            )
+        loss = GRPOTrainer.compute_loss(trainer, trainer.model.train(), whole)
+    trainer.model.zero_grad()
+    loss.backward()
+    return loss.item(), gradients(trainer)
+
+
+def ours(trainer, batch, monkeypatch):
+    """(loss, gradients) of our update, in several parts of rows of similar length."""
+    trainer.step.gaps, trainer.step.line, sizes = [], {}, []
+    part_loss = type(trainer).part_loss
+    monkeypatch.setattr(
+        trainer, "part_loss", lambda m: sizes.append(len(trainer.step.part["advantages"])) or part_loss(trainer, m)
+    )
+    monkeypatch.setattr(trainer, "parts", lambda b, divisor: split(b, 600, 1, padded=False))
+    loss = trainer.update(trainer.model.train(), trainer.step, dict(batch)).item()
+    assert len(sizes) > 1
+    return loss, gradients(trainer)
+
+
+def distance(a, b):
+    """The largest difference of two sets of gradients, as a share of the largest gradient."""
+    assert a.keys() == b.keys() != set()
+    return max((a[n] - b[n]).abs().max().item() for n in a) / max(g.abs().max().item() for g in b.values())
+
+
+FLAGS = {
+    "clip-range": {"clip_range": 0.05},
+    "epsilon-high": {"epsilon_high": 0.28},
+    "delta": {"delta": 1.3},
+    "importance-level": {"importance_level": "sequence"},
+    "gspo": {"importance_level": "sequence", "clip_range": 3e-4, "epsilon_high": 4e-4},
+    "cispo": {"loss_type": "cispo"},
+    "entropy-bonus": {"entropy_bonus": 0.3},
+    "entropy-bonus-dapo": {"entropy_bonus": 0.3, "loss_type": "dapo"},
+    "entropy-bonus-bnpo": {"entropy_bonus": 0.3, "loss_type": "bnpo"},
+    "top-entropy-share": {"top_entropy_share": 0.2},
+    "top-entropy-share-dapo": {"top_entropy_share": 0.2, "loss_type": "dapo"},
+    "token_truncate": {"importance_correction": True, "importance_threshold": 1.2},
+    "token_mask": {"importance_correction": True, "importance_threshold": 1.2, "importance_mode": "token_mask"},
+    "sequence_truncate": {"importance_correction": True, "importance_mode": "sequence_truncate"},
+    "sequence_mask": {"importance_correction": True, "importance_mode": "sequence_mask", "importance_threshold": 3.0},
+}
+QUICK = ["delta", "importance-level", "entropy-bonus", "top-entropy-share", "token_mask"]
+
+
+@pytest.mark.parametrize("name", slow_except(QUICK, list(FLAGS)))
+def test_each_flag_reaches_the_gradient_as_in_trls_loss(trainer, batch, monkeypatch, name):
+    use(trainer, monkeypatch, **{k: v for k, v in FLAGS[name].items() if k == "loss_type"})
+    without = ours(trainer, batch, monkeypatch)
+    use(trainer, monkeypatch, **FLAGS[name])
+    if "entropy" in name:  # here a group without advantages is learned from, or counts for the threshold
+        batch["advantages"] = batch["advantages"] * (torch.arange(16) < 8)
+    expected = trls(trainer, batch, monkeypatch)
+    got = ours(trainer, batch, monkeypatch)
+    assert got[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
+    assert distance(got[1], expected[1]) < 1e-3
+    if name != "cispo":
+        assert distance(got[1], without[1]) > 1e-2
+
+
+def loss_at(trainer, batch, monkeypatch, log_ratio, advantage, **flags):
+    """The loss if the policy has moved by `log_ratio` (a number or (B, C)) in every token, and of one advantage."""
+    use(trainer, monkeypatch, **flags)
+    part = dict(batch) | {"advantages": torch.full((16,), float(advantage))}
+    monkeypatch.setattr(trainer.step, "part", None)
+    ids, mask = (torch.cat([part[f"prompt_{k}"], part[f"completion_{k}"]], 1) for k in ("ids", "mask"))
+    with torch.no_grad():
+        logprobs, _, _ = trainer._get_per_token_logps_and_entropies(
+            trainer.model, ids, mask, part["completion_ids"].shape[1]
+        )
+        part["old_per_token_logps"] = logprobs - log_ratio
+        return GRPOTrainer.compute_loss(trainer, trainer.model.train(), part).item()
+
+
+def test_the_ratio_is_bounded_where_the_papers_say(trainer, batch, monkeypatch):
+    loss = partial(loss_at, trainer, batch, monkeypatch)
+    # Advantage 1: min(rho, 1 + high). Advantage -1: max(rho, 1 - low), and at most delta.
+    assert loss(0.5, 1) == pytest.approx(-1.2, rel=1e-3)
+    assert loss(0.5, 1, clip_range=0.1) == pytest.approx(-1.1, rel=1e-3)
+    assert loss(0.5, 1, epsilon_high=0.28) == pytest.approx(-1.28, rel=1e-3)
+    assert loss(2.0, -1) == pytest.approx(math.exp(2.0), rel=1e-3)
+    assert loss(2.0, -1, delta=4.0) == pytest.approx(4.0, rel=1e-3)
+    assert loss(0.5, -1, delta=4.0) == pytest.approx(math.exp(0.5), rel=1e-3)
+    # Half of the tokens move by 0.4, half do not: a sequence's ratio is the geometric mean.
+    mask = batch["completion_mask"]
+    moved = 0.1 * (torch.arange(mask.shape[1]) < mask.sum(1, keepdim=True) // 2)
+    share = (moved * mask).sum(1) / mask.sum(1)
+    assert loss(moved, 1, importance_level="sequence") == pytest.approx(-share.exp().mean().item(), rel=1e-3)
+
+
+def test_a_correction_is_truncated_or_masked():
+    log_ratio = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.0, 0.0]])
+    assert correction(log_ratio, "token_truncate", 1.5)[0].tolist() == [1.5, 1.5, 1.0]
+    assert correction(log_ratio, "token_mask", 1.5)[0].tolist() == [0.0, 0.0, 1.0]
+    assert correction(log_ratio, "sequence_truncate", 1.5).flatten().tolist() == pytest.approx([1.5, math.exp(0.1)])
+    assert correction(log_ratio, "sequence_mask", 1.5).flatten().tolist() == pytest.approx([0.0, math.exp(0.1)])
+
+
+@pytest.mark.parametrize("mode", ["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"])
+def test_the_weights_of_the_correction_equal_trls(trainer, monkeypatch, mode):
+    """TRL computes them with its own vLLM from the old policy; our engine's logprobs differ by a worked amount."""
+    use(trainer, monkeypatch, importance_correction=True, importance_mode=mode, importance_threshold=1.05)
+    monkeypatch.setattr(trainer, "use_vllm", True)
+    step = trainer.step
+    monkeypatch.setattr(
+        step,
+        "rollouts",
+        [
+            dataclasses.replace(r, sampler_logprobs=tuple(p - 0.1 * (t % 3 == 0) * (i % 2) for t, p in enumerate(r.sampler_logprobs)))
+            for i, r in enumerate(step.rollouts)
+        ],
+    )  # fmt: skip
+    made = trainer.base_batch(step)
+    part = {k: v for k, v in made.items() if k != "importance_sampling_ratio"}
+    monkeypatch.setattr(step, "part", part)
+    monkeypatch.setattr(step, "gaps", [])
+    # A policy that has moved on: the weights stay those of the policy before the first step.
+    trainer.record_logprobs(part["old_per_token_logps"] + 1.0)
+    expected, got = made["importance_sampling_ratio"], part["importance_sampling_ratio"]
+    assert got.shape == expected.shape
+    used = made["completion_mask"].bool() if got.shape[1] > 1 else torch.ones_like(got, dtype=torch.bool)
+    torch.testing.assert_close(got[used], expected[used])
+    assert expected[used].unique().numel() > 1
+
+
+def test_truncated_completions_are_masked_as_in_trl(trainer, monkeypatch):
+    """TRL knows only end tokens, so each whole completion gets one for the comparison."""
+    end = trainer.eos_token_ids[0]
+    step = trainer.step
+    rollouts = [
+        dataclasses.replace(
+            r,
+            finish="length" if i % 3 == 0 else "stop",
+            completion_ids=(*r.completion_ids[:-1], 5 if i % 3 == 0 else end),
+        )
+        for i, r in enumerate(step.rollouts)
+    ]
+    monkeypatch.setattr(step, "rollouts", rollouts)
+    nothing = torch.zeros(16, 1)
+    monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", lambda *a, **k: (nothing, None, None))
+    monkeypatch.setattr(trainer, "mask_truncated_completions", True)
+    expected = trainer.base_batch(step)["completion_mask"]
+    monkeypatch.setattr(trainer, "mask_truncated_completions", False)
+    monkeypatch.setattr(step, "batch", trainer.base_batch(step))
+    assert (step.batch["completion_mask"].sum(1) > 0).all()
+    trainer.mask_truncated(step)
+    assert torch.equal(step.batch["completion_mask"], expected)
+    assert [not any(row) for row in expected.tolist()] == [i % 3 == 0 for i in range(16)]
+
+
+@pytest.mark.parametrize("kind", slow_except(["dapo"], ["grpo", "dr_grpo", "dapo", "bnpo"]))
+def test_masked_completions_have_no_part_in_the_gradient(trainer, batch, monkeypatch, kind):
+    use(trainer, monkeypatch, loss_type=kind)
+    batch["completion_mask"] = batch["completion_mask"] * (torch.arange(16) % 4 > 0)[:, None]
+    monkeypatch.setattr(trainer.policy, "shares_prompts", False)  # TRL passes rows without tokens to the model
+    expected = trls(trainer, batch, monkeypatch)
+    monkeypatch.setattr(trainer.policy, "shares_prompts", True)
+    got = ours(trainer, batch, monkeypatch)
+    assert got[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
+    assert distance(got[1], expected[1]) < 1e-3
+
+
+def test_a_step_of_masked_completions_changes_nothing(trainer, batch, monkeypatch):
+    monkeypatch.setattr(trainer, "record_gap", lambda step: None)
+    for flags in ({}, {"beta": 0.1}, {"entropy_bonus": 0.1}, {"top_entropy_share": 0.2}):
+        use(trainer, monkeypatch, **flags)
+        batch["completion_mask"] = torch.zeros_like(batch["completion_mask"])
+        trainer.step.line = {}
+        assert trainer.update(trainer.model.train(), trainer.step, dict(batch)).item() == 0.0
+        assert not gradients(trainer)
+
+
+def test_without_advantages_the_bonus_is_the_loss(trainer, batch, monkeypatch):
+    use(trainer, monkeypatch, entropy_bonus=0.5, loss_type="dapo")
+    batch["advantages"] = torch.zeros(16)
+    trls(trainer, batch, monkeypatch)
+    entropy = trainer._metrics["train"]["entropy"][-1]  # the mean over all tokens
+    loss, pull = ours(trainer, batch, monkeypatch)
+    assert entropy > 0.01 and loss == pytest.approx(-0.5 * entropy, rel=1e-4)
+    assert max(g.abs().max() for g in pull.values()) > 0
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.8])
+def test_the_entropy_has_the_gradient_of_its_definition(trainer, top_p):
+    states = torch.randn(5, trainer.model.config.hidden_size, generator=torch.Generator().manual_seed(0))
+    tokens = torch.arange(5)
+    _, fixed = token_logprobs(trainer.policy, states.requires_grad_(), tokens, 0.7, top_p)
+    assert not fixed.requires_grad
+    _, entropies = token_logprobs(trainer.policy, states, tokens, 0.7, top_p, entropy_gradient=True)
+    (got,) = torch.autograd.grad(entropies.sum(), states)
+    logits = (output_logits(trainer.policy, states).float() / 0.7).log_softmax(-1)
+    if top_p < 1:
+        logits = nucleus(logits, top_p, tokens).clamp(min=-1e9)
+    expected = torch.distributions.Categorical(logits=logits).entropy()
+    torch.testing.assert_close(entropies, expected)
+    torch.testing.assert_close(got, torch.autograd.grad(expected.sum(), states)[0], rtol=1e-3, atol=1e-6)
+    assert got.abs().max() > 0
+
+
+def test_decoupled_advantages_equal_trls(trainer, monkeypatch):
+    names, weights = ["right", "form"], {"right": 1.0, "form": 0.5}
+    rewards = [{"right": float(i % 5 == 0), "form": None if i % 7 == 3 else i % 3 / 2} for i in range(16)]
+    rewards[4] = {"right": None, "form": None}
+    table = torch.tensor([[float("nan") if x is None else x for x in r.values()] for r in rewards])
+    for name, value in {
+        "multi_objective_aggregation": "normalize_then_sum", "reward_funcs": names, "reward_func_names": names,
+        "reward_weights": torch.tensor([1.0, 0.5]), "_calculate_rewards": lambda *a: table,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(trainer, name, value)
+    expected = trainer.base_batch(trainer.step)["advantages"].tolist()
+    assert decoupled_advantages(rewards, weights, 8) == pytest.approx(expected, abs=2e-4)
+
+
+def test_gdpo_learns_from_different_rewards_of_equal_sum():
+    rewards = [{"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 1.0}, {"a": 0.0, "b": 1.0}]
+    assert group_advantages([sum(r.values()) for r in rewards], 3) == [0.0, 0.0, 0.0]
+    # a: (2, -1, -1) / 3 over its deviation, b the opposite: with equal weights they cancel, else not.
+    assert decoupled_advantages(rewards, {"a": 1.0, "b": 1.0}, 3) == pytest.approx([0.0] * 3, abs=1e-6)
+    first, second, third = decoupled_advantages(rewards, {"a": 1.0, "b": 0.5}, 3)
+    assert (first, second) == pytest.approx((2 / math.sqrt(3), -1 / math.sqrt(3)), rel=1e-3) and second == third
+    assert decoupled_advantages([{"a": 1.0}] * 2 + [{"a": 1.0}, {"a": 0.0}], {"a": 1.0}, 2)[:2] == [0.0, 0.0]
+
+
+def test_advantages_scaled_over_the_batch():
+    # Differences 0.5, -0.5, 0, 0: deviation sqrt(0.5 / 3).
+    scale = math.sqrt(0.5 / 3) + 1e-4
+    assert group_advantages([1.0, 0.0, 1.0, 1.0], 2, "advantages") == pytest.approx([0.5 / scale, -0.5 / scale, 0, 0])
+
+
+def test_several_passes_over_one_generation(tmp_path):
+    trainer = make_trainer(
+        tmp_path, max_steps=4, eval_steps=4, save_steps=4, num_iterations=2, steps_per_generation=2, learning_rate=1e-3,
+        max_completion_length=24,
+    )  # fmt: skip
+    calls, seen = [], []
+    generate, update = trainer.engine.generate, trainer.update
+    trainer.engine.generate = lambda prompts, sampling: calls.append(len(prompts)) or generate(prompts, sampling)
+    trainer.update = lambda model, step, batch: seen.append(batch) or update(model, step, batch)
+    trainer.fit(None, [])
+    assert [c for c in calls if c != 8] == [4]  # 2 prompts a step, two steps at once; 8 is an evaluation
+    assert [torch.equal(seen[k]["completion_ids"], seen[k - 2]["completion_ids"]) for k in (2, 3)] == [True, True]
+    assert not torch.equal(seen[0]["completion_ids"], seen[1]["completion_ids"])
+    metrics = list(read_lines(tmp_path / "run" / METRICS))
+    assert [m["step"] for m in metrics] == [1, 2, 3, 4]
+    assert [m["completions"] for m in metrics] == [16, 16, 0, 0] and [m["tokens"] > 0 for m in metrics] == [1, 1, 0, 0]
+    assert [m["reward"] for m in metrics[2:]] == [m["reward"] for m in metrics[:2]]
+    assert [x["step"] for x in read_lines(tmp_path / "run" / ROLLOUTS)] == [1] * 16 + [2] * 16
