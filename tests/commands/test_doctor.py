@@ -184,6 +184,7 @@ def test_a_broken_machine(name, examined):
         ),
         ({"packages": {"vllm": None, "unsloth": None, "unsloth-zoo": None}}, "not installed: vllm and unsloth. A GPU"),
         ({"packages": {"datasets": "4.9.0"}}, "other versions than those tested together: datasets 4.9.0 (==4.8.5)"),
+        ({"packages": {"gguf": None}}, "not installed, and needed only for what is in brackets: gguf (GGUF files)"),
         ({"limit": 2 * GIB}, "the container may use 2.0 GiB more of 16.0 GiB that are free"),
         (
             {"torch": Torch("13.0", (T4,), KERNELS)},
