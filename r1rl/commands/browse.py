@@ -154,11 +154,17 @@ def make_app(folders: list[Path]) -> Any:
             try:
                 rows = chosen(index, words, SORTS[self.by], self.descending)
             except UserError as error:
-                self.app.call_from_thread(self.query_one("#count", Static).update, Text(str(error)))
+                self.app.call_from_thread(self.say, str(error))
                 return
             self.app.call_from_thread(self.fill, index, rows)
 
+        def say(self, words: str):
+            if self.is_attached:  # the user may have left while the thread was reading
+                self.query_one("#count", Static).update(Text(words))
+
         def fill(self, index: Index, rows: list[int]):
+            if not self.is_attached:
+                return
             self.index, self.rows = index, rows
             table = self.query_one(DataTable)
             row = table.cursor_row
@@ -168,7 +174,7 @@ def make_app(folders: list[Path]) -> Any:
             table.move_cursor(row=min(row, max(0, len(rows) - 1)))
             order = f"by {SORTS[self.by]}{', reversed' if self.descending else ''}"
             words = f"{len(rows):,} of {len(index.rows):,} completions, {order}; {min(self.shown, len(rows)):,} in the table"
-            self.query_one("#count", Static).update(Text(words))
+            self.say(words)
 
         def on_data_table_row_selected(self, event):
             self.app.push_screen(Full(self.index, self.rows, event.cursor_row))

@@ -63,8 +63,9 @@ class News(contextlib.AbstractContextManager):
         if name == GUARDS:
             self.send("guard", f"guard {line['guard']} ({line['action']}) at step {step}: {line['words']}", step=step)
             return
-        cost = self.cost(line["seconds"])
-        self.send("evaluation", f"step {step}: {evaluation_words(line)}; {cost}", step=step, score=score_of(line))
+        seconds = line["seconds"]  # meter.json is written later
+        words = f"step {step}: {evaluation_words(line)}; {self.cost(seconds)}"
+        self.send("evaluation", words, seconds, step=step, score=score_of(line))
 
     def finish(self, code: int, guard: str | None, budget: str | None) -> None:
         """Sends the end of a run with this exit code; why a guard or its budget ended it, if one did."""
@@ -90,10 +91,10 @@ class News(contextlib.AbstractContextManager):
         """Returns time and money."""
         return duration(seconds) + ("" if self.price is None else f", ${seconds / 3600 * self.price:.2f}")
 
-    def send(self, event: str, words: str, **fields: Any) -> None:
+    def send(self, event: str, words: str, seconds: float | None = None, **fields: Any) -> None:
         """Hands one message over; a webhook of the user's own gets its parts as fields, too."""
         name = self.dump.folder.name
-        seconds = spent(self.dump).seconds
+        seconds = spent(self.dump).seconds if seconds is None else seconds
         dollars = None if self.price is None else round(seconds / 3600 * self.price, 4)
         known = {key: value for key, value in fields.items() if not (isinstance(value, float) and math.isnan(value))}
         parts = {"schema_version": 1, "event": event, "run": name, **known, "seconds": seconds, "dollars": dollars}

@@ -89,6 +89,7 @@ def test_the_messages_of_a_run(tmp_path, monkeypatch):
     assert start["text"] == "run: starts: 40 steps, recipe tiny, tiny on word-problems"
     assert "run: step 20: 31 / 200" in evaluation["text"] and evaluation["text"].endswith("; 2 min 00 s, $0.05")
     assert evaluation["score"] == 0.155 and evaluation["step"] == 20
+    assert (evaluation["seconds"], evaluation["dollars"]) == (120, 0.05)
     assert guard["text"].startswith(f"run: guard kl (warn) at step 21: \\x1b[2J\\u202e{MASK} xxx")
     assert len(guard["text"]) == module.LONGEST
     assert end["text"].startswith("run: complete; before 31 / 200") and end["text"].endswith("4 min 00 s, $0.10")
