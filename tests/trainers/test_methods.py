@@ -17,6 +17,8 @@ from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.trainers.advantages import decoupled_advantages, group_advantages
 from r1rl.trainers.arguments import training_arguments
 from r1rl.trainers.batches import split
+from r1rl.trainers.guards.rules import Guards
+from r1rl.trainers.step_metrics import repeated
 from r1rl.trainers.update import correction
 
 OFF_POLICY = {"steps_per_generation": 2}
@@ -338,3 +340,11 @@ def test_several_passes_over_one_generation(tmp_path):
     assert [m["completions"] for m in metrics] == [16, 16, 0, 0] and [m["tokens"] > 0 for m in metrics] == [1, 1, 0, 0]
     assert [m["reward"] for m in metrics[2:]] == [m["reward"] for m in metrics[:2]]
     assert [x["step"] for x in read_lines(tmp_path / "run" / ROLLOUTS)] == [1] * 16 + [2] * 16
+
+
+def test_a_step_on_the_same_completions_is_none_for_the_guard_of_signals():
+    guards = Guards(steps=2)
+    line = {"step": 1, "reward": 0.5, "reward_spread": 1.0, "groups": 2, "groups_without_signal": 2, "completions": 16}
+    again = repeated(line)
+    assert (again["groups"], again["completions"], again["reward"]) == (0, 0, 0.5)
+    assert [[f.guard for f in guards.step(x)] for x in (line, again, line)] == [[], [], ["no-signal"]]
