@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState, PartialState
 from cost import slow_except
 from small_run import make_trainer, sampled_batch
 from trl import GRPOTrainer
@@ -58,7 +59,12 @@ def batch(sampled):
 def use(trainer, monkeypatch, **flags):
     """Gives the trainer these flags, as `__init__` and TRL's read them from the arguments."""
     config = dataclasses.replace(trainer.run, **flags)
+    shared = AcceleratorState._shared_state, PartialState._shared_state  # cleared by new arguments
+    before = [dict(state) for state in shared]
     args = training_arguments(config, trainer.policy, trainer.dump)
+    for state, content in zip(shared, before):
+        state.clear()
+        state.update(content)
     values = {
         "run": config, "args": args, "loss_type": args.loss_type, "beta": args.beta, "epsilon_low": args.epsilon,
         "epsilon_high": args.epsilon_high, "importance_sampling_level": args.importance_sampling_level,
