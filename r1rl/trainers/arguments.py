@@ -77,8 +77,10 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         importance_sampling_level=config.importance_level,
         entropy_coef=config.entropy_bonus,
         top_entropy_quantile=config.top_entropy_share,
-        scale_rewards="none",  # advantages and masks are ours: `compute_advantages`, `mask_truncated`
-        mask_truncated_completions=False,
+        scale_rewards="none"
+        if config.scale_rewards == "advantages"
+        else config.scale_rewards,  # see compute_advantages
+        mask_truncated_completions=False,  # see Trainer.mask_truncated
         vllm_importance_sampling_correction=config.importance_correction,  # only with use_vllm
         vllm_importance_sampling_mode=config.importance_mode,
         vllm_importance_sampling_clip_max=config.importance_threshold,

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState, PartialState
 from cost import slow_except
 from small_run import make_trainer, sampled_batch
 from trl import GRPOTrainer
@@ -17,6 +18,8 @@ from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.trainers.advantages import decoupled_advantages, group_advantages
 from r1rl.trainers.arguments import training_arguments
 from r1rl.trainers.batches import split
+from r1rl.trainers.guards.rules import Guards
+from r1rl.trainers.step_metrics import repeated
 from r1rl.trainers.update import correction
 
 OFF_POLICY = {"steps_per_generation": 2}
@@ -56,7 +59,12 @@ def batch(sampled):
 def use(trainer, monkeypatch, **flags):
     """Gives the trainer these flags, as `__init__` and TRL's read them from the arguments."""
     config = dataclasses.replace(trainer.run, **flags)
+    shared = AcceleratorState._shared_state, PartialState._shared_state  # cleared by new arguments
+    before = [dict(state) for state in shared]
     args = training_arguments(config, trainer.policy, trainer.dump)
+    for state, content in zip(shared, before):
+        state.clear()
+        state.update(content)
     values = {
         "run": config, "args": args, "loss_type": args.loss_type, "beta": args.beta, "epsilon_low": args.epsilon,
         "epsilon_high": args.epsilon_high, "importance_sampling_level": args.importance_sampling_level,
@@ -338,3 +346,11 @@ def test_several_passes_over_one_generation(tmp_path):
     assert [m["completions"] for m in metrics] == [16, 16, 0, 0] and [m["tokens"] > 0 for m in metrics] == [1, 1, 0, 0]
     assert [m["reward"] for m in metrics[2:]] == [m["reward"] for m in metrics[:2]]
     assert [x["step"] for x in read_lines(tmp_path / "run" / ROLLOUTS)] == [1] * 16 + [2] * 16
+
+
+def test_a_step_on_the_same_completions_is_none_for_the_guard_of_signals():
+    guards = Guards(steps=2)
+    line = {"step": 1, "reward": 0.5, "reward_spread": 1.0, "groups": 2, "groups_without_signal": 2, "completions": 16}
+    again = repeated(line)
+    assert (again["groups"], again["completions"], again["reward"]) == (0, 0, 0.5)
+    assert [[f.guard for f in guards.step(x)] for x in (line, again, line)] == [[], [], ["no-signal"]]
