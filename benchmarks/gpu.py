@@ -76,7 +76,7 @@ def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check
         return check(name, what, kind, runs, name, *whole, seconds=seconds, least=least, **{"after": made, **more})
 
     def row(name: str, what: str, role: str, completions: int, **more: Any) -> Check:
-        arguments = ("row", role, model_of_runs, models, completions, sizes.tokens, sizes.few)
+        arguments = ("row", runs, name, role, model_of_runs, completions, sizes.tokens, sizes.few)
         return check(name, what, *arguments, seconds=150, least=40, after=made, **more)
 
     model_of_runs = name

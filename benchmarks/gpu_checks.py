@@ -6,6 +6,7 @@ Each appends its rows to the file that the variable ROWS names as soon as they a
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,6 +80,12 @@ def model(shape: str, folder: str) -> int:
 # ---- whole runs
 
 
+def forget(folder: str, name: str) -> None:
+    """Removes what an earlier call of this check left: the program refuses a run that exists already."""
+    for path in (name, f"{name}-sft"):
+        shutil.rmtree(Path(folder, path), ignore_errors=True)
+
+
 def start_program(folder: str, name: str, flags: Sequence[str]) -> subprocess.Popen[bytes]:
     """Starts `python main.py` with these flags; its screen goes to the check's log."""
     command = [sys.executable, str(ROOT / "main.py"), *flags, "--dumps", folder, "--exp-name", name]
@@ -116,6 +123,7 @@ class Rows:
 
 def train(folder: str, name: str, *flags: str) -> int:
     """Runs the program and copies each line of its dump as soon as it is written. Returns its exit code."""
+    forget(folder, name)
     process = start_program(folder, name, flags)
     Rows(folder, name).follow(process)
     return process.wait()
@@ -153,6 +161,7 @@ def plan(folder: str, name: str, *flags: str) -> int:
 
 def stop(folder: str, name: str, *flags: str) -> int:
     """Interrupts a run while it samples its third step, times its end, and resumes it. Returns the exit code of the resumed run."""
+    forget(folder, name)
     process = start_program(folder, name, flags)
     rows = Rows(folder, name)
     if rows.follow(process, until=2) < 2:
@@ -172,7 +181,7 @@ def stop(folder: str, name: str, *flags: str) -> int:
 # ---- rows of benchmarks/step.py
 
 
-def row(role: str, model_name: str, folder: str, completions: str, tokens: str, steps: str) -> int:
+def row(folder: str, name: str, role: str, model_name: str, completions: str, tokens: str, steps: str) -> int:
     """Times steps of forced lengths, first all of the full length, then mixed ones, each a row; 16 completions a pass."""
     import step as benchmark  # first: it sets variables that torch reads at import
     from rows import NEEDS, Row, Setup, missing
@@ -180,9 +189,11 @@ def row(role: str, model_name: str, folder: str, completions: str, tokens: str, 
     if lacks := missing(NEEDS.get(role, []) if role != "trl" else ["vllm"]):
         print(lacks)
         return 2
-    count = int(completions)
+    count, own = int(completions), Path(folder, name)
+    forget(folder, name)
+    own.mkdir(parents=True)
     setup = Setup(
-        folder, model_name, prompts=count // Setup.group, tokens=int(tokens), gpu=True, passes=max(1, count // 16)
+        str(own), model_name, prompts=count // Setup.group, tokens=int(tokens), gpu=True, passes=max(1, count // 16)
     )
     process = Row(role, setup)
     print(process.log.read_text(errors="replace")[-2000:])
