@@ -263,7 +263,7 @@ def test_masked_completions_have_no_part_in_the_gradient(trainer, batch, monkeyp
 
 def test_a_step_of_masked_completions_changes_nothing(trainer, batch, monkeypatch):
     monkeypatch.setattr(trainer, "record_gap", lambda step: None)
-    for flags in ({}, {"beta": 0.1}, {"entropy_bonus": 0.1}, {"top_entropy_share": 0.2}):
+    for flags in ({}, {"beta": 0.1}, {"entropy_bonus": 0.1}, {"entropy_bonus": 0.0, "top_entropy_share": 0.2}):
         use(trainer, monkeypatch, **flags)
         batch["completion_mask"] = torch.zeros_like(batch["completion_mask"])
         trainer.step.line = {}
