@@ -361,10 +361,10 @@ def recipe_of(name: str, facts: Facts) -> Line:
     if here.gpu is None and config.model_name not in (*TINY_MODELS, SMOLLM2):
         return to_know(f"{name}: {config.model_name} needs a CUDA GPU", "recipe")
     place, shape = place_here(config, here), shape_of(config.model_name)
-    memory = plan_memory(config, shape, place)
-    if not memory.fits:  # with prompts up to the limit; to count the real ones takes a second
-        memory = plan_memory(config, shape, place, longest_prompt(config))
-    sizes = f"{name}: {memory.needed / GIB:.1f} of {memory.place.free / GIB:.1f} GiB by plan"
+    memory, bound = plan_memory(config, shape, place), "at most "  # to count the real prompts takes a second
+    if not memory.fits:
+        memory, bound = plan_memory(config, shape, place, longest_prompt(config)), ""
+    sizes = f"{name}: {bound}{memory.needed / GIB:.1f} of {memory.place.free / GIB:.1f} GiB by plan"
     if not memory.fits:
         found = suggest(config, shape, place, memory.prompt)
         return to_know(f"{sizes}, {f'add {found.flags}' if found else 'and no flag makes it fit'}", "recipe")

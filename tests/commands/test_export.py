@@ -335,6 +335,7 @@ def test_run_json_of_the_run_is_not_changed(run):
     assert json.loads((run / "run.json").read_text())["config"]["exp_name"] == "run"
 
 
+@pytest.mark.slow
 def test_gguf_is_converted_loaded_again_and_compared(run, tmp_path, here, monkeypatch, capsys):
     """With a stand-in for llama.cpp's converter, which is not here."""
     pytest.importorskip("gguf")

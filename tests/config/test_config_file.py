@@ -226,7 +226,7 @@ def test_completion_completes_behind_python_too(tmp_path, program):
     script = tmp_path / "complete.bash"
     script.write_text(program("completion", "bash").stdout)
     tries = {
-        ("main.py", "--learn"): "--learning-rate",
+        ("main.py", "--learning"): "--learning-rate",
         ("main.py", "--loss-type", "dr"): "dr_grpo",
         ("main.py", "insp"): "inspect",
         ("main.py", "plan", "--car"): "--card",

@@ -77,12 +77,12 @@ def test_the_messages_of_a_run(tmp_path, monkeypatch):
     dump = Dump(tmp_path / "run")
     with webhook() as (messages, url):
         config = Config(**{**vars(config), "notify": url})
-        with news.News(config, "tiny", dump, 1.5, Interrupt()) as told:
+        with news.News(config, "tiny", dump, 1.5, Interrupt()) as reporter:
             dump.evaluation(20, [{"step": 20, "completion": "what the model wrote"}], SUMMARY)
             words = "\x1b[2J\u202eplanted-key-123 " + "x" * 100_000
             dump.append(GUARDS, [{"step": 21, "guard": "kl", "action": "warn", "words": words}])
             write_json(dump.folder / "meter.json", {"seconds": 240.0, "sampled": 5})
-            told.finish(0, None, None)
+            reporter.finish(0, None, None)
         assert dump.listener is None
     assert [m["event"] for m in messages] == ["start", "evaluation", "guard", "end"]
     start, evaluation, guard, end = messages
@@ -106,10 +106,10 @@ def test_a_stop_and_a_failure_are_reported_without_the_errors_text(tmp_path):
         with pytest.raises(ValueError), news.News(config, "tiny", Dump(tmp_path / "run"), None, stop):
             raise ValueError("a text with private data")
         stop.asked, stop.signal = True, signal.SIGTERM
-        with news.News(config, "tiny", Dump(tmp_path / "run"), None, stop) as told:
-            told.finish(143, None, None)
-        with news.News(config, "tiny", Dump(tmp_path / "run"), None, Interrupt()) as told:
-            told.finish(3, "at step 7 by guard kl: far", None)
+        with news.News(config, "tiny", Dump(tmp_path / "run"), None, stop) as reporter:
+            reporter.finish(143, None, None)
+        with news.News(config, "tiny", Dump(tmp_path / "run"), None, Interrupt()) as reporter:
+            reporter.finish(3, "at step 7 by guard kl: far", None)
     stops = [m for m in messages if m["event"] == "stop"]
     texts = ["failed with ValueError", "stopped by SIGTERM", "stopped at step 7 by guard kl: far"]
     assert [m["text"] for m in stops] == [f"run: {text}; 0 steps, 0 min 00 s" for text in texts]
@@ -118,7 +118,7 @@ def test_a_stop_and_a_failure_are_reported_without_the_errors_text(tmp_path):
 def test_a_webhook_that_never_answers_delays_nothing():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
-        hook = Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}/x", print)
+        hook = Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}/x", lambda reason: None)
         for i in range(2 * module.MOST_WAITING):
             hook.post("word", {"step": i})
         hook.close(0.2)

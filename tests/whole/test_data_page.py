@@ -15,7 +15,11 @@ from r1rl.rewards.weighted import check_rewards, load_rewards
 from r1rl.tasks.registry import load_task
 
 DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("data", "rewards", "config")}
-PAGE = "\n".join([DOCS["data"], DOCS["rewards"], DOCS["config"].partition("## A config file")[2]])
+# A sweep is tested with its command.
+without_sweep = re.sub(
+    r"## Compare settings.*?(?=## )", "", DOCS["config"].partition("## A config file")[2], flags=re.DOTALL
+)
+PAGE = "\n".join([DOCS["data"], DOCS["rewards"], without_sweep])
 
 
 def blocks(language: str) -> list[str]:

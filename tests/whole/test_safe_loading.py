@@ -147,6 +147,9 @@ ALLOWED = {
     ("commands/export/forms", "run"): "llama.cpp's converter, which the user has put there, with paths as a list",
     ("commands/export/proof", "run"): "this program, for the fresh process, with a file's name",
     ("system/machine", "run"): "nvidia-smi, for what others hold of a GPU",
+    ("preflight/probes", "run"): "nvidia-smi, and fixed code of this package in its own process",
+    ("preflight/probes", "literal_eval"): "the lists of this project's setup.py",
+    ("commands/browse", "run"): "the user's own $PAGER, with a file's name",
 }
 
 
