@@ -29,7 +29,7 @@ METHODS: dict[str, dict[str, Any]] = {
     # CISPO: MiniMax-M1 (arXiv:2506.13585), section 3.1, equations 4 and 5. It gives no limit of the ratio; 5 is that of
     # ScaleRL (arXiv:2510.13786).
     "cispo": COMMON | {"loss_type": "cispo", "epsilon_high": 5.0, "refill": 2.0},
-    # RLOO (arXiv:2402.14740), section 2.2: completions as single actions, and the mean reward of the others as baseline:
+    # RLOO (arXiv:2402.14740): completions as single actions, and the mean reward of the others as baseline:
     # A * (G - 1) / G is a reward minus the mean of its group. The sum over tokens is divided by a constant.
     "rloo": COMMON | {"loss_type": "dr_grpo", "scale_rewards": "none"},
     # REINFORCE++ with baseline (arXiv:2501.03262): rewards minus their group's mean, scaled over the batch; mean over
