@@ -199,7 +199,7 @@ def make_app(folders: list[Path]) -> Any:
         """One completion; its siblings and the same problem at other steps are one key away."""
 
         BINDINGS: ClassVar = [
-            ("left_square_bracket", "beside(-1)", "sibling"), ("right_square_bracket", "beside(1)", "sibling"),
+            ("left_square_bracket", "sibling(-1)", "sibling"), ("right_square_bracket", "sibling(1)", "sibling"),
             ("comma", "at(-1)", "earlier"),
             ("full_stop", "at(1)", "later"), ("n", "next(1)", "next"), ("b", "next(-1)", "back"),
             ("d", "differences", "differences"), ("c", "copy", "copy"), ("p", "pager", "pager"),
@@ -241,7 +241,7 @@ def make_app(folders: list[Path]) -> Any:
             self.row = places[max(0, min(len(places) - 1, places.index(self.row) + by))]
             self.fill()
 
-        def action_beside(self, by: int):
+        def action_sibling(self, by: int):
             self.move(siblings(self.index, self.row), by)
 
         def action_at(self, by: int):

@@ -105,8 +105,8 @@ def with_pool(config: Config, shape: Shape, place: Place, prompt: int, parts: li
     parts.append(Part("engine's working memory", ENGINE_WORK, ENGINE, "assumed"))
     parts.append(Part("engine's CUDA graphs", ENGINE_GRAPHS, ENGINE, "assumed"))
     fixed = sum(p.size for p in parts if p.when == ENGINE)
-    beside = (ALWAYS, SAMPLING) if config.engine_sleep else (ALWAYS, SAMPLING, UPDATE)  # a cache that sleeps is freed
-    trainer = sum(p.size for p in parts if p.when in beside)
+    together = (ALWAYS, SAMPLING) if config.engine_sleep else (ALWAYS, SAMPLING, UPDATE)  # a cache that sleeps is freed
+    trainer = sum(p.size for p in parts if p.when in together)
     one = sequence_bytes(config, shape, place, prompt)
     least = -(-config.max_seq_length // 16) * 16 * kv_token(shape, place)
     whole = place.free if place.engine == "shared" else place.total

@@ -103,4 +103,4 @@ class News(contextlib.AbstractContextManager):
 
 def report(why: str) -> None:
     """Prints that a message was not delivered."""
-    console.print(f"notify   a message was not delivered ({why}); the run goes on", markup=False)
+    console.print(f"notify   a message was not delivered ({why}); the run continues", markup=False)

@@ -90,7 +90,7 @@ def message(url: str, text: str, fields: dict[str, Any]) -> tuple[str, dict[str,
 
 
 def is_ntfy(host: str) -> bool:
-    """Returns whether a host is ntfy.sh or, by its name, an ntfy server of one's own: ntfy.example.org."""
+    """Returns whether a host is ntfy.sh or, by its name, a self-hosted ntfy server: ntfy.example.org."""
     return host.partition(".")[0] == NTFY
 
 

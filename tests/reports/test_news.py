@@ -133,7 +133,7 @@ def test_a_refused_message_is_reported_once_and_later_ones_are_still_sent(capsys
         hook.close(30)
     assert [m["text"] for m in messages] == ["one", "two"]
     shown = capsys.readouterr().out
-    assert shown == "notify   a message was not delivered (HTTP status 404); the run goes on\n"
+    assert shown == "notify   a message was not delivered (HTTP status 404); the run continues\n"
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     why = []
