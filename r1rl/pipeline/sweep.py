@@ -120,13 +120,13 @@ def run_sweep(sweep: Sweep) -> int:
             console.print(f"[bold]{number} of {len(sweep.rows)}: {row.name}[/bold] is done")
             continue
         if (why := too_little(sweep, row, left)) is not None:
-            console.print(f"ended    {why}; raise it and give the same command to go on")
+            console.print(f"ended    {why}; raise it and give the same command to continue")
             break
         console.print(f"[bold]{number} of {len(sweep.rows)}: {row.name}[/bold]")
         resume = (place / "run.json").is_file()
         code = in_own_process(dataclasses.replace(row.config, resume=resume, **left), sweep.recipe)
         if code not in (0, GUARDED):  # a guard stops one run; the others may be better
-            console.print("stopped  the sweep; give the same command to go on")
+            console.print("stopped  the sweep; give the same command to continue")
             break
         code = 0
     show_sweep(sweep.folder)

@@ -156,7 +156,7 @@ def test_a_stopped_sweep_resumes_its_run_and_a_guard_stops_only_one(rates, start
     started.codes |= {NAMES[0]: 3, NAMES[2]: 130}
     assert command(arguments(rates())) == 130
     assert [config.exp_name for config in started.configs] == NAMES[:3]
-    assert "stopped  the sweep; give the same command to go on" in capsys.readouterr().out
+    assert "stopped  the sweep; give the same command to continue" in capsys.readouterr().out
     started.codes.clear()
     assert command(arguments(rates())) == 0
     again = started.configs[3:]
