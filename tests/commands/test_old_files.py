@@ -85,6 +85,7 @@ def test_a_single_old_adapter_is_evaluated_and_proven(old_run, tmp_path, capsys)
     assert next(read_lines(tmp_path / "e" / EVALUATIONS))["problems"] == 4
 
 
+@pytest.mark.slow
 def test_an_old_run_exports_an_adapter_that_names_the_model_where_it_is_now(old_run, tmp_path):
     out = tmp_path / "out"
     assert called(export, old_run, "--to", "adapter", "-o", out, "--eval-count", 4) == 0

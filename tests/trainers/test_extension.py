@@ -35,6 +35,7 @@ def rates(dump):
     return [line["learning_rate"] for line in read_lines(dump.folder / METRICS)]
 
 
+@pytest.mark.slow
 def test_a_constant_rate_is_as_if_planned_longer(tmp_path):
     whole = make_trainer(tmp_path, "whole", max_steps=3, save_steps=1)
     whole.fit(None, [])

@@ -242,6 +242,7 @@ def unbroken(tmp_path_factory, own):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_an_engine_that_hangs_once_is_restarted(tmp_path, own, unbroken, capsys):
     trainer = make_trainer(tmp_path, **LEARNS, reward=own("brief"), max_steps=2)
     hang(trainer, {2})

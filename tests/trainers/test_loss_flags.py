@@ -174,6 +174,7 @@ def loss_at(trainer, batch, monkeypatch, log_ratio, advantage, **flags):
         return GRPOTrainer.compute_loss(trainer, trainer.model.train(), part).item()
 
 
+@pytest.mark.slow
 def test_the_ratio_is_bounded_where_the_papers_say(trainer, batch, monkeypatch):
     loss = partial(loss_at, trainer, batch, monkeypatch)
     # Advantage 1: min(rho, 1 + high). Advantage -1: max(rho, 1 - low), and at most delta.

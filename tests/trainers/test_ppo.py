@@ -143,6 +143,7 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
         assert without_times(tmp_path / "parts" / name) == without_times(tmp_path / "whole" / name)
 
 
+@pytest.mark.slow
 def test_the_kl_to_the_start_is_in_the_rewards(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, **PPO, beta=0.1, max_steps=3)
     monkeypatch.setattr(trainer, "rewards", {"length": lambda r, p: float(len(r.completion_ids))})

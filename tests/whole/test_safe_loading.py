@@ -95,6 +95,7 @@ def test_an_adapter_as_a_pickle_is_refused(tmp_path, name):
 CODE = "import pathlib\npathlib.Path({mark!r}).touch()\nfrom transformers import Qwen2ForCausalLM as Own, Qwen2Config as OwnConfig\n"
 
 
+@pytest.mark.slow
 def test_code_that_comes_with_a_model_is_run_only_on_request(tmp_path):
     folder, mark = tmp_path / "model", tmp_path / "ran"
     shutil.copytree(TINY_MODELS["tiny"], folder)
