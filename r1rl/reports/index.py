@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -206,13 +206,29 @@ def matching(
 
 
 def search(index: Index, rows: np.ndarray, text: str) -> Iterator[int]:
-    """Yields those of the rows whose prompt or completion has a text, in any case, as they are read."""
+    """Yields those of the rows whose prompt or completion has a text, in any case, as they are read.
+
+    Only lines whose bytes have the text are parsed; outside ASCII, where a text has several byte forms, all are.
+    """
     wanted = text.lower()
-    for row in rows:
-        with contextlib.suppress(LookupError):
-            line = index.read(int(row)).line
-            if wanted in line["completion"].lower() or wanted in line["prompt"].lower():
-                yield int(row)
+    form = json.dumps(wanted)[1:-1].encode() if wanted.isascii() else b""
+    with contextlib.ExitStack() as stack:
+        opened: dict[int, BinaryIO | None] = {}
+        for row in rows:
+            entry = index.rows[row]
+            number = int(entry["file"])
+            if number not in opened:
+                path = index.folder / index.parts[number].name
+                opened[number] = stack.enter_context(path.open("rb")) if path.is_file() else None
+            if (file := opened[number]) is None:
+                continue
+            file.seek(int(entry["start"]))
+            if form not in file.read(int(entry["size"])).lower():
+                continue
+            with contextlib.suppress(LookupError):
+                line = index.read(int(row)).line
+                if wanted in line["completion"].lower() or wanted in line["prompt"].lower():
+                    yield int(row)
 
 
 def in_order(index: Index, rows: np.ndarray, by: str, descending: bool = False) -> np.ndarray:

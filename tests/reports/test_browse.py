@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from fake_run import make_run
@@ -105,6 +107,21 @@ def test_a_line_of_filters(folder):
     names = [index.problems[index.rows["problem"][row]] for row in by_name]
     assert names == sorted(names)
     assert list(search(index, np.arange(3), "question")) == [0, 1, 2]  # of the prompts
+
+
+def test_a_text_is_found_however_the_file_writes_it(tmp_path):
+    folder = make_run(tmp_path / "run", steps=1, eval_steps=1, problems=1)
+    line = next(read_lines(folder / ROLLOUTS))
+    texts = ['She says "Grüße"\nand ÉCOLE', "a \\boxed{7}\tand more", "completion"]
+    rows = [json.dumps({**line, "completion": text}, ensure_ascii=i == 0) for i, text in enumerate(texts)]
+    (folder / ROLLOUTS).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    index = open_index(folder)
+    trained = matching(index, Filter(split="train"))
+    for text, found in (
+        ("GRÜSSE", []), ("grüße", [0]), ("école", [0]), ('"g', [0]), ("\nAND", [0]), ("\\Boxed{7}", [1]), ("\tand", [1]),
+        ("completion", [2]),
+    ):  # fmt: skip
+        assert list(search(index, trained, text)) == [int(trained[i]) for i in found], text
 
 
 def test_hostile_text_is_inert_and_cut(tmp_path):
