@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import torch
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config
@@ -41,6 +44,19 @@ def make_trainer(tmp_path, name="run", **changes):
         progress.Meter(config, None, {}),
         Interrupt(),
     )
+
+
+def make_float32_trainer(tmp_path, **changes):
+    """A trainer in float32, where rounding does not hide a difference; its adapter is not at zero."""
+    made = make_trainer(tmp_path, **changes)
+    made.policy = dataclasses.replace(made.policy, mixed=False)
+    made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)
+    made.current_gradient_accumulation_steps = 1
+    for i, (name, p) in enumerate(made.model.named_parameters()):
+        if "lora_B" in name:
+            p.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
+    made.engine.sync()
+    return made
 
 
 def inputs_of(trainer):

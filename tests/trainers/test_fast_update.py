@@ -10,7 +10,7 @@ import pytest
 import torch
 from cost import slow_except
 from random_model import small_model
-from small_run import SMALL, make_trainer, sampled_batch, without_times
+from small_run import SMALL, make_float32_trainer, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
 from r1rl.models import logprobs as logprobs_module
@@ -62,16 +62,7 @@ def test_a_model_whose_attention_cannot_be_exchanged_is_read_row_by_row(family, 
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    """In float32, where rounding does not hide a difference; its adapter is not at zero."""
-    made = make_trainer(tmp_path_factory.mktemp("dumps"), per_device_train_batch_size=32)
-    made.policy = dataclasses.replace(made.policy, mixed=False)
-    made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)
-    made.current_gradient_accumulation_steps = 1
-    for i, (name, p) in enumerate(made.model.named_parameters()):
-        if "lora_B" in name:
-            p.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
-    made.engine.sync()
-    return made
+    return make_float32_trainer(tmp_path_factory.mktemp("dumps"), per_device_train_batch_size=32)
 
 
 @pytest.fixture

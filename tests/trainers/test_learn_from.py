@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 import torch
-from small_run import SMALL, make_trainer, sampled_batch, without_times
+from small_run import SMALL, make_float32_trainer, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import LEARN_RULES, Config
 from r1rl.runs import folder as runs_folder
@@ -107,11 +107,8 @@ def test_one_of_each_group_has_an_advantage_only_in_its_whole_group():
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    """In float32, where rounding does not hide a difference; it samples two groups of eight."""
-    made = make_trainer(tmp_path_factory.mktemp("dumps"), max_completion_length=24)
-    made.policy = dataclasses.replace(made.policy, mixed=False)
-    made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)
-    made.current_gradient_accumulation_steps = 1
+    """It has sampled two groups of eight."""
+    made = make_float32_trainer(tmp_path_factory.mktemp("dumps"), max_completion_length=24)
     sampled_batch(made)
     made.step.scored = [
         dataclasses.replace(s, reward=r, rewards={"correctness": r})

@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from cost import slow_except
-from small_run import make_trainer, sampled_batch
+from small_run import make_float32_trainer, make_trainer, sampled_batch
 from trl import GRPOTrainer
 
 from r1rl.config.flags import IMPORTANCE_MODES
@@ -28,16 +28,9 @@ OFF_POLICY = {"steps_per_generation": 2}
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    """In float32; a generation serves two optimizer steps, so TRL adds the logprobs of the old policy."""
-    made = make_trainer(tmp_path_factory.mktemp("dumps"), eval_steps=2, save_steps=2, loss_type="grpo", **OFF_POLICY)
-    made.policy = dataclasses.replace(made.policy, mixed=False)
-    made.accelerator.autocast = lambda: torch.autocast("cpu", enabled=False)
-    made.current_gradient_accumulation_steps = 1
-    for i, (name, p) in enumerate(made.model.named_parameters()):
-        if "lora_B" in name:
-            p.data.normal_(std=0.02, generator=torch.Generator().manual_seed(i))
-    made.engine.sync()
-    return made
+    """A generation serves two optimizer steps, so TRL adds the logprobs of the old policy."""
+    settings = {"eval_steps": 2, "save_steps": 2, "loss_type": "grpo", **OFF_POLICY}
+    return make_float32_trainer(tmp_path_factory.mktemp("dumps"), **settings)
 
 
 @pytest.fixture(scope="module")
