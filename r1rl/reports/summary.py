@@ -125,14 +125,21 @@ def paired_test(data: RunData, before: dict[str, Any], after: dict[str, Any]) ->
 
 
 def against_first(runs: Sequence[RunData]) -> list[str]:
-    """Returns, for each further run, its last evaluation against that of the first run, problem by problem."""
+    """Returns, for each further run, its last evaluation against that of the first run, problem by problem.
+
+    Generated tasks give the same names to other problems with another seed: their gold answers differ.
+    """
     lines = []
     for run in runs[1:]:
         if runs[0].evaluations and run.evaluations:
             first, other = runs[0].evaluations[-1], run.evaluations[-1]
             greedy = first["samples"] == 1 and other["samples"] == 1
-            verdicts = runs[0].verdicts(first["step"]), run.verdicts(other["step"])
-            difference = describe_difference(*verdicts, greedy)
+            answers, others = runs[0].answers(first["step"]), run.answers(other["step"])
+            if any(answers[problem] != others[problem] for problem in answers.keys() & others.keys()):
+                difference = "other problems with the same names (another --seed), nothing to compare"
+            else:
+                verdicts = runs[0].verdicts(first["step"]), run.verdicts(other["step"])
+                difference = describe_difference(*verdicts, greedy)
             lines.append(f"{run.folder.name} against {runs[0].folder.name}: {difference}")
     return lines
 

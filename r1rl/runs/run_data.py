@@ -23,11 +23,19 @@ class Graded:
     reward: float | None
     level: int | None
     task: str
+    answer: Any  # the gold answer
 
     @classmethod
     def from_line(cls, line: dict[str, Any]) -> Graded:
         """Returns the grade in a line of eval/step_N.jsonl, which has the fields of GRADED."""
-        return cls(line["problem_id"], line["correct"], line.get("reward"), line.get("level"), line.get("task", ""))
+        return cls(
+            line["problem_id"],
+            line["correct"],
+            line.get("reward"),
+            line.get("level"),
+            line.get("task", ""),
+            line.get("answer"),
+        )
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,10 @@ class RunData:
             lines = read_lines(self.folder / "eval" / f"step_{step}.jsonl")
             self.graded[step] = [Graded.from_line(line) for line in lines if has_needed(line, GRADED)]
         return self.graded[step]
+
+    def answers(self, step: int) -> dict[str, Any]:
+        """Returns the gold answer of each problem of one evaluation."""
+        return {graded.problem_id: graded.answer for graded in self.evaluation(step)}
 
     def verdicts(self, step: int) -> dict[str, float]:
         """Returns the share of correct completions for each problem of one evaluation."""

@@ -9,7 +9,7 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
-from r1rl.reports.summary import describe_difference, numbers, paired_test, summary_lines
+from r1rl.reports.summary import against_first, describe_difference, numbers, paired_test, summary_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, Dump
 from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import wilson
@@ -67,6 +67,19 @@ def test_before_and_after_with_a_paired_test(run):
     assert "+70.0 points on the same 10 problems" in text
     assert "8 gained, 1 lost; significant (p = 0.039, exact McNemar" in text
     assert "length   10 -> 12 tokens per completion" in text
+
+
+def test_problems_of_another_seed_are_not_paired_by_their_names(run, tmp_path):
+    lines = [completion(2, f"test/{i}", i != 1) for i in range(10)]
+    runs = [RunData(run)]
+    for name, gold in (("same", "4"), ("other", "5")):
+        (tmp_path / name).mkdir()
+        dump = Dump(tmp_path / name)
+        dump.evaluation(2, [{**line, "answer": gold} for line in lines], evaluation(2, 9, 10))
+        runs.append(RunData(tmp_path / name))
+    same, other = against_first(runs)
+    assert same.startswith(f"same against {run.name}: +0.0 points on the same 10 problems")
+    assert other == f"other against {run.name}: other problems with the same names (another --seed), nothing to compare"
 
 
 def test_no_difference_is_not_significant(run):
