@@ -54,14 +54,25 @@ class Index:
 
     def read(self, row: int) -> Completion:
         """Returns one completion of the dump. Raises LookupError if the dump has changed and the line is gone."""
-        entry = self.rows[row]
-        path = self.folder / self.parts[entry["file"]].name
         try:
-            with path.open("rb") as file:
-                file.seek(int(entry["start"]))
-                line = parsed(file.read(int(entry["size"])))
+            with self.path(row).open("rb") as file:
+                raw = self.bytes_of(row, file)
         except OSError:
-            line = None
+            raw = b""
+        return self.completion(row, raw)
+
+    def path(self, row: int) -> Path:
+        """Returns the file of a completion."""
+        return self.folder / self.parts[self.rows[row]["file"]].name
+
+    def bytes_of(self, row: int, file: BinaryIO) -> bytes:
+        """Returns the line of a completion from its file."""
+        file.seek(int(self.rows[row]["start"]))
+        return file.read(int(self.rows[row]["size"]))
+
+    def completion(self, row: int, raw: bytes) -> Completion:
+        """Returns the completion in its line. Raises LookupError if the line is another one now."""
+        entry, path, line = self.rows[row], self.path(row), parsed(raw)
         if line is None or not has_needed(line, FIELDS) or line["step"] != entry["step"]:
             raise LookupError(f"{path.name}:{entry['number']} has changed")
         return Completion(path, int(entry["number"]), line)
@@ -214,21 +225,17 @@ def search(index: Index, rows: np.ndarray, text: str) -> Iterator[int]:
     form = json.dumps(wanted)[1:-1].encode() if wanted.isascii() else b""
     with contextlib.ExitStack() as stack:
         opened: dict[int, BinaryIO | None] = {}
-        for row in rows:
-            entry = index.rows[row]
-            number = int(entry["file"])
+        for row in map(int, rows):
+            number = int(index.rows[row]["file"])
             if number not in opened:
-                path = index.folder / index.parts[number].name
+                path = index.path(row)
                 opened[number] = stack.enter_context(path.open("rb")) if path.is_file() else None
-            if (file := opened[number]) is None:
-                continue
-            file.seek(int(entry["start"]))
-            if form not in file.read(int(entry["size"])).lower():
+            if (file := opened[number]) is None or form not in (raw := index.bytes_of(row, file)).lower():
                 continue
             with contextlib.suppress(LookupError):
-                line = index.read(int(row)).line
+                line = index.completion(row, raw).line
                 if wanted in line["completion"].lower() or wanted in line["prompt"].lower():
-                    yield int(row)
+                    yield row
 
 
 def in_order(index: Index, rows: np.ndarray, by: str, descending: bool = False) -> np.ndarray:
