@@ -7,7 +7,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,11 +95,29 @@ def shape_of(model_name: str) -> Shape | None:
     return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
 
 
+def hub_home(environment: Mapping[str, str]) -> Path:
+    """Returns the folder of the hub's own programs: token and cache."""
+    return Path(environment.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+
+
+def hub_cache() -> Path:
+    """Returns the folder of downloaded models and datasets."""
+    return Path(os.environ.get("HF_HUB_CACHE", hub_home(os.environ) / "hub")).expanduser()
+
+
+def hub_endpoint() -> str:
+    """Returns the address of the hub."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def is_offline() -> bool:
+    """Returns whether HF_HUB_OFFLINE keeps programs from asking the hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON")
+
+
 def cached(name: str, file: str, kind: str = "models") -> Iterator[Path]:
     """Yields the files of this name (or pattern) in the hub's local cache of a repository."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    return hub.glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
+    return hub_cache().glob(f"{kind}--{name.replace('/', '--')}/snapshots/*/{file}")
 
 
 def proxy_of(scheme: str, host: str) -> str | None:
@@ -124,9 +142,9 @@ def snapshot(name: str, kind: str = "models") -> Path | None:
 
 def hub_answers() -> bool:
     """Returns whether a connection to the hub can be opened within a second."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
+    if is_offline():
         return False
-    url = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    url = urlsplit(hub_endpoint())
     if (proxy := proxy_of(url.scheme, url.hostname or "")) is not None:
         url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")  # as curl and httpx understand it
     port = url.port or PORTS.get(url.scheme, 80)

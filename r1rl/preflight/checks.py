@@ -17,7 +17,7 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, is_gguf, locate
+from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate
 from r1rl.models.weights import check_weights
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
@@ -42,7 +42,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
             if folder.is_dir():
                 check_weights(folder, option(flag), config.trust_remote_code)
     check_hardware(config, machine)
-    check_entropy(config)
+    check_entropy_with_unsloth(config)
     check_hub(config)
     check_chat_template(config)
     check_tracker(config)
@@ -131,7 +131,7 @@ def check_hardware(config: Config, machine: Machine) -> None:
         )
 
 
-def check_entropy(config: Config) -> None:
+def check_entropy_with_unsloth(config: Config) -> None:
     """Checks that Unsloth, whose loss computes entropies of its own, does not train with a flag that acts on them."""
     names = [n for n, off in (("entropy_bonus", 0.0), ("top_entropy_share", 1.0)) if getattr(config, n) != off]
     if names and config.wants_unsloth and importlib.util.find_spec("unsloth") is not None:
@@ -198,8 +198,9 @@ def needed_data(config: Config) -> list[str]:
 def require_hub(needed: list[str]) -> None:
     """Raises UserError if something is needed from a hub that cannot be reached."""
     if needed and not hub_answers():
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(f"the hub at {endpoint} cannot be reached, and this is needed from it: {'; '.join(needed)}.")
+        raise UserError(
+            f"the hub at {hub_endpoint()} cannot be reached, and this is needed from it: {'; '.join(needed)}."
+        )
 
 
 def check_conversations(source: str) -> None:

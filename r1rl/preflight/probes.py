@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from r1rl.models.source import hub_answers
+from r1rl.models.source import hub_answers, hub_cache, hub_endpoint, hub_home, is_offline
 from r1rl.system import machine
 from r1rl.system.redact import SECRET_NAME
 
@@ -227,9 +227,8 @@ class Hub:
 
 def hub() -> Hub:
     """Asks the hub for a connection, for a second at most, and looks for a token without reading it."""
-    offline = "HF_HUB_OFFLINE" if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON") else None
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    return Hub(endpoint, offline, hub_answers(), token(os.environ))
+    offline = "HF_HUB_OFFLINE" if is_offline() else None
+    return Hub(hub_endpoint(), offline, hub_answers(), token(os.environ))
 
 
 def token(environment: Mapping[str, str]) -> str | None:
@@ -237,11 +236,6 @@ def token(environment: Mapping[str, str]) -> str | None:
     named = next((name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if environment.get(name)), None)
     file = Path(environment.get("HF_TOKEN_PATH", hub_home(environment) / "token")).expanduser()
     return named or (str(file) if file.is_file() and file.stat().st_size else None)
-
-
-def hub_home(environment: Mapping[str, str]) -> Path:
-    """Returns the hub's folder on this machine."""
-    return Path(environment.get("HF_HOME", "~/.cache/huggingface")).expanduser()
 
 
 @dataclass(frozen=True)
@@ -256,9 +250,8 @@ class Disk:
 
 def disks() -> tuple[Disk, ...]:
     """Returns the folders for runs and for downloaded models; of one that does not exist, the nearest that does."""
-    cache = Path(os.environ.get("HF_HUB_CACHE", hub_home(os.environ) / "hub")).expanduser()
     found = []
-    for what, folder in (("runs", Path("dumps")), ("models", cache)):
+    for what, folder in (("runs", Path("dumps")), ("models", hub_cache())):
         there = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.is_dir())
         found.append(Disk(what, str(folder), shutil.disk_usage(there).free, os.access(there, os.W_OK)))
     return tuple(found)

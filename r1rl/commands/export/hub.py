@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,7 +14,7 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 def check_push(name: str | None, dry_run: bool) -> None:
     """Raises UserError for a wrong name; without --dry-run also if there is no token or the hub cannot be reached."""
-    from r1rl.preflight.checks import hub_answers
+    from r1rl.models.source import hub_answers, hub_endpoint
 
     if name is None:
         if dry_run:
@@ -33,8 +32,7 @@ def check_push(name: str | None, dry_run: bool) -> None:
             "--dry-run writes the card and lists the files without one."
         )
     if not hub_answers():
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        raise UserError(f"--push-to-hub: {redact(endpoint)} cannot be reached; --dry-run works offline.")
+        raise UserError(f"--push-to-hub: {redact(hub_endpoint())} cannot be reached; --dry-run works offline.")
 
 
 def files_of(folder: Path) -> list[tuple[str, int]]:
