@@ -16,7 +16,7 @@ from typing import Any
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given, save_config
-from r1rl.config.flags import Config
+from r1rl.config.flags import Config, recorded
 from r1rl.config.names import SERVER
 from r1rl.config.parser import Help, Parser, add_flags, user_path
 from r1rl.runs.checkpoints import full, is_full
@@ -24,11 +24,11 @@ from r1rl.runs.folder import folder_of, unlock_runs
 from r1rl.system import distributed
 from r1rl.system.errors import RunFailed, UserError, unknown_name
 from r1rl.system.interrupt import INTERRUPTED, Interrupt
-from r1rl.system.redact import MASK, hide, redact
+from r1rl.system.redact import hide, redact
 
 Run = Callable[[Config, str, dict[str, Any]], int]  # main.run: config, recipe, given flags -> exit code
 COMMANDS = {
-    "doctor": "report what this machine can do and what stands in the way",
+    "doctor": "report what this machine can do and what prevents a run",
     "plan": "plan the memory, time and cost of a run, also for a GPU that is not in this machine",
     "sweep": "run a grid of settings one after the other and compare them",
     "eval": "evaluate a checkpoint or a base model",
@@ -179,7 +179,7 @@ def check_processes(config: Config) -> None:
 
 def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     """Returns the resolved run for --print-config; for a pipeline with the differences of each stage."""
-    whole = {"recipe": recipe, **dataclasses.asdict(config), "notify": config.notify and MASK}
+    whole = {"recipe": recipe, **recorded(config)}
     if not config.pipeline or config.stage is not None:
         return whole
     from r1rl.pipeline.stage_configs import differences

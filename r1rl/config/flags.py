@@ -27,6 +27,7 @@ from r1rl.config.names import (
 )
 from r1rl.records import ANSWER_TYPES
 from r1rl.system.errors import UserError
+from r1rl.system.redact import MASK
 
 ENGINES = ("auto", "vllm", "transformers", SERVER)
 ANSWER_FORMATS = ("tag", "hash", "boxed", "auto")
@@ -334,6 +335,11 @@ def expanded(text: str, name: str) -> str:
 
 
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """Returns all flags as they are shown and written down: the address of --notify is a secret."""
+    return dataclasses.asdict(config) | {"notify": config.notify and MASK}
 
 
 def with_steps(config: Config, problems: int) -> Config:

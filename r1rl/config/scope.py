@@ -63,7 +63,7 @@ def has_value_head(c: Config) -> bool:
 
 def is_off_policy(c: Config) -> bool:
     """Returns whether a completion gets several optimizer steps: in the first one the probability ratio is 1."""
-    return c.steps_per_generation * c.num_iterations > 1
+    return c.updates_per_generation > 1
 
 
 def has_several_rewards(c: Config) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.data_rules import SUFFIXES, is_hub_name
-from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight
+from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight, recorded
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.gguf import source_of
 from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, snapshot
@@ -20,7 +19,6 @@ from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
-from r1rl.system.redact import MASK
 from r1rl.tasks.base import task_class
 
 BASE_MODEL = "base_model.json"  # next to an adapter and in an export: the base model's record
@@ -47,7 +45,7 @@ Record = dict[str, Any]  # {"path" or "hub": text, "files": {name: {"bytes": int
 
 def resolved(config: Config) -> dict[str, Any]:
     """Returns the flags with absolute paths, so that they mean the same in every working directory."""
-    settings = dataclasses.asdict(config) | {"notify": config.notify and MASK}
+    settings = recorded(config)
     for name in PATHS:
         value = settings[name]
         if value is not None:
