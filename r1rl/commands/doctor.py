@@ -1,4 +1,4 @@
-"""`python main.py doctor`: what this machine can do and what stands in the way, made to be pasted into a bug report."""
+"""`python main.py doctor`: what this machine can do and what prevents a run, made to be pasted into a bug report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the diagnosis. Returns 0, or 2 if something stands in the way of every run."""
+    """Prints the diagnosis. Returns 0, or 2 if something prevents every run."""
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     show(f"r1rl {__version__}, commit {commit() or 'unknown'}, {system}")
     with Waiting("looking at this machine") as status:

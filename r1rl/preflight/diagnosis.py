@@ -1,4 +1,4 @@
-"""Judges the facts about this machine: what works, what to know, and what stands in the way of a run, with its remedy."""
+"""Judges the facts about this machine: what works, what to know, and what prevents a run, with its remedy."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def to_know(text: str, topic: str) -> Line:
 
 
 def in_the_way(text: str, topic: str) -> Line:
-    """Returns a line about something that stands in the way."""
+    """Returns a line about something that prevents a run."""
     return Line(topic, FAULT, text)
 
 

@@ -64,7 +64,7 @@ def examined(monkeypatch, capsys):
 
 
 def faults(output: str) -> list[str]:
-    """Returns the lines about what stands in the way."""
+    """Returns the lines about what prevents a run."""
     return [line for line in output.splitlines() if line[11:16] == "FAULT"]
 
 
