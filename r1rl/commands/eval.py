@@ -1,4 +1,4 @@
-"""`python main.py eval`: evaluates a checkpoint or a base model, as a separate run."""
+"""`python main.py eval`: evaluates a checkpoint or a base model, as a separate run; with --suite on several tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags, user_path
 from r1rl.config.recipes import RECIPES, overrides
 from r1rl.config.scope import check_given
+from r1rl.config.suites import SUITES
 from r1rl.models.weights import check_weights, is_checkpoint
+from r1rl.pipeline.suite import Model, run_suite
 from r1rl.reports.tables import print_levels
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
-from r1rl.runs.finished import adapter_settings, settings_of
+from r1rl.runs.finished import adapter_settings, settings_of, step_of
 from r1rl.runs.run_data import RunData
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
@@ -31,12 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the training flags that apply to an evaluation."""
     parser.add_argument("--adapter", type=user_path, help="folder of a checkpoint; defaults: its run's settings")
     parser.add_argument("--recipe", help="named settings to begin with, for a model without a run")
+    parser.add_argument("--suite", metavar=f"{'|'.join(SUITES)}|FILE", help="several tasks in one start of the engine, before "
+                        "and after training, with paired tests; FILE: a suite of your own, YAML or JSON")  # fmt: skip
+    parser.add_argument("--before", type=user_path, metavar="DIR", help="with --suite: folder of an earlier evaluation to "
+                        "compare with; default: the base model of --adapter")  # fmt: skip
     add_flags(parser, only=FLAGS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the result with its interval, and dumps the completions."""
-    given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe")}
+    given = {k: v for k, v in vars(args).items() if k not in ("adapter", "recipe", "suite", "before")}
+    if args.suite is not None:
+        return run_suite(args.suite, model_of(args.adapter, args.recipe, given), given, args.before)
+    if args.before is not None:
+        raise UserError(
+            f"--before {args.before} would have no effect, because it applies only with --suite: leave it out."
+        )
     config = resolve(args.adapter, args.recipe, given)
     session = Session(config, adapter=args.adapter)
     task = registry.load_task(config)
@@ -60,8 +72,33 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def model_of(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Model:
+    """Returns the model that a suite evaluates. Raises UserError."""
+    given.pop("resolved", None)
+    settings, run = inherited(adapter, recipe, given), run_of(adapter)
+    return Model(settings, adapter, None if adapter is None or run is None else step_of(adapter, run))
+
+
+def run_of(adapter: Path | None) -> Path | None:
+    """Returns the folder of the run that a checkpoint belongs to; None for an adapter without its run."""
+    above = () if adapter is None else adapter.resolve().parents
+    return next((folder for folder in above if (folder / "run.json").is_file()), None)
+
+
 def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> Config:
     """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
+    settings = inherited(adapter, recipe, given)
+    if "dataset_name" in given:
+        settings.pop("dataset_options", None)  # those of another task
+    resolved = given.pop("resolved", False)
+    config = Config(**{**settings, **given})
+    if not resolved:
+        check_given(config, given)
+    return config
+
+
+def inherited(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the flags that are not given: those of the recipe beat those of the checkpoint's run. Raises UserError."""
     if adapter is None and recipe is None and "model_name" not in given:
         raise UserError(f"no model is named: add --adapter DIR, --model-name DIR or --recipe {'|'.join(RECIPES)}.")
     settings: dict[str, Any] = {}
@@ -72,17 +109,10 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
             raise UserError(
                 f"--adapter {str(adapter)!r} holds no adapter_model.safetensors: name the folder of a checkpoint."
             )
-        described = [path for p in adapter.resolve().parents if (path := p / "run.json").is_file()]
-        settings = settings_of(described[0].parent) if described else adapter_settings(adapter)
+        run = run_of(adapter)
+        settings = adapter_settings(adapter) if run is None else settings_of(run)
         if not given.get("trust_remote_code"):
-            check_reward_code(settings, described[0] if described else None)
+            check_reward_code(settings, None if run is None else run / "run.json")
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
     settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
-    settings |= overrides(recipe) if recipe else {}
-    if "dataset_name" in given:
-        settings.pop("dataset_options", None)  # those of another task
-    resolved = given.pop("resolved", False)
-    config = Config(**{**settings, **given})
-    if not resolved:
-        check_given(config, given)
-    return config
+    return settings | (overrides(recipe) if recipe else {})

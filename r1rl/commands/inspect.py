@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from r1rl.config.parser import user_path
+from r1rl.pipeline.suite_results import SUITE, show_suite
 from r1rl.pipeline.sweep import SWEEP, expanded, show_sweep
 from r1rl.pipeline.table import RESULT, show_pipeline
 from r1rl.reports.completions import Completion, Filter, add_filters, differences, filter_of, read_completions
@@ -40,7 +41,7 @@ one problem: --problem ID     the ten most instructive: --cherry-pick     for pr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run or of a sweep")
+    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run, a sweep or a suite")
     parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
     parser.add_argument("--longest", action="store_true", help="the longest completions first")
@@ -55,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the screen or the completions; returns the exit code. Raises UserError for a folder that is no run."""
     sweeps = [folder for folder in args.runs if (folder / SWEEP).is_file()]
-    alone = [folder for folder in args.runs if folder not in sweeps]
+    suites = [folder for folder in args.runs if (folder / SUITE).is_file()]
+    alone = [folder for folder in args.runs if folder not in (*sweeps, *suites)]
     args.runs = expanded(args.runs)
     for folder in args.runs:
         check_run(folder)
@@ -75,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for folder in sweeps:
             show_sweep(folder)
+        for folder in suites:
+            show_suite(folder)
         pipelines = [folder for folder in alone if (folder / RESULT).is_file()]
         for folder in pipelines:
             show_pipeline(folder)

@@ -23,7 +23,11 @@ LARGEST_SHARE = 5  # at most one part in this many of the time is spent on readi
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "runs", nargs="+", type=user_path, metavar="RUN", help="folder of a run or a sweep; several are compared"
+        "runs",
+        nargs="+",
+        type=user_path,
+        metavar="RUN",
+        help="folder of a run, a sweep or a suite; several are compared",
     )
     parser.add_argument("-o", "--output", type=user_path, help="the page (default: report.html in the first run)")
     parser.add_argument("--plots", type=user_path, metavar="DIR", help="also write the charts as PNG pictures")

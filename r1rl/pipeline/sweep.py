@@ -21,6 +21,7 @@ from r1rl.config.recipes import RECIPES, resolve
 from r1rl.config.run_rules import BUDGET_FLAGS
 from r1rl.config.scope import check_given
 from r1rl.pipeline.modes import in_own_process
+from r1rl.pipeline.suite_results import SUITE, read_results
 from r1rl.reports.run_end import GUARDED
 from r1rl.reports.summary import before_and_after, describe_difference, state
 from r1rl.reports.tables import new_table
@@ -202,9 +203,15 @@ def too_little(sweep: Sweep, row: Row, left: dict[str, float]) -> str | None:
 
 
 def expanded(folders: Sequence[Path]) -> list[Path]:
-    """Returns the folders with each sweep replaced by its runs, as far as they have begun. Raises UserError."""
+    """Returns the folders with each sweep replaced by its runs, as far as they have begun, and a suite by its tasks'.
+
+    Raises UserError.
+    """
     found: list[Path] = []
     for folder in folders:
+        if (folder / SUITE).is_file():
+            found += [folder / row.task for row in read_results(folder)[1]]
+            continue
         if not (folder / SWEEP).is_file():
             found.append(folder)
             continue

@@ -17,6 +17,7 @@ from r1rl.commands.export import forms, hub, proof
 from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.config.flags import Config
 from r1rl.config.parser import user_path
+from r1rl.pipeline.suite_results import as_markdown, results_of
 from r1rl.preflight.checks import is_local
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
@@ -134,8 +135,10 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     write_base(folder, record)
     comparison = proof.compare(live.prompts, live.answers, answers, live.tokenizer, config)
     proof.check_equal(comparison, session.has_gpu)
+    suite = results_of(args.run, checkpoint)
     about = Exported(args.to, config.model_name, finished.step_of(checkpoint, args.run), live.question,
-                     sum(comparison.export), len(answers), comparison.other_completions, live.quantization, digest(record))  # fmt: skip
+                     sum(comparison.export), len(answers), comparison.other_completions, live.quantization, digest(record),
+                     "" if suite is None else as_markdown(*suite))  # fmt: skip
     card = model_card(args.run, config, about, args.push_to_hub or args.output.name)
     (folder / "README.md").write_text(card, encoding="utf-8")
     console.print(f"model    {config.model_name} with {checkpoint}, {live.backend}", markup=False)

@@ -38,6 +38,7 @@ class Exported:
     other_completions: int  # completions that differ from the live model's
     quantization: dict[str, Any] | None = None  # bitsandbytes' settings of an adapter's base model
     base_hash: str = ""  # of the base model's files, see runs/inputs.py
+    suite: str = ""  # the table of the newest suite that evaluated this checkpoint
 
 
 def model_card(folder: Path, config: Config, exported: Exported, name: str) -> str:
@@ -49,6 +50,7 @@ def model_card(folder: Path, config: Config, exported: Exported, name: str) -> s
         introduction(data, config, exported),
         "## Evaluation\n",
         evaluation(exported),
+        *(["## Evaluation suite\n", exported.suite] if exported.suite else []),
         "## Learning curve\n",
         learning_curve(data),
         "## Recipe\n",
@@ -149,7 +151,7 @@ def limits(config: Config, exported: Exported) -> str:
         quantized_words(exported)
         + f"""\
 - The {exported.problems} problems of the evaluation are of the same kind as those of the training ({data_name(config)}); other
-  tasks, languages and forms of prompt were not tested.
+  tasks{" than those of the suite" if exported.suite else ""}, languages and forms of prompt were not tested.
 - Completions longer than {config.max_completion_length} tokens were cut in training and evaluation.
 - The training optimized the reward (`{rewards(config)}`) and nothing else; other faults of the base model
   ({base_name(exported.base)}) remain. Its licence and its limits still apply.

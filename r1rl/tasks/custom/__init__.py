@@ -130,7 +130,7 @@ def part_of(rows: Rows, split: str, config: Config, first: int = 1) -> Part:
             continue
         try:
             raw = answer_text(cell(row, answer_column), answer_column)
-            if is_placeholder(raw):
+            if is_placeholder(raw, config.answer_type):
                 part.placeholders[raw] += 1
                 continue
             gold = read_gold(as_letter(raw, first) if config.answer_type == CHOICE else raw)

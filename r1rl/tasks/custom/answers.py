@@ -32,9 +32,9 @@ def kind_of(value: Any) -> str:
     return "binary data" if isinstance(value, bytes) else f"a {type(value).__name__}"
 
 
-def is_placeholder(raw: str) -> bool:
-    """Returns whether a text stands for a missing answer."""
-    return raw.casefold() in PLACEHOLDERS
+def is_placeholder(raw: str, kind: str) -> bool:
+    """Returns whether a text stands for a missing answer of this type: where numbers are wanted, "None" does, too."""
+    return raw.casefold() in PLACEHOLDERS or (kind == NUMBER and raw.casefold() == "none")  # GSM-Plus
 
 
 def first_number(answers: Iterable[Any]) -> int:

@@ -25,13 +25,7 @@ def files_of(
                 f"{str(path)!r} is a file: leave them out (a part is used for evaluation), or give the folder."
             )
         return [path], []
-    if not path.is_dir():
-        raise UserError(
-            f"--dataset-path {str(path)!r} does not exist: it must be a file ({', '.join(SUFFIXES)}) or a folder of such."
-        )
-    by_split = splits_in(configured(path, config))
-    if not by_split:
-        raise UserError(f"--dataset-path {str(path)!r} holds no file that ends in {', '.join(SUFFIXES)}.")
+    by_split = files_by_split(path, config)
     chosen = train or ("train" if "train" in by_split else None)
     if chosen is None:
         others = [name for name in by_split if name not in EVAL_SPLITS and name != evaluation]
@@ -44,6 +38,18 @@ def files_of(
         if name is not None and name not in by_split:
             raise unknown_name(f"{flag} in {path}:", name, by_split)
     return by_split[chosen], by_split.get(evaluation or eval_split_in(by_split, chosen), [])
+
+
+def files_by_split(path: Path, config: str | None) -> dict[str, list[Path]]:
+    """Returns the files of each split of a folder, at least one. Raises UserError."""
+    if not path.is_dir():
+        raise UserError(
+            f"--dataset-path {str(path)!r} does not exist: it must be a file ({', '.join(SUFFIXES)}) or a folder of such."
+        )
+    by_split = splits_in(configured(path, config))
+    if not by_split:
+        raise UserError(f"--dataset-path {str(path)!r} holds no file that ends in {', '.join(SUFFIXES)}.")
+    return by_split
 
 
 def configured(folder: Path, config: str | None) -> Path:

@@ -142,23 +142,29 @@ def read_arrow(file: Path) -> Rows:
 
 def read_hub(name: str, config: str | None, train: str | None, evaluation: str | None) -> tuple[Rows, Rows | None]:
     """Returns the training split and the evaluation split, None without one, of a dataset of the hub. Raises UserError."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        splits = datasets.load_dataset(name, config)
-    except Exception as error:  # the hub's errors are of many kinds
-        reason = " ".join(str(error).split())[:300]
-        hint = " Add --dataset-config NAME." if "onfig name is missing" in reason else ""
-        raise UserError(f"--dataset-name {name}: the hub did not return it: {reason}{hint}") from None
+    splits = load_hub(name, config)
     chosen = train or "train"
     for flag, split in (("--train-split", chosen), ("--eval-split", evaluation)):
         if split is not None and split not in splits:
             raise unknown_name(f"{flag} of {name}:", split, splits)
     tested = evaluation or eval_split_in(splits, chosen)
+    return hub_split(splits, chosen, name), None if tested is None else hub_split(splits, tested, name)
 
-    def rows(split: str) -> Rows:
-        table = splits[split].with_format("arrow")[:]
-        return Rows([(f"{name} {split}, row {i}", row) for i, row in enumerate(table_rows(table, name))])
 
-    return rows(chosen), None if tested is None else rows(tested)
+def load_hub(name: str, config: str | None) -> Any:
+    """Returns the splits of a dataset of the hub by name, as the datasets library has them. Raises UserError."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return datasets.load_dataset(name, config)
+    except Exception as error:  # the hub's errors are of many kinds
+        reason = " ".join(str(error).split())[:300]
+        hint = " Add --dataset-config NAME." if "onfig name is missing" in reason else ""
+        raise UserError(f"--dataset-name {name}: the hub did not return it: {reason}{hint}") from None
+
+
+def hub_split(splits: Any, split: str, name: str) -> Rows:
+    """Returns the rows of one split of the dataset `name`."""
+    table = splits[split].with_format("arrow")[:]
+    return Rows([(f"{name} {split}, row {i}", row) for i, row in enumerate(table_rows(table, name))])

@@ -1,0 +1,205 @@
+"""The results of a suite: one row per task with its paired test, Holm's correction, suite.json and the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from r1rl.reports.tables import new_table
+from r1rl.runs.dump import read_json, write_json
+from r1rl.runs.inputs import digest, records
+from r1rl.runs.run_data import RunData
+from r1rl.runs.stats import holm, mcnemar_exact, paired_bootstrap, sign_flip
+from r1rl.system.console import console
+from r1rl.system.errors import UserError
+from r1rl.system.redact import redact_all
+
+SUITE = "suite.json"  # the results of a suite, in its folder
+BASE = "the base model"  # in suite.json: what was compared with, if not the folder of an earlier evaluation
+SIGNIFICANT = 0.05
+DAMAGED = "it holds the results of a suite. Remove it and evaluate again."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task: its evaluation after training, and the one before it with the paired test, if there is one.
+
+    `before` and `after` are lines of evaluations.jsonl. `difference`, `low` and `high` are shares of correct completions
+    over the `shared` problems, with a 95 % interval by a paired bootstrap; `p_holm` is corrected for all tasks.
+    """
+
+    task: str
+    source: str
+    after: dict[str, Any]
+    before: dict[str, Any] | None = None
+    shared: int = 0
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    gained: int | None = None
+    lost: int | None = None
+    test: str | None = None
+    p: float | None = None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The evaluation of one task by one model: its line of evaluations.jsonl, and the verdict of each problem."""
+
+    line: dict[str, Any]
+    verdicts: dict[str, float]
+
+    @classmethod
+    def read(cls, data: RunData, step: int) -> Measured:
+        """Returns the evaluation after `step` of a task's folder."""
+        return cls(next(line for line in data.evaluations if line["step"] == step), data.verdicts(step))
+
+
+def compare(task: str, source: str, before: Measured | None, after: Measured) -> Row:
+    """Returns the row of a task, with the paired test over the problems of both evaluations but not yet the correction.
+
+    The test is McNemar's exact one for a single completion per problem, else random signs of the problems' differences.
+    """
+    if before is None:
+        return Row(task, source, after.line)
+    pairs = [
+        (value, after.verdicts[problem]) for problem, value in before.verdicts.items() if problem in after.verdicts
+    ]
+    first, last = [b for b, _ in pairs], [a for _, a in pairs]
+    low, high = paired_bootstrap(first, last, seed=0)
+    single = before.line["samples"] == after.line["samples"] == 1
+    p = mcnemar_exact([b > 0 for b in first], [a > 0 for a in last]) if single else sign_flip(first, last)
+    gained, lost = sum(a > b for b, a in pairs), sum(a < b for b, a in pairs)
+    difference = (sum(last) - sum(first)) / len(pairs)
+    test = "exact McNemar" if single else "random signs"
+    return Row(task, source, after.line, before.line, len(pairs), difference, low, high, gained, lost, test, p)
+
+
+def corrected(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows with the p-values corrected for their number; those of one model as they are."""
+    tested = [row.p for row in rows if row.p is not None]
+    p_values = iter(holm(tested))
+    return [row if row.p is None else dataclasses.replace(row, p_holm=next(p_values)) for row in rows]
+
+
+# ---- suite.json
+
+
+def write_results(folder: Path, about: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Writes suite.json: what was evaluated, and a row for each task, with secrets masked."""
+    tasks = [dataclasses.asdict(row) for row in rows]
+    write_json(folder / SUITE, redact_all({"schema_version": 1, **about, "tasks": tasks}))
+
+
+def read_results(folder: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Returns suite.json without its tasks, and its rows. Raises UserError."""
+    path = folder / SUITE
+    content = read_json(path, DAMAGED)
+    try:
+        rows = [Row(**{f.name: row[f.name] for f in dataclasses.fields(Row)}) for row in content.pop("tasks")]
+        return redact_all(content), rows
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path} has no tasks with results: {DAMAGED}") from None
+
+
+def weights_hash(checkpoint: Path) -> str:
+    """Returns one SHA-256 for the weights of a checkpoint."""
+    return digest({"files": records({path.name: path for path in checkpoint.glob("*.safetensors")})})
+
+
+def results_of(run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[Row]] | None:
+    """Returns the newest suite next to a run that evaluated the weights of this checkpoint; None without one."""
+    wanted = weights_hash(checkpoint)
+    for path in sorted(run.resolve().parent.glob(f"*/{SUITE}"), key=lambda p: -p.stat().st_mtime):
+        try:
+            if json.loads(path.read_text(encoding="utf-8")).get("weights") == wanted:
+                return read_results(path.parent)
+        except (OSError, ValueError, AttributeError, UserError):  # another run's, and damaged
+            continue
+    return None
+
+
+# ---- the table
+
+
+def columns(rows: Sequence[Row]) -> list[str]:
+    """Returns the headings of the table: with one model without those of the comparison."""
+    compared = any(row.before for row in rows)
+    return ["task", "n", "before", "after", "points", "p"] if compared else ["task", "n", "correct", "tokens"]
+
+
+def cells(row: Row) -> list[str]:
+    """Returns the cells of one row, as many as `columns`."""
+    n = f"{row.after['problems']:,}"
+    if row.before is None:
+        return [row.task, n, share(row.after), f"{row.after['mean_tokens']:.0f}"]
+    points = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
+    return [row.task, n, share(row.before), share(row.after), points, f"{row.p_holm:.2g}"]
+
+
+def share(line: dict[str, Any]) -> str:
+    """Returns for example "56 % (50 to 62)": accuracy with its 95 % interval, of several samples pass@1."""
+    ends = line if line["samples"] == 1 else line["pass@1"]
+    return f"{100 * line['accuracy']:.0f} % ({100 * ends['low']:.0f} to {100 * ends['high']:.0f})"
+
+
+def test_words(rows: Sequence[Row]) -> list[str]:
+    """Returns which tests were made, and which tasks changed; nothing for one model."""
+    tested = [row for row in rows if row.p_holm is not None]
+    if not tested:
+        return []
+    kinds = " and ".join(dict.fromkeys(row.test for row in tested))
+    changed = [row for row in tested if row.p_holm < SIGNIFICANT]
+    better = ", ".join(row.task for row in changed if row.difference > 0) or "none"
+    worse = ", ".join(row.task for row in changed if row.difference < 0) or "none"
+    return [
+        f"test     {kinds} on the same problems of each task; p is corrected for {len(tested)} tests (Holm)",
+        f"result   better: {better}; worse: {worse}; every other difference may be chance (p from {SIGNIFICANT} on)",
+    ]
+
+
+def model_lines(about: dict[str, Any]) -> list[str]:
+    """Returns which models were compared, and how they were sampled."""
+    base, before = about["model"], about["before"]
+    lines = [f"suite    {about['suite']}, {about['decoding']}, seed {about['seed']}"]
+    if before is not None:
+        lines.append(f"before   {f'{base}, {BASE}' if before == BASE else f'as evaluated in {before}'}")
+    return [*lines, f"after    {base}" + ("" if about["adapter"] is None else f" with {about['adapter']}")]
+
+
+def show_suite(folder: Path) -> None:
+    """Prints the models, the table and the tests. Raises UserError."""
+    about, rows = read_results(folder)
+    table = new_table(*(names := columns(rows)), left=names[:1])
+    for row in rows:
+        table.add_row(*map(Text, cells(row)))
+    console.print()
+    for line in model_lines(about):
+        console.print(line, markup=False)
+    console.print(table)
+    for line in test_words(rows):
+        console.print(line, markup=False)
+    console.print(
+        f"results  {folder / SUITE}; completions in the folder of each task, for inspect and report", markup=False
+    )
+
+
+def as_markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
+    """Returns the table for a model card, without folders of this machine."""
+    names = columns(rows)
+    heads = ["task", "n", "before (95 % interval)", "after (95 % interval)", "points (95 % interval)", "p (Holm)"]
+    lines = [heads if len(names) == len(heads) else names, ["---"] * len(names), *map(cells, rows)]
+    kinds = " and ".join(dict.fromkeys(row.test for row in rows if row.test))
+    before = BASE if about["before"] == BASE else "an earlier model"
+    tests = (
+        f" Before is {before}; {kinds} test on the same problems, p corrected for {len(rows)} tests." if kinds else ""
+    )
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"Suite `{Path(about['suite']).name}`, {about['decoding']}, seed {about['seed']}.{tests}\n\n{table}\n"
