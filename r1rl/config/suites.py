@@ -24,6 +24,7 @@ FORM = "tasks: {gsm8k: {}, sums: {dataset_path: sums.csv}}, and flags of all tas
 TAGS: dict[str, Any] = {
     "prompt_style": "tags", "answer_format": "tag", "system_prompt_file": None, "prompt_template": None,
 }  # fmt: skip
+LONG = {"max_prompt_length": 512, "max_completion_length": 1024}
 
 
 def puzzles(people: int, prompt: int, completion: int) -> dict[str, Any]:
@@ -56,8 +57,8 @@ SUITES: dict[str, dict[str, dict[str, Any]]] = {
     "knights": {f"knights-{people}": puzzles(people, 768, 1024) for people in range(2, 9)},
     # Needs the package reasoning-gym.
     "reasoning": {
-        name: {"dataset_name": f"reasoning-gym:{name}", "max_prompt_length": 512, "max_completion_length": 1024, **TAGS}
-        for name in ("basic_arithmetic", "gcd", "letter_counting", "spell_backward", "syllogism", "word_sorting")
+        **{name: {"dataset_name": f"reasoning-gym:{name}", **LONG} for name in ("basic_arithmetic", "gcd", "letter_counting")},
+        **{name: {"dataset_name": f"reasoning-gym:{name}", **LONG, **TAGS} for name in ("spell_backward", "syllogism", "word_sorting")},
     },
 }  # fmt: skip
 

@@ -13,10 +13,11 @@ from r1rl.config.flags import Config
 from r1rl.config.names import is_task, load_task_class, option
 from r1rl.config.scope import check_given
 from r1rl.config.suites import PROBLEM_FLAGS, SuiteTask, read_suite
+from r1rl.engines.base import Engine
 from r1rl.pipeline import suite_results
 from r1rl.pipeline.suite_results import BASE, Measured
 from r1rl.preflight.checks import check_data_source
-from r1rl.records import Problem
+from r1rl.records import Problem, Prompt
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs import folder as run_folder
 from r1rl.runs.dump import Dump
@@ -29,7 +30,7 @@ from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
 
 # The flags that come from the model's run: not those of its problems, of its training, or of its rewards.
-KEPT = (*(name for name in EVAL_FLAGS if name not in PROBLEM_FLAGS), "lora_alpha", "guard")
+KEPT = ("model_name", "lora_alpha", "guard", *(name for name in EVAL_FLAGS if name not in PROBLEM_FLAGS))
 REFUSED = (*PROBLEM_FLAGS, "people")
 
 
@@ -59,47 +60,47 @@ def run_suite(suite: str, model: Model, given: dict[str, Any], before: Path | No
     compare with; None: the base model, if there is an adapter.
     """
     started, tasks = time.strftime("%Y-%m-%dT%H:%M:%S%z"), read_suite(suite)
-    place = Path(given.get("dumps", model.settings.get("dumps", Config.dumps))) / (
-        given.get("exp_name") or model.settings["exp_name"]
-    )
+    dumps = given.get("dumps", model.settings.get("dumps", Config.dumps))
+    place = Path(dumps) / (given.get("exp_name") or model.settings["exp_name"])
     configs = configs_of(suite, tasks, model.settings, given, place)
     check_new(place)
     parts = load_parts(suite, tasks, configs, model.settings)
     earlier = {} if before is None else read_before(before, parts)
-    widest = max(configs, key=lambda c: c.max_prompt_length + c.max_completion_length)
-    longest = max(c.max_seq_length for c in configs)
-    session = Session(dataclasses.replace(widest, max_seq_length=longest), adapter=model.adapter)
-    dumps = open_parts(session, parts, place)
-    console.print(f"suite    {suite}: {len(parts)} tasks, {sum(len(part.problems) for part in parts):,} problems")
-    first, last = 0, (model.step or 1) if model.adapter is not None else 0
+    session = Session(config_of_all(configs), adapter=model.adapter)
+    opened = open_parts(session, parts, place)
+    count = sum(len(part.problems) for part in parts)
+    console.print(f"suite    {suite}: {len(parts)} tasks, {count:,} problems", markup=False)
+    with_base = model.adapter is not None and before is None
+    last = 0 if model.adapter is None else model.step or 1  # an evaluation's step: 0 is that of the base model
     with Waiting("loading the libraries") as status:
         tokenizer = session.load_tokenizer()
         prompts = [prompts_of(suite, part, tokenizer) for part in parts]
-        flat = [prompt for of_part in prompts for prompt in of_part]
-        session.start(flat, status)
-        session.prove(flat, status)
-
-        def measure(what: str, step: int) -> None:
-            for i, (part, dump, of_part) in enumerate(zip(parts, dumps, prompts), 1):
-                status.update(f"{what}: {part.name}, {i} of {len(parts)}")
-                result = evaluate(session.engine, of_part, load_rewards(part.config), part.config, step)
-                dump_evaluation(dump, of_part, result, result.seconds)
-
-        if model.adapter is not None and before is None:
+        session.start([p for of_part in prompts for p in of_part], status)
+        session.prove(prompts[0], status)
+        if with_base:
             with session.as_base():
-                measure("before", first)
-        measure("after", last)
+                measure(session.engine, parts, opened, prompts, 0, "before", status)
+        measure(session.engine, parts, opened, prompts, last, "after" if with_base or before else "model", status)
     session.engine.close()
     rows = []
-    for part, dump in zip(parts, dumps):
-        data = RunData(dump.folder)
-        base = Measured.read(data, first) if model.adapter is not None and before is None else None
-        rows.append(
-            suite_results.compare(part.name, part.source, earlier.get(part.name, base), Measured.read(data, last))
-        )
-    suite_results.write_results(place, about(suite, started, model, widest, before), suite_results.corrected(rows))
+    for part, data in ((part, RunData(dump.folder)) for part, dump in zip(parts, opened)):
+        first = Measured.read(data, 0) if with_base else earlier.get(part.name)
+        rows.append(suite_results.compare(part.name, part.source, first, Measured.read(data, last)))
+    suite_results.write_results(place, about(suite, started, model, configs[0], before), suite_results.corrected(rows))
     suite_results.show_suite(place)
     return 0
+
+
+def measure(
+    engine: Engine, parts: Sequence[Part], dumps: Sequence[Dump], prompts: Sequence[Sequence[Prompt]], step: int,
+    what: str, status: Waiting,
+) -> None:  # fmt: skip
+    """Evaluates all tasks with the engine's present weights, and dumps and prints each one's result."""
+    for i, (part, dump, of_part) in enumerate(zip(parts, dumps, prompts), 1):
+        status.update(f"{what}: {part.name}, {i} of {len(parts)}")
+        result = evaluate(engine, of_part, load_rewards(part.config), part.config, step)
+        dump_evaluation(dump, of_part, result, result.seconds)
+        console.print(f"{what:<8} {part.name}: {result.describe()}", markup=False)
 
 
 def about(suite: str, started: str, model: Model, config: Config, before: Path | None) -> dict[str, Any]:
@@ -144,6 +145,12 @@ def configs_of(
             raise UserError(f"--suite {suite}, task {task.name}: {error}") from None
         configs.append(config)
     return configs
+
+
+def config_of_all(configs: Sequence[Config]) -> Config:
+    """Returns the flags that the model is loaded with: the longest sequences of all tasks."""
+    widest = max(configs, key=lambda config: config.max_prompt_length + config.max_completion_length)
+    return dataclasses.replace(widest, max_seq_length=max(config.max_seq_length for config in configs))
 
 
 def check_new(place: Path) -> None:
@@ -217,7 +224,7 @@ def open_parts(session: Session, parts: Sequence[Part], place: Path) -> list[Dum
     return dumps
 
 
-def prompts_of(suite: str, part: Part, tokenizer: Any) -> list:
+def prompts_of(suite: str, part: Part, tokenizer: Any) -> list[Prompt]:
     """Returns the prompts of a task. Raises UserError if all are too long."""
     try:
         return Builder(tokenizer, part.config)(part.problems, f"{part.name} test")

@@ -67,18 +67,18 @@ def compare(task: str, source: str, before: Measured | None, after: Measured) ->
 
     The test is McNemar's exact one for a single completion per problem, else random signs of the problems' differences.
     """
-    if before is None:
+    known = {} if before is None else before.verdicts
+    pairs = [(value, after.verdicts[problem]) for problem, value in known.items() if problem in after.verdicts]
+    if not pairs:
         return Row(task, source, after.line)
-    pairs = [
-        (value, after.verdicts[problem]) for problem, value in before.verdicts.items() if problem in after.verdicts
-    ]
     first, last = [b for b, _ in pairs], [a for _, a in pairs]
     low, high = paired_bootstrap(first, last, seed=0)
-    single = before.line["samples"] == after.line["samples"] == 1
-    p = mcnemar_exact([b > 0 for b in first], [a > 0 for a in last]) if single else sign_flip(first, last)
     gained, lost = sum(a > b for b, a in pairs), sum(a < b for b, a in pairs)
     difference = (sum(last) - sum(first)) / len(pairs)
-    test = "exact McNemar" if single else "random signs"
+    if before.line["samples"] == after.line["samples"] == 1:
+        test, p = "exact McNemar", mcnemar_exact([b > 0 for b in first], [a > 0 for a in last])
+    else:
+        test, p = "random signs", sign_flip(first, last)
     return Row(task, source, after.line, before.line, len(pairs), difference, low, high, gained, lost, test, p)
 
 
@@ -132,7 +132,7 @@ def results_of(run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[Row]] 
 def columns(rows: Sequence[Row]) -> list[str]:
     """Returns the headings of the table: with one model without those of the comparison."""
     compared = any(row.before for row in rows)
-    return ["task", "n", "before", "after", "points", "p"] if compared else ["task", "n", "correct", "tokens"]
+    return ["task", "n", "before, %", "after, %", "points", "p"] if compared else ["task", "n", "correct, %", "tokens"]
 
 
 def cells(row: Row) -> list[str]:
@@ -140,14 +140,14 @@ def cells(row: Row) -> list[str]:
     n = f"{row.after['problems']:,}"
     if row.before is None:
         return [row.task, n, share(row.after), f"{row.after['mean_tokens']:.0f}"]
-    points = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
+    points = f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
     return [row.task, n, share(row.before), share(row.after), points, f"{row.p_holm:.2g}"]
 
 
 def share(line: dict[str, Any]) -> str:
-    """Returns for example "56 % (50 to 62)": accuracy with its 95 % interval, of several samples pass@1."""
+    """Returns for example "56 (50 to 62)": accuracy in percent with its 95 % interval, of several samples pass@1."""
     ends = line if line["samples"] == 1 else line["pass@1"]
-    return f"{100 * line['accuracy']:.0f} % ({100 * ends['low']:.0f} to {100 * ends['high']:.0f})"
+    return f"{100 * line['accuracy']:.0f} ({100 * ends['low']:.0f} to {100 * ends['high']:.0f})"
 
 
 def test_words(rows: Sequence[Row]) -> list[str]:
@@ -171,7 +171,8 @@ def model_lines(about: dict[str, Any]) -> list[str]:
     lines = [f"suite    {about['suite']}, {about['decoding']}, seed {about['seed']}"]
     if before is not None:
         lines.append(f"before   {f'{base}, {BASE}' if before == BASE else f'as evaluated in {before}'}")
-    return [*lines, f"after    {base}" + ("" if about["adapter"] is None else f" with {about['adapter']}")]
+    name, adapter = "model" if before is None else "after", about["adapter"]
+    return [*lines, f"{name:<8} {base}{'' if adapter is None else f' with {adapter}'}"]
 
 
 def show_suite(folder: Path) -> None:
@@ -194,8 +195,7 @@ def show_suite(folder: Path) -> None:
 def as_markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
     """Returns the table for a model card, without folders of this machine."""
     names = columns(rows)
-    heads = ["task", "n", "before (95 % interval)", "after (95 % interval)", "points (95 % interval)", "p (Holm)"]
-    lines = [heads if len(names) == len(heads) else names, ["---"] * len(names), *map(cells, rows)]
+    lines = [names, ["---"] * len(names), *map(cells, rows)]
     kinds = " and ".join(dict.fromkeys(row.test for row in rows if row.test))
     before = BASE if about["before"] == BASE else "an earlier model"
     tests = (

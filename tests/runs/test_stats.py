@@ -14,12 +14,14 @@ from r1rl.runs.stats import (
     bootstrap_interval,
     format_accuracy,
     format_share,
+    holm,
     learning_slope,
     maj_at_k,
     mcnemar_exact,
     minimal_difference,
     paired_bootstrap,
     pass_at_k,
+    sign_flip,
     wilson,
     wilson_clustered,
 )
@@ -95,6 +97,39 @@ def test_mcnemar_equals_scipy():
 def test_mcnemar_needs_pairs():
     with pytest.raises(ValueError, match="2 and 1 values"):
         mcnemar_exact([True, False], [True])
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 * 0.01, 2 * 0.03, and 1 * 0.04, which may not be below 0.06
+        ([0.005, 0.03, 0.01, 0.02], [0.02, 0.04, 0.03, 0.04]),
+        ([0.6, 0.5], [1.0, 1.0]),
+        ([0.02], [0.02]),
+        ([], []),
+    ],
+)
+def test_holm_by_hand(p_values, expected):
+    assert holm(p_values) == pytest.approx(expected)
+
+
+def test_holm_refuses_what_uncorrected_tests_would_find():
+    """Of 20 tests of nothing one has p = 0.04; only p = 0.0025 and less would be a finding."""
+    assert min(holm([0.04] + [0.5] * 19)) == pytest.approx(0.8)
+    assert holm([0.0024] + [0.5] * 19)[0] < 0.05 < holm([0.0026] + [0.5] * 19)[0]
+
+
+def test_random_signs_equal_mcnemar_for_single_completions():
+    before, after = paired_outcomes(lost=2, gained=8)
+    assert sign_flip(before, after, resamples=4000) == pytest.approx(mcnemar_exact(before, after), abs=0.015)
+    assert sign_flip(before, before, resamples=10) == 1
+
+
+def test_random_signs_by_counting_all():
+    """Differences 0.5, 0.25, -0.25 and 0.75 sum up to 1.25; 6 of the 16 signs reach that in either direction."""
+    p = sign_flip([0.0, 0.5, 0.25, 0.25], [0.5, 0.75, 0.0, 1.0], resamples=4000)
+    assert p == pytest.approx(6 / 16, abs=0.025)
+    assert p == sign_flip([0.0, 0.5, 0.25, 0.25], [0.5, 0.75, 0.0, 1.0], resamples=4000)
 
 
 def test_pass_at_k_by_hand():
