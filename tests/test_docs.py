@@ -126,9 +126,9 @@ WRITERS = {  # functions whose result is written to a file of the run
     "pipeline/filtering.py": ["counts", "conversation"],
     "trainers/step_metrics.py": ["step_metrics"], "trainers/grpo.py": ["metrics_line", "log"],
     "trainers/update.py": ["record_gap"],
-    "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
+    "pipeline/suite.py": ["about"], "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
 }  # fmt: skip
-RECORDS = {"engines/proof.py": "Proof", "pipeline/table.py": "Row"}
+RECORDS = {"engines/proof.py": "Proof", "pipeline/table.py": "Row", "pipeline/suite_results.py": "Row"}
 
 
 def test_the_dumps_page_describes_every_written_field():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import is_task, load_task_class, option
 from r1rl.config.scope import check_given
@@ -27,6 +28,7 @@ from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 from r1rl.tasks import registry
+from r1rl.tasks.custom.evaluation import EvaluationData
 from r1rl.tasks.prompts import Builder
 
 # The flags that come from the model's run: not those of its problems, of its training, or of its rewards.
@@ -167,7 +169,8 @@ def load_parts(
     for task, config in zip(tasks, configs):
         try:
             check_data_source(config)
-            source = registry.load_task(config) if same_data(config, trained) else registry.load_evaluation_task(config)
+            whole = is_custom(config) and not same_data(config, trained)
+            source = EvaluationData(config) if whole else registry.load_task(config)
             problems = [p for p in source.load("test") if not task.levels or p.level in task.levels]
             if not problems:
                 raise UserError(f"no problem has the level {' or '.join(map(str, task.levels))}: change levels.")

@@ -13,7 +13,6 @@ from r1rl.tasks.base import Task, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
-from r1rl.tasks.custom.evaluation import EvaluationData
 from r1rl.tasks.gsm8k import Gsm8k
 
 # Answer type of each Problem.task that is not a --dataset-name.
@@ -28,11 +27,6 @@ def load_task(config: Config) -> Task:
     if config.dataset_path is not None and task.replaceable:
         task = Gsm8k  # a folder with train.jsonl and test.jsonl in its format
     return task.from_config(config)
-
-
-def load_evaluation_task(config: Config) -> Task:
-    """Returns the task of `load_task` for an evaluation alone: custom data keeps nothing back for training. Raises UserError."""
-    return EvaluationData(config) if is_custom(config) else load_task(config)
 
 
 def answer_type_of(task: str) -> str:

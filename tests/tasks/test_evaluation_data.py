@@ -8,7 +8,8 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.system.errors import UserError
-from r1rl.tasks.registry import load_evaluation_task, load_task
+from r1rl.tasks.custom.evaluation import EvaluationData
+from r1rl.tasks.registry import load_task
 
 
 def write(path, count, answer=str):
@@ -18,7 +19,7 @@ def write(path, count, answer=str):
 
 
 def problems(path, **flags):
-    return load_evaluation_task(Config(dataset_path=str(path), **flags)).load("test")
+    return EvaluationData(Config(dataset_path=str(path), **flags)).load("test")
 
 
 def test_all_rows_of_a_file_where_training_would_keep_nine_tenths(tmp_path):
