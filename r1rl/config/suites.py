@@ -23,6 +23,7 @@ FORM = "tasks: {gsm8k: {}, sums: {dataset_path: sums.csv}}, and flags of all tas
 # A run's own prompt may ask for numbers in a form of its own. Other answers are asked for in tags, as the prompt says.
 TAGS: dict[str, Any] = {
     "prompt_style": "tags", "answer_format": "tag", "system_prompt_file": None, "prompt_template": None,
+    "answer_tolerance": 0.0, "not_remove_comma": False,
 }  # fmt: skip
 LONG = {"max_prompt_length": 512, "max_completion_length": 1024}
 

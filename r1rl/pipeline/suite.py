@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from r1rl.config.flags import Config
 from r1rl.config.names import is_task, load_task_class, option
 from r1rl.config.scope import check_given
 from r1rl.config.suites import PROBLEM_FLAGS, SuiteTask, read_suite
-from r1rl.engines.base import Engine
 from r1rl.pipeline import suite_results
 from r1rl.pipeline.suite_results import BASE, Measured
 from r1rl.preflight.checks import check_data_source
@@ -74,45 +74,42 @@ def run_suite(suite: str, model: Model, given: dict[str, Any], before: Path | No
     console.print(f"suite    {suite}: {len(parts)} tasks, {count:,} problems", markup=False)
     with_base = model.adapter is not None and before is None
     last = 0 if model.adapter is None else model.step or 1  # an evaluation's step: 0 is that of the base model
+    sample(session, suite, parts, opened, {"before": 0, "after": last} if with_base else {"model": last})
+    rows = []
+    for part, data in ((part, RunData(dump.folder)) for part, dump in zip(parts, opened)):
+        first = Measured.read(data, 0) if with_base else earlier.get(part.name)
+        rows.append(suite_results.compare(part.name, part.source, first, Measured.read(data, last)))
+    suite_results.write_results(place, about(suite, started, model, configs, before), suite_results.corrected(rows))
+    suite_results.show_suite(place)
+    return 0
+
+
+def sample(session: Session, suite: str, parts: Sequence[Part], dumps: Sequence[Dump], steps: dict[str, int]) -> None:
+    """Starts the engine, and evaluates and dumps all tasks at each of `steps`, by name; "before" is the base model."""
     with Waiting("loading the libraries") as status:
         tokenizer = session.load_tokenizer()
         prompts = [prompts_of(suite, part, tokenizer) for part in parts]
         session.start([p for of_part in prompts for p in of_part], status)
         session.prove(prompts[0], status)
-        if with_base:
-            with session.as_base():
-                measure(session.engine, parts, opened, prompts, 0, "before", status)
-        measure(session.engine, parts, opened, prompts, last, "after" if with_base or before else "model", status)
+        for what, step in steps.items():
+            with session.as_base() if what == "before" else contextlib.nullcontext():
+                for i, (part, dump, of_part) in enumerate(zip(parts, dumps, prompts), 1):
+                    status.update(f"{what}: {part.name}, {i} of {len(parts)}")
+                    result = evaluate(session.engine, of_part, load_rewards(part.config), part.config, step)
+                    dump_evaluation(dump, of_part, result, result.seconds)
+                    console.print(f"{what:<8} {part.name}: {result.describe()}", markup=False)
     session.engine.close()
-    rows = []
-    for part, data in ((part, RunData(dump.folder)) for part, dump in zip(parts, opened)):
-        first = Measured.read(data, 0) if with_base else earlier.get(part.name)
-        rows.append(suite_results.compare(part.name, part.source, first, Measured.read(data, last)))
-    suite_results.write_results(place, about(suite, started, model, configs[0], before), suite_results.corrected(rows))
-    suite_results.show_suite(place)
-    return 0
 
 
-def measure(
-    engine: Engine, parts: Sequence[Part], dumps: Sequence[Dump], prompts: Sequence[Sequence[Prompt]], step: int,
-    what: str, status: Waiting,
-) -> None:  # fmt: skip
-    """Evaluates all tasks with the engine's present weights, and dumps and prints each one's result."""
-    for i, (part, dump, of_part) in enumerate(zip(parts, dumps, prompts), 1):
-        status.update(f"{what}: {part.name}, {i} of {len(parts)}")
-        result = evaluate(engine, of_part, load_rewards(part.config), part.config, step)
-        dump_evaluation(dump, of_part, result, result.seconds)
-        console.print(f"{what:<8} {part.name}: {result.describe()}", markup=False)
-
-
-def about(suite: str, started: str, model: Model, config: Config, before: Path | None) -> dict[str, Any]:
+def about(suite: str, started: str, model: Model, configs: Sequence[Config], before: Path | None) -> dict[str, Any]:
     """Returns the head of suite.json; `before` in it is null if one model alone was evaluated."""
-    adapter = model.adapter
+    adapter, config = model.adapter, configs[0]
+    temperatures = dict.fromkeys(c.eval_temperature for c in configs)
     compared = BASE if adapter is not None and before is None else before and str(before)
     return {
         "suite": suite, "started": started, "model": config.model_name, "adapter": adapter and str(adapter),
         "weights": adapter and suite_results.weights_hash(adapter), "step": model.step, "before": compared, "seed": config.seed,
-        "decoding": "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature:g}",
+        "decoding": " and ".join(f"temperature {t:g}" if t else "greedy" for t in temperatures),
     }  # fmt: skip
 
 

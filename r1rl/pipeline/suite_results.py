@@ -140,7 +140,7 @@ def cells(row: Row) -> list[str]:
     n = f"{row.after['problems']:,}"
     if row.before is None:
         return [row.task, n, share(row.after), f"{row.after['mean_tokens']:.0f}"]
-    points = f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
+    points = f"{100 * row.difference:+.1f} ({round(100 * row.low):+d} to {round(100 * row.high):+d})"
     return [row.task, n, share(row.before), share(row.after), points, f"{row.p_holm:.2g}"]
 
 

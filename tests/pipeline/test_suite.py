@@ -22,8 +22,12 @@ from r1rl.pipeline.suite_results import Measured, as_markdown, compare, correcte
 from r1rl.pipeline.sweep import expanded
 from r1rl.records import Rollout
 from r1rl.runs import scores
+from r1rl.runs.dump import read_lines
 from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
+from r1rl.tasks.prompts import Builder
+from r1rl.tasks.registry import evaluation_subset
+from r1rl.tasks.word_problems import WordProblems
 
 RECIPES = ("default", "tiny", "laptop", "kk-tiny", "gsm8k-sft-rl-tiny", "cot-safety-tiny")
 
@@ -45,7 +49,11 @@ def test_every_suite_fits_the_model_of_every_recipe(tmp_path, name, recipe):
 
 
 def test_a_run_keeps_its_form_for_numbers_and_other_answers_have_tags(tmp_path):
-    configs = suite.configs_of("generated", read_suite("generated"), overrides("laptop"), {}, tmp_path)
+    settings = overrides("laptop") | {"answer_tolerance": 0.1}
+    configs = suite.configs_of("generated", read_suite("generated"), settings, {}, tmp_path)
+    assert {c.exp_name: c.answer_tolerance for c in configs} == {
+        "word-problems": 0.1, "chain-sum": 0.1, "countdown": 0, "knights-2": 0, "knights-3": 0,
+    }  # fmt: skip
     forms = {c.exp_name: (c.prompt_style, c.answer_format, c.max_completion_length) for c in configs}
     assert forms["word-problems"] == forms["chain-sum"] == ("plain", "hash", 96)
     assert forms["countdown"] == forms["knights-2"] == ("tags", "tag", 256)
@@ -161,7 +169,7 @@ def test_before_and_after_in_one_start(tmp_path, started, checkpoint, capsys):
     assert (sums.difference, sums.p, sums.p_holm, sums.test) == (0, 1, 1, "exact McNemar")
     assert [line["step"] for line in RunData(folder / "word-problems").evaluations] == [0, 2]
     shown = capsys.readouterr().out
-    assert "word-problems  20    50 (30 to 70)  100 (84 to 100)  +50 (" in shown and "0.0039" in shown
+    assert "word-problems  20    50 (30 to 70)  100 (84 to 100)  +50.0 (" in shown and "0.0039" in shown
     assert "p is corrected for 2 tests (Holm)" in shown and "better: word-problems; worse: none" in shown
     assert "before   chain-sum: 20 / 20, 100.0 %" in shown
 
@@ -276,7 +284,7 @@ def test_the_card_has_the_table_of_the_newest_suite_of_its_checkpoint(tmp_path, 
     (tmp_path / "dumps" / "torn").mkdir()
     (tmp_path / "dumps" / "torn" / "suite.json").write_text('{"weights":')
     table = as_markdown(*results_of(run, checkpoint))
-    assert "| word-problems | 20 | 50 (30 to 70) | 100 (84 to 100) | +50 (" in table and "| 0.0039 |" in table
+    assert "| word-problems | 20 | 50 (30 to 70) | 100 (84 to 100) | +50.0 (" in table and "| 0.0039 |" in table
     assert "Suite `mine.yaml`, greedy, seed 0" in table and str(tmp_path) not in table
     config = Config(**overrides("tiny"))
     about = ("merged", "tiny", 2, "{question}", 4, 5, 0)
@@ -291,3 +299,31 @@ def test_damaged_results(tmp_path):
     (tmp_path / "suite.json").write_text('{"tasks": [{"task": "a"}]}')
     with pytest.raises(UserError, match="has no tasks with results"):
         read_results(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_trained_adapter_in_the_program_and_in_the_card_of_its_export(program, tmp_path):
+    from small_run import make_trainer  # which imports torch
+
+    trainer = make_trainer(tmp_path, "run")
+    problems = evaluation_subset(WordProblems(trainer.run.seed).load("test"), 8, trainer.run.seed)
+    trainer.eval_prompts = Builder(trainer.policy.tokenizer, trainer.run)(problems, "test")
+    trainer.fit(None, [])
+    (tmp_path / "mine.yaml").write_text("tasks: {word-problems: {}, countdown: {max_completion_length: 16}}")
+    last = tmp_path / "run" / "checkpoints" / "checkpoint-2"
+    done = program("eval", "--adapter", last, "--suite", tmp_path / "mine.yaml", "--dumps", tmp_path, "--exp-name", "s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("engine   ") == 1 and "corrected for 2 tests (Holm)" in done.stdout
+
+    def completions(folder, step):
+        return [line["completion"] for line in read_lines(folder / "eval" / f"step_{step}.jsonl")]
+
+    during = completions(tmp_path / "run", 2)
+    assert (
+        completions(tmp_path / "s" / "word-problems", 2) == during != completions(tmp_path / "s" / "word-problems", 0)
+    )
+    assert len(completions(tmp_path / "s" / "countdown", 2)) == 8
+    given = ("--to", "adapter", "-o", tmp_path / "out", "--checkpoint", "last", "--eval-count", 2)
+    assert program("export", tmp_path / "run", *given).returncode == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "## Evaluation suite\n\nSuite `mine.yaml`, greedy" in card and "| countdown | 8 |" in card
