@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ SUITE_FLAGS = (
     *PROBLEM_FLAGS, "system_prompt_file", "prompt_template", "prompt_style", "answer_format", "answer_tolerance",
     "not_remove_comma", "max_prompt_length", "max_completion_length", "eval_count", "eval_samples", "eval_temperature",
 )  # fmt: skip
+FOLDER = re.compile(r"\w[\w.-]*")  # a task's name
 FORM = "tasks: {gsm8k: {}, sums: {dataset_path: sums.csv}}, and flags of all tasks, such as eval_count: 200"
 
 # A run's own prompt may ask for numbers in a form of its own. Other answers are asked for in tags, as the prompt says.
@@ -70,7 +72,7 @@ class SuiteTask:
 
     name: str
     settings: dict[str, Any]
-    levels: tuple[int, ...] = field(default=())
+    levels: tuple[int, ...] = ()
 
 
 def read_suite(name: str) -> tuple[SuiteTask, ...]:
@@ -90,7 +92,7 @@ def read_suite(name: str) -> tuple[SuiteTask, ...]:
 
 def suite_task(suite: str, name: str, row: dict[str, Any], common: dict[str, Any]) -> SuiteTask:
     """Returns one task of a suite; its own flags override the `common` ones. Raises UserError."""
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
+    if not FOLDER.fullmatch(name):
         raise UserError(
             f"--suite {suite}: the task {name!r} becomes the name of a folder: use letters, digits, - and _."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,9 +118,9 @@ def results_of(run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[Row]] 
     wanted = weights_hash(checkpoint)
     for path in sorted(run.resolve().parent.glob(f"*/{SUITE}"), key=lambda p: -p.stat().st_mtime):
         try:
-            if json.loads(path.read_text(encoding="utf-8")).get("weights") == wanted:
+            if read_json(path, DAMAGED).get("weights") == wanted:
                 return read_results(path.parent)
-        except (OSError, ValueError, AttributeError, UserError):  # another run's, and damaged
+        except UserError:  # damaged, and probably another run's
             continue
     return None
 
@@ -135,13 +134,17 @@ def columns(rows: Sequence[Row]) -> list[str]:
     return ["task", "n", "before, %", "after, %", "points", "p"] if compared else ["task", "n", "correct, %", "tokens"]
 
 
-def cells(row: Row) -> list[str]:
-    """Returns the cells of one row, as many as `columns`."""
-    n = f"{row.after['problems']:,}"
-    if row.before is None:
-        return [row.task, n, share(row.after), f"{row.after['mean_tokens']:.0f}"]
-    points = f"{100 * row.difference:+.1f} ({round(100 * row.low):+d} to {round(100 * row.high):+d})"
-    return [row.task, n, share(row.before), share(row.after), points, f"{row.p_holm:.2g}"]
+def cells(row: Row, names: Sequence[str]) -> list[str]:
+    """Returns the cells of one row below these headings."""
+    known = {
+        "task": row.task, "n": f"{row.after['problems']:,}", "after, %": share(row.after), "correct, %": share(row.after),
+        "tokens": f"{row.after['mean_tokens']:.0f}",
+    }  # fmt: skip
+    if row.before is not None:
+        interval = f"({round(100 * row.low):+d} to {round(100 * row.high):+d})"
+        known |= {"before, %": share(row.before), "points": f"{100 * row.difference:+.1f} {interval}"}
+        known["p"] = f"{row.p_holm:.2g}"
+    return [known.get(name, "") for name in names]
 
 
 def share(line: dict[str, Any]) -> str:
@@ -180,7 +183,7 @@ def show_suite(folder: Path) -> None:
     about, rows = read_results(folder)
     table = new_table(*(names := columns(rows)), left=names[:1])
     for row in rows:
-        table.add_row(*map(Text, cells(row)))
+        table.add_row(*map(Text, cells(row, names)))
     console.print()
     for line in model_lines(about):
         console.print(line, markup=False)
@@ -195,11 +198,11 @@ def show_suite(folder: Path) -> None:
 def as_markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
     """Returns the table for a model card, without folders of this machine."""
     names = columns(rows)
-    lines = [names, ["---"] * len(names), *map(cells, rows)]
-    kinds = " and ".join(dict.fromkeys(row.test for row in rows if row.test))
-    before = BASE if about["before"] == BASE else "an earlier model"
-    tests = (
-        f" Before is {before}; {kinds} test on the same problems, p corrected for {len(rows)} tests." if kinds else ""
-    )
+    lines = [names, ["---"] * len(names), *(cells(row, names) for row in rows)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"Suite `{Path(about['suite']).name}`, {about['decoding']}, seed {about['seed']}.{tests}\n\n{table}\n"
+    words = f"Suite `{Path(about['suite']).name}`, {about['decoding']}, seed {about['seed']}, with 95 % intervals."
+    tests = [row.test for row in rows if row.test]
+    if tests:
+        before = BASE if about["before"] == BASE else "an earlier model"
+        words += f" Before: {before}. p: {' and '.join(dict.fromkeys(tests))}, corrected for {len(tests)} tests (Holm)."
+    return f"{words}\n\n{table}\n"

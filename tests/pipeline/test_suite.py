@@ -261,14 +261,28 @@ def test_of_the_data_that_was_trained_on_only_the_held_out_part_is_evaluated(tmp
 
 
 def measured(right, samples=1):
-    line = {"samples": samples, "problems": len(right), "accuracy": sum(right) / len(right), "low": 0.1, "high": 0.9}
+    line = {
+        "samples": samples,
+        "problems": len(right),
+        "accuracy": sum(right) / max(1, len(right)),
+        "low": 0.1,
+        "high": 0.9,
+    }
     return Measured({**line, "mean_tokens": 7.0}, {f"test/{i}": float(r) for i, r in enumerate(right)})
 
 
 def test_only_problems_of_both_evaluations_are_compared():
     row = compare("t", "", measured([0, 0, 1, 0]), measured([1, 1, 1]))
     assert (row.shared, row.gained, row.lost, row.difference, row.p) == (3, 2, 0, pytest.approx(2 / 3), 0.5)
-    assert compare("t", "", None, measured([1])).p is None
+    alone = compare("t", "", measured([]), measured([1]))
+    assert alone.p is None and suite_results.cells(alone, suite_results.columns([row])) == [
+        "t",
+        "1",
+        "",
+        "100 (10 to 90)",
+        "",
+        "",
+    ]
 
 
 def test_the_correction_counts_the_tests_not_the_rows():
