@@ -20,6 +20,7 @@ from r1rl.config.parser import user_path
 from r1rl.pipeline.sweep import expanded
 from r1rl.reports.browse import COLUMNS, FORM, RUN_COLUMNS, cells, chosen, curve_lines, full, run_cells
 from r1rl.reports.index import SORTS, Index, open_index, refreshed, siblings, through_time
+from r1rl.reports.tokens import SCALES
 from r1rl.runs.finished import check_run
 from r1rl.system.errors import UserError
 
@@ -27,6 +28,7 @@ REFRESH = 3.0  # seconds between looks at a run that may still write
 PAGE = 500  # rows of the table at once; filters narrow it
 TYPING = 0.3  # seconds without a key after which the filter is applied
 PAGER = "less -R"
+COLOURS = (None, *SCALES)  # of tokens; `t` goes through them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -202,14 +204,14 @@ def make_app(folders: list[Path]) -> Any:
             ("left_square_bracket", "sibling(-1)", "sibling"), ("right_square_bracket", "sibling(1)", "sibling"),
             ("comma", "at(-1)", "earlier"),
             ("full_stop", "at(1)", "later"), ("n", "next(1)", "next"), ("b", "next(-1)", "back"),
-            ("d", "differences", "differences"), ("c", "copy", "copy"), ("p", "pager", "pager"),
+            ("d", "differences", "differences"), ("t", "tokens", "tokens"), ("c", "copy", "copy"), ("p", "pager", "pager"),
             ("escape", "app.pop_screen", "list"), ("q", "app.quit", "quit"),
         ]  # fmt: skip
 
         def __init__(self, index: Index, rows: list[int], place: int):
             super().__init__()
             self.index, self.rows, self.place, self.row = index, rows, place, rows[place]
-            self.marked = False
+            self.marked, self.by = False, 0
 
         def compose(self):
             yield VerticalScroll(Static(id="text"))
@@ -227,7 +229,7 @@ def make_app(folders: list[Path]) -> Any:
                     position = history.index(self.row)
                     before = self.index.read(history[position - 1]) if position else None
                 colours = "NO_COLOR" not in os.environ and not whole
-                return full(self.index.read(self.row), before, colours, whole)
+                return full(self.index.read(self.row), before, colours, whole, None if whole else COLOURS[self.by])
             except LookupError as error:
                 return Text(f"{error}: go back to the list")
 
@@ -253,7 +255,11 @@ def make_app(folders: list[Path]) -> Any:
             self.fill()
 
         def action_differences(self):
-            self.marked = not self.marked
+            self.marked, self.by = not self.marked, 0
+            self.fill()
+
+        def action_tokens(self):
+            self.by = (self.by + 1) % len(COLOURS)
             self.fill()
 
         def action_copy(self):
