@@ -12,7 +12,7 @@ from r1rl.reports.index import CHECKS, Index, in_order, matching, search
 from r1rl.reports.screen import sparkline
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import before_and_after, state
-from r1rl.reports.tokens import GAP, SCALES, SURPRISE, levels, token_values, tokens_of
+from r1rl.reports.tokens import GAP, SCALES, levels, token_values, tokens_of
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import printable
 from r1rl.system.errors import UserError
@@ -23,10 +23,6 @@ LONGEST = 20_000  # characters of a completion on the screen; the pager has all
 MARKS = {"same": ("", "", ""), "gone": ("strike red", "[-", "-]"), "new": ("bold green", "{+", "+}")}
 HEAT = ("", "on #3a2416", "on #5c3317", "black on #b8651f", "black on #e8842c", "bold black on #ffab5c")  # by level
 BRACED = 3  # the first level that is marked without colours
-NO_NUMBERS = {
-    SURPRISE: "no logprobs are stored for this completion: the run is older, or has --no-token-logprobs",
-    GAP: "no gap is stored for this completion: the update did not learn from it, or the trainer kept its logprobs to itself",
-}
 FORM = "step:A:B  split:train  right  wrong  reward:1  tokens:A:B  check:corrected  level:N  problem:ID  words to find"
 
 
@@ -113,7 +109,7 @@ def coloured(completion: Completion, shown: str, by: str, colours: bool) -> Text
     scale, text, left = SCALES[by], Text(), len(shown)
     tokens = tokens_of(completion)
     if tokens is None or token_values(tokens, by) is None:
-        text.append(NO_NUMBERS[by] + "\n\n", style="dim")
+        text.append(f"{missing_words(by, completion.place)}\n\n", style="dim")
         return text.append(printable(shown))
     text.append(f"{scale.about}: ", style="dim")
     for level, label in enumerate(scale.labels):
@@ -125,6 +121,13 @@ def coloured(completion: Completion, shown: str, by: str, colours: bool) -> Text
         braced = not colours and level >= BRACED and words
         text.append(f"{{{words} {value:.2g}}}" if braced else words, style=HEAT[level] if colours else "")
     return text
+
+
+def missing_words(by: str, place: str) -> str:
+    """Returns why the tokens of a completion have no colours."""
+    if by == GAP:
+        return f"no gap is stored for {place}: no update learned from it, or its backend shows no logprobs"
+    return f"no logprobs are stored for {place}: the run is older, or has --no-token-logprobs"
 
 
 def curve_lines(folder: Path, width: int) -> list[str]:

@@ -159,9 +159,9 @@ def test_tokens_are_coloured_by_surprise_and_gap(tmp_path):
     assert plain.endswith("in braces: 5 to 20 % and beyond, in nats\n\na {\\x1b 2}{[ 3}{b 4}{\\u202e 5}")
     assert browse.full(last, colours=False, by="gap").plain.endswith("{[ 0.25}{b 0.25}{\\u202e 0.25}")
     unknown = browse.full(evaluated, by="gap").plain
-    assert browse.NO_NUMBERS["gap"] in unknown and unknown.endswith(evaluated.line["completion"])
+    assert browse.missing_words("gap", evaluated.place) in unknown and unknown.endswith(evaluated.line["completion"])
     (folder / TOKENS).unlink()
-    assert browse.NO_NUMBERS["surprise"] in browse.full(last, by="surprise").plain
+    assert browse.missing_words("surprise", last.place) in browse.full(last, by="surprise").plain
     changed = Completion(evaluated.file, 1, {**evaluated.line, "tokens": 1})
     assert tokens_of(evaluated) is not None and tokens_of(changed) is None  # not the tokens of this text
 
