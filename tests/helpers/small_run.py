@@ -102,8 +102,9 @@ def with_gaps(found):
 
 
 def check_gaps(run, found):
-    """The gaps of the completions of each step have the mean and the maximum that its metrics have."""
-    for metrics in read_lines(run / METRICS):
+    """The gaps of the completions of each step that learned have the mean and the maximum that its metrics have."""
+    learned = {step for step, _, _ in learned_from(found)}
+    for metrics in (line for line in read_lines(run / METRICS) if line["step"] in learned):
         rows = [tokens.gaps for tokens, line in found if line["step"] == metrics["step"] and tokens.gaps is not None]
         sizes = [abs(gap) for row in rows for gap in row]
         if "sampler_gap" in metrics:
