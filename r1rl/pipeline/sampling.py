@@ -104,12 +104,7 @@ def chunks(styles: Sequence[PromptStyle]) -> list[tuple[PromptStyle, list[Prompt
 
 
 def sample_chunks(
-    config: Config,
-    styles: Sequence[PromptStyle],
-    engine: Engine,
-    dump: Dump,
-    stop: Interrupt,
-    texts: TokenTexts | None = None,
+    config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt, texts: TokenTexts | None
 ) -> None:
     """Samples what is not in the dump yet; each chunk is written at once, as one step. Raises Stopped."""
     newest = max((line["step"] for line in read_lines(dump.folder / ROLLOUTS)), default=0)

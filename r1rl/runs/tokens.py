@@ -69,24 +69,30 @@ class TokenTexts:
 
     def lengths(self, ids: Sequence[int], text: str) -> list[int] | None:
         """Returns the length of each token in `text`, which may end within the tokens; None if they do not fit it."""
-        pieces: list[str] = []
-        parts: list[int] = []  # tokens that share characters
-        for place, token in enumerate(ids):
-            piece = self.text(token, not place)
-            if NO_CHARACTER in piece:
-                parts.append(token)
-                continue
-            pieces += self.shared(parts, len(parts) == place)
-            pieces.append(piece)
-            parts = []
-        pieces += self.shared(parts, len(parts) == len(ids))
+        pieces = self.pieces(ids, True)
         if not "".join(pieces).startswith(text):
-            return None
+            pieces = self.pieces(ids, False)  # vLLM decodes a completion as the continuation of its prompt
+            if not "".join(pieces).startswith(text):
+                return None
         left, lengths = len(text), []
         for piece in pieces:
             lengths.append(min(len(piece), left))
             left -= lengths[-1]
         return lengths
+
+    def pieces(self, ids: Sequence[int], begins: bool) -> list[str]:
+        """Returns the text of each token; `begins`: nothing is before them."""
+        pieces: list[str] = []
+        parts: list[int] = []  # tokens that share characters
+        for place, token in enumerate(ids):
+            piece = self.text(token, begins and not place)
+            if NO_CHARACTER in piece:
+                parts.append(token)
+                continue
+            pieces += self.shared(parts, begins and len(parts) == place)
+            pieces.append(piece)
+            parts = []
+        return pieces + self.shared(parts, begins and len(parts) == len(ids))
 
     def text(self, token: int, first: bool) -> str:
         """Returns the text of one token."""

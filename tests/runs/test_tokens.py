@@ -62,6 +62,7 @@ def test_each_character_belongs_to_the_token_that_completes_it(pieces, lengths, 
 def test_a_space_before_a_word_is_lost_only_at_the_begin():
     texts = TokenTexts(Pieces(b" me", strips=True))
     assert texts.lengths([1, 1], "me me") == [2, 3]
+    assert texts.lengths([1, 1], " me me") == [3, 3]  # as vLLM decodes it
 
 
 def test_a_text_may_end_within_the_tokens_but_not_be_another():
