@@ -74,6 +74,7 @@ def show_in_pager(text: str) -> None:
 def make_app(folders: list[Path]) -> Any:
     """Returns the textual App; its classes are made here because textual is an extra."""
     from textual.app import App
+    from textual.binding import Binding
     from textual.containers import VerticalScroll
     from textual.screen import Screen
     from textual.widgets import DataTable, Footer, Input, Static
@@ -201,11 +202,12 @@ def make_app(folders: list[Path]) -> Any:
         """One completion; its siblings and the same problem at other steps are one key away."""
 
         BINDINGS: ClassVar = [
-            ("left_square_bracket", "sibling(-1)", "sibling"), ("right_square_bracket", "sibling(1)", "sibling"),
-            ("comma", "at(-1)", "earlier"),
-            ("full_stop", "at(1)", "later"), ("n", "next(1)", "next"), ("b", "next(-1)", "back"),
-            ("d", "differences", "differences"), ("t", "tokens", "tokens"), ("c", "copy", "copy"), ("p", "pager", "pager"),
-            ("escape", "app.pop_screen", "list"), ("q", "app.quit", "quit"),
+            Binding("left_square_bracket", "sibling(-1)", "group", key_display="[ ]"),
+            Binding("right_square_bracket", "sibling(1)", show=False),
+            Binding("comma", "at(-1)", "step", key_display=", ."), Binding("full_stop", "at(1)", show=False),
+            Binding("n", "next(1)", "next", key_display="n b"), Binding("b", "next(-1)", show=False),
+            ("d", "differences", "changes"), ("t", "tokens", "tokens"), ("c", "copy", "copy"), ("p", "pager", "pager"),
+            ("escape", "app.pop_screen", "list"), Binding("q", "app.quit", show=False),
         ]  # fmt: skip
 
         def __init__(self, index: Index, rows: list[int], place: int):
@@ -272,6 +274,7 @@ def make_app(folders: list[Path]) -> Any:
     class Browse(App):
         """The program: a stack of the three screens."""
 
+        ENABLE_COMMAND_PALETTE = False  # its key takes the place of others in 80 columns
         CSS = "#runs { height: 1fr; } #curves, #count { height: auto; } #completions { height: 1fr; }"
 
         def on_mount(self):

@@ -111,7 +111,7 @@ def coloured(completion: Completion, shown: str, by: str, colours: bool) -> Text
     if tokens is None or token_values(tokens, by) is None:
         text.append(f"{missing_words(by, completion.place)}\n\n", style="dim")
         return text.append(printable(shown))
-    text.append(f"{scale.about}: ", style="dim")
+    text.append(f"{scale.about}:\n", style="dim")
     for level, label in enumerate(scale.labels):
         text.append(f" {label} ", style=HEAT[level] if colours else "")
     text.append("\n\n" if colours else f"; in braces: {scale.labels[BRACED]} and beyond, in nats\n\n", style="dim")
