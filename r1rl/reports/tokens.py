@@ -83,17 +83,22 @@ def fit(tokens: Tokens, size: int, count: int) -> bool:
 
 def with_tokens(folder: Path, rows: list[dict[str, Any]], budget: int) -> list[dict[str, Any]]:
     """Returns the page's rows with the numbers of their tokens, the first rows first, up to a budget of characters."""
-    wanted: dict[tuple[str, int], set[tuple[int, int]]] = {}
-    for row in rows:
-        wanted.setdefault((row["split"], row["step"]), set()).add((row["group"], row["sample"]))
-    found = {place: read_tokens(folder, *place, keys) for place, keys in wanted.items()}
+    numbers: dict[int, dict[str, Any]] = {}  # by the row's place; encoded at once, which takes a tenth of the memory
+    places: dict[tuple[str, int], list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault((row["split"], row["step"]), []).append(place)
+    for (split, step), members in places.items():
+        keys = {place: (rows[place]["group"], rows[place]["sample"]) for place in members}
+        found = read_tokens(folder, split, step, set(keys.values()))
+        for place, key in keys.items():
+            size = len(rows[place]["text"]) + rows[place]["cut"]
+            if key in found and fit(found[key], size, rows[place]["tokens"]):
+                numbers[place] = for_page(found[key], len(rows[place]["text"]), rows[place]["cut"])
     complete = []
-    for row in rows:
-        tokens = found[row["split"], row["step"]].get((row["group"], row["sample"]))
-        if tokens is not None and budget > 0 and fit(tokens, len(row["text"]) + row["cut"], row["tokens"]):
-            numbers = for_page(tokens, len(row["text"]), row["cut"])
-            budget -= sum(len(text) for text in numbers.values() if isinstance(text, str))
-            row = row | {"numbers": numbers}
+    for place, row in enumerate(rows):
+        if place in numbers and budget > 0:
+            budget -= sum(len(text) for text in numbers[place].values() if isinstance(text, str))
+            row = row | {"numbers": numbers[place]}
         complete.append(row)
     return complete
 
