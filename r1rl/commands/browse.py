@@ -20,6 +20,7 @@ from r1rl.config.parser import user_path
 from r1rl.pipeline.sweep import expanded
 from r1rl.reports.browse import COLUMNS, FORM, RUN_COLUMNS, cells, chosen, curve_lines, full, run_cells
 from r1rl.reports.index import SORTS, Index, open_index, refreshed, siblings, through_time
+from r1rl.reports.tokens import SCALES
 from r1rl.runs.finished import check_run
 from r1rl.system.errors import UserError
 
@@ -27,6 +28,7 @@ REFRESH = 3.0  # seconds between looks at a run that may still write
 PAGE = 500  # rows of the table at once; filters narrow it
 TYPING = 0.3  # seconds without a key after which the filter is applied
 PAGER = "less -R"
+COLOURS = (None, *SCALES)  # of tokens; `t` goes through them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +74,7 @@ def show_in_pager(text: str) -> None:
 def make_app(folders: list[Path]) -> Any:
     """Returns the textual App; its classes are made here because textual is an extra."""
     from textual.app import App
+    from textual.binding import Binding
     from textual.containers import VerticalScroll
     from textual.screen import Screen
     from textual.widgets import DataTable, Footer, Input, Static
@@ -199,17 +202,18 @@ def make_app(folders: list[Path]) -> Any:
         """One completion; its siblings and the same problem at other steps are one key away."""
 
         BINDINGS: ClassVar = [
-            ("left_square_bracket", "sibling(-1)", "sibling"), ("right_square_bracket", "sibling(1)", "sibling"),
-            ("comma", "at(-1)", "earlier"),
-            ("full_stop", "at(1)", "later"), ("n", "next(1)", "next"), ("b", "next(-1)", "back"),
-            ("d", "differences", "differences"), ("c", "copy", "copy"), ("p", "pager", "pager"),
-            ("escape", "app.pop_screen", "list"), ("q", "app.quit", "quit"),
+            Binding("left_square_bracket", "sibling(-1)", "group", key_display="[ ]"),
+            Binding("right_square_bracket", "sibling(1)", show=False),
+            Binding("comma", "at(-1)", "step", key_display=", ."), Binding("full_stop", "at(1)", show=False),
+            Binding("n", "next(1)", "next", key_display="n b"), Binding("b", "next(-1)", show=False),
+            ("d", "differences", "changes"), ("t", "tokens", "tokens"), ("c", "copy", "copy"), ("p", "pager", "pager"),
+            ("escape", "app.pop_screen", "list"), Binding("q", "app.quit", show=False),
         ]  # fmt: skip
 
         def __init__(self, index: Index, rows: list[int], place: int):
             super().__init__()
             self.index, self.rows, self.place, self.row = index, rows, place, rows[place]
-            self.marked = False
+            self.marked, self.by = False, 0
 
         def compose(self):
             yield VerticalScroll(Static(id="text"))
@@ -227,7 +231,7 @@ def make_app(folders: list[Path]) -> Any:
                     position = history.index(self.row)
                     before = self.index.read(history[position - 1]) if position else None
                 colours = "NO_COLOR" not in os.environ and not whole
-                return full(self.index.read(self.row), before, colours, whole)
+                return full(self.index.read(self.row), before, colours, whole, None if whole else COLOURS[self.by])
             except LookupError as error:
                 return Text(f"{error}: go back to the list")
 
@@ -253,7 +257,11 @@ def make_app(folders: list[Path]) -> Any:
             self.fill()
 
         def action_differences(self):
-            self.marked = not self.marked
+            self.marked, self.by = not self.marked, 0
+            self.fill()
+
+        def action_tokens(self):
+            self.by = (self.by + 1) % len(COLOURS)
             self.fill()
 
         def action_copy(self):
@@ -266,6 +274,7 @@ def make_app(folders: list[Path]) -> Any:
     class Browse(App):
         """The program: a stack of the three screens."""
 
+        ENABLE_COMMAND_PALETTE = False  # its key takes the place of others in 80 columns
         CSS = "#runs { height: 1fr; } #curves, #count { height: auto; } #completions { height: 1fr; }"
 
         def on_mount(self):

@@ -15,7 +15,18 @@ from r1rl.reports.completions import Completion, evaluation_files, read_completi
 from r1rl.reports.curves import charts
 from r1rl.reports.highlights import Picker
 from r1rl.reports.survey import survey
-from r1rl.runs.dump import EVALUATIONS, METRICS, PROOFS, ROLLOUTS, append_lines, numbered_lines, read_lines
+from r1rl.runs.dump import (
+    EVALUATIONS,
+    GAPS,
+    METRICS,
+    PROOFS,
+    ROLLOUTS,
+    TOKENS,
+    append_lines,
+    evaluation_tokens,
+    numbered_lines,
+    read_lines,
+)
 from r1rl.runs.finished import check_run
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
@@ -118,9 +129,22 @@ def excerpt(folder: Path, target: Path) -> int:
         for path in paths:
             copy = target / path.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)
-            append_lines(copy, thinned(path, wanted, every))
+            lines = list(thinned(path, wanted, every))
+            append_lines(copy, lines)
+            copy_tokens(folder, target, path, lines)
     write_overview(charts([(folder.name, data, found)]), target / "report.png")
     return sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
+
+
+def copy_tokens(folder: Path, target: Path, path: Path, lines: list[dict[str, Any]]) -> None:
+    """Copies the lines in tokens/ that belong to some lines of one file of completions."""
+    kept = {(line["step"], line["group"], line["sample"]) for line in lines}
+    trained = path.name == ROLLOUTS
+    for name in (TOKENS, GAPS) if trained else [evaluation_tokens(int(path.stem.removeprefix("step_")))]:
+        own = (line for line in read_lines(folder / name) if (line["step"], line["group"], line["sample"]) in kept)
+        if found := list(own):
+            (target / name).parent.mkdir(exist_ok=True)
+            append_lines(target / name, found)
 
 
 def thinned(path: Path, wanted: set[str], every: int) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
 from r1rl.runs.finished import adapter_settings, settings_of, step_of
 from r1rl.runs.run_data import RunData
+from r1rl.runs.tokens import TokenTexts
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         config, engine = session.config, session.engine
         status.update(f"sampling {len(prompts)} problems")
         result = evaluate(engine, prompts, load_rewards(config), config, step=0)
-    dump_evaluation(dump, prompts, result, result.seconds)
+    dump_evaluation(dump, prompts, result, result.seconds, TokenTexts.of(config, session.policy.tokenizer))
     model = config.model_name if args.adapter is None else f"{config.model_name} with {args.adapter}"
     decoding = "greedy" if config.eval_temperature == 0 else f"temperature {config.eval_temperature}"
     numbers = f"{result.describe()}, {result.tokens():.0f} tokens per completion"

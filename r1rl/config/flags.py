@@ -245,6 +245,7 @@ class Config:
 
     trial: bool = flag(True, "before step 1, try a full engine batch and an update at the longest sample", "saving")
     profile: int | None = flag(None, "number of steps to profile; writes a table and a trace into the run's folder", "saving")
+    token_logprobs: bool = flag(True, "store the logprob of every sampled token in the run's folder tokens/, by which browse and the report colour tokens: about 70 bytes per completion and 4 per token (recipe tiny: 204, next to 813 in rollouts.jsonl), and where an update learned from it another 55 and 2.7 per token for the gap to the trainer", "saving")
     save_steps: int = flag(250, "steps between checkpoints; there is always one at the end", "saving")
     save_total_limit: int = flag(2, "checkpoints to keep, in addition to the best one", "saving")
 

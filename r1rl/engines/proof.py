@@ -213,9 +213,21 @@ def sampler_gap(
     policy: Policy, rollouts: Sequence[Rollout], temperature: float, top_p: float = 1.0
 ) -> tuple[float, float]:
     """Returns (mean, largest) |sampler logprob - trainer logprob| over the tokens of a few rollouts, in nats."""
+    return mean_and_largest(token_gaps(policy, rollouts, temperature, top_p))
+
+
+def token_gaps(
+    policy: Policy, rollouts: Sequence[Rollout], temperature: float, top_p: float = 1.0
+) -> list[list[float]]:
+    """Returns the trainer's logprob minus the sampler's in nats for each token, rollout by rollout."""
     trainer = completion_logprobs(policy, rollouts, temperature, top_p=top_p)
-    gaps = [abs(t - s) for row, r in zip(trainer, rollouts) for t, s in zip(row, r.sampler_logprobs)]
-    return (fmean(gaps), max(gaps)) if gaps else (0.0, 0.0)
+    return [[t - s for t, s in zip(row, r.sampler_logprobs)] for row, r in zip(trainer, rollouts)]
+
+
+def mean_and_largest(gaps: list[list[float]]) -> tuple[float, float]:
+    """Returns the mean and the largest absolute value; zeros without a token."""
+    sizes = [abs(gap) for gap in flat(gaps)]
+    return (fmean(sizes), max(sizes)) if sizes else (0.0, 0.0)
 
 
 def base_gap(

@@ -16,9 +16,10 @@ from r1rl.engines.base import Engine, Sampling
 from r1rl.pipeline.filtering import counts, filter_completions, write_sft_jsonl
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import Problem, Prompt, Rollout, Scored
-from r1rl.runs.dump import ROLLOUTS, Dump, completion_line, read_lines, write_json
+from r1rl.runs.dump import ROLLOUTS, TOKENS, Dump, completion_line, read_lines, write_json
 from r1rl.runs.evaluation import score
 from r1rl.runs.progress import SECONDS_BETWEEN_LINES
+from r1rl.runs.tokens import TokenTexts, token_lines
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
@@ -88,7 +89,8 @@ def sample_with(config: Config, recipe: str, build_styles: BuildStyles) -> tuple
         status.stop()
         stop.deferred = True
         try:
-            sample_chunks(session.config, styles, session.engine, dump, stop)
+            texts = TokenTexts.of(config, session.policy.tokenizer)
+            sample_chunks(session.config, styles, session.engine, dump, stop, texts)
         except Stopped as stopped:
             console.print(f"stopped  chunks are saved in {dump.folder}; continue with the same flags and --resume")
             return stopped.exit_code
@@ -101,7 +103,9 @@ def chunks(styles: Sequence[PromptStyle]) -> list[tuple[PromptStyle, list[Prompt
     return [(s, s.prompts[i : i + CHUNK]) for s in styles for i in range(0, len(s.prompts), CHUNK)]
 
 
-def sample_chunks(config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt) -> None:
+def sample_chunks(
+    config: Config, styles: Sequence[PromptStyle], engine: Engine, dump: Dump, stop: Interrupt, texts: TokenTexts | None
+) -> None:
     """Samples what is not in the dump yet; each chunk is written at once, as one step. Raises Stopped."""
     newest = max((line["step"] for line in read_lines(dump.folder / ROLLOUTS)), default=0)
     last = [line for line in read_lines(dump.folder / ROLLOUTS) if line["step"] == newest]
@@ -130,6 +134,7 @@ def sample_chunks(config: Config, styles: Sequence[PromptStyle], engine: Engine,
             for i, scored in enumerate(graded)
         ]
         dump.append(ROLLOUTS, lines)
+        dump.add_tokens(TOKENS, token_lines(texts, lines, owners, rollouts))
         if time.perf_counter() - printed > SECONDS_BETWEEN_LINES:
             printed = time.perf_counter()
             right = f"{sum(s.correct for s in graded)} of {len(graded)} correct"

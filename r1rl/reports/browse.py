@@ -12,6 +12,7 @@ from r1rl.reports.index import CHECKS, Index, in_order, matching, search
 from r1rl.reports.screen import sparkline
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import before_and_after, state
+from r1rl.reports.tokens import GAP, SCALES, levels, token_values, tokens_of
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import printable
 from r1rl.system.errors import UserError
@@ -20,6 +21,8 @@ RUN_COLUMNS = ("run", "accuracy", "state", "last evaluation")
 COLUMNS = ("step", "split", "problem", "verdict", "reward", "tokens", "check")
 LONGEST = 20_000  # characters of a completion on the screen; the pager has all
 MARKS = {"same": ("", "", ""), "gone": ("strike red", "[-", "-]"), "new": ("bold green", "{+", "+}")}
+HEAT = ("", "on #3a2416", "on #5c3317", "black on #b8651f", "black on #e8842c", "bold black on #ffab5c")  # by level
+BRACED = 3  # the first level that is marked without colours
 FORM = "step:A:B  split:train  right  wrong  reward:1  tokens:A:B  check:corrected  level:N  problem:ID  words to find"
 
 
@@ -55,11 +58,17 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def full(completion: Completion, before: Completion | None = None, colours: bool = True, whole: bool = False) -> Text:
+def full(
+    completion: Completion,
+    before: Completion | None = None,
+    colours: bool = True,
+    whole: bool = False,
+    by: str | None = None,
+) -> Text:
     """Returns a completion with its prompt, answer, verdict and reason.
 
     `before`: the one whose differences are marked, with brackets where there are no `colours`. `whole`: also of more than
-    LONGEST characters, for the pager.
+    LONGEST characters, for the pager. `by`: one of SCALES, by which its tokens are coloured.
     """
     line, check = completion.line, completion.check
     reason = "" if line.get("reason") in (None, "", "right", "wrong") else f" ({line['reason']})"
@@ -74,7 +83,9 @@ def full(completion: Completion, before: Completion | None = None, colours: bool
         text.append(f"{one_line(words)}\n", style="bold")
     text.append(f"\n{printable(line['prompt'])}\n\n", style="cyan")
     shown = line["completion"] if whole else line["completion"][:LONGEST]
-    if before is not None:
+    if by is not None:
+        text.append_text(coloured(completion, shown, by, colours))
+    elif before is not None:
         for kind, words in differences(before.line["completion"][:LONGEST], shown):
             style, opening, closing = MARKS[kind]
             marked = printable(words)
@@ -88,6 +99,35 @@ def full(completion: Completion, before: Completion | None = None, colours: bool
     if (cut := len(line["completion"]) - len(shown)) > 0:
         text.append(f"\n{cut:,} more characters: open it in the pager", style="dim")
     return text
+
+
+def coloured(completion: Completion, shown: str, by: str, colours: bool) -> Text:
+    """Returns the beginning of a completion with its tokens coloured, and what the colours mean.
+
+    Without `colours` the tokens of the upper levels are in braces, with their value: {maybe 3.1}.
+    """
+    scale, text, left = SCALES[by], Text(), len(shown)
+    tokens = tokens_of(completion)
+    if tokens is None or token_values(tokens, by) is None:
+        text.append(f"{missing_words(by, completion.place)}\n\n", style="dim")
+        return text.append(printable(shown))
+    text.append(f"{scale.about}:\n", style="dim")
+    for level, label in enumerate(scale.labels):
+        text.append(f" {label} ", style=HEAT[level] if colours else "")
+    text.append("\n\n" if colours else f"; in braces: {scale.labels[BRACED]} and beyond, in nats\n\n", style="dim")
+    for part, level, value in levels(tokens, completion.line["completion"], by):
+        words = printable(part[:left])
+        left -= len(part[:left])
+        braced = not colours and level >= BRACED and words
+        text.append(f"{{{words} {value:.2g}}}" if braced else words, style=HEAT[level] if colours else "")
+    return text
+
+
+def missing_words(by: str, place: str) -> str:
+    """Returns why the tokens of a completion have no colours."""
+    if by == GAP:
+        return f"no gap is stored for {place}: no update learned from it, or its backend shows no logprobs"
+    return f"no logprobs are stored for {place}: the run is older, or has --no-token-logprobs"
 
 
 def curve_lines(folder: Path, width: int) -> list[str]:

@@ -161,7 +161,7 @@ def row(completion: Completion, check: Check | None) -> dict[str, Any]:
     line, text = completion.line, completion.line["completion"]
     shown = {
         "place": completion.place, "step": line["step"], "id": short(line["problem_id"]),
-        "level": line.get("level"), "split": completion.split, "sample": line["sample"],
+        "level": line.get("level"), "split": completion.split, "group": line["group"], "sample": line["sample"],
         "question": completion.question[:LONGEST], "text": text[:LONGEST], "cut": max(0, len(text) - LONGEST),
         "tokens": line["tokens"], "finish": short(line["finish"]), "extracted": short(line["extracted"]),
         "answer": short(line["answer"]), "right": line["correct"],

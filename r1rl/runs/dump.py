@@ -13,8 +13,9 @@ from r1rl.records import Prompt, Scored
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: without the folder tokens/; all else is the same
 ROLLOUTS, METRICS, EVALUATIONS = "rollouts.jsonl", "metrics.jsonl", "evaluations.jsonl"
+TOKENS, GAPS = "tokens/train.jsonl", "tokens/gaps.jsonl"  # see tokens.py; the folder may be removed at any time
 PROOFS = "proofs.jsonl"
 FINE_TUNING = "fine_tuning.jsonl"  # the metrics of supervised steps
 GUARDS = "guards.jsonl"  # the findings of the guards
@@ -38,6 +39,8 @@ REQUIRED: dict[str, Fields] = {
     },
     FINE_TUNING: {"step": (int,), "loss": (*NUMBER, type(None)), "tokens": (int,), "seconds": NUMBER},
     GUARDS: {"step": (int,), "guard": TEXT, "words": TEXT},
+    TOKENS: {"step": (int,), "group": (int,), "sample": (int,), "logprobs": TEXT},
+    GAPS: {"step": (int,), "group": (int,), "sample": (int,), "gaps": TEXT},
 }  # fmt: skip
 BY_STEP = tuple(REQUIRED)
 
@@ -61,19 +64,31 @@ class Dump:
         for line in lines if self.listener is not None and name in (EVALUATIONS, GUARDS) else ():
             self.listener(name, line)
 
-    def evaluation(self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any]) -> None:
-        """Writes the completions of one evaluation, then its summary line, which marks it as complete."""
+    def add_tokens(self, name: str, lines: Iterable[dict[str, Any]]) -> None:
+        """Appends lines to one file in the folder tokens/, which is made for the first of them."""
+        lines = list(lines) if distributed.is_first() else []
+        if lines:
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            append_lines(self.folder / name, lines)
+
+    def evaluation(
+        self, step: int, lines: Iterable[dict[str, Any]], summary: dict[str, Any], tokens: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        """Writes the completions of one evaluation and their tokens, then its summary line, which marks it as complete."""
         if not distributed.is_first():
             return
         path = self.folder / "eval" / f"step_{step}.jsonl"
         path.parent.mkdir(exist_ok=True)
-        path.unlink(missing_ok=True)  # left by an evaluation that was interrupted
+        for left in (path, self.folder / evaluation_tokens(step)):  # by an evaluation that was interrupted
+            left.unlink(missing_ok=True)
         append_lines(path, lines)
+        self.add_tokens(evaluation_tokens(step), tokens)
         self.append(EVALUATIONS, [summary])
 
     def flush(self) -> None:
         """Waits until all lines are on the disk, as they must be before a checkpoint is."""
-        for path in [self.folder / name for name in BY_STEP] + list((self.folder / "eval").glob("*.jsonl")):
+        evaluations = [*self.folder.glob("eval/*.jsonl"), *self.folder.glob("tokens/eval_*.jsonl")]
+        for path in [*(self.folder / name for name in BY_STEP), *evaluations]:
             if path.exists():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
@@ -86,15 +101,21 @@ class Dump:
         """
         damaged: list[str] = []
         for name in BY_STEP:
-            last = sampled if sampled and name == ROLLOUTS else step
+            last = sampled if sampled and name in (ROLLOUTS, TOKENS) else step
             keep_lines(self.folder / name, last, REQUIRED[name], damaged)
         for path in sorted((self.folder / "eval").glob("step_*.jsonl")):
             number = path.stem.removeprefix("step_")
             if number.isdecimal() and int(number) > step:
                 path.unlink()
+                (self.folder / evaluation_tokens(int(number))).unlink(missing_ok=True)
             elif number.isdecimal():
                 keep_lines(path, step, REQUIRED[ROLLOUTS], damaged)
         return damaged
+
+
+def evaluation_tokens(step: int) -> str:
+    """Returns the file of an evaluation's tokens, relative to the run's folder."""
+    return f"tokens/eval_{step}.jsonl"
 
 
 def completion_line(

@@ -13,6 +13,7 @@ from r1rl.rewards.grading import grade_rollout
 from r1rl.rewards.weighted import Reward, rate, take_notes
 from r1rl.runs.dump import Dump, completion_line
 from r1rl.runs.scores import Evaluation
+from r1rl.runs.tokens import TokenTexts, token_lines
 from r1rl.system import distributed
 
 # The flags that change an evaluation.
@@ -21,7 +22,7 @@ EVAL_FLAGS = (
     "answer_format", "answer_tolerance", "not_remove_comma", "prompt_style", "think_tag", "sampler_dtype", "is_chat", "add_reasoning_prefix", "max_prompt_length",
     "max_completion_length", "max_seq_length", "load_in_4bit", "lora_rank", "unsloth", "engine", "vllm_server_host",
     "vllm_server_port", "gpu_memory_utilization", "eval_count", "eval_samples", "eval_temperature",
-    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code",
+    "per_device_eval_batch_size", "seed", "dumps", "trust_remote_code", "token_logprobs",
 )  # fmt: skip
 
 
@@ -43,14 +44,17 @@ def evaluate(
     return Evaluation(step, config.eval_samples, scored, time.perf_counter() - start)
 
 
-def dump_evaluation(dump: Dump, prompts: Sequence[Prompt], result: Evaluation, seconds: float) -> None:
+def dump_evaluation(
+    dump: Dump, prompts: Sequence[Prompt], result: Evaluation, seconds: float, texts: TokenTexts | None
+) -> None:
     """Writes an evaluation's completions and then its summary; `seconds`: when it ended, since the run began."""
     owners = [p for p in prompts for _ in range(result.samples)]
     lines = [
         completion_line(result.step, "eval", *divmod(i, result.samples), prompt, scored, None, seconds)
         for i, (prompt, scored) in enumerate(zip(owners, result.scored))
     ]
-    dump.evaluation(result.step, lines, result.summary | {"seconds": round(seconds, 3)})
+    tokens = token_lines(texts, lines, owners, [scored.rollout for scored in result.scored])
+    dump.evaluation(result.step, lines, result.summary | {"seconds": round(seconds, 3)}, tokens)
 
 
 def score(rollout: Rollout, prompt: Prompt, rewards: dict[str, Reward], config: Config) -> Scored:

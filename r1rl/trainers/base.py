@@ -20,6 +20,7 @@ from r1rl.runs.progress import Meter
 from r1rl.runs.resume import extensions_of
 from r1rl.runs.schedule import rate_of
 from r1rl.runs.scores import Evaluation
+from r1rl.runs.tokens import TokenTexts
 from r1rl.system import distributed
 from r1rl.system.interrupt import Interrupt, Stopped
 from r1rl.system.out_of_memory import CannotGoOn
@@ -47,6 +48,7 @@ class RunTrainer(WholeCheckpoints):
         """Sets the attributes that every trainer has; called before transformers' __init__."""
         self.run, self.policy, self.rewards, self.eval_prompts = config, policy, rewards, eval_prompts
         self.dump, self.meter, self.interrupt = dump, meter, interrupt
+        self.token_texts = TokenTexts.of(config, policy.tokenizer)
         self.guarding = Guarding(config, dump, scaled=policy.on_gpu and not policy.mixed)
         self.engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
 
@@ -101,7 +103,9 @@ class RunTrainer(WholeCheckpoints):
             return None
         self.keep_best(result)
         # Dumped last: an evaluation in the dump is not repeated. All processes wait for it: their guards read it.
-        distributed.on_first(lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds()))
+        distributed.on_first(
+            lambda: dump_evaluation(self.dump, self.eval_prompts, result, self.meter.seconds(), self.token_texts)
+        )
         self.meter.evaluated(result)
         self.trackers.evaluated(self, result)
         return result

@@ -5,7 +5,7 @@
     reward     reward_groups     grades and rewards them
     advantage  fill_batch        each reward minus the mean of its group
     update     update            forward and backward passes (update.py); transformers moves the weights
-    dump       dump_step, log    rollouts.jsonl before the update, metrics.jsonl after it
+    dump       dump_step, log    rollouts.jsonl before the update, metrics.jsonl after it; tokens/ likewise
 
 Import this only after `models.policy.import_backend`: with Unsloth on a GPU `trl.GRPOTrainer` is a class that Unsloth
 generated, which does not inherit from TRL's own. What is overridden here exists, and is called, in both.
@@ -33,16 +33,19 @@ from r1rl.rewards.weighted import begin_step, take_metrics, take_timeouts
 from r1rl.runs.checkpoints import BEST, step_of
 from r1rl.runs.dump import (
     EVALUATIONS,
+    GAPS,
     METRICS,
     PROOFS,
     ROLLOUTS,
     SCHEMA_VERSION,
+    TOKENS,
     completion_line,
     read_lines,
     without_nan,
 )
 from r1rl.runs.evaluation import score_all
 from r1rl.runs.scores import Evaluation, score_of
+from r1rl.runs.tokens import gap_lines, token_lines
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
@@ -275,6 +278,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         step.batch = self.base_batch(step)
         device = step.batch["advantages"].device
         step.batch["advantages"] = torch.tensor(step.advantages, device=device)  # (B*k,)
+        places = {i: k for share in step.shares(self.run.steps_per_generation) for k, i in enumerate(share)}
+        step.batch["place"] = torch.tensor([places[i] for i in step.learned], device=device)  # (B*k,), as in the dump
 
     def mask_truncated(self, step: Step) -> None:
         """Masks the completions that were cut off. TRL's own mask takes those that end at </answer> for cut off, too."""
@@ -325,6 +330,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
                 for k, i in enumerate(rows)
             ]
             self.dump.append(ROLLOUTS, lines)
+            prompts, rollouts = [step.prompts[i] for i in rows], [step.rollouts[i] for i in rows]
+            self.dump.add_tokens(TOKENS, token_lines(self.token_texts, lines, prompts, rollouts))
             self.meter.add("dump", time.perf_counter() - start)
             count = sum(i in learned for i in rows)
             step.lines.append(self.metrics_line(step, rows) | {"completions_learned": count})
@@ -369,6 +376,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         line |= self.guarding.step(line, self.control)
         line = without_nan(line | self.meter.step_done(line))
         self.dump.append(METRICS, [line])
+        self.dump.add_tokens(GAPS, gap_lines(line["step"], self.step.token_gaps, self.num_generations))
         self.trackers.step(self, line)
 
     # ---- evaluation, checkpoints

@@ -99,6 +99,9 @@ class ValueTrainer(Trainer):
         returns = [torch.tensor(r, device=device) for _, r in estimates]
         step.experience = Experience(rollouts, logprobs, values, advantages, returns)
         step.diagnostics = self.diagnostics(step.experience, reference)
+        if self.token_texts is not None:
+            pairs = [(row.tolist(), r.sampler_logprobs) for row, r in zip(logprobs, rollouts)]
+            step.token_gaps = {i: [t - s for t, s in zip(*pair)] for i, pair in zip(kept, pairs)}
         means = dict(zip(kept, (a.mean().item() for a in advantages)))
         return step.taken, [means.get(i, 0.0) for i in step.taken]
 

@@ -34,6 +34,8 @@ class Step:
     # During an update:
     part: dict[str, Any] | None = None  # the rows of `batch` that are in the model
     gaps: list[Any] = field(default_factory=list)  # tensors (N,): |sampler logprob - trainer logprob|
+    # Position in the share of this optimizer step -> (tokens,) trainer's logprob minus sampler's, for tokens/gaps.jsonl.
+    token_gaps: dict[int, list[float]] = field(default_factory=dict)
     entropy_threshold: float | None = None  # nats: tokens below it are not learned (--top-entropy-share)
 
     def add(self, prompts: Sequence[Prompt], rollouts: Sequence[Rollout]) -> None:

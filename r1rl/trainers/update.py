@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from trl import GRPOTrainer
 
-from r1rl.engines.proof import sampler_gap
+from r1rl.engines.proof import mean_and_largest, token_gaps
 from r1rl.records import Rollout
 from r1rl.system import distributed
 from r1rl.trainers.batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
@@ -43,7 +43,8 @@ def correction(log_ratio: torch.Tensor, mode: str, threshold: float) -> torch.Te
 class PolicyUpdate:
     """The update of a trainer; precedes TRL's GRPOTrainer among its base classes.
 
-    Needs `run`, `policy`, `rewards`, `train_prompts`, `step`, `meter`, `guarding` and `interrupt` of the trainer.
+    Needs `run`, `policy`, `rewards`, `train_prompts`, `step`, `meter`, `guarding`, `interrupt` and `token_texts` of the
+    trainer.
     """
 
     def update(self, model: Any, step: Step, batch: Batch) -> torch.Tensor:
@@ -52,7 +53,7 @@ class PolicyUpdate:
         Groups without signal are left out if their gradient is 0. If memory runs out, the parts become smaller.
         """
         start = time.perf_counter()
-        step.gaps = []
+        step.gaps, step.token_gaps = [], {}
         loss = torch.zeros((), device=self.accelerator.device)
         if (rows := self.rows_with_gradient(batch)) != all_rows(batch):
             batch = rows_of(batch, rows) if rows else {}
@@ -161,6 +162,18 @@ class PolicyUpdate:
             log_ratio, self.run.importance_mode, self.run.importance_threshold
         )
         self.step.gaps.append(gap[mask.bool()].abs())
+        if self.token_texts is not None and "place" in part and self.knows_gap(old is not None):
+            for place, row, real in zip(part["place"].tolist(), log_ratio.float().cpu(), mask.bool().cpu()):
+                if real.any():
+                    self.step.token_gaps[place] = row[real].tolist()
+
+    def knows_gap(self, has_old: bool) -> bool:
+        """Returns whether this pass shows the gap of its completions: the first on them, of the policy that sampled.
+
+        `has_old`: the batch has that policy's logprobs.
+        """
+        number = self.state.global_step % self.run.updates_per_generation
+        return number == 0 or (has_old and number < self.run.steps_per_generation)
 
     def record_gap(self, step: Step) -> None:
         """Adds the sampler gap to the step's metrics, if the policy is still the one that sampled."""
@@ -170,8 +183,12 @@ class PolicyUpdate:
             gaps = torch.cat(step.gaps)
             gap, largest = gaps.mean().item(), gaps.max().item()
         else:  # Unsloth keeps its logprobs to itself; or no group had a signal
-            sampled = step.rollouts[:: self.num_generations][:GAP_ROLLOUTS]
-            gap, largest = sampler_gap(self.policy, sampled, self.run.temperature, self.run.top_p)
+            sampled = range(0, len(step.rollouts), self.num_generations)[:GAP_ROLLOUTS]
+            rows = [step.rollouts[i] for i in sampled]
+            gaps = token_gaps(self.policy, rows, self.run.temperature, self.run.top_p)
+            gap, largest = mean_and_largest(gaps)
+            first = step.shares(self.run.steps_per_generation)[0]
+            step.token_gaps |= {first.index(i): row for i, row in zip(sampled, gaps) if i in first}
         step.line |= {"sampler_gap": gap, "sampler_gap_max": largest}
 
     def discard(self, model: Any, logged: dict[str, int]) -> None:
@@ -179,6 +196,7 @@ class PolicyUpdate:
         model.zero_grad()
         self.step.part = None
         self.step.gaps.clear()
+        self.step.token_gaps.clear()
         for name, values in self._metrics["train"].items():
             del values[logged.get(name, 0) :]
 
@@ -225,6 +243,7 @@ class LocalUpdate:
     tokens: int  # learned from
     metrics: dict[str, float]  # the base class's: means over this process's passes
     gaps: torch.Tensor | None  # (N,), |sampler logprob - trainer logprob|
+    token_gaps: dict[int, list[float]]  # of this process's rows, see Step
     why_stopped: str | None
     findings: list[Any] = field(default_factory=list)  # of guards, for the first process to report
     signal_received: int | None = None
@@ -245,6 +264,7 @@ def reduce_step(trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: d
             int(batch["completion_mask"][trainer.local_rows(batch)].sum()),
             {name: fmean(values) for name, values in new.items() if values},
             torch.cat(step.gaps).cpu() if step.gaps else None,
+            step.token_gaps,
             guarding.why_stopped,
             guarding.pop_unreported(),
             trainer.interrupt.signal_received,
@@ -259,6 +279,7 @@ def reduce_step(trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: d
         del metrics[name][logged.get(name, 0) :]
         metrics[name].append(mean_by_tokens(parts, name))
     step.gaps = [part.gaps for part in parts if part.gaps is not None]
+    step.token_gaps = {place: gaps for part in parts for place, gaps in part.token_gaps.items()}
     distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
     return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
 

@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 
 import pytest
-from fake_run import make_run
+from fake_run import add_tokens, make_run
 
 from r1rl.commands import browse
 from r1rl.config.parser import Parser
@@ -52,6 +52,7 @@ def test_the_keys_lead_from_runs_to_one_completion(tmp_path):
     from textual.widgets import DataTable, Input, Static
 
     folder = make_run(tmp_path / "run", steps=4, eval_steps=2, problems=6)
+    add_tokens(folder)
 
     async def drive():
         app = browse.make_app([folder])
@@ -70,8 +71,13 @@ def test_the_keys_lead_from_runs_to_one_completion(tmp_path):
             await pilot.press("enter", "enter")
             await pilot.pause()
             first = app.screen.row
-            await pilot.press("right_square_bracket", "full_stop", "d")
+            await pilot.press("right_square_bracket", "full_stop", "d", "t")
             assert app.screen.row != first and app.screen.query_one("#text", Static) is not None
+            assert browse.COLOURS[app.screen.by] == "surprise" and "above 90 %" in app.screen.text().plain
+            await pilot.press("t")
+            assert browse.COLOURS[app.screen.by] == "gap"
+            await pilot.press("t", "d")
+            assert browse.COLOURS[app.screen.by] is None and not app.screen.marked
             await pilot.press("escape", "escape", "q")
 
     asyncio.run(drive())

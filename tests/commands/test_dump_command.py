@@ -10,11 +10,12 @@ import sys
 import pandas
 import pytest
 from conftest import ROOT
-from fake_run import make_run
+from fake_run import add_tokens, make_run
 
 from r1rl.commands import dump, inspect
 from r1rl.config.parser import Parser
 from r1rl.reports.completions import read_completions
+from r1rl.reports.tokens import tokens_of
 from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
 from r1rl.system.errors import UserError
 
@@ -85,6 +86,23 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
     assert inspect.run(parser.parse_args([str(tmp_path / "part")])) == 0
     with pytest.raises(UserError, match="does not exist yet"):
         run_command("excerpt", folder, "-o", tmp_path / "part")
+
+
+def test_an_excerpt_has_the_tokens_of_its_completions(tmp_path, monkeypatch, capsys):
+    folder = make_run(tmp_path / "run", steps=6, eval_steps=3, problems=10)
+    add_tokens(folder)
+    monkeypatch.setattr(dump, "EXCERPT", 10_000)
+    monkeypatch.setattr(dump, "write_overview", lambda charts, path: None)
+    assert run_command("excerpt", folder, "-o", tmp_path / "part") == 0
+    kept = list(read_completions(tmp_path / "part"))
+    assert len(kept) < len(list(read_completions(folder)))
+    assert all((tokens_of(c).gaps is None) == (c.split == "eval") for c in kept)
+    (example,) = re.findall(r"```python\n(import base64\n.*?)```", PAGE, re.DOTALL)
+    exec(example.replace("dumps/RUN", str(folder)), {})
+    means = re.findall(r"^\d+ +([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
+    assert len(means) == 6 and all(2 < float(mean) < 3 for mean in means)  # of 0 to 5 in turn
+    written = sum(1 for path in (tmp_path / "part" / "tokens").glob("*[!s].jsonl") for _ in read_lines(path))
+    assert written == len(kept)
 
 
 def test_the_example_in_the_repository():

@@ -7,7 +7,7 @@ import json
 import shutil
 
 import pytest
-from small_run import make_trainer
+from small_run import make_trainer, tokens_and_lines
 
 from r1rl import session
 from r1rl.commands import eval, export
@@ -83,6 +83,7 @@ def test_a_single_old_adapter_is_evaluated_and_proven(old_run, tmp_path, capsys)
     shown = capsys.readouterr().out
     assert "model    tiny, transformers" in shown and "proof    the engine follows the adapter in all 7" in shown
     assert next(read_lines(tmp_path / "e" / EVALUATIONS))["problems"] == 4
+    assert len(tokens_and_lines(tmp_path / "e")) == 4
 
 
 @pytest.mark.slow

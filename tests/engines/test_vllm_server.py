@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from full_stack import needs
-from small_run import SMALL
+from small_run import SMALL, check_gaps, tokens_and_lines
 from vllm_server import free_port, served
 
 from r1rl.config.flags import Config
@@ -105,6 +105,7 @@ def test_a_run_at_a_server(program, config, tmp_path):
     gaps = [line["sampler_gap"] for line in read_lines(run / METRICS)]
     assert len(gaps) == 2
     assert max(gaps) < 0.05
+    check_gaps(run, tokens_and_lines(run))
     assert json.loads((run / "run.json").read_text())["config"]["engine"] == "vllm-server"
     written = [p for p in run.rglob("*") if p.is_file()]
     assert not [p for p in written if KEY.encode() in p.read_bytes()]

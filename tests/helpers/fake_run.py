@@ -10,12 +10,25 @@ from typing import Any
 from r1rl.commands.pretrain.word_problems import guess, step_by_step
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
+from r1rl.reports.completions import read_completions
 from r1rl.runs import folder as run_folder
-from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, append_lines, write_json
+from r1rl.runs.dump import (
+    EVALUATIONS,
+    GAPS,
+    METRICS,
+    ROLLOUTS,
+    TOKENS,
+    Dump,
+    append_lines,
+    evaluation_tokens,
+    write_json,
+)
 from r1rl.runs.stats import wilson
+from r1rl.runs.tokens import gap_lines, token_line
 from r1rl.tasks.prompts import plain_prompt
 from r1rl.tasks.word_problems import WorkedProblem, generate_worked
 
+PIECES = re.compile(r"\w+|\W")  # what counts as a token
 # A line of each file with what is needed of it.
 LINES = {
     ROLLOUTS: {"step": 1, "group": 0, "sample": 0, "problem_id": "train/1", "prompt": "", "completion": "", "tokens": 1,
@@ -45,6 +58,20 @@ def make_run(
         if step % eval_steps == 0:
             evaluation(folder, step, test, works, rng)
     return folder
+
+
+def add_tokens(folder: Path) -> None:
+    """Adds the tokens of all completions: token i has the logprob -(i % 6), and in training the gap -0.25."""
+    dump = Dump(folder)
+    for completion in read_completions(folder):
+        line = completion.line
+        lengths = [len(piece) for piece in PIECES.findall(line["completion"])]
+        logprobs = [-float(i % 6) for i in range(len(lengths))]
+        name = TOKENS if completion.split == "train" else evaluation_tokens(line["step"])
+        dump.add_tokens(name, [token_line(line["step"], (line["group"], line["sample"]), logprobs, lengths)])
+        if completion.split == "train":
+            place = line["group"] * 4 + line["sample"]
+            dump.add_tokens(GAPS, gap_lines(line["step"], {place: [-0.25] * len(lengths)}, 4))
 
 
 def write_run_json(folder: Path, **changes: Any) -> Config:
@@ -108,7 +135,7 @@ def completion(
     text = f"<reasoning>\n{body}\n</reasoning>\n<answer>\n{answer}\n</answer>"
     problem = worked.problem
     right = str(answer) == problem.answer
-    tokens = len(re.findall(r"\w+|\W", text))
+    tokens = len(PIECES.findall(text))
     return {
         "schema_version": 1, "step": step, "split": split, "task": problem.task, "problem_id": problem.id,
         "level": problem.level, "group": group, "sample": sample, "prompt": plain_prompt(problem, False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 import torch
 from transformers import TrainerCallback
 
@@ -11,9 +12,11 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
+from r1rl.reports.completions import read_completions
+from r1rl.reports.tokens import levels, tokens_of
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs import folder, progress
-from r1rl.runs.dump import read_lines
+from r1rl.runs.dump import METRICS, read_lines
 from r1rl.runs.metric_names import TIMES
 from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.prompts import Builder
@@ -74,6 +77,39 @@ def sampled_batch(trainer):
 
 def without_times(path):
     return [{k: v for k, v in line.items() if k not in TIMES} for line in read_lines(path)]
+
+
+def tokens_and_lines(run):
+    """The tokens of each completion of a run with its line; they have its text and its logprob."""
+    found = [(tokens_of(completion), completion.line) for completion in read_completions(run)]
+    for tokens, line in found:
+        assert tokens is not None, line
+        assert "".join(part for part, _, _ in levels(tokens, line["completion"], "surprise")) == line["completion"]
+        assert sum(tokens.logprobs) == pytest.approx(line["logprob"], rel=2e-3, abs=1e-3)
+    return found
+
+
+def learned_from(found):
+    """The places of the completions that an update learned from."""
+    return [(line["step"], line["group"], line["sample"]) for _, line in found if line.get("learned")]
+
+
+def with_gaps(found):
+    """The places of the completions with gaps, in the steps that learned from any: another step has those of a few."""
+    steps = {step for step, _, _ in learned_from(found)}
+    known = [line for tokens, line in found if tokens.gaps is not None and line["step"] in steps]
+    return [(line["step"], line["group"], line["sample"]) for line in known]
+
+
+def check_gaps(run, found):
+    """The gaps of the completions of each step that learned have the mean and the maximum that its metrics have."""
+    learned = {step for step, _, _ in learned_from(found)}
+    for metrics in (line for line in read_lines(run / METRICS) if line["step"] in learned):
+        rows = [tokens.gaps for tokens, line in found if line["step"] == metrics["step"] and tokens.gaps is not None]
+        sizes = [abs(gap) for row in rows for gap in row]
+        if "sampler_gap" in metrics:
+            assert sum(sizes) / len(sizes) == pytest.approx(metrics["sampler_gap"], rel=2e-3, abs=1e-7)
+            assert max(sizes) == pytest.approx(metrics["sampler_gap_max"], rel=2e-3)
 
 
 class AskToStop(TrainerCallback):

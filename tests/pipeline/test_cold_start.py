@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from small_run import tokens_and_lines
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -27,7 +28,8 @@ from r1rl.pipeline.sampling import PromptStyle, regraded, sample_chunks, sampled
 from r1rl.pipeline.stage_configs import SFT_FILE
 from r1rl.records import Problem, Prompt
 from r1rl.runs import folder
-from r1rl.runs.dump import ROLLOUTS, append_lines, read_lines
+from r1rl.runs.dump import ROLLOUTS, TOKENS, append_lines, read_lines
+from r1rl.runs.tokens import TokenTexts
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt
 from r1rl.tasks.word_problems import WordProblems
@@ -146,11 +148,16 @@ def test_a_killed_sampling_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
         return folder.open_run(placed, "test", {"gpu": None})
 
     whole, parts = dump_of("whole"), dump_of("parts")
-    sample_chunks(config, ways, engine, whole, Interrupt())
+    texts = TokenTexts(policy.tokenizer)
+    sample_chunks(config, ways, engine, whole, Interrupt(), texts)
     lines = (whole.folder / ROLLOUTS).read_text().splitlines(keepends=True)
     assert len(lines) == 5 * 2 and [json.loads(x)["step"] for x in lines] == [1] * 4 + [2] * 4 + [3] * 2
     (parts.folder / ROLLOUTS).write_text("".join(lines[:7]))  # a kill within the second chunk
-    sample_chunks(config, ways, engine, parts, Interrupt())
+    tokens = (whole.folder / TOKENS).read_text().splitlines(keepends=True)
+    (parts.folder / TOKENS).parent.mkdir()
+    (parts.folder / TOKENS).write_text("".join(tokens[:6]))
+    sample_chunks(config, ways, engine, parts, Interrupt(), texts)
+    assert (parts.folder / TOKENS).read_text() == "".join(tokens) and len(tokens_and_lines(whole.folder)) == 10
 
     def without_seconds(dump):
         return [{k: v for k, v in line.items() if k != "seconds"} for line in read_lines(dump.folder / ROLLOUTS)]

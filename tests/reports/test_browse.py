@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from fake_run import make_run
+from fake_run import add_tokens, make_run
 
 from r1rl.reports import browse
-from r1rl.reports.completions import Filter, read_completions
+from r1rl.reports.completions import Completion, Filter, read_completions
 from r1rl.reports.index import NAME, in_order, load, matching, open_index, save, search, siblings, through_time
-from r1rl.runs.dump import ROLLOUTS, Dump, append_lines, read_lines
+from r1rl.reports.tokens import SCALES, tokens_of
+from r1rl.runs.dump import ROLLOUTS, TOKENS, Dump, append_lines, read_lines
 from r1rl.system.errors import UserError
 
 HOSTILE = "\x1b[2J\u202egnp.exe\u2066 [red]</script>\u0000" + "x" * 100_000
@@ -139,6 +140,30 @@ def test_hostile_text_is_inert_and_cut(tmp_path):
     assert "\\x1b[2J\\u202egnp.exe\\u2066 [red]</script>\\x00" in shown[-2] and "more characters" in shown[-2]
     assert max(map(len, browse.cells(index, last))) <= 40
     assert shown[-1].count("x" * 100_000) >= 2  # the prompt, and the completion in full
+
+
+def test_tokens_are_coloured_by_surprise_and_gap(tmp_path):
+    folder = make_run(tmp_path / "run", steps=2, eval_steps=1, problems=2)
+    line = list(read_lines(folder / ROLLOUTS))[-1]
+    append_lines(folder / ROLLOUTS, [{**line, "group": 2, "completion": "a \x1b[b\u202e", "tokens": 6}])
+    add_tokens(folder)
+    index = open_index(folder)
+    evaluated, last = index.read(0), index.read(len(index.rows) - 1)
+    shown = browse.full(last, by="surprise")
+    colours = [(shown.plain[s.start : s.end], str(s.style)) for s in shown.spans if str(s.style) in browse.HEAT[1:]]
+    legend = list(zip((f" {label} " for label in SCALES["surprise"].labels[1:]), browse.HEAT[1:]))
+    tokens = [(" ", browse.HEAT[2]), ("\\x1b", browse.HEAT[3]), ("[", browse.HEAT[4]), ("b", browse.HEAT[4]),
+              ("\\u202e", browse.HEAT[5])]  # fmt: skip
+    assert colours == legend + tokens and shown.plain.endswith("\n\na \\x1b[b\\u202e")
+    plain = browse.full(last, colours=False, by="surprise").plain
+    assert plain.endswith("in braces: 5 to 20 % and beyond, in nats\n\na {\\x1b 2}{[ 3}{b 4}{\\u202e 5}")
+    assert browse.full(last, colours=False, by="gap").plain.endswith("{[ 0.25}{b 0.25}{\\u202e 0.25}")
+    unknown = browse.full(evaluated, by="gap").plain
+    assert browse.missing_words("gap", evaluated.place) in unknown and unknown.endswith(evaluated.line["completion"])
+    (folder / TOKENS).unlink()
+    assert browse.missing_words("surprise", last.place) in browse.full(last, by="surprise").plain
+    changed = Completion(evaluated.file, 1, {**evaluated.line, "tokens": 1})
+    assert tokens_of(evaluated) is not None and tokens_of(changed) is None  # not the tokens of this text
 
 
 def test_what_changed_is_marked_also_without_colours(folder):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import open_browser, open_page
-from fake_run import make_run
+from fake_run import PIECES, add_tokens, make_run
 
 from r1rl.commands import report
 from r1rl.config.parser import Parser
@@ -15,8 +15,10 @@ from r1rl.reports.curves import charts
 from r1rl.reports.highlights import CRITERIA, Sampler, within
 from r1rl.reports.page import build
 from r1rl.reports.survey import survey
+from r1rl.reports.tokens import for_page, with_tokens
 from r1rl.runs.dump import METRICS, ROLLOUTS, append_lines, read_lines
 from r1rl.runs.run_data import RunData
+from r1rl.runs.tokens import Tokens, packed_halves
 from r1rl.system.errors import UserError
 
 HOSTILE = [
@@ -32,8 +34,12 @@ def folder(tmp_path_factory):
     """A run with a few hostile completions in it."""
     made = make_run(tmp_path_factory.mktemp("dumps") / "<b>one", steps=30, eval_steps=10, problems=40)
     first = next(read_lines(made / ROLLOUTS))
-    lines = [{**first, "step": 31, "completion": t, "problem_id": t, "extracted": t, "answer": t} for t in HOSTILE]
+    lines = [
+        {**first, "step": 31, "sample": i, "tokens": len(PIECES.findall(t)), "completion": t, "problem_id": t, "extracted": t, "answer": t}
+        for i, t in enumerate(HOSTILE)
+    ]  # fmt: skip
     append_lines(made / ROLLOUTS, lines)
+    add_tokens(made)
     return made
 
 
@@ -92,6 +98,8 @@ def test_hostile_output_is_inert(browser, page):
     choose(browser, "f-from", "31")
     assert count(browser).startswith("4 of ")
     browser.execute_script("document.querySelectorAll('button.open').forEach((b) => b.click())")
+    choose(browser, "f-colour", "surprise")
+    assert browser.execute_script("return document.querySelectorAll('td.full pre:has(span.t5)').length") == 3
     text = browser.execute_script("return document.getElementById('table').textContent")
     assert "onerror='window.owned = 1'" in text and "more characters in the dump" in text
     assert "\\u001b[2J" in text and "\\u202e" in text and "\ufffd" in text
@@ -99,6 +107,51 @@ def test_hostile_output_is_inert(browser, page):
     assert browser.execute_script("return window.owned") is None
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 1280
     assert browser.execute_script("return document.getElementById('title').textContent") == "<b>one"
+
+
+def test_tokens_are_coloured_and_say_their_numbers(browser, page):
+    open_page(browser, page, width=390)
+    choose(browser, "f-to", "30")
+    choose(browser, "f-split", "train")
+    browser.execute_script("document.querySelector('tr.row button.open').click()")
+    plain = browser.execute_script("return document.querySelector('td.full pre').textContent")
+    for by, wanted in (("surprise", ["t0", "t2", "t3", "t4", "t4", "t5", "t0"]), ("gap", ["t4"] * 7)):
+        choose(browser, "f-colour", by)
+        shown = browser.execute_script(
+            "return [...document.querySelectorAll('td.full pre span')].map((s) => [s.className, s.textContent, s.title])"
+        )
+        assert [kind for kind, _, _ in shown[:7]] == wanted
+        assert [text for _, text, _ in shown] == PIECES.findall(plain)
+        assert shown[1][2] == "token 2: probability 36.8 %, logprob -1.000, gap -0.25"
+        assert browser.execute_script("return document.querySelectorAll('.legend:not([hidden]) span').length") == 6
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    choose(browser, "f-split", "eval")  # where the trainer computes nothing
+    browser.execute_script("document.querySelector('tr.row button.open').click()")
+    assert browser.execute_script("return document.querySelectorAll('td.full pre span').length") == 0
+    browser.execute_script("document.querySelector('#filters button[type=reset]').click()")
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert browser.execute_script("return document.querySelector('.legend').hidden") is True
+    assert browser.get_log("browser") == []
+
+
+def test_a_long_completion_has_the_tokens_of_what_is_shown():
+    tokens = Tokens((-1.0, -2.0, -4.0), (2, 3, 4), (0.5, 0.25, 0.125))
+    numbers = for_page(tokens, shown=4, cut=6)  # 10 characters, of which the first belongs to no token
+    assert numbers == {
+        "start": 1,
+        "lengths": "AgM=",
+        "logprobs": packed_halves([-1, -2]),
+        "gaps": packed_halves([0.5, 0.25]),
+    }
+
+
+def test_the_numbers_of_tokens_stay_within_their_budget(folder):
+    rows = Sampler()
+    survey(RunData(folder), rows)
+    rows = rows.chosen(2_600_000)
+    sizes = [len(json.dumps(row["numbers"])) for row in with_tokens(folder, rows, 10_000) if "numbers" in row]
+    assert 9_000 < sum(sizes) < 14_000 and len(sizes) < len(rows)
+    assert with_tokens(folder, rows, 0) == rows
 
 
 def test_filters_search_and_sorting(browser, page):

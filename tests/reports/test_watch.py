@@ -116,6 +116,7 @@ def test_the_open_page_updates_and_keeps_the_readers_place(tmp_path):
         time.sleep(0.5)
         before = look()
         assert before[0] == "correct" and before[3] == 1 and before[5] == 1
+        assert browser.execute_script("return document.getElementById('f-colour').parentElement.hidden")  # no tokens
         last = list(read_lines(folder / ROLLOUTS))[-1]
         append_lines(folder / METRICS, [{**list(read_lines(folder / METRICS))[-1], "step": 21}])
         append_lines(folder / ROLLOUTS, [{**last, "step": 21}])

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT
 from safetensors.torch import load_file
-from small_run import without_times
+from small_run import check_gaps, learned_from, tokens_and_lines, with_gaps, without_times
 
 from r1rl.commands.dispatch import check_processes
 from r1rl.config.flags import Config
@@ -124,6 +124,9 @@ def test_both_engines_sample_from_the_newest_weights(dumps):
     lines = list(read_lines(dumps / "moving" / METRICS))
     assert any(line["grad_norm"] for line in lines[:-1])
     assert all(line["sampler_gap"] < GAP for line in lines)
+    found = tokens_and_lines(dumps / "moving")
+    check_gaps(dumps / "moving", found)  # of both processes' completions
+    assert with_gaps(found) == learned_from(found) != []
 
 
 @pytest.mark.slow

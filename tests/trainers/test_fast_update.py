@@ -10,7 +10,17 @@ import pytest
 import torch
 from cost import slow_except
 from random_model import small_model
-from small_run import SMALL, make_float32_trainer, make_trainer, sampled_batch, without_times
+from small_run import (
+    SMALL,
+    check_gaps,
+    learned_from,
+    make_float32_trainer,
+    make_trainer,
+    sampled_batch,
+    tokens_and_lines,
+    with_gaps,
+    without_times,
+)
 
 from r1rl.config.flags import Config
 from r1rl.models import logprobs as logprobs_module
@@ -185,6 +195,10 @@ def test_the_gap_comes_from_the_update(tmp_path):
     lines = list(read_lines(tmp_path / "run" / METRICS))
     assert all(0 <= m["sampler_gap"] < 0.05 for m in lines)
     assert all(m["sampler_gap"] <= m["sampler_gap_max"] for m in lines)
+    found = tokens_and_lines(tmp_path / "run")
+    check_gaps(tmp_path / "run", found)
+    assert with_gaps(found) == learned_from(found) != []
+    assert all(line["schema_version"] == 2 for _, line in found)
 
 
 def test_refill_samples_fresh_prompts_for_groups_without_signal(tmp_path):
@@ -206,6 +220,7 @@ def test_refill_samples_fresh_prompts_for_groups_without_signal(tmp_path):
         assert len(groups) == 2 + 4 or sum(learned) == 2  # it stops when the step is full or the limit reached
         refilled += metrics["groups_refilled"]
     assert refilled > 0
+    check_gaps(tmp_path / "run", tokens_and_lines(tmp_path / "run"))
 
 
 def test_idle_prompts_are_drawn_less_often_and_a_replay_knows_them(trainer):
@@ -293,6 +308,10 @@ def test_several_steps_learn_from_one_generation(tmp_path):
     metrics = list(read_lines(tmp_path / "run" / METRICS))
     assert [m["step"] for m in metrics] == [1, 2, 3, 4]
     assert ["sampler_gap" in m for m in metrics] == [True, False, True, False]
+    found = tokens_and_lines(tmp_path / "run")  # the later step's gaps are those of the policy that sampled
+    check_gaps(tmp_path / "run", found)
+    assert with_gaps(found) == learned_from(found) != []
+    assert max(abs(gap) for tokens, line in found if tokens.gaps for gap in tokens.gaps) < 0.2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,17 @@ from collections import Counter
 
 import pytest
 import torch
-from small_run import SMALL, make_float32_trainer, make_trainer, sampled_batch, without_times
+from small_run import (
+    SMALL,
+    check_gaps,
+    learned_from,
+    make_float32_trainer,
+    make_trainer,
+    sampled_batch,
+    tokens_and_lines,
+    with_gaps,
+    without_times,
+)
 
 from r1rl.config.flags import LEARN_RULES, Config
 from r1rl.runs import folder as runs_folder
@@ -191,6 +201,10 @@ def test_the_dump_says_what_was_learned_from(tmp_path):
                 learned += 4
             assert all(x["learned"] or x["advantage"] == 0 for x in group)
         assert m["completions_learned"] == learned > 0
+    found = tokens_and_lines(tmp_path / "run")
+    check_gaps(tmp_path / "run", found)
+    first = [pair for pair in found if pair[1]["step"] == 1 and pair[1]["split"] == "train"]
+    assert with_gaps(first) == learned_from(first) != []
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
+from small_run import SMALL, AskToStop, check_gaps, make_trainer, sampled_batch, tokens_and_lines, without_times
 
 from r1rl.config.flags import Config
 from r1rl.models.logprobs import completion_logprobs
@@ -103,6 +103,7 @@ def test_a_run_moves_head_and_adapter_and_nothing_else(tmp_path):
     assert rates == [1e-3, trainer.run.value_learning_rate]
     line = list(read_lines(tmp_path / "run" / METRICS))[-1]
     assert 0 < line["sampler_gap"] < 0.05 and line["sampler_gap"] <= line["sampler_gap_max"]
+    check_gaps(tmp_path / "run", tokens_and_lines(tmp_path / "run"))
     for name in ("policy_loss", "value_loss", "approx_kl", "clip_fraction", "entropy", "value", "peak_memory_gib"):
         assert isinstance(line[name], float), name
     assert line["approx_kl"] >= 0 and 0 <= line["clip_fraction"] <= 1

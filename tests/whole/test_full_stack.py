@@ -16,6 +16,7 @@ import torch
 from conftest import ROOT
 from full_stack import missing, needs
 from safetensors.torch import load_file
+from small_run import tokens_and_lines
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -83,6 +84,7 @@ def test_the_main_job_on_gsm8k(program, tmp_path, bits):
     adapter = load_file(folder / "checkpoints" / "checkpoint-3" / "adapter_model.safetensors")
     assert {w.dtype for w in adapter.values()} == {torch.float32}  # TRL alone rounds it, where the base is in 4 bit
     assert [e["step"] for e in read_lines(folder / EVALUATIONS)] == [0, 3]
+    tokens_and_lines(folder)
     # With a 4-bit base the engine must have the dequantized weights: else the gap is many times this.
     assert max(m["sampler_gap"] for m in read_lines(folder / METRICS)) < 0.05
 

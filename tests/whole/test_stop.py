@@ -20,7 +20,7 @@ from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
 from r1rl.runs import checkpoints
 from r1rl.runs import folder as runs_folder
-from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, METRICS, ROLLOUTS
+from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, GAPS, METRICS, ROLLOUTS, TOKENS
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Stopped
 from r1rl.trainers import saving
@@ -62,7 +62,7 @@ def resumed(tmp_path, name, settings):
 
 def assert_same(one, other):
     """Dumps, evaluations and adapters are equal but for times."""
-    names = [ROLLOUTS, METRICS, EVALUATIONS, *(f"eval/{p.name}" for p in (other / "eval").iterdir())]
+    names = [ROLLOUTS, METRICS, EVALUATIONS, TOKENS, GAPS, *(f"eval/{p.name}" for p in (other / "eval").iterdir())]
     for name in names:
         assert without_times(one / name) == without_times(other / name), name
     last = checkpoints.newest(other / "checkpoints")[0].name

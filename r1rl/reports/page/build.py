@@ -15,11 +15,13 @@ from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import against_first, damage, state, summary_lines
 from r1rl.reports.survey import Survey, survey
 from r1rl.reports.tables import CHECK_COLUMNS, check_rows
+from r1rl.reports.tokens import BUDGET as TOKEN_BUDGET
+from r1rl.reports.tokens import SCALES, with_tokens
 from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
 
 PAGE = Path(__file__).parent
-SCRIPTS = ("page.js", "completions.js", "live.js", "history.js")
+SCRIPTS = ("page.js", "tokens.js", "completions.js", "live.js", "history.js")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -51,7 +53,8 @@ def write_page(runs: dict[str, Surveyed], target: Path, every: float | None = No
     """Writes the page of runs by name; returns its charts. Raises UserError if it cannot be written."""
     drawn = charts([(name, run.data, run.found) for name, run in runs.items()])
     data = {
-        "runs": [describe(name, run, BUDGET // len(runs)) for name, run in runs.items()],
+        "runs": [describe(name, run, len(runs)) for name, run in runs.items()],
+        "scales": {name: asdict(scale) for name, scale in SCALES.items()},
         "against": against_first([run.data for run in runs.values()]),
         "charts": [chart_data(chart, len(runs) > 1) for chart in drawn],
         "rule": RULE,
@@ -81,9 +84,10 @@ def run_names(folders: list[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(f) for f in folders]
 
 
-def describe(name: str, run: Surveyed, budget: int) -> dict[str, Any]:
-    """Returns one run for the page, with completions of at most `budget` characters."""
+def describe(name: str, run: Surveyed, runs: int) -> dict[str, Any]:
+    """Returns one run for the page, with completions within its share of the page of so many runs."""
     settings = {k: v for k, v in run.data.run.items() if k not in ("config", "schema_version")}
+    folder, pairs, rows = run.data.folder, run.sampler.pairs(), run.sampler.chosen(BUDGET // runs)
     return {
         "name": name,
         "state": state(run.data),
@@ -91,8 +95,8 @@ def describe(name: str, run: Surveyed, budget: int) -> dict[str, Any]:
         "selfcheck": {"head": [*CHECK_COLUMNS, *OUTCOMES], "rows": list(check_rows(run.found))},
         "settings": settings | run.data.config,
         "damaged": damage(run.found.damaged),
-        "pairs": run.sampler.pairs(),
-        "samples": run.sampler.chosen(budget),
+        "pairs": [with_tokens(folder, list(pair), TOKEN_BUDGET) for pair in pairs],
+        "samples": with_tokens(folder, rows, TOKEN_BUDGET // runs),
     }
 
 

@@ -19,8 +19,12 @@ function fillFilters() {
   const levels = [...new Set(rows.map((row) => row.level).filter((level) => level !== null))].sort((a, b) => a - b);
   options("f-level", levels);
   byId("f-level").parentElement.hidden = levels.length === 0;
-  byId("filters").addEventListener("input", () => { shown = PAGE; showRows(); });
-  byId("filters").addEventListener("reset", () => setTimeout(() => { shown = PAGE; showRows(); }));
+  byId("filters").addEventListener("input", (event) => {
+    if (event.target.id === "f-colour") return showColours(); // opened rows stay open
+    shown = PAGE;
+    showRows();
+  });
+  byId("filters").addEventListener("reset", () => setTimeout(() => { shown = PAGE; showRows(); showColours(); }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("more").addEventListener("click", () => { shown += PAGE; showRows(); });
   byId("rule").append(`Shown here: ${data.rule}`);
@@ -90,16 +94,8 @@ function toggle(made, button, row) {
     return;
   }
   const full = element("td", { colspan: COLUMNS.length + 1, class: "full" },
-    element("div", { class: "asked text" }, row.question), marked(row),
+    element("div", { class: "asked text" }, row.question), textOf(row),
     element("p", { class: "note" }, `${row.place} · ${row.finish}` + (row.check ? ` · ${row.check[2]} check: ${row.check[3]}` : "") + (row.cut ? ` · ${row.cut.toLocaleString("en")} more characters in the dump` : "")));
   made.after(element("tr", { class: "open" }, full));
   button.setAttribute("aria-expanded", "true");
-}
-
-function marked(row) {
-  if (!row.check) return element("pre", {}, row.text);
-  const points = [...row.text]; // Python counts code points
-  const [from, to] = row.check;
-  const part = (a, b) => points.slice(a, b).join("");
-  return element("pre", {}, part(0, from), element("mark", {}, part(from, to)), part(to));
 }

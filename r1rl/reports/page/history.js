@@ -33,7 +33,7 @@ function showPairs() {
   for (const run of data.runs) for (const pair of run.pairs) {
     const sides = pair.map((row) => element("article", {},
       element("h3", {}, `step ${row.step}: `, element("span", { class: row.right ? "right" : "wrong" }, `${row.right ? "✓" : "✗"} ${row.extracted ?? "no answer"}`)),
-      marked(row)));
+      textOf(row)));
     byId("pair-list").append(element("p", { class: "asked text" }, `${several ? run.name + ": " : ""}${pair[0].question}\nGold answer: ${pair[0].answer}`), element("div", { class: "pair" }, ...sides));
   }
   byId("before-after").hidden = byId("pair-list").children.length === 0;
@@ -64,11 +64,13 @@ function differences(before, after) {
 showHead();
 showPhases();
 fillFilters();
+fillColours();
 restoreFilters();
 showTableHead();
 showRows();
 fillHistory();
 showPairs();
+showColours();
 showSettings();
 await showCharts();
 await restorePlace();
