@@ -19,6 +19,7 @@ from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate
 from r1rl.models.weights import check_weights
+from r1rl.runs.teacher import Teacher, check_same_tokens, check_teacher, teacher_of, teacher_place
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
@@ -39,11 +40,12 @@ def check_surroundings(config: Config, machine: Machine) -> None:
         name = getattr(config, flag)
         if name is not None and name not in TINY_MODELS:
             folder = Path(name if flag == "reward_model" else locate(name, option(flag)))
-            if folder.is_dir():
+            if folder.is_dir() and not (config.distills and flag == "teacher_model"):
                 check_weights(folder, option(flag), config.trust_remote_code)
+    teacher = check_teacher(config) if config.distills else None
     check_hardware(config, machine)
     check_entropy_with_unsloth(config)
-    check_hub(config)
+    check_hub(config, teacher)
     check_chat_template(config)
     check_tracker(config)
     check_allocator(config, os.environ)
@@ -153,9 +155,15 @@ def check_chat_template(config: Config) -> None:
 
 
 def check_tokenizer(config: Config, tokenizer) -> None:
-    """Checks for --is-chat that the loaded tokenizer of a hub model has a chat template. Raises UserError."""
+    """Checks the loaded tokenizer of a hub model: its chat template for --is-chat, its tokens for a teacher. Raises UserError."""
     if config.is_chat and not tokenizer.chat_template:
         raise no_chat_template(config)
+    if config.distills and config.student_layers is None:
+        from transformers import AutoTokenizer
+
+        place = teacher_place(teacher_of(config))
+        theirs = AutoTokenizer.from_pretrained(place, trust_remote_code=config.trust_remote_code)
+        check_same_tokens(config, tokenizer.get_vocab(), theirs.get_vocab())
 
 
 def no_chat_template(config: Config) -> UserError:
@@ -169,11 +177,13 @@ def no_chat_template(config: Config) -> UserError:
 # ---- the hub
 
 
-def check_hub(config: Config) -> None:
+def check_hub(config: Config, teacher: Teacher | None = None) -> None:
     """Checks that model and data are in the hub's local cache, if not local, or the hub can be reached. Raises UserError."""
     needed = []
     if not is_local(config.model_name) and not in_cache("models", locate(config.model_name)):
         needed.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
+    if teacher is not None and not is_local(teacher.model) and not in_cache("models", locate(teacher.model)):
+        needed.append(f"the teacher {teacher.model} (or use --teacher-model DIR for a local folder or a run)")
     require_hub(needed + needed_data(config))
 
 

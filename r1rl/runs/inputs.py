@@ -15,7 +15,7 @@ from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight, record
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.gguf import source_of
 from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, snapshot
-from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
+from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
@@ -113,7 +113,8 @@ def input_of(name: str, config: Config) -> Record | None:
         adapter = start_adapter(value)
         return {"path": str(adapter), "files": records({f: adapter / f for f in (ADAPTER, "adapter_config.json")})}
     if name in MODELS:
-        return model_record(value)
+        found = saved_in(Path(value), is_checkpoint) if name == "teacher_model" and value not in TINY_MODELS else None
+        return model_record(str(found or value))
     if name in ("stage_settings", "earlier_run"):  # the stages have inputs of their own
         return None
     path = file_named(name, value)
@@ -255,16 +256,21 @@ def describe_changes(changed: dict[str, list[str]]) -> str:
 
 def start_adapter(init_from: str) -> Path:
     """Returns the folder of the adapter that --init-from names: of a run its best, else its newest. Raises UserError."""
-    folder = Path(init_from).expanduser().resolve()
-    saved = folder / "checkpoints"
-    places = (folder, saved / checkpoints.BEST, *reversed(checkpoints.all_checkpoints(saved)))
-    found = next((place for place in places if (place / ADAPTER).is_file()), None)
+    found = saved_in(Path(init_from), lambda place: (place / ADAPTER).is_file())
     if found is None:
         raise UserError(
             f"--init-from {init_from!r} holds no adapter: it must be the folder of a run with a checkpoint, such as "
             f"dumps/RUN, or a folder with {ADAPTER}."
         )
     return found
+
+
+def saved_in(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
+    """Returns the first that fits of the folder, a run's best checkpoint and its others, newest first; None if none does."""
+    folder = folder.expanduser().resolve()
+    saved = folder / "checkpoints"
+    places = (folder, saved / checkpoints.BEST, *reversed(checkpoints.all_checkpoints(saved)))
+    return next(filter(fits, places), None)
 
 
 def check_start(config: Config) -> Path | None:

@@ -321,7 +321,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
                 completion_line(
                     number, "train", *divmod(k, g), step.prompts[i], step.scored[i], advantage.get(i, 0.0), seconds
                 )
-                | {"learned": i in learned}
+                | {"learned": i in learned, **step.notes.get(i, {})}
                 for k, i in enumerate(rows)
             ]
             self.dump.append(ROLLOUTS, lines)
