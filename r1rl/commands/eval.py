@@ -77,7 +77,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
         if not given.get("trust_remote_code"):
             check_reward_code(settings, described[0] if described else None)
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
-    settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
+    settings |= {"resume": False, "teacher_model": None, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     settings |= overrides(recipe) if recipe else {}
     if "dataset_name" in given:
         settings.pop("dataset_options", None)  # those of another task

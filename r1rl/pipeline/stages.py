@@ -114,6 +114,8 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
         names = {"model_name": config.student_model, "teacher_model": config.model_name}
         student = dataclasses.replace(stages["distill"], **names)
         checks.check_surroundings(student, here)
+        if student.distills:
+            checks.check_teacher(student)
     for name in ("sft-1", "sft-2", "distill"):
         check_unsloth(stages[name])
     problems = registry.load_task(stages["zero"]).load("train")

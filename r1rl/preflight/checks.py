@@ -18,8 +18,9 @@ from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate
+from r1rl.models.tokenizer import tokenizer_file
 from r1rl.models.weights import check_weights
-from r1rl.runs.teacher import Teacher, check_same_tokens, check_teacher, teacher_of, teacher_place
+from r1rl.runs.teacher import check_same_tokens, numbered_tokens, teacher_of, teacher_place
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
@@ -42,10 +43,9 @@ def check_surroundings(config: Config, machine: Machine) -> None:
             folder = Path(name if flag == "reward_model" else locate(name, option(flag)))
             if folder.is_dir() and not (config.distills and flag == "teacher_model"):
                 check_weights(folder, option(flag), config.trust_remote_code)
-    teacher = check_teacher(config) if config.distills else None
     check_hardware(config, machine)
     check_entropy_with_unsloth(config)
-    check_hub(config, teacher)
+    check_hub(config)
     check_chat_template(config)
     check_tracker(config)
     check_allocator(config, os.environ)
@@ -155,10 +155,14 @@ def check_chat_template(config: Config) -> None:
 
 
 def check_tokenizer(config: Config, tokenizer) -> None:
-    """Checks the loaded tokenizer of a hub model: its chat template for --is-chat, its tokens for a teacher. Raises UserError."""
+    """Checks for --is-chat that the loaded tokenizer of a hub model has a chat template. Raises UserError."""
     if config.is_chat and not tokenizer.chat_template:
         raise no_chat_template(config)
-    if config.distills and config.student_layers is None:
+
+
+def check_teachers_tokenizer(config: Config, tokenizer) -> None:
+    """Checks the tokens of a teacher on the hub, whose tokenizer is loaded here, against the policy's. Raises UserError."""
+    if config.student_layers is None:
         from transformers import AutoTokenizer
 
         place = teacher_place(teacher_of(config))
@@ -177,14 +181,23 @@ def no_chat_template(config: Config) -> UserError:
 # ---- the hub
 
 
-def check_hub(config: Config, teacher: Teacher | None = None) -> None:
+def check_hub(config: Config) -> None:
     """Checks that model and data are in the hub's local cache, if not local, or the hub can be reached. Raises UserError."""
     needed = []
     if not is_local(config.model_name) and not in_cache("models", locate(config.model_name)):
         needed.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
-    if teacher is not None and not is_local(teacher.model) and not in_cache("models", locate(teacher.model)):
-        needed.append(f"the teacher {teacher.model} (or use --teacher-model DIR for a local folder or a run)")
     require_hub(needed + needed_data(config))
+
+
+def check_teacher(config: Config) -> None:
+    """Checks the teacher's place and, as far as both tokenizers are on this machine, its tokens. Raises UserError."""
+    teacher = teacher_of(config)
+    if config.student_layers is None:  # else the student has the teacher's tokenizer
+        ours, theirs = tokenizer_file(config.model_name), tokenizer_file(teacher.model)
+        if ours is not None and theirs is not None:
+            check_same_tokens(config, numbered_tokens(ours), numbered_tokens(theirs))
+    if not is_local(teacher.model) and not in_cache("models", locate(teacher.model)):
+        require_hub([f"the teacher {teacher.model} (or name a local folder or a run by --teacher-model)"])
 
 
 def check_data_source(config: Config) -> None:

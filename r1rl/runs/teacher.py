@@ -10,7 +10,6 @@ from pathlib import Path
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.models.shape import Shape
 from r1rl.models.source import locate, shape_of
-from r1rl.models.tokenizer import tokenizer_file
 from r1rl.models.weights import ADAPTER, check_weights, is_checkpoint
 from r1rl.runs.finished import adapter_settings
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of, saved_in
@@ -66,16 +65,6 @@ def teacher_of(config: Config) -> Teacher:
             "folder."
         )
     return Teacher(base, found)
-
-
-def check_teacher(config: Config) -> Teacher:
-    """Checks the teacher, and its tokens as far as both tokenizers are on this machine. Raises UserError."""
-    teacher = teacher_of(config)
-    if config.student_layers is None:  # else the student has the teacher's tokenizer
-        ours, theirs = tokenizer_file(config.model_name), tokenizer_file(teacher.model)
-        if ours is not None and theirs is not None:
-            check_same_tokens(config, numbered_tokens(ours), numbered_tokens(theirs))
-    return teacher
 
 
 def numbered_tokens(file: Path) -> dict[str, int]:
