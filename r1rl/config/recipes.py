@@ -49,8 +49,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     # one GPU. Not yet run on a GPU here.
     "distill": {
         "algorithm": "distill", "teacher_model": "Qwen/Qwen2.5-7B-Instruct", "teacher_in_4bit": True, "is_chat": True,
-        "num_generations": 1, "max_steps": 200, "per_device_train_batch_size": 16, "gradient_accumulation_steps": 4,
-        "max_completion_length": 512, "learning_rate": 1e-4, "lr_scheduler": "constant", "max_grad_norm": 1.0,
+        "num_generations": 1, "max_steps": 200, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 16,
+        "max_prompt_length": 384, "max_completion_length": 512, "learning_rate": 1e-4, "lr_scheduler": "constant", "max_grad_norm": 1.0,
         "weight_decay": 0.0, "eval_steps": 50, "save_steps": 50,
     },
     # The same on the embedded model: three of the four layers of a trained `tiny`, which --teacher-model names. No GPU, no

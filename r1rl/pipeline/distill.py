@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -59,12 +60,13 @@ def make_student(teacher: Teacher, keep: int, folder: Path, trusted: bool = Fals
     """Saves a student with `keep` of the teacher's layers, all or nothing."""
     if (shape := teacher.shape) is not None:  # before anything slow
         kept_layers(shape.layers, keep)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # which peft imports: it warns of its CPU kernels
     from peft import PeftModel
     from torch import nn
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()
+    disable_progress_bar()
     place = teacher_place(teacher)
     dtype = "auto" if teacher.adapter is None else "float32"  # 16 bit would round what the adapter adds
     model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **load_options(trusted))
