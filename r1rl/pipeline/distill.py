@@ -10,10 +10,10 @@ from pathlib import Path
 
 from r1rl.config.flags import Config
 from r1rl.models.policy import import_backend
+from r1rl.models.source import Teacher, teacher_of
 from r1rl.models.weights import load_options
 from r1rl.pipeline.sft import fine_tune
 from r1rl.runs.folder import run_folder
-from r1rl.runs.teacher import Teacher, teacher_of, teacher_place
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 
@@ -67,7 +67,7 @@ def make_student(teacher: Teacher, keep: int, folder: Path, trusted: bool = Fals
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    place = teacher_place(teacher)
+    place = teacher.place
     dtype = "auto" if teacher.adapter is None else "float32"  # 16 bit would round what the adapter adds
     model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **load_options(trusted))
     if teacher.adapter is not None:

@@ -17,10 +17,10 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate
-from r1rl.models.tokenizer import tokenizer_file
+from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate, teacher_of
+from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
 from r1rl.models.weights import check_weights
-from r1rl.runs.teacher import check_same_tokens, numbered_tokens, teacher_of, teacher_place
+from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
@@ -165,7 +165,7 @@ def check_teachers_tokenizer(config: Config, tokenizer) -> None:
     if config.student_layers is None:
         from transformers import AutoTokenizer
 
-        place = teacher_place(teacher_of(config))
+        place = teacher_of(config).place
         theirs = AutoTokenizer.from_pretrained(place, trust_remote_code=config.trust_remote_code)
         check_same_tokens(config, tokenizer.get_vocab(), theirs.get_vocab())
 
@@ -190,8 +190,18 @@ def check_hub(config: Config) -> None:
 
 
 def check_teacher(config: Config) -> None:
-    """Checks the teacher's place and, as far as both tokenizers are on this machine, its tokens. Raises UserError."""
+    """Checks the teacher: its place, its weights, and its tokens if both tokenizers are on this machine. Raises UserError."""
     teacher = teacher_of(config)
+    if (place := Path(teacher.place)).is_dir():
+        check_weights(place, "--teacher-model", config.trust_remote_code)
+    was = None if teacher.adapter is None else base_of(teacher.adapter)
+    if was is not None and (differing := differences(was, model_record(teacher.model))):
+        raise UserError(
+            f"--teacher-model {config.teacher_model!r} has an adapter for {place_of(was)} as it was then, and {teacher.model} has "
+            f"other content ({describe_changes({'teacher_model': differing})}): on other weights the adapter's answers mean "
+            "nothing. Restore it, or export the run with `python main.py export --to merged` where it has its model, and name "
+            "that folder."
+        )
     if config.student_layers is None:  # else the student has the teacher's tokenizer
         ours, theirs = tokenizer_file(config.model_name), tokenizer_file(teacher.model)
         if ours is not None and theirs is not None:

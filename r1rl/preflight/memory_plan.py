@@ -9,6 +9,7 @@ from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.engines import choice
 from r1rl.models.shape import Shape
+from r1rl.models.source import teacher_of
 from r1rl.preflight.memory_parts import (
     ALWAYS,
     ENGINE,
@@ -26,7 +27,6 @@ from r1rl.preflight.memory_parts import (
     teacher_parts,
     update,
 )
-from r1rl.runs.teacher import teacher_of
 from r1rl.system import machine
 
 CACHE = "engine's cache"

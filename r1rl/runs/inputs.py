@@ -14,9 +14,8 @@ from r1rl.config.data_rules import SUFFIXES, is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight, recorded
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.gguf import source_of
-from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, snapshot
+from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, saved_in, snapshot
 from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES, is_checkpoint
-from r1rl.runs import checkpoints
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
 from r1rl.tasks.base import task_class
@@ -263,14 +262,6 @@ def start_adapter(init_from: str) -> Path:
             f"dumps/RUN, or a folder with {ADAPTER}."
         )
     return found
-
-
-def saved_in(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
-    """Returns the first that fits of the folder, a run's best checkpoint and its others, newest first; None if none does."""
-    folder = folder.expanduser().resolve()
-    saved = folder / "checkpoints"
-    places = (folder, saved / checkpoints.BEST, *reversed(checkpoints.all_checkpoints(saved)))
-    return next(filter(fits, places), None)
 
 
 def check_start(config: Config) -> Path | None:

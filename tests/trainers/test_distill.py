@@ -11,11 +11,11 @@ from small_sft import SMALL
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
+from r1rl.models.source import Teacher
 from r1rl.pipeline.distill import distill, kept_layers, make_student
 from r1rl.pipeline.sft import with_epochs
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs import folder, progress
-from r1rl.runs.teacher import Teacher
 from r1rl.system.errors import UserError
 from r1rl.system.interrupt import Interrupt
 from r1rl.trainers.sft import Collator, Distiller, forward_kl

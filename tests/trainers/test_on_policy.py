@@ -17,7 +17,8 @@ from r1rl.config.file import resolve_given
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.models.policy import load_policy
 from r1rl.models.shape import KNOWN, Shape
-from r1rl.models.source import shape_of
+from r1rl.models.source import Teacher, shape_of, teacher_of
+from r1rl.models.tokenizer import check_same_tokens, numbered_tokens
 from r1rl.preflight.checks import check_teacher
 from r1rl.preflight.memory_parts import GIB, Place, base_weights
 from r1rl.preflight.memory_plan import plan_memory
@@ -25,7 +26,6 @@ from r1rl.preflight.time_plan import speed_of
 from r1rl.reports.summary import teacher_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.runs.inputs import input_of, write_base
-from r1rl.runs.teacher import Teacher, check_same_tokens, numbered_tokens, teacher_of
 from r1rl.system.errors import UserError
 from r1rl.trainers.distillation import divergence
 from r1rl.trainers.distillation.divergence import generalized_jsd, token_divergences
@@ -215,7 +215,7 @@ def test_a_teacher_that_is_not_there_is_refused(tmp_path, trained):
 
     with pytest.raises(UserError, match="none is named: add --teacher-model with the folder of a run"):
         teacher(None)
-    with pytest.raises(UserError, match="is no folder and no file"):
+    with pytest.raises(UserError, match="is no folder on this machine"):
         teacher(str(tmp_path / "none"))
     with pytest.raises(UserError, match="holds neither a run with a checkpoint, nor an adapter, nor a model"):
         teacher(str(tmp_path))
@@ -228,7 +228,7 @@ def test_a_teacher_that_is_not_there_is_refused(tmp_path, trained):
     record["files"]["model.safetensors"]["sha256"] = "0" * 64
     (moved / "base_model.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match=r"has other content .*model\.safetensors"):
-        teacher(str(moved))
+        check_teacher(Config(**DISTILL | {"teacher_model": str(moved), "model_name": "tiny"}))
 
 
 def test_another_tokenizer_is_refused_before_anything_is_loaded(tmp_path):

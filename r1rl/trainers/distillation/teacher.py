@@ -8,13 +8,13 @@ from peft import PeftModel
 from r1rl.config.flags import Config
 from r1rl.models.policy import Policy, keep_4bit_layout, load_plain
 from r1rl.models.shared_prompts import can_share
-from r1rl.runs.teacher import teacher_of, teacher_place
+from r1rl.models.source import teacher_of
 
 
 def load_teacher(config: Config, policy: Policy) -> Policy:
     """Returns the teacher on the device of the policy and in its precision; an adapter is merged unless in 4 bit."""
     teacher = teacher_of(config)
-    place, in_4bit = teacher_place(teacher), config.teacher_in_4bit
+    place, in_4bit = teacher.place, config.teacher_in_4bit
     dtype = torch.bfloat16 if policy.on_gpu else torch.float32
     model = load_plain(place, policy.on_gpu, dtype, in_4bit, config.trust_remote_code)
     keep_4bit_layout(model)
