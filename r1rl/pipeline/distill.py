@@ -42,7 +42,8 @@ def with_student(config: Config) -> Config:
         import_backend(config)
         make_student(teacher, config.student_layers, folder, config.trust_remote_code)
     console.print(f"student  {folder}: {config.student_layers} of the layers of {config.teacher_model}")
-    return dataclasses.replace(config, model_name=str(folder))
+    layers = None if config.distills else config.student_layers  # the model has a name from here on
+    return dataclasses.replace(config, model_name=str(folder), student_layers=layers)
 
 
 def kept_layers(of: int, keep: int) -> list[int]:
