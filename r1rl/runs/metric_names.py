@@ -55,7 +55,7 @@ STEP = {  # metrics.jsonl
     "peak_memory_gib": "largest memory so far: the GPU's, or without one the process's",
     "tokens_per_second": "sampled tokens divided by the time of the whole step",
     "step_seconds": "time of the step",
-    "parts": "parts of it in seconds: `sync`, `generate`, `reward`, `dump`, `update` (forward and backward), `optimizer`, `other`",
+    "parts": "parts of it in seconds: `sync`, `generate`, `reward`, `dump`, `teacher` (with `--algorithm distill`), `update` (forward and backward), `optimizer`, `other`",
     "seconds": "since the start of the program, including the time before a resume",
     "dollars": "cost so far; null without a known price",
 }

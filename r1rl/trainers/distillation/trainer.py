@@ -12,6 +12,7 @@ Source: GKD (arXiv:2306.13649), algorithm 1 with lambda = 1: all completions are
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,10 @@ class Distillation(Trainer):
         step.learned = list(step.taken)
         step.batch = self.base_batch(step)
         step.batch["row"] = torch.arange(len(step.learned), device=step.batch["advantages"].device)  # (B,)
+        start = time.perf_counter()
         logprobs = self.ask_teacher(step)
+        if step.drawn:  # not in the trial
+            self.meter.add("teacher", time.perf_counter() - start)
         rollouts = self.rollouts_of(step, all_rows(step.batch))
         theirs = [row.mean().item() if len(row) else 0.0 for row in logprobs]
         step.notes = {i: {"teacher_logprob": value} for i, value in zip(step.learned, theirs)}
