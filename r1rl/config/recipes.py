@@ -57,7 +57,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     # hub.
     "distill-tiny": TINY | {
         "algorithm": "distill", "student_layers": 3, "add_reasoning_prefix": True, "num_generations": 1,
-        "per_device_train_batch_size": 64, "max_steps": 100, "learning_rate": 2e-3, "eval_steps": 50, "save_steps": 50,
+        "per_device_train_batch_size": 64, "max_steps": 100, "learning_rate": 2e-3, "lr_scheduler": "cosine",
+        "eval_steps": 50, "save_steps": 50,
     },
     # A real language model (135M parameters) on a CPU: a warm start, because it needs a format before it can explore, then
     # GRPO on correctness. Half of the examples are answers without steps, so the model knows both habits, and which one
@@ -176,7 +177,7 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "rl-final": RL_OF_TINY,
         "distill": {"num_epochs": 6, "batch_size": 16, "sft_learning_rate": 2e-3},
         ON_POLICY: {
-            "max_samples": 480, "num_generations": 1, "max_steps": 100, "learning_rate": 2e-3, "eval_steps": 1000,
+            "max_samples": 480, "num_generations": 1, "max_steps": 100, "learning_rate": 2e-3, "lr_scheduler": "cosine",
         },
     },
 }
