@@ -32,6 +32,10 @@ def run(config: Config, recipe: str, given: dict[str, Any]) -> int:
         from r1rl.pipeline.modes import run_mode
 
         return run_mode(config, recipe, train)
+    if config.student_layers is not None:
+        from r1rl.pipeline.distill import with_student
+
+        config = with_student(config)
     return train(config, recipe)
 
 

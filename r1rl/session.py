@@ -15,7 +15,7 @@ from r1rl.config.flags import Config
 from r1rl.config.run_rules import guard_actions
 from r1rl.engines.choice import choose, start_engine
 from r1rl.models.source import origin
-from r1rl.preflight.checks import check_surroundings, check_tokenizer
+from r1rl.preflight.checks import check_surroundings, check_teacher, check_teachers_tokenizer, check_tokenizer
 from r1rl.preflight.prepare import prepared
 from r1rl.records import Prompt
 from r1rl.runs import folder
@@ -52,6 +52,8 @@ class Session:
         self.config, self.trains, self.adapter, self.quiet = config, trains, adapter, quiet
         self.here = machine.look()
         check_surroundings(config, self.here)
+        if trains and config.distills:
+            check_teacher(config)
         if adapter is not None:
             check_base(adapter, config)
         self.begins_with = check_start(config) if trains else None
@@ -99,6 +101,8 @@ class Session:
         import_backend(self.config)
         tokenizer = load_tokenizer(self.config)
         check_tokenizer(self.config, tokenizer)
+        if self.trains and self.config.distills:
+            check_teachers_tokenizer(self.config, tokenizer)
         return tokenizer
 
     def start(self, prompts: Sequence[Prompt], status: Waiting, show_plan: bool = False) -> None:

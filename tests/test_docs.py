@@ -125,8 +125,9 @@ WRITERS = {  # functions whose result is written to a file of the run
     "runs/progress.py": ["step_done"], "reports/summary.py": ["numbers"],
     "pipeline/filtering.py": ["counts", "conversation"],
     "trainers/step_metrics.py": ["step_metrics"], "trainers/grpo.py": ["metrics_line", "log"],
-    "trainers/update.py": ["record_gap"], "runs/tokens.py": ["token_line", "gap_lines"],
-    "pipeline/suite.py": ["about"], "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
+    "trainers/update.py": ["record_gap"], "trainers/distillation/trainer.py": ["part_loss"],
+    "runs/tokens.py": ["token_line", "gap_lines"], "pipeline/suite.py": ["about"],
+    "trainers/sft.py": ["log"], "trainers/guards/callback.py": ["step"],
 }  # fmt: skip
 RECORDS = {"engines/proof.py": "Proof", "pipeline/table.py": "Row", "pipeline/suite_results.py": "Row"}
 

@@ -155,7 +155,12 @@ def check_processes(config: Config) -> None:
             f"{started} {what} consists of parts for one process: run it without torchrun or accelerate launch. Only "
             "training with GRPO is shared between processes."
         )
-    if config.algorithm != "grpo":
+    if config.distills:
+        raise UserError(
+            f"{started} --algorithm distill runs in one: only it would have the teacher's states of all completions. Run it "
+            "without torchrun or accelerate launch."
+        )
+    if config.has_value_head:
         raise UserError(
             f"{started} --algorithm {config.algorithm} runs in one: its value head takes several optimizer steps on one "
             "batch. Use --algorithm grpo, or run it without torchrun or accelerate launch."

@@ -115,5 +115,5 @@ def inherited(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -
         if not given.get("trust_remote_code"):
             check_reward_code(settings, None if run is None else run / "run.json")
     settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
-    settings |= {"resume": False, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
+    settings |= {"resume": False, "teacher_model": None, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     return settings | (overrides(recipe) if recipe else {})

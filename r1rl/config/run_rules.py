@@ -45,6 +45,11 @@ def check_pipeline(config: Config) -> None:
         )
     if config.pipeline and config.mode is not None:
         raise UserError(f"--mode {config.mode} and --pipeline both choose what to run: leave one of them out.")
+    if config.pipeline and config.distills and config.stage != "distill":
+        raise UserError(
+            "--algorithm distill: of the pipeline's stages only the last one has a teacher. Leave it out, and write "
+            '{"distill": {"algorithm": "distill"}} into a file for --stage-settings.'
+        )
     if config.from_stage is not None:
         stage_index(config.from_stage)
     if config.earlier_run is not None and config.from_stage is None:

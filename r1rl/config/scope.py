@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
-from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, Config, reward_weights
+from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, DISTILL, VALUE_HEAD, Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
 from r1rl.config.reward_rules import all_rewards
 from r1rl.config.run_rules import SAMPLING_STAGES
@@ -43,7 +43,8 @@ def trains(c: Config) -> bool:
 
 def reinforces(c: Config) -> bool:
     """Returns whether there is reinforcement learning."""
-    return c.mode in (None, "rl", "both") and c.stage not in (*SAMPLING_STAGES, *FINE_TUNING_STAGES)
+    stages = (*SAMPLING_STAGES, *FINE_TUNING_STAGES)
+    return c.mode in (None, "rl", "both") and (c.stage not in stages or is_on_policy_stage(c))
 
 
 def samples(c: Config) -> bool:
@@ -53,12 +54,28 @@ def samples(c: Config) -> bool:
 
 def fine_tunes(c: Config) -> bool:
     """Returns whether there is supervised fine-tuning."""
-    return c.mode in ("sft", "both") or (c.pipeline and c.stage in (None, *FINE_TUNING_STAGES))
+    stage = c.pipeline and c.stage in (None, *FINE_TUNING_STAGES) and not is_on_policy_stage(c)
+    return c.mode in ("sft", "both") or stage
+
+
+def is_on_policy_stage(c: Config) -> bool:
+    """Returns whether this is the pipeline's last stage, in which the student samples."""
+    return c.stage == "distill" and c.algorithm == DISTILL
+
+
+def has_groups(c: Config) -> bool:
+    """Returns whether advantages come from the rewards of a group."""
+    return c.algorithm == "grpo"
 
 
 def has_value_head(c: Config) -> bool:
     """Returns whether the algorithm has a value head."""
-    return c.algorithm != "grpo"
+    return c.algorithm in VALUE_HEAD
+
+
+def distills(c: Config) -> bool:
+    """Returns whether the model learns from a teacher's probabilities for its own completions."""
+    return c.algorithm == DISTILL
 
 
 def is_off_policy(c: Config) -> bool:
@@ -179,8 +196,20 @@ TABLE = (
         lambda c: c.pipeline,
         (
             "stage", "from_stage", "earlier_run", "stage_settings", "refine_run", "kept_per_problem", "student_model",
-            "student_layers", "teacher_model", "distill_kl",
+            "distill_kl",
         ),
+    ),
+    Scope("in the pipeline, or with --algorithm distill", lambda c: c.pipeline or distills(c), ("teacher_model",)),
+    Scope(
+        "in the pipeline, or with --algorithm distill and without --mode",
+        lambda c: c.pipeline or (distills(c) and c.mode is None),
+        ("student_layers",),
+        dropped=True,
+    ),
+    Scope(
+        "without --student-layers, which makes the model of the teacher's layers",
+        lambda c: c.pipeline or c.student_layers is None,
+        ("model_name",),
     ),
     Scope(
         "to reinforcement learning, or to fine-tuning with --sft-data",
@@ -222,14 +251,20 @@ TABLE = (
     # algorithms
     Scope(
         "with --algorithm grpo",
-        lambda c: not has_value_head(c),
+        has_groups,
         (
             "method", "scale_rewards", "multi_reward", "loss_type", "epsilon_high", "delta", "importance_level",
             "mask_truncated", "entropy_bonus", "top_entropy_share", "importance_correction", "importance_mode",
             "importance_threshold", "refill", "skip_solved", "steps_per_generation", "num_iterations", "learn_from",
-            "tokens_per_micro_batch", "gradient_accumulation_steps",
         ),
     ),
+    Scope(
+        "with --algorithm grpo or distill",
+        lambda c: not has_value_head(c),
+        ("tokens_per_micro_batch", "gradient_accumulation_steps"),
+    ),
+    Scope("with --algorithm distill", distills, ("teacher_in_4bit", "distill_beta")),
+    Scope("without --algorithm distill, which measures the distance from the teacher", lambda c: not distills(c), ("beta",)),
     Scope("with --learn-from", lambda c: c.learn_from is not None, ("learn_rule",)),
     Scope(
         "with --steps-per-generation or --num-iterations above 1: in the first step on a completion the ratio is 1",

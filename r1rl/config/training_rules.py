@@ -14,9 +14,9 @@ MAX_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 def check_algorithm(config: Config) -> None:
     """Checks the flags of the three algorithms and of --mode. Raises UserError."""
-    if config.algorithm != "grpo":
+    if config.has_value_head:
         check_value_head(config)
-    elif config.num_generations < 2:
+    elif config.num_generations < 2 and not config.distills:
         raise UserError(
             f"--num-generations {config.num_generations} must be at least 2 for --algorithm grpo: a group of one has no "
             "advantage. Use at least 2, or --algorithm ppo or reward-weighted, which have a value head instead."
@@ -85,7 +85,8 @@ def check_generation(config: Config) -> None:
     if config.algorithm != "grpo" and (config.refill or config.skip_solved):
         flag = "--refill" if config.refill else "--skip-solved"
         raise UserError(
-            f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} has no groups: leave it out."
+            f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} compares no rewards of a group: "
+            "leave it out."
         )
     at_once = config.updates_per_generation
     if at_once == 1:
@@ -94,9 +95,8 @@ def check_generation(config: Config) -> None:
     given = " times ".join(f"{option(name)} {getattr(config, name)}" for name in names)
     if config.algorithm != "grpo" or config.stages:
         other = f"--algorithm {config.algorithm}" if config.algorithm != "grpo" else "--stages"
-        raise UserError(
-            f"{given} does not go with {other}, which chooses the next prompts after each step: leave one of them out."
-        )
+        why = "learns from a completion once" if config.distills else "chooses the next prompts after each step"
+        raise UserError(f"{given} does not go with {other}, which {why}: leave one of them out.")
     for name in ("max_steps", "save_steps", "eval_steps"):
         if (value := getattr(config, name)) % at_once:
             fitting = max(1, value // at_once) * at_once
@@ -111,7 +111,12 @@ def check_learn_from(config: Config) -> None:
     count, whole, size = config.learn_from, config.generation_batch_size, config.num_generations
     if count is None:
         return
-    if config.algorithm != "grpo":
+    if config.distills:
+        raise UserError(
+            f"--learn-from {count} with --algorithm distill: it chooses completions by their rewards, and the teacher's "
+            "probabilities are learned from all of them. Leave it out, or use --algorithm grpo."
+        )
+    if config.has_value_head:
         raise UserError(
             f"--learn-from {count} with --algorithm {config.algorithm}: its value head learns from every completion, and a "
             "choice by rewards would teach it wrong values. Leave it out, or use --algorithm grpo."
@@ -212,7 +217,7 @@ def check_full_training(config: Config) -> None:
         raise UserError(
             f"--lora-alpha {config.lora_alpha} is the scale of an adapter, and --lora-rank 0 has none: leave one out."
         )
-    if config.algorithm != "grpo":
+    if config.has_value_head:
         raise UserError(
             f"--lora-rank 0 with --algorithm {config.algorithm}: the value head needs a model with an adapter. Use "
             "--algorithm grpo, or --lora-rank 64."

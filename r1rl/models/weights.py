@@ -46,6 +46,19 @@ def current_base(base: str) -> str:
     return next(embedded, base)
 
 
+def adapter_base(folder: Path) -> str:
+    """Returns the base model that the adapter in a folder names, as a name of --model-name. Raises UserError."""
+    path = folder / "adapter_config.json"
+    try:
+        base = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        return current_base(base)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({type(error).__name__}), and it names the base model of the adapter. Get a whole copy of "
+            "the adapter."
+        ) from None
+
+
 def check_weights(folder: Path, flag: str, trusted: bool = False) -> None:
     """Checks that a folder has its weights as safetensors; `trusted` allows pickles. Raises UserError."""
     if trusted or any(folder.glob("*.safetensors")):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from r1rl.config.file import pairs_once
-from r1rl.config.flags import Config
+from r1rl.config.flags import DISTILL, Config
 from r1rl.config.names import STAGES
 from r1rl.config.parser import value_type
-from r1rl.config.recipes import STAGE_SETTINGS
+from r1rl.config.recipes import ON_POLICY, STAGE_SETTINGS
 from r1rl.config.scope import check_given
 from r1rl.runs.folder import MERGED
 from r1rl.system.errors import UserError, unknown_name
@@ -73,10 +73,13 @@ def is_done(folder: Path, name: str) -> bool:
 
 def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], places: dict[str, Path]) -> Config:
     """Returns the config of one stage: the recipe's sizes, given flags, the stage's flags, then --stage-settings."""
-    sizes = STAGE_SETTINGS.get(recipe, {}).get(name, {})
+    own = read_settings(config).get(name, {})
+    on_policy = name == "distill" and own.get("algorithm") == DISTILL
+    sizes = STAGE_SETTINGS.get(recipe, {}).get(ON_POLICY if on_policy else name, {})
     overrides = {k: v for k, v in given.items() if k in sizes}  # a given flag beats the recipe
     settings = NOT_A_STAGES | sizes | overrides | STORY[name].flags | links(config, name, places)
-    own = read_settings(config).get(name, {})
+    if on_policy:  # the student's own completions take the place of the kept ones
+        settings |= {"sft_data": None, "distill_kl": 0.0, "packing": False, "save_merged": True}
     settings |= own
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}

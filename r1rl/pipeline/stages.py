@@ -63,7 +63,7 @@ def run_stage(config: Config, recipe: str, train: Train) -> int:
     if config.stage == "rejection":
         return rejection(config, recipe)
     if config.stage == "distill":
-        return distill(config, recipe)
+        return distill(config, recipe, train)
     return (fine_tune if config.stage in ("sft-1", "sft-2") else train)(config, recipe)
 
 
@@ -110,8 +110,12 @@ def check_data(config: Config, stages: dict[str, Config], here: machine.Machine)
     """Checks models, data and hub of all stages before anything slow. Raises UserError."""
     checks.check_surroundings(stages["zero"], here)
     if config.student_model is not None:
-        student = dataclasses.replace(stages["distill"], model_name=config.student_model)
+        # The teacher is still to be trained, and has the tokens of the base model.
+        names = {"model_name": config.student_model, "teacher_model": config.model_name}
+        student = dataclasses.replace(stages["distill"], **names)
         checks.check_surroundings(student, here)
+        if student.distills:
+            checks.check_teacher(student)
     for name in ("sft-1", "sft-2", "distill"):
         check_unsloth(stages[name])
     problems = registry.load_task(stages["zero"]).load("train")

@@ -17,8 +17,10 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate
+from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate, teacher_of
+from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
 from r1rl.models.weights import check_weights
+from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.system.machine import Machine
@@ -39,7 +41,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
         name = getattr(config, flag)
         if name is not None and name not in TINY_MODELS:
             folder = Path(name if flag == "reward_model" else locate(name, option(flag)))
-            if folder.is_dir():
+            if folder.is_dir() and not (config.distills and flag == "teacher_model"):
                 check_weights(folder, option(flag), config.trust_remote_code)
     check_hardware(config, machine)
     check_entropy_with_unsloth(config)
@@ -158,6 +160,16 @@ def check_tokenizer(config: Config, tokenizer) -> None:
         raise no_chat_template(config)
 
 
+def check_teachers_tokenizer(config: Config, tokenizer) -> None:
+    """Checks the tokens of a teacher on the hub, whose tokenizer is loaded here, against the policy's. Raises UserError."""
+    if config.student_layers is None:
+        from transformers import AutoTokenizer
+
+        place = teacher_of(config).place
+        theirs = AutoTokenizer.from_pretrained(place, trust_remote_code=config.trust_remote_code)
+        check_same_tokens(config, tokenizer.get_vocab(), theirs.get_vocab())
+
+
 def no_chat_template(config: Config) -> UserError:
     """Returns the error for --is-chat with a base model."""
     return UserError(
@@ -175,6 +187,27 @@ def check_hub(config: Config) -> None:
     if not is_local(config.model_name) and not in_cache("models", locate(config.model_name)):
         needed.append(f"the model {config.model_name} (or use --model-name DIR for a local folder)")
     require_hub(needed + needed_data(config))
+
+
+def check_teacher(config: Config) -> None:
+    """Checks the teacher: its place, its weights, and its tokens if both tokenizers are on this machine. Raises UserError."""
+    teacher = teacher_of(config)
+    if (place := Path(teacher.place)).is_dir():
+        check_weights(place, "--teacher-model", config.trust_remote_code)
+    was = None if teacher.adapter is None else base_of(teacher.adapter)
+    if was is not None and (differing := differences(was, model_record(teacher.model))):
+        raise UserError(
+            f"--teacher-model {config.teacher_model!r} has an adapter for {place_of(was)} as it was then, and {teacher.model} has "
+            f"other content ({describe_changes({'teacher_model': differing})}): on other weights the adapter's answers mean "
+            "nothing. Restore it, or export the run with `python main.py export --to merged` where it has its model, and name "
+            "that folder."
+        )
+    if config.student_layers is None:  # else the student has the teacher's tokenizer
+        ours, theirs = tokenizer_file(config.model_name), tokenizer_file(teacher.model)
+        if ours is not None and theirs is not None:
+            check_same_tokens(config, numbered_tokens(ours), numbered_tokens(theirs))
+    if not is_local(teacher.model) and not in_cache("models", locate(teacher.model)):
+        require_hub([f"the teacher {teacher.model} (or name a local folder or a run by --teacher-model)"])
 
 
 def check_data_source(config: Config) -> None:

@@ -17,7 +17,7 @@ from r1rl.config.names import SMALL_TALK
 from r1rl.config.recipes import RECIPES, resolve
 from r1rl.models.source import is_here, shape_of
 from r1rl.preflight import probes
-from r1rl.preflight.checks import in_cache, needed_data
+from r1rl.preflight.checks import in_cache, is_local, needed_data
 from r1rl.preflight.memory_parts import GIB
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import longest_prompt
@@ -377,6 +377,7 @@ def recipe_of(name: str, facts: Facts) -> Line:
 def from_hub(config: Config) -> list[str]:
     """Returns the models and data of a run that must come from the hub and are not in its cache."""
     models = {config.model_name, config.student_model, config.teacher_model} - {None, *TINY_MODELS}
+    models = {m for m in models if not is_local(m)}
     lost = sorted(m for m in models if not (is_here(m) if m == SMOLLM2 else in_cache("models", m)))
     data = [words.removeprefix("the dataset ").partition(" (")[0] for words in needed_data(config)]
     general = config.general_data

@@ -6,6 +6,7 @@ CPU the figures were compared with measured ones in benchmarks/RESULTS.md; they 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,30 @@ def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
     yield Part("their optimizer", int(each * count), ALWAYS, f"AdamW, {8 if place.on_gpu else 32} bit")
 
 
+# ---- the teacher of a distillation
+
+
+def teacher_parts(config: Config, teacher: Shape, place: Place, prompt: int) -> Iterator[Part]:
+    """Yields weights, a pass without gradients, and what is kept of it: a state per completion token.
+
+    A pass holds one layer at once: its input, queries, keys, values and their copies in attention, gate and up.
+    """
+    w = width(place)
+    size, how = base_weights(dataclasses.replace(config, load_in_4bit=config.teacher_in_4bit), teacher, place)
+    yield Part("teacher's weights", size, ALWAYS, f"{teacher.weights / 1e6:,.1f} M, {how}")
+    tokens = max(config.tokens_a_pass, prompt + config.max_completion_length)
+    layer = tokens * w * (4 * teacher.hidden + 2 * teacher.queries + 4 * teacher.keys + 3 * teacher.inner)
+    if config.teacher_in_4bit:
+        layer += max(a * b for a, b in teacher.matrices.values()) * w
+    yield Part("teacher's pass", layer, UPDATE, f"{tokens} tokens, one layer at once")
+    states = config.generation_batch_size * config.max_completion_length * teacher.hidden * w
+    yield Part("teacher's states", states, UPDATE, f"{config.generation_batch_size} completions")
+    positions = min(micro_batch(config) * config.max_completion_length, max(1, LOGITS_AT_ONCE // teacher.vocab))
+    yield Part(
+        "teacher's logits", positions * teacher.vocab * 22, UPDATE, f"{positions} positions, with the divergence"
+    )
+
+
 def width(place: Place) -> int:
     """Returns the bytes of a weight or activation that is not quantized: bfloat16 (on a T4 float16), on a CPU float32."""
     return 2 if place.on_gpu else 4
@@ -142,7 +167,7 @@ def optimizer(config: Config, shape: Shape, place: Place) -> tuple[int, str, str
 
 def micro_batch(config: Config) -> int:
     """Returns the completions of one forward and backward pass."""
-    if config.algorithm == "grpo":
+    if not config.has_value_head:
         return min(config.per_device_train_batch_size, config.completions_learned)
     rows = -(-config.generation_batch_size // config.minibatches)
     return min(rows, config.update_chunk or rows)
@@ -188,7 +213,7 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     h heads and k heads of keys. With a value head rows of all groups are mixed, so each may have a prompt of its own.
     """
     c, groups = config.max_completion_length, rows
-    if config.algorithm == "grpo":  # whole groups, as many as the pass has room for without padding
+    if not config.has_value_head:  # whole groups, as many as the pass has room for without padding
         size = config.learned_per_group
         room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
         groups = max(1, min(config.completions_learned // size, room // (prompt + size * c)))
@@ -227,7 +252,7 @@ def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -
     T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take LOGITS_AT_ONCE values at most,
     and compute each chunk again in the backward pass (models/logprobs.py).
     """
-    if config.algorithm != "grpo" or not place.on_gpu:
+    if config.has_value_head or config.distills or not place.on_gpu:
         positions = min(rows * config.max_completion_length, max(1, LOGITS_AT_ONCE // shape.vocab))
     else:
         positions = -(-length // max(4, length // 4096)) if place.unsloth else length

@@ -9,6 +9,7 @@ from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.engines import choice
 from r1rl.models.shape import Shape
+from r1rl.models.source import teacher_of
 from r1rl.preflight.memory_parts import (
     ALWAYS,
     ENGINE,
@@ -23,6 +24,7 @@ from r1rl.preflight.memory_parts import (
     sampling,
     sequence_bytes,
     standing,
+    teacher_parts,
     update,
 )
 from r1rl.system import machine
@@ -77,6 +79,8 @@ def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None =
     """Returns the memory plan of a run; `prompt`: tokens of the longest one, by default --max-prompt-length."""
     prompt = prompt or config.max_prompt_length
     parts = [*standing(config, shape, place), *update(config, shape, place, prompt)]
+    if (teacher := teacher_shape(config)) is not None:
+        parts += teacher_parts(config, teacher, place, prompt)
     if place.engine == "transformers":
         parts += sampling(config, shape, place, prompt)
     if not place.on_gpu:
@@ -90,6 +94,11 @@ def plan_memory(config: Config, shape: Shape, place: Place, prompt: int | None =
         cache = Part(CACHE, VLLM_CPU_CACHE, ENGINE, "VLLM_CPU_KVCACHE_SPACE")
         return MemoryPlan(place, (*parts, cache), None, sequences, 0, prompt)
     return with_pool(config, shape, place, prompt, parts)
+
+
+def teacher_shape(config: Config) -> Shape | None:
+    """Returns the shape of the teacher; None without one, or if it is not known. Raises UserError for a wrong name."""
+    return teacher_of(config).shape if config.distills and config.teacher_model is not None else None
 
 
 # ---- the engine's pool on a GPU

@@ -100,7 +100,7 @@ def engine_memory(config: Config, place: Place) -> Iterator[Change]:
 
 def smaller_passes(config: Config, place: Place) -> Iterator[Change]:
     """Yields the same step in smaller passes, which does not change what is learned."""
-    if config.algorithm != "grpo":
+    if config.has_value_head:
         size = micro_batch(config)
         while size > 1:
             size //= 2
@@ -144,6 +144,13 @@ def four_bit(config: Config, place: Place) -> Iterator[Change]:
         yield "--load-in-4bit", "base weights in 4 bit", new
 
 
+def four_bit_teacher(config: Config, place: Place) -> Iterator[Change]:
+    """Yields the teacher's weights in 4 bit, on a GPU."""
+    if config.distills and not config.teacher_in_4bit and place.on_gpu:
+        new = dataclasses.replace(config, teacher_in_4bit=True)
+        yield "--teacher-in-4bit", "the teacher's weights in 4 bit", new
+
+
 def adapter_instead(config: Config, place: Place) -> Iterator[Change]:
     """Yields an adapter instead of all weights."""
     if config.lora_rank == 0:
@@ -180,6 +187,7 @@ CHANGES = (
     sleeping_cache,
     adapter_instead,
     four_bit,
+    four_bit_teacher,
     shorter,
     smaller_groups,
 )

@@ -10,7 +10,7 @@ from statistics import median
 from r1rl.config.flags import Config
 from r1rl.models.shape import Shape
 from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once
-from r1rl.preflight.memory_plan import MemoryPlan
+from r1rl.preflight.memory_plan import MemoryPlan, teacher_shape
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.system.errors import unknown_name
 from r1rl.system.machine import usual_price
@@ -129,9 +129,15 @@ def passes_of(config: Config, place: Place) -> float:
     computes activations twice. The reference of --beta and old values of a value head need a forward pass each.
     """
     learn = 2 + (config.lora_rank == 0) + place.on_gpu
-    if config.algorithm == "grpo":
-        return learn + (config.beta > 0)
+    if not config.has_value_head:
+        return learn + (config.beta > 0 and not config.distills)
     return learn * config.ppo_epochs + 1
+
+
+def teacher_pass(config: Config, operation: float) -> float:
+    """Returns the seconds in which the teacher reads one token, if an operation takes this long; 0 without a teacher."""
+    teacher = teacher_shape(config)
+    return 0.0 if teacher is None else 2 * teacher.multiplied * operation
 
 
 def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
@@ -169,7 +175,8 @@ def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
         decode=shape.layers * CALLS,
         sampled=2 * (body + head) * decoded,
         read=2 * body * decoded,
-        learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores,
+        learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores
+        + teacher_pass(config, product) / place.cores,
         step=REST + shape.weights * SYNC / place.cores,
         part=shape.layers * PART + cast / place.cores,
         seen=shape.layers * shape.queries * SEEN,
@@ -202,7 +209,8 @@ def card_speed(config: Config, shape: Shape, place: Place, card: Card) -> Speed:
         decode=max(LEAST_DECODE, reading, dequantizing),
         sampled=forward / SAMPLED_AT,
         read=forward / LEARNED_AT,
-        learned=passes_of(config, place) * forward / LEARNED_AT,
+        learned=passes_of(config, place) * forward / LEARNED_AT
+        + teacher_pass(config, 1 / (card.tflops * 1e12)) / LEARNED_AT,
         step=0.0,
         part=0.0,
         seen=0.0,

@@ -86,7 +86,7 @@ def vertical_axis(chart: Chart) -> dict[str, Any]:
     axis: dict[str, Any] = {"format": ".0%"} if chart.percent else {}
     if smallest >= 0 and largest < 1e-3:
         axis = {"format": ".1e"}
-    from_zero = chart.percent or chart.key in ("length", "money", "speed", "reward", "gap")
+    from_zero = chart.percent or chart.key in ("length", "money", "speed", "reward", "gap", "teacher")
     scale: dict[str, Any] = {"zero": from_zero}
     if chart.percent and largest == 0:
         scale["domain"] = [0, 1]

@@ -25,6 +25,8 @@ PER_STEP = (
      "Cut off at --max-completion-length.", True),
     ("signal", "Groups without signal", "share of groups", (("training", "equal_groups"),),
      "All rewards of the group are equal, so the update learns nothing from it.", True),
+    ("teacher", "Divergence from the teacher", "nats per token", (("reverse KL", "reverse_kl"),),
+     "KL divergence of the policy from the teacher, over the sampled completions.", False),
     ("entropy", "Entropy", "nats per token", (("training", "entropy"),),
      "How uncertain the policy is about the next token.", False),
     ("gap", "Sampler gap", "nats", (("mean", "sampler_gap"), ("largest", "sampler_gap_max")),

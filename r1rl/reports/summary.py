@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from rich.markup import escape
@@ -71,6 +72,7 @@ def summary_lines(data: RunData) -> list[str]:
     if totals["groups"] and learns_from_groups(data):
         equal = totals["groups_without_signal"]
         lines.append(f"signal   {equal} of {totals['groups']} groups had equal rewards, which give no signal")
+    lines += teacher_lines(data)
     minutes, seconds = divmod(round(totals["seconds"]), 60)
     cost = "" if totals["dollars"] is None else f", ${totals['dollars']:.2f}"
     lines.append(
@@ -83,6 +85,18 @@ def summary_lines(data: RunData) -> list[str]:
 def learns_from_groups(data: RunData) -> bool:
     """Returns whether a group of equal rewards gives no signal; with a value head (PPO) it does."""
     return data.config.get("algorithm", "grpo") == "grpo"
+
+
+def teacher_lines(data: RunData) -> list[str]:
+    """Returns the divergence from the teacher at the start and at the end of a distillation; no line for other runs."""
+    found = [m["reverse_kl"] for m in data.metrics if m.get("reverse_kl") is not None]
+    if not found:
+        return []
+    tenth = max(1, len(found) // 10)
+    first, last = fmean(found[:tenth]), fmean(found[-tenth:])
+    return [
+        f"teacher  KL divergence {first:.3f} -> {last:.3f} nats per token (first, last tenth of {len(found)} steps)"
+    ]
 
 
 def guard_lines(data: RunData) -> list[str]:

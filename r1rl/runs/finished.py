@@ -53,7 +53,7 @@ def config_of(folder: Path, **changes: Any) -> Config:
     """Returns the flags of a run for sampling from its model: greedy, one completion per problem. Raises UserError."""
     check_run(folder)
     sampling = {"resume": False, "trust_remote_code": False, "eval_samples": 1, "eval_temperature": 0.0}
-    settings = settings_of(folder) | sampling | {"exp_name": None, "mode": None}
+    settings = settings_of(folder) | sampling | {"exp_name": None, "mode": None, "teacher_model": None}
     return Config(**{**settings, **changes})
 
 

@@ -14,9 +14,8 @@ from r1rl.config.data_rules import SUFFIXES, is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, named_weight, recorded
 from r1rl.config.names import INPUTS, SMALL_TALK, custom_function, is_task, option
 from r1rl.models.gguf import source_of
-from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, snapshot
-from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES
-from r1rl.runs import checkpoints
+from r1rl.models.source import in_hub_cache, installed_smollm2, is_gguf, locate, saved_in, snapshot
+from r1rl.models.weights import ADAPTER, NOT_WEIGHTS, PICKLES, is_checkpoint
 from r1rl.runs.dump import ROLLOUTS, read_json, read_run
 from r1rl.system.errors import UserError
 from r1rl.tasks.base import task_class
@@ -113,7 +112,8 @@ def input_of(name: str, config: Config) -> Record | None:
         adapter = start_adapter(value)
         return {"path": str(adapter), "files": records({f: adapter / f for f in (ADAPTER, "adapter_config.json")})}
     if name in MODELS:
-        return model_record(value)
+        found = saved_in(Path(value), is_checkpoint) if name == "teacher_model" and value not in TINY_MODELS else None
+        return model_record(str(found or value))
     if name in ("stage_settings", "earlier_run"):  # the stages have inputs of their own
         return None
     path = file_named(name, value)
@@ -255,10 +255,7 @@ def describe_changes(changed: dict[str, list[str]]) -> str:
 
 def start_adapter(init_from: str) -> Path:
     """Returns the folder of the adapter that --init-from names: of a run its best, else its newest. Raises UserError."""
-    folder = Path(init_from).expanduser().resolve()
-    saved = folder / "checkpoints"
-    places = (folder, saved / checkpoints.BEST, *reversed(checkpoints.all_checkpoints(saved)))
-    found = next((place for place in places if (place / ADAPTER).is_file()), None)
+    found = saved_in(Path(init_from), lambda place: (place / ADAPTER).is_file())
     if found is None:
         raise UserError(
             f"--init-from {init_from!r} holds no adapter: it must be the folder of a run with a checkpoint, such as "

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.flags import DEFAULTS, Config
+from r1rl.config.flags import DEFAULTS, DISTILL, Config
 from r1rl.config.names import option
 from r1rl.runs import checkpoints
 from r1rl.runs.dump import read_run
@@ -161,7 +161,8 @@ def print_changes(entry: dict[str, Any], settings: dict[str, Any], history: list
 
 def print_schedule(settings: dict[str, Any], entry: dict[str, Any], done: list[tuple[int, int]], steps: int) -> None:
     """Prints how the learning rate continues in an extended run."""
-    tunes = settings.get("mode") == "sft" or settings.get("stage") in ("sft-1", "sft-2", "distill")
+    stage = settings.get("stage") in ("sft-1", "sft-2", "distill") and settings.get("algorithm") != DISTILL
+    tunes = settings.get("mode") == "sft" or stage
     kind, peak = ("cosine", "sft_learning_rate") if tunes else (settings["lr_scheduler"], "learning_rate")
     share = rate_of(kind, settings["warmup_ratio"], steps, done)(entry["step"])
     rate, end = f"{settings[peak] * share:.3g}", entry["settings"]["max_steps"][1]

@@ -69,8 +69,8 @@ def training_arguments(config: Config, policy: Policy, dump: Dump) -> GRPOConfig
         top_p=config.top_p,
         pad_to_multiple_of=32 if cpu else None,  # for each new shape a CPU builds new kernels
         # the loss
-        loss_type=config.loss_type,
-        beta=config.beta if config.algorithm == "grpo" else 0.0,  # PPO has the KL in its rewards
+        loss_type="dapo" if config.distills else config.loss_type,  # by the tokens of the batch, see batches.weight
+        beta=0.0 if config.has_value_head or config.distills else config.beta,  # PPO has the KL in its rewards
         epsilon=config.clip_range,
         epsilon_high=config.upper_clip_range,
         delta=config.delta,

@@ -78,6 +78,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         self.step: Step | None = None
         self.synced_step = -1  # the optimizer step whose weights the engine has
         self.evaluated_step, self.best_score = -1, float("-inf")
+        self.resumed_step = 0
         self.draw, self.watch = Draw(train_prompts, config.seed), Watch()
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
@@ -123,7 +124,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
 
     def restore(self, checkpoint: Path | None) -> None:
         """Restores from the dump what the run knew at the checkpoint; an evaluation that is due there comes first."""
-        start = 0 if checkpoint is None else step_of(checkpoint)
+        start = self.resumed_step = 0 if checkpoint is None else step_of(checkpoint)
         for evaluation in read_lines(self.dump.folder / EVALUATIONS):
             self.best_score = max(self.best_score, score_of(evaluation))
             self.evaluated_step = evaluation["step"]
@@ -148,6 +149,14 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         except CannotGoOn as error:
             self.guarding.engine_stopped(error, self.state.global_step, self.control)
             self.save_stopped()
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        """Returns TRL's sampler; for a resumed run it has drawn the orders of the passes over the data that are done."""
+        sampler = super()._get_train_sampler(dataset)
+        at_once = self.run.generation_batch_size * self.run.steps_per_generation
+        for _ in range(self.resumed_step // max(1, len(sampler) // at_once)):
+            torch.randperm(sampler.num_samples, generator=sampler.generator)
+        return sampler
 
     # ---- one step
 
@@ -326,7 +335,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
                 completion_line(
                     number, "train", *divmod(k, g), step.prompts[i], step.scored[i], advantage.get(i, 0.0), seconds
                 )
-                | {"learned": i in learned}
+                | {"learned": i in learned, **step.notes.get(i, {})}
                 for k, i in enumerate(rows)
             ]
             self.dump.append(ROLLOUTS, lines)

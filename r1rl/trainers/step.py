@@ -29,6 +29,9 @@ class Step:
     learned: list[int] = field(default_factory=list)  # (B * k,) positions of those in the update's batch
     advantages: list[float] = field(default_factory=list)  # (B * k,)
     batch: dict[str, Any] = field(default_factory=dict)  # TRL's tensors, one row per completion learned from
+    notes: dict[int, dict[str, Any]] = field(
+        default_factory=dict
+    )  # more fields of a completion's line, by its position
     lines: list[dict[str, Any]] = field(default_factory=list)  # (K,) for metrics.jsonl
     line: dict[str, Any] = field(default_factory=dict)  # the one of the current optimizer step
     # During an update:

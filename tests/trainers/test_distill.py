@@ -11,6 +11,7 @@ from small_sft import SMALL
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
+from r1rl.models.source import Teacher
 from r1rl.pipeline.distill import distill, kept_layers, make_student
 from r1rl.pipeline.sft import with_epochs
 from r1rl.rewards.weighted import load_rewards
@@ -39,7 +40,7 @@ def test_the_student_is_the_teacher_without_some_layers(tmp_path):
     from torch import nn
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    make_student(TEACHER, 2, tmp_path / "student")
+    make_student(Teacher(TEACHER), 2, tmp_path / "student")
     assert [p.name for p in tmp_path.iterdir()] == ["student"]
     student = AutoModelForCausalLM.from_pretrained(tmp_path / "student", dtype=torch.float32)
     teacher = AutoModelForCausalLM.from_pretrained(TEACHER, dtype=torch.float32)
@@ -76,7 +77,7 @@ def make_distiller(tmp_path, weight, teacher=TEACHER):
 
 
 def test_the_loss_is_cross_entropy_and_kl_by_their_weights(tmp_path, monkeypatch):
-    make_student(TEACHER, 3, tmp_path / "other")  # as a teacher that differs
+    make_student(Teacher(TEACHER), 3, tmp_path / "other")  # as a teacher that differs
     distiller = make_distiller(tmp_path, 0.25, str(tmp_path / "other"))
     monkeypatch.setattr(distiller.policy, "mixed", False)  # so that equal models give equal numbers
     batch = Collator(distiller.policy.tokenizer.pad_token_id)(list(distiller.train_dataset))
@@ -104,6 +105,6 @@ def test_a_teacher_with_other_tokens_is_refused(tmp_path):
 
 def test_teacher_and_student_must_be_named():
     with pytest.raises(UserError, match="--teacher-model"):
-        distill(Config(), "test")
+        distill(Config(), "test", None)
     with pytest.raises(UserError, match="--student-layers"):
-        distill(Config(teacher_model="x"), "test")
+        distill(Config(teacher_model="x"), "test", None)

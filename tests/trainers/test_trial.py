@@ -71,7 +71,8 @@ def test_it_corrects_the_time_plan_by_the_lengths_that_were_sampled(tmp_path, ca
     assert budget.mean == Cost(1.0, 7)
 
 
-KINDS = {"grpo": {}, "kl": {"beta": 0.1}, "ppo": {"algorithm": "ppo"}}
+KINDS = {"grpo": {}, "kl": {"beta": 0.1}, "ppo": {"algorithm": "ppo"},
+         "distill": {"algorithm": "distill", "teacher_model": "tiny"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", slow_except(["grpo"], KINDS))

@@ -15,7 +15,7 @@ from r1rl.pipeline.stage_configs import STORY, is_done, read_settings, stage_con
 from r1rl.pipeline.stages import check_start, prepare
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.weighted import load_rewards
-from r1rl.runs.dump import ROLLOUTS, read_lines
+from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.system.errors import UserError
 from r1rl.trainers.step_metrics import step_metrics
 
@@ -254,3 +254,11 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "x" / "7-rl-final").rglob("*")} == untouched
     again = {row["stage"]: row for row in json.loads((tmp_path / "x" / "pipeline.json").read_text())["stages"]}
     assert again["distill"]["correct"] == rows["distill"]["correct"]
+
+    settings.write_text(json.dumps({"distill": {"algorithm": "distill"}}))
+    done = program(*flags, "--exp-name", "y", "--from-stage", 8, "--earlier-run", tmp_path / "x")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = {row["stage"]: row for row in json.loads((tmp_path / "y" / "pipeline.json").read_text())["stages"]}
+    assert table["student"]["correct"] == rows["student"]["correct"]  # the same student before the stage
+    steps = list(read_lines(tmp_path / "y" / "8-distill" / METRICS))
+    assert len(steps) == 1 and steps[0]["reverse_kl"] > 0

@@ -93,6 +93,8 @@ def introduction(data: RunData, config: Config, exported: Exported) -> str:
     method = (
         "supervised fine-tuning"
         if run["config"].get("mode") == "sft"
+        else f"on-policy distillation from {Path(run['config']['teacher_model'] or '').name}"
+        if config.distills
         else f"reinforcement learning ({config.algorithm}, reward `{rewards(config)}`)"
     )
     machine = run["machine"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.commands.data import by_characters
-from r1rl.config.flags import DEFAULTS, Config, reward_weights, with_steps
+from r1rl.config.flags import DEFAULTS, DISTILL, Config, reward_weights, with_steps
 from r1rl.config.names import is_task, option
 from r1rl.models.source import absolute_place
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
@@ -128,6 +128,10 @@ def check_counterpart(settings: dict[str, Any]) -> None:
         raise UserError(f"the run is part of a pipeline, whose stages depend on each other: {NO_COUNTERPART}")
     if found["mode"] in ("sft", "both"):
         raise UserError(f"the run is a fine-tuning, not reinforcement learning: {NO_COUNTERPART}")
+    if found["algorithm"] == DISTILL:
+        raise UserError(
+            f"--algorithm distill learns from a teacher's probabilities, and they from rewards: {NO_COUNTERPART}"
+        )
     if found["algorithm"] != "grpo":
         raise UserError(
             f"--algorithm {found['algorithm']} has a value head on the policy's states, and they use a second model: "

@@ -108,7 +108,8 @@ class Guards:
         )
 
     def _no_signal(self, line: Mapping[str, Any]) -> Finding | None:
-        if "reward" not in line or not line.get("completions", 1):  # a supervised step, or one without new completions
+        # a supervised step, one without new completions, or one that learns from a teacher
+        if "reward" not in line or not line.get("completions", 1) or "teacher_logprob" in line:
             return None
         idle = line.get("groups", 0) > 0 and line.get("groups_without_signal", 0) == line["groups"]
         if not self.no_signal.complete(idle or not line.get("reward_spread", 1.0)):

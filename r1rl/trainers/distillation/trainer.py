@@ -1,0 +1,150 @@
+"""On-policy distillation: the GRPO trainer, with the divergence from a teacher in place of rewards.
+
+TRL's DistillationTrainer (1.15) and GKDTrainer have the same loss, and sample with engines of their own. Here one step is:
+
+    sync, generate, reward   as in grpo.py; rewards are dumped and not learned
+    teacher                  ask_teacher: one pass without gradients over all completions
+    update                   part_loss: the mean over all sampled tokens of the divergence from the teacher
+    dump                     as in grpo.py, with the teacher's logprobs
+
+Source: GKD (arXiv:2306.13649), algorithm 1 with lambda = 1: all completions are the student's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from r1rl.models.logprobs import completion_states, token_logprobs
+from r1rl.models.policy import Policy
+from r1rl.records import Rollout
+from r1rl.system.console import console
+from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.trainers.batches import Batch, all_rows
+from r1rl.trainers.distillation.divergence import token_divergences
+from r1rl.trainers.distillation.teacher import load_teacher
+from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.step import Step
+
+
+@dataclass
+class DistillationStep(Step):
+    """A step with the teacher's states."""
+
+    teacher_states: list[torch.Tensor] = field(default_factory=list)  # (tokens, H of the teacher) per row of the batch
+    sums: Counter[str] = field(default_factory=Counter)  # of the metrics, over the tokens learned
+
+
+class Distillation(Trainer):
+    """One step: sync, generate, reward, teacher, update, dump."""
+
+    def __init__(self, config, policy: Policy, *others):
+        self.teacher = load_teacher(config, policy)
+        console.print(f"teacher  {config.teacher_model}, {self.teacher.backend}")
+        super().__init__(config, policy, *others)
+        self.num_generations = config.num_generations  # TRL itself refuses groups of one
+
+    def new_step(self, drawn: list[int]) -> DistillationStep:
+        """Returns an empty step."""
+        return DistillationStep(drawn, self.num_generations)
+
+    # ---- teacher
+
+    def fill_batch(self, step: DistillationStep) -> None:
+        """Sets the update's batch, what the teacher says of it, and for the dump how much likelier the teacher's tokens are."""
+        step.learned = list(step.taken)
+        step.batch = self.base_batch(step)
+        step.batch["row"] = torch.arange(len(step.learned), device=step.batch["advantages"].device)  # (B,)
+        start = time.perf_counter()
+        logprobs = self.ask_teacher(step)
+        if step.drawn:  # not in the trial
+            self.meter.add("teacher", time.perf_counter() - start)
+        rollouts = self.rollouts_of(step, all_rows(step.batch))
+        theirs = [row.mean().item() if len(row) else 0.0 for row in logprobs]
+        step.notes = {i: {"teacher_logprob": value} for i, value in zip(step.learned, theirs)}
+        ours = [sum(r.sampler_logprobs) / max(1, len(r.sampler_logprobs)) for r in rollouts]
+        step.advantages = [b - a for a, b in zip(ours, theirs)]
+        step.batch["advantages"] = torch.tensor(step.advantages, device=step.batch["row"].device)  # (B,)
+
+    def ask_teacher(self, step: DistillationStep) -> list[torch.Tensor]:
+        """Sets the teacher's states. Returns its logprobs of the sampled tokens, (tokens,) per row.
+
+        Raises CannotGoOn if memory does not suffice for a single completion.
+        """
+
+        def in_passes(divisor: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+            found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+            for rows in self.parts(step.batch, divisor):
+                rollouts = self.rollouts_of(step, rows)
+                states = states_of(self.teacher, rollouts)  # (N, H)
+                tokens = sampled_tokens(rollouts, states.device)  # (N,)
+                logprobs, _ = token_logprobs(self.teacher, states, tokens, self.run.temperature)
+                counts = [len(r.completion_ids) for r in rollouts]
+                found |= dict(zip(rows, zip(states.split(counts), logprobs.split(counts))))
+            return [found[row] for row in all_rows(step.batch)]
+
+        with torch.no_grad():
+            found = self.guarding.retry_on_oom(
+                in_passes, lambda: None, lambda divisor: self.smaller_budget(step.batch, divisor)[1]
+            )
+        if found is None:
+            raise CannotGoOn("memory", "not enough memory for the teacher to read one completion")
+        step.teacher_states = [states for states, _ in found]
+        return [logprobs for _, logprobs in found]
+
+    def rollouts_of(self, step: DistillationStep, rows: list[int]) -> list[Rollout]:
+        """Returns the completions in these rows of the batch."""
+        return [step.rollouts[step.learned[row]] for row in rows]
+
+    # ---- update
+
+    def rows_with_gradient(self, batch: Batch) -> list[int]:
+        """Returns all rows: the teacher has an opinion on every token."""
+        return all_rows(batch)
+
+    def update(self, model: Any, step: DistillationStep, batch: Batch) -> torch.Tensor:
+        """Returns the loss of the batch and adds up its gradients; adds the metrics of the step."""
+        step.line["groups_without_signal"] = 0  # equal rewards are no less to learn from
+        step.sums.clear()
+        loss = super().update(model, step, batch)
+        tokens = max(1, step.sums.pop("tokens", 0))
+        step.line |= {name: value / tokens for name, value in step.sums.items()}
+        return loss
+
+    def part_loss(self, model: Any) -> torch.Tensor:
+        """Returns the loss of `step.part`: its divergences, divided by the tokens of the whole batch."""
+        step = self.step
+        rows = step.part["row"].tolist()
+        rollouts = self.rollouts_of(step, rows)
+        states = states_of(self.policy, rollouts)
+        theirs = torch.cat([step.teacher_states[row] for row in rows])
+        tokens = sampled_tokens(rollouts, states.device)
+        run = self.run
+        found = token_divergences(self.policy, states, self.teacher, theirs, tokens, run.temperature, run.distill_beta)
+        means = (step.notes[step.learned[row]]["teacher_logprob"] for row in rows)
+        teacher = sum(mean * len(r.completion_ids) for mean, r in zip(means, rollouts))
+        sums = {"reverse_kl": found.reverse_kl.sum().item(), "entropy": found.entropy.sum().item()}
+        step.sums.update({"tokens": len(tokens), "teacher_logprob": teacher, **sums})
+        if run.top_p == 1:  # else the sampler's logprobs are those of the nucleus
+            sampled = torch.tensor([p for r in rollouts for p in r.sampler_logprobs], device=states.device)
+            step.gaps.append((found.logprob.detach() - sampled).abs())
+        return found.loss.sum() / step.part["num_items_in_batch"]
+
+    def discard(self, model: Any, logged: dict[str, int]) -> None:
+        """Removes what an update without enough memory left."""
+        super().discard(model, logged)
+        self.step.sums.clear()
+
+
+def states_of(policy: Policy, rollouts: list[Rollout]) -> torch.Tensor:  # -> (N, H)
+    """Returns the state that predicts each sampled token, completion by completion."""
+    return completion_states(policy, [r.prompt_ids for r in rollouts], [r.completion_ids for r in rollouts])
+
+
+def sampled_tokens(rollouts: list[Rollout], device: torch.device) -> torch.Tensor:  # -> (N,)
+    """Returns the sampled tokens, completion by completion."""
+    return torch.tensor([t for r in rollouts for t in r.completion_ids], device=device)
