@@ -97,6 +97,7 @@ def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check
         row("completions-16", "16 completions a step, 4 bit", "ours 4 bit", 16),
         row("published", "R1RL's configuration as published", "published", 16),
         row("trl", f"TRL + vLLM colocate in bfloat16, {many} completions", "trl", many, expected=NO_KERNEL),
+        run("fast", "the recipe fast: 64 completions, 16 learned", flags_of=fast_flags),
         run("stop", "a stop while sampling, and resume", kind="stop", seconds=240, steps=4, least=100),
         run("ppo", "PPO", *PPO, seconds=150),
         run("sft", "fine-tuning", flags_of=sft_flags),
@@ -121,6 +122,11 @@ def run_flags(model: str, sizes: Sizes, steps: int, rehearse: bool, real: bool) 
     flags += ["--max-completion-length", str(sizes.tokens)]
     flags += [] if real else ["--reward", f"{CHECKS.with_name('coin.py')}:coin"]
     return flags + (["--guard", "sync=warn"] if rehearse else [])
+
+
+def fast_flags(model: str, sizes: Sizes, steps: int, rehearse: bool, real: bool) -> list[str]:
+    """Returns the flags of a run of the recipe `fast`."""
+    return ["--recipe", "fast", *run_flags(model, sizes, steps, rehearse, real)]
 
 
 def sft_flags(model: str, sizes: Sizes, steps: int, rehearse: bool, real: bool) -> list[str]:

@@ -71,7 +71,7 @@ def show(config: Config, recipe: str, shape: Shape, place: Place, price: float |
     prompts = config.generation_batch_size // config.num_generations
     learning = f"{config.learn_from} of them learned from, " if config.learn_from else ""
     console.print(
-        f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompts x {config.num_generations} "
+        f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompt{'s' * (prompts > 1)} x {config.num_generations} "
         f"completions, {learning}{config.algorithm}, on {data_label(config)}"
     )
     console.print(
