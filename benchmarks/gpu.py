@@ -55,12 +55,13 @@ class Sizes:
     steps: int = 20  # of the default run
     few: int = 3  # of the others
     many: tuple[int, ...] = (64, 128)  # completions a step
+    rows: int = 16  # completions of a pass, in the rows of benchmarks/step.py
     patience: float = 1.0  # factor of each check's deadline
 
 
 # A CPU is slow. And from 2 MiB on, Unsloth moves a layer's input of a pass to main memory, by the index of its GPU, which a
 # tensor of a simulated GPU does not have.
-REHEARSED = Sizes(shape="2M", tokens=48, steps=3, few=2, patience=5.0)
+REHEARSED = Sizes(shape="2M", tokens=48, steps=3, few=2, rows=4, patience=5.0)
 
 
 def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check]:
@@ -79,7 +80,7 @@ def checks(folder: Path, sizes: Sizes, rehearse: bool, real: bool) -> list[Check
         return check(name, what, kind, runs, name, *whole, seconds=seconds, least=least, **{"after": made, **more})
 
     def row(name: str, what: str, role: str, completions: int, **more: Any) -> Check:
-        arguments = ("row", runs, name, role, model_of_runs, completions, sizes.tokens, sizes.few)
+        arguments = ("row", runs, name, role, model_of_runs, completions, sizes.tokens, sizes.few, sizes.rows)
         return check(name, what, *arguments, seconds=150, least=40, after=made, **more)
 
     model_of_runs = name
