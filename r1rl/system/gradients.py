@@ -46,9 +46,9 @@ def nccl_group(device):
         group = of_torch.ProcessGroupNCCL(distributed.store("nccl"), rank, size, options)
         number = torch.ones(1, device=device)
         group.allreduce([number]).wait()
+        total = number.item()
     except RuntimeError as error:
         return None, distributed.first_line(error)[:200]
-    total = number.item()
     return (group, None) if total == size else (None, f"it added {size} ones up to {total}")
 
 
