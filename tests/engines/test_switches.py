@@ -27,6 +27,7 @@ from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
 from r1rl.preflight.suggestions import faster, sleeping_cache
 from r1rl.preflight.time_plan import CARDS, card_named, plan_time
+from r1rl.system import distributed
 from r1rl.system.errors import UserError
 
 SLEEPING, GUESSING = Config(engine_sleep=True), Config(suffix_decoding=True)
@@ -118,6 +119,14 @@ def test_the_engine_sleeps_after_each_call(config, expected, monkeypatch, tmp_pa
     shared = vllm.SharedEngine.start(config, engine(True, False, calls), tmp_path)
     assert shared.generate([], Sampling(n=1, temperature=1.0, top_p=1.0, max_tokens=4, seed=None)) == []
     assert calls == expected
+
+
+def test_each_process_gives_its_adapter_in_a_folder_of_its_own(monkeypatch, tmp_path):
+    folders = []
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "_world", distributed.World(rank=rank, size=2))
+        folders.append(vllm.SharedEngine.start(Config(), engine(False, False, []), tmp_path).folder.name)
+    assert folders == ["engine", "engine-1"]
 
 
 @pytest.mark.parametrize(("config", "flag"), [(SLEEPING, "--engine-sleep"), (GUESSING, "--suffix-decoding")])
