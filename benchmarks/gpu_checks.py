@@ -181,20 +181,23 @@ def stop(folder: str, name: str, *flags: str) -> int:
 # ---- rows of benchmarks/step.py
 
 
-def row(folder: str, name: str, role: str, model_name: str, completions: str, tokens: str, steps: str) -> int:
-    """Times steps of forced lengths, first all of the full length, then mixed ones, each a row; 16 completions a pass."""
+def row(folder: str, name: str, role: str, model_name: str, *sizes: str) -> int:
+    """Times steps of forced lengths, first all of the full length, then mixed ones, each a row.
+
+    `sizes`: completions of a step, tokens of the longest, steps, completions of a pass.
+    """
     import step as benchmark  # first: it sets variables that torch reads at import
     from rows import NEEDS, Row, Setup, missing
 
     if lacks := missing(NEEDS.get(role, []) if role != "trl" else ["vllm"]):
         print(lacks)
         return 2
-    count, own = int(completions), Path(folder, name)
+    own = Path(folder, name)
+    count, tokens, steps, at_once = map(int, sizes)
     forget(folder, name)
     own.mkdir(parents=True)
-    setup = Setup(
-        str(own), model_name, prompts=count // Setup.group, tokens=int(tokens), gpu=True, passes=max(1, count // 16)
-    )
+    passes = max(1, count // at_once)
+    setup = Setup(str(own), model_name, prompts=count // Setup.group, tokens=tokens, gpu=True, passes=passes)
     process = Row(role, setup)
     print(process.log.read_text(errors="replace")[-2000:])
     add(kind="start", role=role, seconds=round(process.seconds_to_start, 1), **process.about)
@@ -203,7 +206,7 @@ def row(folder: str, name: str, role: str, model_name: str, completions: str, to
     try:
         for lengths in works.values():  # untimed
             process.ask("step", lengths)
-        for _ in range(int(steps)):
+        for _ in range(steps):
             for work, lengths in works.items():
                 answer = process.ask("step", lengths)
                 add(kind="step", role=role, work=work, **benchmark.rounded(answer))

@@ -21,6 +21,7 @@ ROWS = "ROWS"  # variable with the file for a check's rows
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 SLICE = 0.1  # seconds between two looks at a process
 DONE, PARTLY, FAILED, LATE, WAITING = "done", "stopped at its deadline", "failed", "not reached", "waits for another"
+EXPECTED = "failed as expected"  # of a simulated GPU
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Check:
     seconds: float  # after which it is stopped
     least: float = 10.0  # seconds without which it is not begun: less than that would measure nothing
     after: str | None = None  # the check without whose success it cannot run
-    expected: str = ""  # why it fails on a simulated GPU; empty if it does not
+    expected: tuple[str, str] | None = None  # if it fails on a simulated GPU: why, and a part of its last line then
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,7 +65,7 @@ def run_all(
         folder: gets NAME.jsonl (rows), NAME.log (output) and NAME.json (outcome) of each check.
         seconds: of all checks together; the running one is stopped GRACE before.
         tell: prints a line.
-        simulated: whether the GPU is simulated, so that the failures with `expected` were to be expected.
+        simulated: whether the GPU is simulated, so that the failures named by `expected` are EXPECTED.
     """
     end = time.monotonic() + seconds
     outcomes: dict[str, Outcome] = {}
@@ -80,8 +81,8 @@ def run_all(
         else:
             tell(f"{check.name}: {check.what} (at most {min(check.seconds, left):.0f} s)")
             outcome = run_one(check, folder, min(check.seconds, left))
-            if outcome.state == FAILED and simulated and check.expected:
-                outcome.why = f"as expected of a simulated GPU ({check.expected}): {outcome.why}"
+            if outcome.state == FAILED and simulated and check.expected and check.expected[1] in outcome.why:
+                outcome.state, outcome.why = EXPECTED, f"{check.expected[0]}: {outcome.why}"
             write_outcome(outcome, folder)
             tell(f"{check.name}: {outcome.state} after {outcome.seconds:.0f} s, {len(outcome.rows)} rows{why(outcome)}")
         outcomes[check.name] = outcome

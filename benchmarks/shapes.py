@@ -11,6 +11,7 @@ from r1rl.config.flags import TINY_MODELS
 # name: (hidden, layers, heads, key/value heads, inner width of the MLP, vocabulary, tied embeddings)
 SHAPES = {
     "tiny": (192, 4, 6, 2, 576, 640, True),  # the embedded model itself
+    "2M": (192, 4, 6, 2, 576, 640, True),  # the same shape with random weights
     "8M": (320, 8, 10, 2, 960, 640, True),
     "33M": (512, 12, 8, 2, 1536, 640, True),
     "130M": (768, 16, 12, 2, 2560, 32768, True),

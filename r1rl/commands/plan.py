@@ -15,7 +15,7 @@ from r1rl.preflight.checks import check_model_name, is_local
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import longest_prompt, memory_lines, place_of_card, time_words
-from r1rl.preflight.suggestions import suggest
+from r1rl.preflight.suggestions import faster, suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console
@@ -71,7 +71,7 @@ def show(config: Config, recipe: str, shape: Shape, place: Place, price: float |
     prompts = config.generation_batch_size // config.num_generations
     learning = f"{config.learn_from} of them learned from, " if config.learn_from else ""
     console.print(
-        f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompts x {config.num_generations} "
+        f"[bold]plan[/bold]     {recipe}: {config.max_steps} steps of {prompts} prompt{'s' * (prompts > 1)} x {config.num_generations} "
         f"completions, {learning}{config.algorithm}, on {data_label(config)}"
     )
     console.print(
@@ -103,6 +103,9 @@ def show(config: Config, recipe: str, shape: Shape, place: Place, price: float |
     else:
         console.print(f"time     {time_words(time, price)}")
         console.print(f"         including {time.evaluations} evaluations of about {time.evaluation:.0f} s")
+    for step, change in faster(config, shape, place, memory.prompt) if memory.fits else ():
+        words = f"{change.flags}: about {step:.3g} s a step by plan and {change.plan.needed / GIB:.1f} GiB ({change.meaning})"
+        console.print(f"faster   {words}", markup=False)
     if price is not None and config.gpu_price is None:
         console.print(f"price    usual for this card in {machine.PRICES_OF}; set yours with --gpu-price")
     if config.mode or config.pipeline:

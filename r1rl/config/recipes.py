@@ -42,6 +42,16 @@ RECIPES: dict[str, dict[str, Any]] = {
     "full": {
         "max_steps": 1000, "per_device_train_batch_size": 32, "per_device_eval_batch_size": 64, "eval_count": 0,
     },
+    # For a card that is faster than an A10: 64 completions of one prompt, of which the 16 with the largest variance of
+    # rewards are learned from. Source: YixuanEvenXu/pods @ 187f43b, config/train.yaml (batch, lengths, learning rate,
+    # temperature, adapter) and results/Instruct-GSM8K-512-64-16-Run1 to 10.json, summarized in docs/gpu.md: with
+    # Qwen2.5-3B-Instruct on one L40S 155 steps in half an hour. Other than there, prompts have at most 256 tokens, and
+    # only a correct answer is rewarded. Not yet run on a GPU here.
+    "fast": {
+        "max_steps": 160, "num_generations": 64, "per_device_train_batch_size": 16, "gradient_accumulation_steps": 4,
+        "learn_from": 16, "max_completion_length": 512, "temperature": 0.9,
+        "learning_rate": 5e-6, "lr_scheduler": "constant", "warmup_ratio": 0.0, "eval_steps": 40, "save_steps": 40,
+    },
     # The embedded model and generator; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
     "tiny": TINY_GRPO | {"max_steps": 40, "eval_steps": 10, "save_steps": 20},
     # On-policy distillation: the student samples, the teacher's probabilities of each token are learned (GKD,

@@ -135,9 +135,10 @@ class SharedEngine:
 
     @classmethod
     def start(cls, config: Config, policy: Policy, folder: Path) -> SharedEngine:
-        """Starts it with a folder among the run's checkpoints."""
+        """Starts it with a folder among the run's checkpoints, one for each process: Unsloth writes and reads it at once."""
         check_settings(config, policy)
-        return cls(policy, folder / "checkpoints" / "engine", config.engine_sleep)
+        own = folder / "checkpoints" / f"engine{distributed.rank_suffix()}"
+        return cls(policy, own, config.engine_sleep)
 
     def __init__(self, policy: Policy, folder: Path, sleeps: bool = False):
         self.policy, self.sleeps = policy, sleeps

@@ -7,10 +7,11 @@ one GPU, so that none of them wraps the model, divides the data or waits for a p
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,6 @@ JOIN = timedelta(minutes=5)  # within which all processes must connect
 # A process that dies closes its connections, which the others notice at once. A slow one may be rewarding or saving.
 LONGEST = timedelta(hours=24)
 LEAVE = 20.0  # seconds: a launcher ends all processes once one has failed, so the others let the first one report
-BUCKET = 2**24  # numbers per all-reduce: 64 MiB
 
 OTHER_FRAMEWORKS = (
     "For a model whose weights must be spread over several GPUs, see docs/more-gpus.md: other frameworks do this, and "
@@ -52,6 +52,7 @@ class World:
     size: int = 1
     group: Any = None  # torch's ProcessGroupGloo
     store: Any = None  # torch's Store
+    gpu_group: Any = None  # torch's ProcessGroupNCCL, see gradients.py
 
 
 _world = World()
@@ -137,8 +138,7 @@ def join() -> None:
     try:
         _world.store, _, _ = next(distributed.rendezvous("env://", timeout=JOIN))
         _world.store.set_timeout(JOIN)
-        store = distributed.PrefixStore("r1rl", _world.store)
-        _world.group = distributed.ProcessGroupGloo(store, rank(), size(), timeout=LONGEST)
+        _world.group = distributed.ProcessGroupGloo(store("gloo"), rank(), size(), timeout=LONGEST)
     except (RuntimeError, ValueError) as error:
         raise RunFailed(
             f"process {rank()} of {size()} did not find the others at MASTER_ADDR "
@@ -161,7 +161,9 @@ def leave() -> None:
     """Ends this process's part: releases the others, and waits a moment for the first one to leave."""
     if _world.group is None:
         return
-    _world.group = None  # wakes the processes that wait for this one
+    if _world.gpu_group is not None:
+        _world.gpu_group.abort()  # does not wait for the others
+    _world.group = _world.gpu_group = None  # wakes the processes that wait for this one
     try:
         if is_first():
             _world.store.set("r1rl/left", "1")
@@ -237,13 +239,37 @@ def gather_tensors(tensor) -> list:
 
 def wait(begin: Callable[[], Any]) -> None:
     """Starts a collective operation and waits for its end. Raises RunFailed if another process has ended."""
-    try:
+    with needs_all():
         begin().wait()
+
+
+@contextlib.contextmanager
+def needs_all() -> Iterator[None]:
+    """Turns the failure of a collective operation into RunFailed: another process has ended."""
+    try:
+        yield
     except RuntimeError as error:
         raise RunFailed(
             f"another process of the run has ended, so this one ends, too ({first_line(error)[:200]}). Its error message is "
             "in the run's folder logs, if it wrote one"
         ) from error
+
+
+def group(on_gpu: bool = False):
+    """Returns the processes as torch's ProcessGroupGloo, or `on_gpu` as its ProcessGroupNCCL; None if there is none."""
+    return _world.gpu_group if on_gpu else _world.group
+
+
+def use_on_gpu(gpu_group) -> None:
+    """Sets the group that sums tensors on GPUs."""
+    _world.gpu_group = gpu_group
+
+
+def store(name: str):
+    """Returns torch's Store that all processes share, under a name of its own."""
+    from torch import distributed
+
+    return distributed.PrefixStore(f"r1rl/{name}", _world.store)
 
 
 def first_line(error: Exception) -> str:
@@ -262,33 +288,3 @@ def broadcast(tensors: Iterable) -> None:
         values = tensor.detach().cpu().contiguous()
         wait(lambda values=values: _world.group.broadcast(values, 0))
         tensor.data.copy_(values)
-
-
-def all_reduce_gradients(parameters: Sequence) -> None:
-    """Sums the gradients over all processes, in place. A gradient that no process has stays None, as optimizers expect."""
-    if size() == 1:
-        return
-    import torch
-
-    has = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32)
-    wait(lambda: _world.group.allreduce([has]))
-    bucket: list = []
-    for parameter in (p for p, count in zip(parameters, has.tolist()) if count):
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        bucket.append(parameter.grad)
-        if sum(g.numel() for g in bucket) >= BUCKET:
-            all_reduce(bucket)
-            bucket = []
-    if bucket:
-        all_reduce(bucket)
-
-
-def all_reduce(tensors: Sequence) -> None:
-    """Sums the tensors over all processes, in place; computes in float32 on the CPU."""
-    import torch
-
-    flat = torch.cat([t.detach().float().cpu().reshape(-1) for t in tensors])  # (N,)
-    wait(lambda: _world.group.allreduce([flat]))
-    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
-        tensor.copy_(part.view_as(tensor))

@@ -46,7 +46,7 @@ from r1rl.runs.dump import (
 from r1rl.runs.evaluation import score_all
 from r1rl.runs.scores import Evaluation, score_of
 from r1rl.runs.tokens import gap_lines, token_lines
-from r1rl.system import distributed
+from r1rl.system import distributed, gradients
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.advantages import chosen_advantages, decoupled_advantages, group_advantages, groups_without_signal
@@ -111,6 +111,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
 
     def fit(self, checkpoint: Path | None, proofs: Sequence[Proof]) -> None:
         """Trains from the checkpoint to the end, evaluates and saves. After Ctrl-C the last complete step is saved."""
+        gradients.connect_gpus(self.accelerator.device)
         distributed.broadcast(p for p in self.model.parameters() if p.requires_grad)
         self.dump.append(PROOFS, [dataclasses.asdict(p) | {"verdict": p.verdict} for p in proofs])
         self.restore(checkpoint)

@@ -16,6 +16,7 @@ from trl import GRPOTrainer
 from r1rl.engines.proof import mean_and_largest, token_gaps
 from r1rl.records import Rollout
 from r1rl.system import distributed
+from r1rl.system.gradients import all_reduce_gradients
 from r1rl.trainers.batches import Batch, all_rows, deal, smaller, split, take, weight, with_signal
 from r1rl.trainers.step import Step
 from r1rl.trainers.trial import longest_prompts, made_up_rewards
@@ -280,7 +281,7 @@ def reduce_step(trainer: Any, loss: torch.Tensor | None, batch: Batch, logged: d
         metrics[name].append(mean_by_tokens(parts, name))
     step.gaps = [part.gaps for part in parts if part.gaps is not None]
     step.token_gaps = {place: gaps for part in parts for place, gaps in part.token_gaps.items()}
-    distributed.all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
+    all_reduce_gradients([p for p in trainer.model.parameters() if p.requires_grad])
     return torch.tensor(sum(part.loss for part in parts), device=trainer.accelerator.device)
 
 

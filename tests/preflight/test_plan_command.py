@@ -86,7 +86,7 @@ def test_wrong_input(program, flags, part):
 def test_the_page_has_the_tables_that_the_program_prints(program):
     page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     commands = re.findall(r": `python main.py (plan --presets.*)`\n", page)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert program(*command.split()).stdout.strip() in page
 

@@ -8,6 +8,7 @@ import pytest
 from scaling_points import points, run_of
 
 from r1rl.config.flags import Config
+from r1rl.config.recipes import resolve
 from r1rl.models.shape import KNOWN
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import plan_memory
@@ -48,6 +49,17 @@ def test_a_step_that_learns_from_a_part_takes_the_time_of_that_part():
     planned = seconds(part, "L40S", "Qwen2.5-3B")
     assert planned == pytest.approx(seconds(whole, "L40S", "Qwen2.5-3B", 64, 16))
     assert planned < 0.8 * seconds(whole, "L40S", "Qwen2.5-3B")
+
+
+def test_the_recipe_fast_takes_half_an_hour_on_an_l40s():
+    """YixuanEvenXu/pods @ 187f43b: 155 steps in the first half hour, here 160 and five evaluations."""
+    config = resolve("fast", {})
+    assert (config.generation_batch_size, config.completions_learned) == (64, 16)
+    shape, place = KNOWN["Qwen2.5-3B"], place_of_card(config, card_named("L40S"))
+    plan = plan_time(config, shape, plan_memory(config, shape, place), None)
+    assert plan.step == pytest.approx(PUBLISHED[64, 16], rel=0.25)
+    assert plan.seconds == pytest.approx(1800, rel=0.25)
+    assert resolve("default", {}) == Config()
 
 
 def test_the_published_run_on_an_a10():

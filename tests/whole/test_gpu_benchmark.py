@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import gpu
 import gpu_checks
 import schedule
-from schedule import DONE, FAILED, LATE, PARTLY, WAITING, Check, Outcome, run_all
+from schedule import DONE, EXPECTED, FAILED, LATE, PARTLY, WAITING, Check, Outcome, run_all
 
 from r1rl.commands.dispatch import train_parser
 from r1rl.config.file import resolve_given
@@ -88,12 +88,15 @@ def test_failures_name_their_log_and_what_needs_them_waits(tmp_path):
     checks = [
         shell("model", "echo no such model; exit 3"),
         shell("run", "true", after="model"),
-        shell("kernel", "echo Triton >&2; exit 1", expected="a reason"),
+        shell("kernel", "echo Triton >&2; exit 1", expected=("a reason", "Triton")),
+        shell("other", "echo disk full; exit 1", expected=("a reason", "Triton")),
     ]
-    model, run, kernel = run_all(checks, tmp_path, 60, lambda text: None, simulated=True)
+    model, run, kernel, other = run_all(checks, tmp_path, 60, lambda text: None, simulated=True)
     assert (model.state, model.why) == (FAILED, "exit code 3, no such model")
     assert (run.state, run.why) == (WAITING, "model is not done")
-    assert kernel.why == "as expected of a simulated GPU (a reason): exit code 1, Triton"
+    assert (kernel.state, kernel.why) == (EXPECTED, "a reason: exit code 1, Triton")
+    assert (other.state, other.why) == (FAILED, "exit code 1, disk full")
+    assert run_all(checks[2:3], tmp_path, 60, lambda text: None)[0].state == FAILED  # on a real GPU
     lines = gpu.table([model, run, kernel]).split("\n\n")[1].splitlines()
     assert lines[0] == f"- model failed: exit code 3, no such model (log: {tmp_path}/model.log)"
     assert lines[1] == "- run waits for another: model is not done"
@@ -117,6 +120,7 @@ def test_every_run_of_the_list_has_flags_that_the_program_accepts(tmp_path, rehe
     sizes = gpu.REHEARSED if rehearse else gpu.Sizes()
     whole = gpu.checks(tmp_path, sizes, rehearse, real)
     names = [check.name for check in whole]
+    assert set(gpu.EXPECTED) < set(names)
     assert len(set(names)) == len(names) and set(gpu.QUICK) - {"model"} <= set(names)
     assert ("model" in names) is not real and ("evaluation" in names) is real
     runs = 0
