@@ -47,7 +47,7 @@ def nccl_group(device):
         number = torch.ones(1, device=device)
         group.allreduce([number]).wait()
         total = number.item()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # a ValueError without a GPU
         return None, distributed.first_line(error)[:200]
     return (group, None) if total == size else (None, f"it added {size} ones up to {total}")
 

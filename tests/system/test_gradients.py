@@ -93,9 +93,10 @@ def test_all_processes_use_nccl_or_none(other, two, monkeypatch, capsys):
     assert ("because NCCL does not work: no socket" in capsys.readouterr().out) == (other is not None)
 
 
-def test_a_failure_of_nccl_is_a_reason_and_no_end(two, monkeypatch, capsys):
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_a_failure_of_nccl_is_a_reason_and_no_end(kind, two, monkeypatch, capsys):
     def group():
-        raise RuntimeError("ncclSystemError: duplicate GPU\nstack")
+        raise kind("ncclSystemError: duplicate GPU\nstack")
 
     nccl(monkeypatch, group)
     monkeypatch.setattr(distributed, "all_gather", lambda item: [item, item])
