@@ -238,7 +238,7 @@ STEMS = (
     "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
     "right", "test", "does this", "does that", "does it", "see if", "see whether", "prove", "proving", "re-",
     "rerun", "reeval", "reexam", "actually", "another", "different", "lternativ",
-    "hold", "consistent", "fits", "match", "oops", "apolog", "previous", "isn't",
+    "hold", "consistent", "fits", "match", "agree", "oops", "apolog", "previous", "isn't",
 )  # fmt: skip
 
 
@@ -271,7 +271,7 @@ OBJECT = spaced(
     rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
 )
 # The subject of a judgement: what was found, not a person or thing of the story.
-FOUND = spaced(rf"(?:it|this|that|(?:this|that|the|my|our|your) {RESULT})")
+FOUND = spaced(rf"(?:this|that|the|my|our|your) {RESULT}\b")
 ANNOUNCED = re.compile(
     rf"""
     (?P<plan>
@@ -292,10 +292,11 @@ ANNOUNCED = re.compile(
         (?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|prove|confirm)
         (?:\s(?:it|this)\s(?:with|by|using)\b|\s(?:my|our|your|the|this|that)\s{spaced(RESULT)}
         (?:\s?\*{{0,2}}[:,]|\s(?:by|with|using|against)\b))
-    |(?:^|[^a-z])(?:is|was|does|did|are)\ {FOUND}\b[^.!?\n]{{0,30}}
-        \b(?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible)
+    |\b(?:is|was|does|did|are)\ (?:it|this|that|{FOUND}[^.!?\n]{{0,30}})\s
+        (?:(?:also|really|still|indeed|look|seem|sound)\ )?
+        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible)
         \b[^.!?\n]{{0,40}}\?
-    |(?:^|[.!?\n]\s*)is\ {FOUND}\ (?:right|correct)\b
+    |(?:^|[.!?\n]\s*)is\ (?:it|this|that|{FOUND})\ (?:right|correct)\b
     |\b(?:find\ out|see|determine|decide|judge)\ (?:who|which(?:\ \w+)?|if|whether)\ [^.!?\n]{{0,40}}\b{JUDGED}\b
     |\b(?:this|that|which)\ (?:also\ )?(?:proves|confirms|verifies)\s
         (?:that|it|this|(?:my|our|your|the)\s{spaced(RESULT)})\b
