@@ -45,13 +45,12 @@ def test_precision_and_recall(split):
 
 
 def test_the_real_models_completions_are_many_and_different():
-    assert len(REAL) >= 240 and len({row["text"] for row in REAL}) == len(REAL)
-    assert sum(row["label"] != "none" for row in REAL) >= 74
+    assert len(REAL) >= 270 and len({row["text"] for row in REAL}) == len(REAL)
+    assert sum(row["label"] != "none" for row in REAL) >= 80
 
 
 @pytest.mark.parametrize(
-    ("splits", "precision", "recall"),
-    [(["dev"], 0.95, 0.85), (["held-out"], 0.92, 0.83), (["held-out", "fresh"], 0.93, 0.85)],
+    ("splits", "precision", "recall"), [(["dev"], 0.95, 0.85), (["held-out"], 0.92, 0.83), (["fresh"], 0.92, 0.86)]
 )
 def test_precision_and_recall_on_a_real_model(splits, precision, recall):
     """The reached figures. Only `dev` was run while the rules were written; `fresh` was sampled after the rules."""
