@@ -6,7 +6,8 @@ Kinds of check:
 - inverse: a calculation undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
 - recomputation: the same calculation with another result, or the answer calculated again in another way.
 
-A plan ("we need to check how many"), a story ("the guard checks tickets") and a name do not count.
+A plan ("we need to check how many"), a story ("the guard checks tickets"), a name, and calculations of a text that has
+begun to repeat itself do not count.
 Outcomes:
 
 - corrected: the check disagreed, the answer changed, and the final answer is correct;
@@ -57,7 +58,11 @@ def find_check(completion: str, answer: str | None, correct: bool) -> Check | No
         return None
     equations = find_equations(text)
     final = number(answer)
-    candidates = announcement(text, near, equations), silent_check(text, equations, final)
+    candidates = (
+        announcement(text, near, equations),
+        another_way(text, near, equations),
+        silent_check(text, equations, final),
+    )
     found = [candidate for candidate in candidates if candidate is not None]
     if not found:
         return None
@@ -109,6 +114,17 @@ def announcement(text: str, near: list[tuple[int, int]], equations: list[Equatio
     return None
 
 
+def another_way(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
+    """Returns (kind, start) of the first words for another way to a result before them, if a calculation follows."""
+    for first, last in near:
+        for match in ANOTHER_WAY.finditer(text, first, last):
+            next_one = bisect_left(equations, match.end(), key=lambda e: e.start)
+            follows = next_one < len(equations) and equations[next_one].start < match.end() + AROUND
+            if follows and is_reached(text, match.start(), equations):
+                return "recomputation", match.start() + len(match.group()) - len(match.group().lstrip(" .!?\n"))
+    return None
+
+
 def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
     """Returns whether there is a result before `position`."""
     if equations and equations[0].end <= position:
@@ -120,6 +136,8 @@ def silent_check(text: str, equations: list[Equation], final: Fraction | None) -
     """Returns (kind, start) of the first calculation that undoes or repeats an earlier one without announcement."""
     earlier: dict[tuple, Equation] = {}
     for i, later in enumerate(equations):
+        if i and (later.quantity, later.stated) == (equations[i - 1].quantity, equations[i - 1].stated):
+            return None  # the text repeats itself from here on
         before = earlier.get(later.quantity)
         corrects = before is not None and before.stated != later.stated
         if corrects and not any(before.stated in e.numbers for e in equations[i + 1 :]):
@@ -147,7 +165,7 @@ def undoes(later: Equation, first: Equation) -> bool:
 
 def repeats(text: str, later: Equation, first: Equation, between: list[Equation]) -> bool:
     """Returns whether the same result is calculated again in another way, and not just summarized."""
-    if later.stated != first.stated or later.quantity == first.quantity or not later.holds:
+    if later.stated != first.stated or later.quantity == first.quantity or not (later.holds and first.holds):
         return False
     sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
     if CONCLUDES.match(text[sentence : later.start].strip()):
@@ -217,8 +235,10 @@ def prior_result(text: str, start: int, prior: list[Equation]) -> Fraction | Non
 # Every announcement contains one of these stems; looking for them first makes 200,000 completions quick.
 STEMS = (
     "check", "verif", "confirm", "validat", "proof", " back", "again", "sure", "certain", "recalc",
-    "re-calc", "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
-    "right?", "not right", "test", "does this", "does that", "does it", "see if", "see whether", "prove",
+    "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
+    "right", "test", "does this", "does that", "does it", "see if", "see whether", "prove", "proving", "re-",
+    "rerun", "reeval", "reexam", "actually", "another", "different", "lternativ",
+    "hold", "consistent", "fits", "match", "agree", "oops", "apolog", "previous", "isn't",
 )  # fmt: skip
 
 
@@ -230,23 +250,28 @@ def spaced(pattern: str) -> str:
 VERB = spaced(
     r"(?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|confirm|(?:re)?validate|re-?calculate|"
     r"re-?compute|recount|re-?do|re-?test|test|prove|make (?:quite |really )?sure|be (?:sure|certain)|"
-    r"review|go over|look at|run through|count)"
+    r"review|go over|look at|run through|count|(?:double|cross)?[- ]?checked|(?:re-?)?verified|recalculated|redid)"
 )
 GERUND = spaced(
     r"(?:(?:double|cross|re)?[- ]?checking|(?:re-?)?verifying|confirming|validating|re-?calculating|"
     r"re-?computing|testing|making sure|reviewing)"
 )
 RESULT = (
-    r"(?:final |whole |own )?(?:answers?|results?|calculations?|computations?|multiplication|addition|"
-    r"subtraction|division|math|arithmetic|work|solution|steps?|"
-    r"numbers|sum|total|value)"
+    r"(?:final |whole |own |initial |original |previous |earlier )?(?:answers?|results?|calculations?|computations?|"
+    r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|"
+    r"numbers?|sum|total|value)"
 )
+JUDGED = r"(?:right|correct|true|accurate|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
     r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|backwards|"
     r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
     rf"(?:my|our|the|this|that|these) {RESULT})\b"
+    rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
+    rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
 )
+# The subject of a judgement: what was found, not a person or thing of the story.
+FOUND = spaced(rf"(?:this|that|the|my|our|your) {RESULT}\b")
 ANNOUNCED = re.compile(
     rf"""
     (?P<plan>
@@ -261,17 +286,43 @@ ANNOUNCED = re.compile(
         (?:check|verify|verification|proof|test)\s?:
     |\b(?:sanity|reverse|quick)\ check\b|\bas\ a\ (?:\w+\ )?check\b|\bthe\ check\s?:
     |\b(?:substitut|plug)(?:e|ing|ged)?\b[^.\n]{{0,40}}\bback\b
-    |\b(?:work|going|go|multiply|looking|count)(?:ing)?\ back(?:wards?)?\b
+    |\b(?:work|going|go|multiply|looking|count)(?:ing)?\ back(?:wards?)?\b(?!\ at\ the\ (?:problem|question|story))
     |(?:^|[.!?\n]\s*)in\ reverse\b|\bit\ checks\ out\b|\bcan\ be\ (?:verified|checked|confirmed)\b
-    |\b(?:is|was)\ (?:this|that|it)\ (?:right|correct)\s?\?
-    |\bdoes\ (?:this|that|it)\ (?:work|make\ sense|fit|match|add\ up)\s?\?
+    |(?:^|[.!?:\n*#]\s*|\b(?:and|so|but|now|then|step\ \d+:)\s)
+        (?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|prove|confirm)
+        (?:\s(?:it|this)\s(?:with|by|using)\b|\s(?:my|our|your|the|this|that)\s{spaced(RESULT)}
+        (?:\s?\*{{0,2}}[:,]|\s(?:by|with|using|against)\b))
+    |\b(?:is|was|does|did|are)\ (?:it|this|that|{FOUND}[^.!?\n]{{0,30}})\s
+        (?:(?:also|really|still|indeed|look|seem|sound)\ )?
+        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible)
+        \b[^.!?\n]{{0,40}}\?
+    |(?:^|[.!?\n]\s*)is\ (?:it|this|that|{FOUND})\ (?:right|correct)\b
+    |\b(?:find\ out|see|determine|decide|judge)\ (?:who|which(?:\ \w+)?|if|whether)\ [^.!?\n]{{0,40}}\b{JUDGED}\b
+    |\b(?:this|that|which)\ (?:also\ )?(?:proves|confirms|verifies)\s
+        (?:that|it|this|(?:my|our|your|the)\s{spaced(RESULT)})\b
+    |\b(?:match(?:es)?|agrees?\ with|fits?|(?:consistent|compared?)\ (?:with|to))\s(?:my|our|your|the)\s
+        (?:(?:initial|original|previous|first|earlier)\s{spaced(RESULT)}|answer)\b
+    |\b(?:than|equals|as)\ (?:my|our|your|the)\s(?:initial|original|previous|first|earlier)\s{spaced(RESULT)}\b
     |\blet(?:\ me|\ us|'s)\ see\ (?:if|whether)\ (?:it|this|that)\b
     |\b(?:that|this|which)(?:'s|\ is|\ can't\ be|\ cannot\ be)?\s
         (?:not\ right|a\ mistake|wrong|not\ correct|incorrect)\b
-    |\bi\ made\ an?\ (?:mistake|error)\b
+    |\b(?:(?:answer|result|solution|calculation)\ (?:is|was)|=\ \d+\ is)\ (?:not\ (?:right|correct)|wrong|incorrect)\b
+    |\bi\ (?:see\ )?(?:made\ an?|my)\ (?:mistake|error)\b|\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
+    |\boops\b|\b(?:i|my)\ apologi[sz]e\b
+    |\b(?:wait|hmm+|no),?\s?[^\d\n.]{{0,15}}(?:isn't|is\ not)\ \d
+    |(?:^|[.!?\n]\s*)(?:wait|hmm+|no|sorry)\b[^.!?\n]{{0,30}}\bactually\b
     |\blet\ me\ (?:try|count|calculate|do|add|go|look)[^.\n]{{0,20}}\b(?:again|once\ more)\b
+    |\b(?:let's|let\ us|i'll|i\ will|we|we\ can)\s(?:try|start|go|calculate|solve|run|compute|think)
+        [^.\n]{{0,20}}\bagain\b
+    |\b(?:let\ me|let's|let\ us|i'll|i\ will)\s(?:\w+\s)?
+        (?:re-?(?:run|evaluate|examine)|re-(?:consider|visit|trace|assess|read))\b
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+ANOTHER_WAY = re.compile(
+    r"(?:^|[.!?\n]\s*)(?:alternatively|"
+    r"(?:(?:in|using|by|here is|here's) )?(?:another|a different|a second) (?:way|method|approach))\b",
+    re.IGNORECASE,
 )
 # A result before the check.
 REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)

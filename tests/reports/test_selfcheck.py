@@ -1,4 +1,4 @@
-"""The finder of self-checks against the labelled table, the base model's wordings, and hostile text."""
+"""The finder of self-checks against labelled texts, ours and a real model's, the base model's wordings, and hostile text."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from r1rl.reports.selfcheck import OUTCOMES, find_check
 from r1rl.tasks.word_problems import generate_worked
 
 TABLE = [json.loads(line) for line in (Path(__file__).parent / "selfcheck_table.jsonl").read_text().splitlines()]
+
+# Completions of SmolLM2-135M-Instruct; the first line says how they were sampled and labelled.
+REAL = [json.loads(line) for line in (Path(__file__).parent / "selfcheck_smollm2.jsonl").read_text().splitlines()[1:]]
 
 
 def found(row):
@@ -39,6 +42,42 @@ def test_precision_and_recall(split):
     checks = sum(row["label"] != "none" for row in rows)
     assert sum(hits) / len(hits) >= 0.95  # precision
     assert sum(hits) / checks >= 0.85  # recall
+
+
+def test_the_real_models_completions_are_many_and_different():
+    assert len(REAL) >= 270 and len({row["text"] for row in REAL}) == len(REAL)
+    assert sum(row["label"] != "none" for row in REAL) >= 80
+
+
+@pytest.mark.parametrize(
+    ("splits", "precision", "recall"), [(["dev"], 0.95, 0.85), (["held-out"], 0.92, 0.83), (["fresh"], 0.92, 0.86)]
+)
+def test_precision_and_recall_on_a_real_model(splits, precision, recall):
+    """The reached figures. Only `dev` was run while the rules were written; `fresh` was sampled after the rules."""
+    rows = [row for row in REAL if row["split"] in splits]
+    hits = [row["label"] != "none" for row in rows if found(row)]
+    checks = sum(row["label"] != "none" for row in rows)
+    assert sum(hits) / len(hits) >= precision
+    assert sum(hits) / checks >= recall
+
+
+@pytest.mark.parametrize(
+    ("text", "is_check"),
+    [
+        ("5 * 8 = 40. Now verify your answer: 40 / 8 = 5.", True),
+        ("5 * 8 = 40. Verify your answer.", False),  # an instruction to the reader
+        ("5 * 8 = 40. Does this result hold?", True),
+        ("5 * 8 = 40. Does this shop hold a sale?", False),
+        ("5 * 8 = 40. Looking back at the problem, there are 3 more.", False),
+        ("5 * 8 = 40. Another way to do it is 4 * 10 = 40.", True),
+        ("5 * 8 = 40. Another way to do it is to think about percentages.", False),  # nothing is calculated
+        ("2 + 5 = 7, 2 + 5 = 7, 2 + 6 = 8, 2 + 5 = 9", False),  # the text repeats itself
+        ("5 * 8 = 40, which matches our first answer.", True),
+        ("5 * 8 = 40. Hmm, I was wrong.", True),
+    ],
+)
+def test_wordings_of_real_models(text, is_check):
+    assert (find_check(text, "40", True) is not None) == is_check
 
 
 def test_outcomes_of_the_table():
