@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from r1rl.reports.charts import Chart, Line, Point
-from r1rl.reports.survey import Group, Share, Survey, check_rate, checked_accuracy, unchecked_accuracy
+from r1rl.reports.survey import Group, Share, Survey, calculated_rate, checked_accuracy, unchecked_accuracy
 from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import bootstrap_interval
 
@@ -18,9 +18,13 @@ MOST_POINTS = 250  # of any other curve; a longer one is averaged
 Run = tuple[str, RunData, Survey]  # a run with its name in the charts
 
 # key, title, unit, ((series, field of metrics.jsonl), ...), note, percent
+LENGTH = (
+    "length", "Completion length", "tokens",
+    (("mean", "mean_tokens"), ("10th percentile", "p10_tokens"), ("median", "p50_tokens"),
+     ("90th percentile", "p90_tokens")),
+    "Training completions.", False,
+)  # fmt: skip
 PER_STEP = (
-    ("length", "Completion length", "tokens", (("mean", "mean_tokens"), ("10th percentile", "p10_tokens"),
-     ("median", "p50_tokens"), ("90th percentile", "p90_tokens")), "Training completions.", False),
     ("truncated", "Truncated completions", "share of completions", (("training", "truncated"),),
      "Cut off at --max-completion-length.", True),
     ("signal", "Groups without signal", "share of groups", (("training", "equal_groups"),),
@@ -42,10 +46,11 @@ def charts(runs: Sequence[Run]) -> list[Chart]:
     found = [
         Chart("accuracy", "Accuracy", "share correct", [evaluated(name, data) for name, data, _ in runs],
               "Evaluation on the same problems each time; bars are 95 % intervals.", True),
+        Chart("selfcheck", "Self-verification", "share with a check", list(check_rates(runs)),
+              "Completions that check a result they have reached, with a calculation; 95 % intervals.", True),
+        per_step(LENGTH, runs),
         Chart("reward", "Reward in training", "mean reward", [rewarded(name, found) for name, _, found in runs],
               "Each point averages several steps; 95 % intervals over groups.", False),
-        Chart("selfcheck", "Self-verification", "share with a check", list(check_rates(runs)),
-              "Completions that check a result they have reached; 95 % intervals.", True),
         Chart("checked", "Accuracy with and without a check", "share correct", list(with_and_without(runs)),
               "Training completions. Those with a check may differ from the others in more than the check.", True),
         *(per_step(row, runs) for row in PER_STEP),
@@ -76,11 +81,11 @@ def rewarded(run: str, found: Survey) -> Line:
 
 
 def check_rates(runs: Sequence[Run]) -> Iterator[Line]:
-    """Yields the share of completions with a check, in training and in evaluation."""
+    """Yields the share of completions with a calculated check, in training and in evaluation."""
     for run, _, found in runs:
-        yield Line(run, "training", shares(stretches(found), check_rate))
+        yield Line(run, "training", shares(stretches(found), calculated_rate))
         steps = [(s, found.within("eval", s, s)) for s in found.steps("eval")]
-        yield Line(run, "evaluation", shares(steps, check_rate))
+        yield Line(run, "evaluation", shares(steps, calculated_rate))
 
 
 def with_and_without(runs: Sequence[Run]) -> Iterator[Line]:

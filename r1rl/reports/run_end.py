@@ -8,7 +8,7 @@ from pathlib import Path
 from r1rl.config.flags import Config
 from r1rl.reports.page.build import pass_over, write_page
 from r1rl.reports.summary import numbers, summary_lines
-from r1rl.reports.tables import print_levels, run_table
+from r1rl.reports.tables import check_lines, print_levels, run_table
 from r1rl.rewards.grading.latex import grading_words
 from r1rl.runs.checkpoints import newest
 from r1rl.runs.dump import Dump, write_json
@@ -45,7 +45,7 @@ def finish(
     run = pass_over(data)
     console.print()
     console.print(run_table(data, run.found))
-    for line in summary_lines(data):
+    for line in [*summary_lines(data), *check_lines(run.found)]:
         console.print(line, markup=False)  # an error quoted in it may hold brackets
     if (troubles := grading_words()) is not None:
         rule = "unreadable gold answers are left out, other failures count as wrong"

@@ -36,6 +36,7 @@ class Group:
     correct: int = 0
     checked: int = 0
     checked_correct: int = 0
+    calculated: int = 0  # checks that are more than empty talk
     reward: float = 0.0
     rewarded: int = 0  # completions that a reward applied to
 
@@ -50,6 +51,7 @@ class Group:
         if check is not None:
             self.checked += 1
             self.checked_correct += line["correct"]
+            self.calculated += check.outcome != "empty talk"
 
 
 @dataclass
@@ -141,6 +143,11 @@ def accuracy(groups: Iterable[Group]) -> Share | None:
 def check_rate(groups: Iterable[Group]) -> Share | None:
     """Returns the share of completions with a check."""
     return share((g.checked, g.n) for g in groups)
+
+
+def calculated_rate(groups: Iterable[Group]) -> Share | None:
+    """Returns the share of completions with a check that is more than empty talk."""
+    return share((g.calculated, g.n) for g in groups)
 
 
 def checked_accuracy(groups: Iterable[Group]) -> Share | None:

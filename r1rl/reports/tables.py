@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import groupby
 from statistics import fmean
@@ -151,6 +152,27 @@ def accuracy_cell(problems: list[list[bool]]) -> str:
 
 
 # ---- self-verification
+
+
+def check_lines(found: Survey) -> list[str]:
+    """Returns a line on self-verification: how many evaluated completions check their result, and what checks changed.
+
+    Empty talk does not count as a check. No line for a run without any check.
+    """
+    if not any(found.outcomes.values()):
+        return []
+    parts, evaluated = [], found.steps("eval")
+    if evaluated:
+        groups = [found.within("eval", step, step) for step in dict.fromkeys((evaluated[0], evaluated[-1]))]
+        counts = [(sum(g.calculated for g in part), sum(g.n for g in part)) for part in groups]
+        words = " -> ".join(f"{checked} / {n}, {checked / n:.0%}" for checked, n in counts)
+        parts.append(f"{words} of evaluated completions check their result")
+    changed = sum(found.outcomes["train"].values(), Counter())
+    if changed:
+        parts.append(
+            f"in training {changed['corrected']:,} corrected a wrong result, {changed['broke']:,} led to a wrong answer"
+        )
+    return [f"checks   {'; '.join(parts)}"]
 
 
 def check_table(found: Survey) -> Table:

@@ -154,9 +154,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_takes_no_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     find_check(text, "3", False)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @given(st.text(alphabet="0123456789+-*/=(). ,%$\nxcheklvriy", max_size=300), st.booleans())

@@ -10,6 +10,8 @@ import pytest
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.reports.summary import against_first, describe_difference, numbers, paired_test, summary_lines
+from r1rl.reports.survey import survey
+from r1rl.reports.tables import check_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, Dump
 from r1rl.runs.run_data import RunData
 from r1rl.runs.stats import wilson
@@ -67,6 +69,26 @@ def test_before_and_after_with_a_paired_test(run):
     assert "+70.0 points on the same 10 problems" in text
     assert "8 gained, 1 lost; significant (p = 0.039, exact McNemar" in text
     assert "length   10 -> 12 tokens per completion" in text
+
+
+def test_what_checks_changed(tmp_path):
+    """Of 4 evaluated completions none, then 3 check: one corrects, one confirms, one is empty talk and does not count."""
+    corrected = "4 * 8 - 5 = 25. Let me check: 4 * 8 = 32, 32 - 5 = 27, not 25. So it is 27."
+    confirmed, empty = "2 + 5 = 7. Let me check: 7 - 5 = 2. It fits.", "2 + 5 = 7. Let me check. That is right."
+    dump = Dump(tmp_path)
+    plain = [completion(0, f"test/{i}", True, text="2 + 5 = 7.") for i in range(4)]
+    dump.evaluation(0, plain, evaluation(0, 4, 4))
+    last = [{**line, "step": 1} for line in plain]
+    for line, text, answer in zip(last, (corrected, confirmed, empty), ("27", "7", "7")):
+        line.update(completion=text, extracted=answer, answer=answer)
+    dump.evaluation(1, last, evaluation(1, 4, 4))
+    trained = {**last[0], "split": "train", "step": 1}
+    broke = {**trained, "extracted": "27", "answer": "25", "correct": False, "sample": 1}
+    dump.append(ROLLOUTS, [trained, broke])
+    assert check_lines(survey(RunData(tmp_path))) == [
+        "checks   0 / 4, 0% -> 2 / 4, 50% of evaluated completions check their result; in training 1 corrected a "
+        "wrong result, 1 led to a wrong answer"
+    ]
 
 
 def test_problems_of_another_seed_are_not_paired_by_their_names(run, tmp_path):

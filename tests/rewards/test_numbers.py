@@ -472,10 +472,10 @@ HOSTILE = [
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_text_takes_linear_time(piece):
     text = piece * (100_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     for answer_format in FORMATS:
         grade(text, "72", answer_format)
-    assert time.perf_counter() - start < 5  # takes about 0.1 s; quadratic time would be minutes
+    assert time.process_time() - start < 5  # takes about 0.1 s; quadratic time would be minutes
 
 
 # GSM8K

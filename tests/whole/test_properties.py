@@ -224,11 +224,11 @@ def test_what_is_dumped_comes_back(tmp_path, lines):
 def test_a_million_hostile_characters_are_one_line(tmp_path, piece):
     dump = Dump(tmp_path)
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     line = {"group": 0, "sample": 0, "problem_id": "a", "prompt": "?", "tokens": 1, "finish": "stop", "correct": True,
             "reward": 1.0, "seconds": 1.0}  # fmt: skip
     dump.append(ROLLOUTS, [line | {"step": 1, "completion": text}, line | {"step": 2, "completion": "end"}])
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert (tmp_path / ROLLOUTS).read_bytes().count(b"\n") == 2
     first, second = read_lines(tmp_path / ROLLOUTS)
     assert first["completion"] == re.sub("[\ud800-\udfff]", "\ufffd", text) and second["completion"] == "end"
