@@ -12,10 +12,11 @@ from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
 from r1rl.models.source import is_here, shape_of
 from r1rl.preflight.checks import check_model_name, is_local
+from r1rl.preflight.faster import faster
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import longest_prompt, memory_lines, place_of_card, time_words
-from r1rl.preflight.suggestions import faster, suggest
+from r1rl.preflight.suggestions import suggest
 from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_named, plan_time
 from r1rl.system import machine
 from r1rl.system.console import console

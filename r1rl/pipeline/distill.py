@@ -72,7 +72,7 @@ def make_student(teacher: Teacher, keep: int, folder: Path, trusted: bool = Fals
     dtype = "auto" if teacher.adapter is None else "float32"  # 16 bit would round what the adapter adds
     model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **load_options(trusted))
     if teacher.adapter is not None:
-        model = PeftModel.from_pretrained(model, str(teacher.adapter)).merge_and_unload()
+        model = PeftModel.from_pretrained(model, str(teacher.adapter), **load_options(trusted)).merge_and_unload()
     layers = kept_layers(len(model.model.layers), keep)
     model.model.layers = nn.ModuleList(model.model.layers[i] for i in layers)
     model.config.num_hidden_layers = keep

@@ -24,6 +24,7 @@ from r1rl.runs import folder as run_folder
 from r1rl.runs.dump import Dump
 from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
 from r1rl.runs.run_data import RunData
+from r1rl.runs.tokens import TokenTexts
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
@@ -96,7 +97,7 @@ def sample(session: Session, suite: str, parts: Sequence[Part], dumps: Sequence[
                 for i, (part, dump, of_part) in enumerate(zip(parts, dumps, prompts), 1):
                     status.update(f"{what}: {part.name}, {i} of {len(parts)}")
                     result = evaluate(session.engine, of_part, load_rewards(part.config), part.config, step)
-                    dump_evaluation(dump, of_part, result, result.seconds)
+                    dump_evaluation(dump, of_part, result, result.seconds, TokenTexts.of(part.config, tokenizer))
                     console.print(f"{what:<8} {part.name}: {result.describe()}", markup=False)
     session.engine.close()
 

@@ -377,7 +377,7 @@ def recipe_of(name: str, facts: Facts) -> Line:
 def from_hub(config: Config) -> list[str]:
     """Returns the models and data of a run that must come from the hub and are not in its cache."""
     models = {config.model_name, config.student_model, config.teacher_model} - {None, *TINY_MODELS}
-    models = {m for m in models if not is_local(m)}
+    models = {m for m in models if m == SMOLLM2 or not is_local(m)}  # SmolLM2 would be converted
     lost = sorted(m for m in models if not (is_here(m) if m == SMOLLM2 else in_cache("models", m)))
     data = [words.removeprefix("the dataset ").partition(" (")[0] for words in needed_data(config)]
     general = config.general_data

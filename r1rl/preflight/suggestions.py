@@ -1,4 +1,4 @@
-"""Suggestions for a run that does not fit or could be faster: flags and their values, each tried in a new plan."""
+"""Suggestions for a run that does not fit: the flags to change and their values, each tried in a new plan."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from r1rl.models.shape import KNOWN, Shape
 from r1rl.models.source import shape_of
 from r1rl.preflight.memory_parts import GIB, Place, micro_batch
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
-from r1rl.preflight.time_plan import plan_time
 from r1rl.system import machine
 from r1rl.system.errors import UserError
 
-GAIN = 0.03  # a step that is shorter by less than this share is no reason for a suggestion: the plan is not that exact
 SPARING = 0.75  # the share of its plan that a run may use after memory ran out although the plan fitted
 
 Change = tuple[str, str, Config]  # flags, their effect, the config with them
@@ -77,22 +75,6 @@ def advice(config: Config) -> str:
         f"Use {suggestion.flags} ({suggestion.meaning}): {suggestion.plan.needed / GIB:.1f} GiB by plan instead of "
         f"{memory.needed / GIB:.1f}."
     )
-
-
-def faster(config: Config, shape: Shape, place: Place, prompt: int | None = None) -> Iterator[tuple[float, Suggestion]]:
-    """Yields (planned seconds of a step, change) for each switch of Unsloth's engine that fits and shortens the step.
-
-    Suffix decoding is not among them: what it gains depends on how often completions repeat each other.
-    """
-    now = plan_time(config, shape, plan_memory(config, shape, place, prompt), None)
-    if now is None or place.engine != "shared":
-        return
-    for kind in (sleeping_cache, sixteen_bit):
-        for flags, meaning, new in kind(config, place):
-            plan = plan_memory(new, shape, place, prompt)
-            step = plan_time(new, shape, plan, None).step
-            if plan.fits and step < (1 - GAIN) * now.step:
-                yield step, Suggestion(flags, meaning, new, plan)
 
 
 # ---- the changes

@@ -149,7 +149,7 @@ def test_eval_refuses_them_too_and_knows_all_flags_of_a_prompt():
     parser = Parser()
     command.add_arguments(parser)
     given = vars(parser.parse_args(["--vllm-server-host", "h", "--think-tag", "think"]))
-    given = {name: value for name, value in given.items() if name not in ("adapter", "recipe")}
+    given = {name: value for name, value in given.items() if name not in ("adapter", "recipe", "suite", "before")}
     with pytest.raises(UserError, match="--vllm-server-host h would have no effect"):
         command.resolve(None, "tiny", given)
     assert command.resolve(None, "tiny", given | {"resolved": True}).think_tag == "think"

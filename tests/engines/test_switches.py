@@ -22,10 +22,11 @@ from r1rl.engines.choice import choose
 from r1rl.models.policy import import_backend
 from r1rl.models.shape import KNOWN
 from r1rl.preflight.checks import check_allocator
+from r1rl.preflight.faster import faster
 from r1rl.preflight.memory_parts import ALWAYS, ENGINE, GIB, SAMPLING, UPDATE
 from r1rl.preflight.memory_plan import CACHE, plan_memory
 from r1rl.preflight.prepare import place_of_card
-from r1rl.preflight.suggestions import faster, sleeping_cache
+from r1rl.preflight.suggestions import sleeping_cache
 from r1rl.preflight.time_plan import CARDS, card_named, plan_time
 from r1rl.system import distributed
 from r1rl.system.errors import UserError

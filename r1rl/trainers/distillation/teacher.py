@@ -9,6 +9,7 @@ from r1rl.config.flags import Config
 from r1rl.models.policy import Policy, keep_4bit_layout, load_plain
 from r1rl.models.shared_prompts import can_share
 from r1rl.models.source import teacher_of
+from r1rl.models.weights import load_options
 
 
 def load_teacher(config: Config, policy: Policy) -> Policy:
@@ -19,7 +20,7 @@ def load_teacher(config: Config, policy: Policy) -> Policy:
     model = load_plain(place, policy.on_gpu, dtype, in_4bit, config.trust_remote_code)
     keep_4bit_layout(model)
     if teacher.adapter is not None:
-        model = PeftModel.from_pretrained(model, str(teacher.adapter))
+        model = PeftModel.from_pretrained(model, str(teacher.adapter), **load_options(config.trust_remote_code))
         model = model if in_4bit else model.merge_and_unload()
     model.requires_grad_(False).eval()
     backend = "4 bit (NF4)" if in_4bit else "bfloat16" if policy.on_gpu else "float32"
