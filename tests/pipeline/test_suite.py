@@ -76,6 +76,19 @@ def test_the_command_line_overrides_the_suite_but_not_its_problems(tmp_path):
 MACHINE = {"gpu": None, "cores": 2}
 
 
+class Bytes:
+    """A tokenizer whose tokens are bytes."""
+
+    def __call__(self, text, add_special_tokens):
+        return {"input_ids": self.encode(text, add_special_tokens)[:100]}
+
+    def encode(self, text, add_special_tokens):
+        return list(text.encode())
+
+    def decode(self, ids, skip_special_tokens):
+        return bytes(ids).decode(errors="replace")
+
+
 class FakeEngine:
     """Answers every problem right, the base model only every second one, and chain sums never worse."""
 
@@ -108,7 +121,7 @@ def started(monkeypatch):
             sessions.append(self)
 
         def load_tokenizer(self):
-            return lambda text, add_special_tokens: {"input_ids": list(text.encode())[:100]}
+            return Bytes()
 
         @contextlib.contextmanager
         def as_base(self):
