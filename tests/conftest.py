@@ -35,6 +35,14 @@ def pytest_report_header(config):
         return "slow tests are left out; -m slow runs them, -m 'slow or not slow' runs all tests"
 
 
+LONGEST = ("test_learning.py", "test_grpo.py", "test_ppo.py", "test_fast_update.py")  # files with the longest trainings
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first, so that no process waits for the other at the end; xdist would begin with many tests."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def vega_bundled_once():
     """Vega's script is the same in every report, and takes a second to make."""

@@ -51,6 +51,7 @@ def test_the_last_screen_says_what_was_learned(learned):
     assert json.loads((folder / "summary.json").read_text())["steps"] == 20
 
 
+@pytest.mark.slow
 def test_a_fresh_process_evaluates_the_saved_adapter_to_the_same_result(learned, program):
     folder, _ = learned
     best = folder / "checkpoints" / "best"
