@@ -14,7 +14,7 @@ from r1rl.reports.tables import new_table
 from r1rl.runs.dump import read_json, write_json
 from r1rl.runs.inputs import digest, records
 from r1rl.runs.run_data import RunData
-from r1rl.runs.stats import holm, mcnemar_exact, paired_bootstrap, sign_flip
+from r1rl.runs.stats import compared, holm, mcnemar_exact, sign_flip
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
 from r1rl.system.redact import redact_all
@@ -66,19 +66,15 @@ def compare(task: str, source: str, before: Measured | None, after: Measured) ->
 
     The test is McNemar's exact one for a single completion per problem, else random signs of the problems' differences.
     """
-    known = {} if before is None else before.verdicts
-    pairs = [(value, after.verdicts[problem]) for problem, value in known.items() if problem in after.verdicts]
-    if not pairs:
+    pairs = None if before is None else compared(before.verdicts, after.verdicts)
+    if pairs is None:
         return Row(task, source, after.line)
-    first, last = [b for b, _ in pairs], [a for _, a in pairs]
-    low, high = paired_bootstrap(first, last, seed=0)
-    gained, lost = sum(a > b for b, a in pairs), sum(a < b for b, a in pairs)
-    difference = (sum(last) - sum(first)) / len(pairs)
     if before.line["samples"] == after.line["samples"] == 1:
-        test, p = "exact McNemar", mcnemar_exact([b > 0 for b in first], [a > 0 for a in last])
+        test, p = "exact McNemar", mcnemar_exact([b > 0 for b in pairs.before], [a > 0 for a in pairs.after])
     else:
-        test, p = "random signs", sign_flip(first, last)
-    return Row(task, source, after.line, before.line, len(pairs), difference, low, high, gained, lost, test, p)
+        test, p = "random signs", sign_flip(pairs.before, pairs.after)
+    changes = (pairs.difference, pairs.low, pairs.high, pairs.gained, pairs.lost)
+    return Row(task, source, after.line, before.line, len(pairs.before), *changes, test, p)
 
 
 def corrected(rows: Sequence[Row]) -> list[Row]:

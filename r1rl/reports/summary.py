@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
-from r1rl.runs.stats import learning_slope, mcnemar_exact, minimal_difference, paired_bootstrap
+from r1rl.runs.stats import compared, learning_slope, mcnemar_exact, minimal_difference, paired_bootstrap
 
 LEAST_CHANGES = 6  # verdicts: five, all for the better, have p = 2 / 2^5 = 0.06
 
@@ -164,25 +164,23 @@ def describe_difference(first: dict[str, float], last: dict[str, float], greedy:
     The test is McNemar's exact one for a single greedy completion per problem, and a paired bootstrap for several
     samples. If McNemar's is not significant, the smallest difference is added that so few changes could have shown.
     """
-    pairs = [(first[problem], last[problem]) for problem in first if problem in last]
-    if not pairs:
+    pairs = compared(first, last)
+    if pairs is None:
         return "no problems in common, nothing to compare"
-    before, after = [b for b, _ in pairs], [a for _, a in pairs]
-    gained, lost = sum(a > b for b, a in pairs), sum(a < b for b, a in pairs)
-    low, high = paired_bootstrap(before, after, seed=0)
+    gained, lost, n = pairs.gained, pairs.lost, len(pairs.before)
     words = (
-        f"{100 * (sum(after) - sum(before)) / len(pairs):+.1f} points on the same {len(pairs)} problems "
-        f"(95 % interval {100 * low:+.1f} to {100 * high:+.1f}, paired bootstrap): {gained} gained, {lost} lost"
+        f"{100 * (sum(pairs.after) - sum(pairs.before)) / n:+.1f} points on the same {n} problems "
+        f"(95 % interval {100 * pairs.low:+.1f} to {100 * pairs.high:+.1f}, paired bootstrap): {gained} gained, {lost} lost"
     )
     if not greedy:
-        return f"{words}; {'significant' if low > 0 or high < 0 else 'not significant'}"
-    p = mcnemar_exact([b > 0 for b in before], [a > 0 for a in after])
+        return f"{words}; {'significant' if pairs.low > 0 or pairs.high < 0 else 'not significant'}"
+    p = mcnemar_exact([b > 0 for b in pairs.before], [a > 0 for a in pairs.after])
     if p < 0.05:
         return f"{words}; significant (p = {p:.2g}, exact McNemar)"
     if gained + lost < LEAST_CHANGES:
         why = f"fewer than {LEAST_CHANGES} changed verdicts cannot be significant"
     else:
-        needed = minimal_difference(len(pairs), (gained + lost) / len(pairs))
+        needed = minimal_difference(n, (gained + lost) / n)
         why = f"80 % power needs a true difference of {100 * needed:.1f} points"
     return f"{words}; not significant (p = {p:.2g}, exact McNemar; {why})"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -70,6 +71,30 @@ def mcnemar_exact(before: Sequence[bool], after: Sequence[bool]) -> float:
     changed = lost + gained
     tail = sum(math.comb(changed, i) for i in range(min(lost, gained) + 1))
     return min(1.0, float(Fraction(2 * tail, 2**changed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two evaluations of the same problems: scores, changed problems, and the mean change with its 95 % interval."""
+
+    before: list[float]
+    after: list[float]
+    gained: int
+    lost: int
+    difference: float
+    low: float
+    high: float
+
+
+def compared(first: Mapping[str, float], last: Mapping[str, float]) -> Paired | None:
+    """Returns the comparison over the problems that both have, by name; None without one. The bootstrap is seeded."""
+    pairs = [(first[problem], last[problem]) for problem in first if problem in last]
+    if not pairs:
+        return None
+    before, after = [b for b, _ in pairs], [a for _, a in pairs]
+    gained, lost = sum(a > b for b, a in pairs), sum(a < b for b, a in pairs)
+    difference = (sum(after) - sum(before)) / len(pairs)
+    return Paired(before, after, gained, lost, difference, *paired_bootstrap(before, after, seed=0))
 
 
 def sign_flip(before: Sequence[float], after: Sequence[float], seed: int = 0, resamples: int = 10_000) -> float:

@@ -37,7 +37,7 @@ class Tokens:
     gaps: tuple[float, ...] | None = None  # trainer's logprob minus sampler's; None: the trainer computed none
 
     def start(self, size: int) -> int:
-        """Returns where the first token begins in a completion of so many characters: after the reasoning prefix."""
+        """Returns where the first token begins in a completion of `size` characters: after the reasoning prefix."""
         return size - sum(self.lengths or ())
 
 

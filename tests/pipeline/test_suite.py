@@ -21,7 +21,7 @@ from r1rl.pipeline import suite, suite_results
 from r1rl.pipeline.suite_results import Measured, as_markdown, compare, corrected, read_results, results_of
 from r1rl.pipeline.sweep import expanded
 from r1rl.records import Rollout
-from r1rl.runs import scores
+from r1rl.runs import scores, stats
 from r1rl.runs.dump import read_lines
 from r1rl.runs.run_data import RunData
 from r1rl.system.errors import UserError
@@ -139,11 +139,7 @@ def started(monkeypatch):
             pass
 
     monkeypatch.setattr(suite, "Session", FakeSession)
-    for module, name in (
-        (suite_results, "paired_bootstrap"),
-        (scores, "bootstrap_interval"),
-        (suite_results, "sign_flip"),
-    ):
+    for module, name in ((stats, "paired_bootstrap"), (scores, "bootstrap_interval"), (suite_results, "sign_flip")):
         monkeypatch.setattr(module, name, partial(getattr(module, name), resamples=1000))
     return sessions
 

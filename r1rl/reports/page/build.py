@@ -85,7 +85,7 @@ def run_names(folders: list[Path]) -> list[str]:
 
 
 def describe(name: str, run: Surveyed, runs: int) -> dict[str, Any]:
-    """Returns one run for the page, with completions within its share of the page of so many runs."""
+    """Returns one run for a page of `runs` runs, which share the room for completions equally."""
     settings = {k: v for k, v in run.data.run.items() if k not in ("config", "schema_version")}
     folder, pairs, rows = run.data.folder, run.sampler.pairs(), run.sampler.chosen(BUDGET // runs)
     return {
