@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from r1rl.commands.pretrain.word_problems import guess, step_by_step
+from r1rl.commands.pretrain.word_problems import WRONG, WRONG_CHECKED, check_text, guess, in_one_go
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.reports.completions import read_completions
@@ -128,7 +128,11 @@ def completion(
 ) -> dict[str, Any]:  # fmt: skip
     """One line, as r1rl.runs.dump.completion_line writes it."""
     if rng.random() < works:
-        body, answer = step_by_step(worked.steps, rng)
+        checks = rng.random() < 0.4
+        answer, body = in_one_go(worked.steps, WRONG_CHECKED if checks else WRONG, rng)
+        if checks:
+            answer, check = check_text(worked.steps, answer, rng)
+            body = f"{body}\n{check}"
     else:
         answer = guess(worked.steps, rng)
         body = f"I think it is {answer}."

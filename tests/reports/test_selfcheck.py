@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1rl.commands.pretrain.word_problems import write_document
+from r1rl.commands.pretrain.stories import draw_problem
+from r1rl.commands.pretrain.word_problems import EMPTY_TALK, WRONG_CHECKED, check_text, in_one_go
 from r1rl.reports.arithmetic import find_equations
 from r1rl.reports.selfcheck import OUTCOMES, find_check
 from r1rl.tasks.word_problems import generate_worked
@@ -94,15 +95,21 @@ def test_hand_checked_examples_of_a_real_run():
 
 
 def test_the_tiny_base_models_wordings():
-    rng, other_kinds = random.Random(0), 0
-    for worked in generate_worked("train", 1, 500):
-        text = write_document(worked, rng).completion
-        answer = worked.problem.answer  # a check always ends in the right answer there
-        announced = any(words in text for words in ("double-check", "Let me verify", "To check", "Let me check"))
-        check = find_check(text, answer, True)
-        assert (check is not None) == announced
-        other_kinds += check is not None and check.kind != "announced"
-    assert other_kinds <= 1  # a later step can happen to repeat an earlier one: 7 * 4 = 28 after 4 * 7 = 27
+    """Every check in the pretraining text is found with its outcome, and nothing else."""
+    rng = random.Random(0)
+    problems = [*generate_worked("train", 1, 300), *(draw_problem(rng, i) for i in range(300))]
+    for number, worked in enumerate(problems):
+        steps, right = worked.steps, worked.steps[-1].result
+        answer, body = in_one_go(steps, WRONG_CHECKED, rng)
+        expected = None
+        if number % 3 == 0:
+            stated, (answer, check) = answer, check_text(steps, answer, rng)
+            body = f"{body}\n{check}"
+            expected = "confirmed" if stated == right else "corrected" if answer == right else "empty talk"
+        elif number % 3 == 1:
+            body, expected = f"{body}\n{rng.choice(EMPTY_TALK)}", "empty talk"
+        found = find_check(f"{body}\n</reasoning>\n<answer>\n{answer}\n</answer>", str(answer), answer == right)
+        assert (found and found.outcome) == expected
 
 
 def test_place_and_agreement():

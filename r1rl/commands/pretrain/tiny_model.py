@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1rl.commands.pretrain import knights_knaves, safety
-from r1rl.commands.pretrain.word_problems import EXERCISES, GUESS, MOST_SOLVED, Document, write_document, write_exercise
+from r1rl.commands.pretrain.stories import draw_problem
+from r1rl.commands.pretrain.word_problems import (
+    DRILLS,
+    EXERCISES,
+    GUESS,
+    MOST_SOLVED,
+    STORIES,
+    UNCHECKED,
+    Document,
+    write_document,
+    write_drill,
+    write_exercise,
+)
 from r1rl.records import ANSWER_TAG, STOP_TEXT, Problem
 from r1rl.rewards.grading.verdict import read_verdict
 from r1rl.tasks.knights_knaves import KnightsKnaves
@@ -25,10 +37,10 @@ from r1rl.tasks.safety.generated import SafetyQueries
 from r1rl.tasks.word_problems import WordProblems, generate, generate_worked
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|pad|>", "<|im_start|>", "<|im_end|>")
-CONTEXT = 2048  # tokens; GSM8K's questions are long in a vocabulary of 640
+CONTEXT = 2048  # tokens; GSM8K's questions are long in a vocabulary of 896
 LENGTH_STEP = 32  # sequences are padded to multiples of this: fewer shapes, fewer kernels
 EVALUATED = 200  # held-out problems for the accuracy at the end
-HABITS_FROM = 0.65  # share of the steps that teach calculating first, of which a guess teaches little
+HABITS_FROM = 0.87  # share of the steps that teach calculating first, of which a guess teaches little
 GUESS_AT_FIRST = 0.1  # share of guesses in those
 LINE_STEPS = 50  # between lines of output, if it is not a terminal
 CHUNK = 32  # batches that are generated at once and sorted by length
@@ -229,16 +241,21 @@ def new_model(tokenizer, shape: Shape):
     return Qwen2ForCausalLM(config)
 
 
-def read_documents(seed: int, count: int, guess_share: float = GUESS) -> Iterator[Document]:
-    """Yields `count` documents about train problems."""
+def read_documents(seed: int, count: int, unchecked: float = UNCHECKED, repeats: bool = False) -> Iterator[Document]:
+    """Yields `count` documents about train problems and about problems in other wordings; `repeats`: of the control."""
     rng = random.Random(seed)
-    problems = generate_worked("train", seed, count)
+    problems = [
+        draw_problem(rng, i) if rng.random() < STORIES else worked
+        for i, worked in enumerate(generate_worked("train", seed, count))
+    ]
     for worked in problems:
-        if rng.random() < EXERCISES:
+        if rng.random() < EXERCISES * DRILLS:
+            yield write_drill(rng)
+        elif rng.random() < EXERCISES * (1 - DRILLS):
             solved = tuple(rng.sample(problems, rng.randint(0, MOST_SOLVED)))
-            yield write_exercise(worked, solved, rng, guess_share)
+            yield write_exercise(worked, solved, rng, min(unchecked, GUESS))
         else:
-            yield write_document(worked, rng, guess_share)
+            yield write_document(worked, rng, unchecked, repeats)
 
 
 def held_out_puzzles(seed: int, count: int) -> list[Problem]:
@@ -250,10 +267,10 @@ def held_out_puzzles(seed: int, count: int) -> list[Problem]:
 READINGS = {
     WordProblems.name: Reading(
         read_documents,
-        GUESS,
+        UNCHECKED,
         SYSTEM_TEXT,
         lambda seed, count: generate("test", seed, count),
-        Shape(192, 576, 4, 6, 2, vocabulary=640),
+        Shape(192, 576, 4, 6, 2, vocabulary=896),
         batch_size=32,
         answer_tokens=128,
     ),
