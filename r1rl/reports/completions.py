@@ -50,7 +50,7 @@ class Completion:
     @property
     def check(self) -> Check | None:
         """The completion's check of its own result; None without one."""
-        return find_check(self.line["completion"], self.line["extracted"], self.line["correct"])
+        return find_check(self.line["completion"], self.line["extracted"], self.line["correct"], self.line["answer"])
 
     @property
     def verdict(self) -> str:

@@ -22,7 +22,7 @@ from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.runs.dump import has_needed, parsed
 
 NAME = "browse.npz"
-VERSION = 1
+VERSION = 2  # 2: outcome "missed"
 CHECKS = ("none", *OUTCOMES)
 NO_LEVEL = -1
 ROW = np.dtype(

@@ -11,7 +11,9 @@ begun to repeat itself do not count.
 Outcomes:
 
 - corrected: the check disagreed, the answer changed, and the final answer is correct;
-- broke: the check disagreed, the answer changed, and the final answer is wrong;
+- broke: the check disagreed, the answer changed, and the final answer is wrong, where the result before was right or
+  is not known to be wrong;
+- missed: the same, where the result before was wrong, too;
 - confirmed: the check's arithmetic is correct and includes the result that it checks;
 - empty talk: nothing was calculated, or wrongly, or a disagreement changed nothing.
 
@@ -27,7 +29,7 @@ from fractions import Fraction
 
 from r1rl.reports.arithmetic import Equation, find_equations
 
-OUTCOMES = ("confirmed", "corrected", "broke", "empty talk")
+OUTCOMES = ("confirmed", "corrected", "broke", "missed", "empty talk")
 LONGEST = 20_000  # characters read of a completion; a longer one is no solution
 SPAN = 400  # characters before and after a check in which words about it are looked for
 AROUND = 90  # characters before and after a stem that hold the whole announcement
@@ -47,10 +49,11 @@ class Check:
     outcome: str  # one of OUTCOMES
 
 
-def find_check(completion: str, answer: str | None, correct: bool) -> Check | None:
+def find_check(completion: str, answer: str | None, correct: bool, gold: str | None = None) -> Check | None:
     """Returns the first check of a completion; None without one.
 
-    `answer` is the completion's final answer (`extracted` in the dump), `correct` is its grade.
+    `answer` is the completion's final answer (`extracted` in the dump), `correct` is its grade, `gold` the problem's
+    answer; without it a check that ends in a wrong answer is never "missed".
     """
     text = body_of(completion)
     near = announcement_windows(text.lower())
@@ -69,6 +72,8 @@ def find_check(completion: str, answer: str | None, correct: bool) -> Check | No
     kind, start = min(found, key=lambda candidate: candidate[1])
     end = end_of(text, start, equations)
     agrees, outcome = judge(text, start, end, equations, final, correct)
+    if outcome == "broke" and is_wrong(text, start, equations, gold):
+        outcome = "missed"
     return Check(kind, start, end, start / max(1, len(completion)), agrees, outcome)
 
 
@@ -210,6 +215,13 @@ def judge(
     checked = {prior_result(text, start, prior), final}
     linked = any(checked & {*e.numbers, e.stated} for e in own)
     return True, "confirmed" if linked and all(e.holds for e in own) else "empty talk"
+
+
+def is_wrong(text: str, start: int, equations: list[Equation], gold: str | None) -> bool:
+    """Returns whether the result before the check is known to differ from the problem's answer."""
+    right = number(gold)
+    before = prior_result(text, start, [e for e in equations if e.end <= start])
+    return right is not None and before is not None and before != right
 
 
 def changes_declared_answer(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:

@@ -170,7 +170,8 @@ def check_lines(found: Survey) -> list[str]:
     changed = sum(found.outcomes["train"].values(), Counter())
     if changed:
         parts.append(
-            f"in training {changed['corrected']:,} corrected a wrong result, {changed['broke']:,} led to a wrong answer"
+            f"in training {changed['corrected']:,} wrong results corrected, {changed['broke']:,} right ones broken, "
+            f"{changed['missed']:,} wrong ones changed to another wrong one"
         )
     return [f"checks   {'; '.join(parts)}"]
 

@@ -42,7 +42,7 @@ def test_parquet_holds_every_completion(folder):
     table = pandas.read_parquet(folder / "parquet" / "completions.parquet")
     lines = [c.line for c in read_completions(folder)]
     assert len(table) == len(lines) and list(table.tokens) == [line["tokens"] for line in lines]
-    assert set(table.check_outcome.dropna()) <= {"confirmed", "corrected", "broke", "empty talk"}
+    assert set(table.check_outcome.dropna()) <= {"confirmed", "corrected", "broke", "missed", "empty talk"}
     assert table.completion.iloc[-1] == "\ufffd = 3" and table.reward_correctness.notna().all()
     assert len(pandas.read_parquet(folder / "parquet" / "metrics.parquet")) == 30
 

@@ -90,7 +90,7 @@ def test_outcomes_of_the_table():
 def test_hand_checked_examples_of_a_real_run():
     """Completions of a real tiny run, at least three of each outcome, labelled by reading them."""
     rows = [row for row in TABLE if row["split"] == "tiny run"]
-    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in OUTCOMES)
+    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in OUTCOMES if outcome != "missed")  # needs the gold
     assert [found(row).outcome for row in rows] == [row["label"] for row in rows]
 
 
@@ -117,6 +117,14 @@ def test_place_and_agreement():
     check = find_check(text, "7", True)
     assert text[check.start : check.end] == "Let me check: 12 - 5 = 7, not 8."
     assert check.where == 12 / len(text) and check.agrees is False and check.outcome == "corrected"
+
+
+def test_a_wrong_answer_after_a_check_is_the_checks_fault_only_if_the_result_before_was_right():
+    text = "4 * 8 - 5 = 25. Let me check: 4 * 8 = 31, 31 - 5 = 26, not 25. So it is 26."
+    assert find_check(text, "26", False, "25").outcome == "broke"
+    assert find_check(text, "26", False, "27").outcome == "missed"
+    assert find_check(text, "26", False).outcome == "broke"  # unknown
+    assert find_check(text, "26", True, "26").outcome == "corrected"
 
 
 def test_a_disagreement_that_changes_nothing_is_empty_talk():

@@ -84,10 +84,11 @@ def test_what_checks_changed(tmp_path):
     dump.evaluation(1, last, evaluation(1, 4, 4))
     trained = {**last[0], "split": "train", "step": 1}
     broke = {**trained, "extracted": "27", "answer": "25", "correct": False, "sample": 1}
-    dump.append(ROLLOUTS, [trained, broke])
+    missed = {**trained, "extracted": "27", "answer": "28", "correct": False, "sample": 2}
+    dump.append(ROLLOUTS, [trained, broke, missed])
     assert check_lines(survey(RunData(tmp_path))) == [
-        "checks   0 / 4, 0% -> 2 / 4, 50% of evaluated completions check their result; in training 1 corrected a "
-        "wrong result, 1 led to a wrong answer"
+        "checks   0 / 4, 0% -> 2 / 4, 50% of evaluated completions check their result; in training 1 wrong "
+        "results corrected, 1 right ones broken, 1 wrong ones changed to another wrong one"
     ]
 
 
