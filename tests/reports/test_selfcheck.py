@@ -90,7 +90,8 @@ def test_outcomes_of_the_table():
 def test_hand_checked_examples_of_a_real_run():
     """Completions of a real tiny run, at least three of each outcome, labelled by reading them."""
     rows = [row for row in TABLE if row["split"] == "tiny run"]
-    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in OUTCOMES if outcome != "missed")  # needs the gold
+    known = set(OUTCOMES) - {"missed"}  # the rows have no gold answer
+    assert all(sum(row["label"] == outcome for row in rows) >= 3 for outcome in known)
     assert [found(row).outcome for row in rows] == [row["label"] for row in rows]
 
 

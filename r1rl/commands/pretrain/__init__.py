@@ -12,7 +12,7 @@ from r1rl.config.parser import user_path
 from r1rl.system.errors import UserError
 
 MODELS = {  # by task: folder and optimizer steps of the embedded model
-    "word-problems": ("tiny_base", 2600),
+    "word-problems": ("tiny_base", 6000),
     "knights_knaves": ("tiny_kk", 1100),
     "safety-queries": ("tiny_safety", 2000),
 }
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=user_path, help=f"new folder (default: {folders})")
     parser.add_argument("--seed", type=int, default=0, help="seed of text and weights (default: 0)")
     lengths = ", ".join(f"{steps} for {task}" for task, (_, steps) in MODELS.items())
+    parser.add_argument(
+        "--repeat-checks",
+        action="store_true",
+        help="a control for docs/self-verification.md: checks repeat the same calculation, as unreliable as before",
+    )
     parser.add_argument("--steps", type=int, help=f"optimizer steps (default: {lengths})")
 
 
@@ -41,9 +46,13 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--output {str(output)!r} is not empty: choose a new folder, nothing was changed.")
     if steps < 1:
         raise UserError(f"--steps {steps} must be at least 1.")
+    if args.repeat_checks and args.task != "word-problems":
+        raise UserError(
+            f"--repeat-checks has no effect for --task {args.task}: only the word problems' text has checks."
+        )
     from r1rl.commands.pretrain.tiny_model import pretrain_tiny
     from r1rl.system.machine import keep_memory
 
     keep_memory()
-    pretrain_tiny(output, args.seed, steps, args.task)
+    pretrain_tiny(output, args.seed, steps, args.task, args.repeat_checks)
     return 0

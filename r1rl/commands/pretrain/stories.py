@@ -12,129 +12,57 @@ from dataclasses import dataclass
 from r1rl.records import Problem
 from r1rl.tasks.word_problems import LARGEST, Step, WorkedProblem, calculate, gsm8k_solution
 
-SHE = (
-    *("Anna", "Carla", "Emma", "Grace", "Ida", "Kate", "Maria", "Olga", "Rosa", "Tina", "Wendy", "Zoe", "Mary", "Lucy"),
-    *(
-        "Sarah",
-        "Lisa",
-        "Julia",
-        "Amy",
-        "Nina",
-        "Eva",
-        "Clara",
-        "Ella",
-        "Mia",
-        "Lena",
-        "Jane",
-        "Alice",
-        "Laura",
-        "Linda",
-    ),
-    *("Susan", "Helen", "Nora", "Ruth", "Sofia", "Fatima", "Mei", "Priya", "Aisha", "Betty", "Molly", "Jill", "Hannah"),
+
+def words(text: str) -> tuple[str, ...]:
+    """Returns the words of a text."""
+    return tuple(text.split())
+
+
+SHE = words(
+    """
+    Anna Carla Emma Grace Ida Kate Maria Olga Rosa Tina Wendy Zoe Mary Lucy Sarah Lisa Julia Amy Nina Eva Clara Ella
+    Mia Lena Jane Alice Laura Linda Susan Helen Nora Ruth Sofia Fatima Mei Priya Aisha Betty Molly Jill Hannah
+    """
 )
-HE = (
-    *("Ben", "David", "Felix", "Henry", "Jack", "Leo", "Noah", "Paul", "Sam", "Victor", "Yusuf", "Omar", "Tom", "John"),
-    *("Peter", "Mark", "James", "Bob", "Max", "Tim", "Adam", "Alex", "Carl", "Dan", "Eric", "Frank", "George", "Ivan"),
-    *(
-        "Joe",
-        "Kevin",
-        "Luke",
-        "Mike",
-        "Nick",
-        "Oscar",
-        "Robert",
-        "Simon",
-        "Bill",
-        "Ali",
-        "Raj",
-        "Wei",
-        "Hugo",
-        "Martin",
-    ),
+HE = words(
+    """
+    Ben David Felix Henry Jack Leo Noah Paul Sam Victor Yusuf Omar Tom John Peter Mark James Bob Max Tim Adam Alex
+    Carl Dan Eric Frank George Ivan Joe Kevin Luke Mike Nick Oscar Robert Simon Bill Ali Raj Wei Hugo Martin
+    """
 )
-THINGS = (
-    *("apple", "book", "card", "coin", "cookie", "egg", "flower", "hat", "marble", "orange", "pen", "ring", "shell"),
-    *("shirt", "stamp", "sticker", "stone", "ticket", "toy", "balloon", "pencil", "banana", "candle", "cake", "car"),
-    *("chair", "sweet", "doll", "ball", "button", "crayon", "cup", "plate", "bottle", "nut", "plum", "pear", "lemon"),
-    *(
-        "muffin",
-        "donut",
-        "roll",
-        "sandwich:es",
-        "peach:es",
-        "box:es",
-        "brush:es",
-        "letter",
-        "photo",
-        "magazine",
-        "bead",
-    ),
-    *(
-        "brick",
-        "key",
-        "lamp",
-        "dog",
-        "cat",
-        "duck",
-        "chicken",
-        "cow",
-        "fish:",
-        "sheep:",
-        "bird",
-        "horse",
-        "rabbit",
-        "goat",
-    ),
-    *(
-        "tomato:es",
-        "potato:es",
-        "carrot",
-        "onion",
-        "melon",
-        "grape",
-        "olive",
-        "chocolate",
-        "candy:!candies",
-        "berry:!berries",
-    ),
+THINGS = words(
+    """
+    apple book card coin cookie egg flower hat marble orange pen ring shell shirt stamp sticker stone ticket toy
+    balloon pencil banana candle cake car chair sweet doll ball button crayon cup plate bottle nut plum pear lemon
+    muffin donut roll sandwich:es peach:es box:es brush:es letter photo magazine bead brick key lamp dog cat duck
+    chicken cow fish: sheep: bird horse rabbit goat tomato:es potato:es carrot onion melon grape olive chocolate
+    candy:!candies berry:!berries
+    """
 )  # "x:es" and "x:!y" are other plurals than "s"
-PLACES = ("box", "bag", "basket", "jar", "room", "drawer", "shop", "garden", "house", "park", "class", "field", "tree")
-CONTAINERS = (
-    "box:es",
-    "bag",
-    "basket",
-    "pack",
-    "jar",
-    "shelf:!shelves",
-    "row",
-    "tray",
-    "table",
-    "crate",
-    "bundle",
-    "team",
-)
+PLACES = words("box bag basket jar room drawer shop garden house park class field tree")
+CONTAINERS = words("box:es bag basket pack jar shelf:!shelves row tray table crate bundle team")
 WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SPELLED = 0.1  # share of problems whose small numbers are words
 UNKNOWN = 0.2  # share of persons and things that are made-up words: a reader must not depend on knowing them
 SETTING = 0.3  # share of problems that begin with a time or place
 ASIDE = 0.2  # share of problems with a phrase or sentence that changes nothing
 SETTINGS = (
-    *("Yesterday", "On Monday", "On Friday", "Last week", "This morning", "In the afternoon", "Last year", "Today"),
-    *("At the market", "At school", "In summer", "At a party", "On the way home", "In the city", "One day", "At work"),
-)
+    "Yesterday", "On Monday", "On Friday", "Last week", "This morning", "In the afternoon", "Last year", "Today",
+    "At the market", "At school", "In summer", "At a party", "On the way home", "In the city", "One day", "At work",
+)  # fmt: skip
 PHRASES = (
-    *("at home", "at the market", "for the party", "in the kitchen", "for school", "with a friend", "on the weekend"),
-    *("for a birthday", "in the yard", "from a friend", "in the morning", "at the fair", "on the table", "in town"),
-)
+    "at home", "at the market", "for the party", "in the kitchen", "for school", "with a friend", "on the weekend",
+    "for a birthday", "in the yard", "from a friend", "in the morning", "at the fair", "on the table", "in town",
+)  # fmt: skip
 ASIDES = (
-    *("It is a sunny day.", "They are very nice.", "Everybody is happy.", "They come from a small town.", "It rains."),
-    *("Some are new.", "They are for a friend.", "It takes a long time.", "The weather is good.", "All are the same."),
-)
+    "It is a sunny day.", "They are very nice.", "Everybody is happy.", "They come from a small town.", "It rains.",
+    "Some are new.", "They are for a friend.", "It takes a long time.", "The weather is good.", "All are the same.",
+)  # fmt: skip
 PEOPLE = (
-    *("a farmer:she", "the teacher:she", "my aunt:she", "her mother:she", "the nurse:she", "my sister:she"),
-    *("a baker:he", "the driver:he", "my uncle:he", "his father:he", "the cook:he", "my friend:he", "a boy:he"),
-    *("a girl:she", "Mrs. White:she", "Mr. Green:he", "Mr. Stone:he", "Ms. Lake:she", "the painter:she", "a man:he"),
-)
+    "a farmer:she", "the teacher:she", "my aunt:she", "her mother:she", "the nurse:she", "my sister:she",
+    "a baker:he", "the driver:he", "my uncle:he", "his father:he", "the cook:he", "my friend:he", "a boy:he",
+    "a girl:she", "Mrs. White:she", "Mr. Green:he", "Mr. Stone:he", "Ms. Lake:she", "the painter:she", "a man:he",
+)  # fmt: skip
 
 # (present, past) of what makes more or fewer.
 GAINS = (
@@ -199,17 +127,16 @@ def with_setting(question: str, rng: random.Random) -> str:
         middle = rng.random() < 0.5
         question = f"{first} {rng.choice(PHRASES)}. {rest}" if middle else f"{first}. {rng.choice(ASIDES)} {rest}"
     if rng.random() < SETTING:
-        word = question.partition(" ")[0]
-        small = word in ("There", "A", "An", "Each", "One", "Of", "The", "My", "Her", "His", "She", "He")
-        question = f"{rng.choice(SETTINGS)}{rng.choice((' ', ', '))}{question[0].lower() if small else question[0]}{question[1:]}"
+        if question.startswith(("There ", "A ", "Each ", "One ", "Of ", "The ", "My ", "Her ", "His ")):
+            question = question[0].lower() + question[1:]
+        question = rng.choice(SETTINGS) + rng.choice((" ", ", ")) + question
     return question
 
 
 def made_up(rng: random.Random) -> str:
     """Returns a word that no list has, of two or three syllables."""
-    return "".join(rng.choice("bcdfghklmnprstvw") + rng.choice("aeiou") for _ in range(rng.randint(2, 3))) + rng.choice(
-        ("", "n", "r", "l", "t", "k")
-    )
+    syllables = [rng.choice("bcdfghklmnprstvw") + rng.choice("aeiou") for _ in range(rng.randint(2, 3))]
+    return "".join(syllables) + rng.choice(("", "n", "r", "l", "t", "k"))
 
 
 def spell(question: str) -> str:
@@ -233,31 +160,19 @@ def plural(noun: str) -> tuple[str, str]:
 def draw_words(rng: random.Random) -> dict[str, str]:
     """Draws the names and nouns of a story: {n} with {he} and {him}, {o}, {t} and {ts}, {u} and {us}, {c} and {cs}."""
     names, he, him, his = (SHE, "she", "her", "her") if rng.random() < 0.5 else (HE, "he", "him", "his")
-    people = [p.partition(":")[0] for p in PEOPLE if p.endswith(f":{he}")]
-    n = made_up(rng).capitalize() if rng.random() < UNKNOWN else rng.choice(people if rng.random() < 0.3 else names)
+    others = [p.partition(":")[0] for p in PEOPLE if p.endswith(f":{he}")]
+    n = made_up(rng).capitalize() if rng.random() < UNKNOWN else rng.choice(others if rng.random() < 0.3 else names)
     o = rng.choice([x for x in (*SHE, *HE, "a friend", "the neighbor") if x != n])
     (t, ts), (u, us) = (plural(x) for x in rng.sample(THINGS, 2))
     if rng.random() < UNKNOWN:
         t, ts = plural(made_up(rng))
     c, cs = plural(rng.choice(CONTAINERS))
     he = n if rng.random() < 0.25 else he
-    return {
-        "n": n,
-        "o": o,
-        "he": he,
-        "him": him,
-        "his": his,
-        "t": t,
-        "ts": ts,
-        "u": u,
-        "us": us,
-        "c": c,
-        "cs": cs,
-        "p": rng.choice(PLACES),
-    }
+    people = {"n": n, "o": o, "he": he, "him": him, "his": his}
+    return people | {"t": t, "ts": ts, "u": u, "us": us, "c": c, "cs": cs, "p": rng.choice(PLACES)}
 
 
-def ask_have(rng: random.Random, past: bool = False) -> str:
+def ask_have(rng: random.Random) -> str:
     """Returns a question for how many the person has."""
     return rng.choice(
         (

@@ -11,7 +11,8 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from r1rl.commands.pretrain import knights_knaves, safety
@@ -86,7 +87,9 @@ class Progress:
     tokens_per_second: float
 
 
-def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.name) -> float:
+def pretrain_tiny(
+    output: Path, seed: int, steps: int, task: str = WordProblems.name, repeat_checks: bool = False
+) -> float:
     """Runs `pretrain` with a progress bar. Prints and returns the greedy accuracy on held-out problems."""
     from rich import progress
 
@@ -111,7 +114,7 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
             ):  # without a terminal the bar appears only at the end
                 console.print(f"step {now.step:>5} of {steps}  {words}")
 
-        model, tokenizer = pretrain(output, seed, steps, report=show, task=task)
+        model, tokenizer = pretrain(output, seed, steps, report=show, task=task, repeat_checks=repeat_checks)
     reading = READINGS[task]
     problems = reading.held_out(seed, EVALUATED)
     accuracy = greedy_accuracy(model, tokenizer, problems, reading.answer_tokens, reading.answer_of)
@@ -123,14 +126,16 @@ def pretrain_tiny(output: Path, seed: int, steps: int, task: str = WordProblems.
 def pretrain(
     output: Path,
     seed: int = 0,
-    steps: int = 2400,
+    steps: int = 6000,
     batch_size: int | None = None,
     learning_rate: float = 3e-3,
     report: Callable[[Progress], None] | None = None,
     task: str = WordProblems.name,
+    repeat_checks: bool = False,
 ):
     """Trains tokenizer and model and saves both in `output`; calls `report` with each Progress.
 
+    `repeat_checks` makes the control of the word problems, see `write_document`.
     Returns model and tokenizer. The same arguments on the same machine give the same weights.
     """
     import torch
@@ -138,6 +143,8 @@ def pretrain(
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reading = READINGS[task]
+    if repeat_checks:
+        reading = replace(reading, documents=partial(read_documents, repeats=True))
     tokenizer = train_tokenizer(seed, reading)
     model = new_model(tokenizer, reading.shape).to(device)
     optimizers = new_optimizers(model, learning_rate)
