@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import unicodedata
 from pathlib import Path
 
@@ -16,10 +18,11 @@ pytest.importorskip("transformers")
 
 import r1rl
 from r1rl.commands.pretrain import tiny_model
-from r1rl.commands.pretrain.word_problems import write_document
-from r1rl.records import STOP_TEXT
+from r1rl.commands.pretrain.stories import draw_problem
+from r1rl.commands.pretrain.word_problems import ANNOUNCED, EMPTY_TALK, check_text, in_one_go, repeated, write_document
+from r1rl.records import STOP_TEXT, Problem
 from r1rl.tasks.prompts import SYSTEM_TEXT
-from r1rl.tasks.word_problems import generate
+from r1rl.tasks.word_problems import Step, generate
 
 FOLDER = Path(r1rl.__file__).parent / "models" / "tiny" / "word_problems"
 FILES = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -89,7 +92,30 @@ def test_prompt_and_completion_have_the_tokens_of_the_whole(tokenizer):
 def test_answers_some_problems_but_not_most(model, tokenizer):
     """A base model for RL must be right sometimes, or there is no signal, and wrong often."""
     accuracy = tiny_model.greedy_accuracy(model, tokenizer, generate("test", 0, 100))
-    assert 0.10 <= accuracy <= 0.50
+    assert 0.25 <= accuracy <= 0.60
+
+
+def test_answers_the_question_of_the_readme(model, tokenizer):
+    question = re.search(r'ask \S+ "([^"]+)"', (Path(__file__).parents[2] / "README.md").read_text())[1]
+    assert question == "Tom has 3 apples and buys 4 more. How many has he?"
+    problem = Problem("readme", question, "7", None, "word-problems")
+    assert tiny_model.greedy_accuracy(model, tokenizer, [problem]) == 1
+
+
+def test_checks_are_rare_and_never_chosen(model, tokenizer):
+    """What reinforcement learning makes the rule is a rare habit of the base: sampled seldom, never the likeliest text."""
+    problems = generate("test", 0, 100)
+    import torch
+
+    torch.manual_seed(0)
+    greedy, sampled = (tiny_model.complete(model, tokenizer, problems, sampled=s) for s in (False, True))
+    assert not any(announced(text) for text in greedy)
+    assert 3 <= sum(announced(text) for text in sampled) <= 30
+
+
+def announced(completion: str) -> bool:
+    """Whether a completion announces a check."""
+    return any(words.rstrip(":,") in completion for words in ANNOUNCED)
 
 
 @pytest.mark.slow
@@ -113,10 +139,32 @@ def test_pretraining_learns_and_repeats_itself(tmp_path):
 
 def test_documents_show_every_habit():
     completions = [d.completion for d in tiny_model.read_documents(seed=3, count=1000)]
-    guesses = sum("I think it is" in c for c in completions)
-    assert 0.5 < guesses / 1000 < 0.7
-    for sign in ("check", "not ", "which matches", "The answer is", "\n<reasoning>"):
+    assert 0.04 < sum(announced(c) for c in completions) / 1000 < 0.16  # with empty talk
+    assert 0.03 < sum("I think it is" in c for c in completions) / 1000 < 0.12
+    for sign in ("check", ", not ", "So it is", "It fits.", "The answer is", "\n<reasoning>", *EMPTY_TALK):
         assert any(sign in c for c in completions), sign
+
+
+def test_checks_calculate_in_another_way_and_those_of_the_control_do_not():
+    two = (Step("", "*", 4, 8), Step("", "-", 32, 5, 0))
+    rng = random.Random(0)
+    assert in_one_go(two, (0.0, 0.0), rng) == (27, "4 * 8 - 5 = 27.")
+    answers, checks = zip(*(check_text(two, 25, random.Random(i)) for i in range(200)))
+    assert all("4 * 8 = 32, 32 - 5 = 27, not 25." in check for check in checks)
+    assert 0.8 < answers.count(27) / 200 < 0.97 and set(answers) == {25, 27}
+    again = [repeated(two, 25, random.Random(i)) for i in range(200)]
+    assert all("4 * 8 - 5 = " in check and "4 * 8 = 32" not in check for _, check in again)
+    assert 0.3 < sum(answer == 27 for answer, _ in again) / 200 < 0.7
+    answer, check = check_text((Step("", "/", 39, 3),), 17, random.Random(1))
+    assert "17 * 3 = 51, not 39. 39 / 3 = 13." in check and answer == 13
+
+
+def test_stories_ask_what_they_calculate():
+    problems = [draw_problem(random.Random(i), i) for i in range(2000)]
+    assert len({p.problem.question for p in problems}) > 1950
+    for worked in problems:
+        assert 1 <= len(worked.steps) <= 2 and str(worked.steps[-1].result) == worked.problem.answer
+        assert "{" not in worked.problem.question and not worked.problem.question[0].islower()
 
 
 def test_writing_is_seeded():

@@ -366,12 +366,17 @@ def greedy_accuracy(
     answer_of: Callable[[str], str | None] = tagged_answer,
 ) -> float:
     """Returns the share of problems whose greedy completion of the prefixed prompt ends with the right answer."""
+    completions = complete(model, tokenizer, problems, max_new_tokens)
+    right = [answer_of(text) == problem.answer for text, problem in zip(completions, problems)]
+    return sum(right) / len(right)
+
+
+def complete(model, tokenizer, problems: list[Problem], max_new_tokens: int = 128, sampled: bool = False) -> list[str]:
+    """Returns the completions of the prefixed prompts, greedy or sampled at temperature 1."""
     import torch
 
     prompts = [plain_prompt(problem, add_reasoning_prefix=True) for problem in problems]
     inputs = tokenizer(prompts, return_tensors="pt", padding=True).to(model.device)
     with torch.inference_mode():
-        ids = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
-    completions = tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
-    right = [answer_of(text) == problem.answer for text, problem in zip(completions, problems)]
-    return sum(right) / len(right)
+        ids = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=sampled)
+    return tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
