@@ -22,6 +22,10 @@ BASE_HELP = (
 )
 
 
+# Flags of a run that say nothing about sampling from its model, and need others that do not either.
+ABOUT_TRAINING = ("exp_name", "mode", "sft_output", "rl_output", "sft_samples", "sft_epochs", "teacher_model")
+
+
 def base_given(model_name: str | None) -> dict[str, str]:
     """Returns the change of a run's flags for --model-name, if it is given."""
     return {} if model_name is None else {"model_name": model_name}
@@ -53,7 +57,7 @@ def config_of(folder: Path, **changes: Any) -> Config:
     """Returns the flags of a run for sampling from its model: greedy, one completion per problem. Raises UserError."""
     check_run(folder)
     sampling = {"resume": False, "trust_remote_code": False, "eval_samples": 1, "eval_temperature": 0.0}
-    settings = settings_of(folder) | sampling | {"exp_name": None, "mode": None, "teacher_model": None}
+    settings = settings_of(folder) | sampling | dict.fromkeys(ABOUT_TRAINING)
     return Config(**{**settings, **changes})
 
 
