@@ -59,7 +59,7 @@ class Pool:
 
     A visit is a group of completions. A prompt rests that was always or never solved in its latest `visits` visits, until
     as many groups have been sampled since the last one as there are prompts: one pass. All others are drawn with the
-    weight E[p (1 - p)], where p has a uniform prior: 1/6 unseen, 1/4 at most. Sources: sampling for learnability
+    weight E[p (1 - p)], where p has a uniform prior: 1/6 unseen, below 1/4 always. Sources: sampling for learnability
     (arXiv:2502.12272) for p (1 - p); DAPO (arXiv:2503.14476, section 3.2), which drops the groups that are avoided here.
 
     It depends on the complete steps and the seed alone, so a resumed run draws as an uninterrupted one.
