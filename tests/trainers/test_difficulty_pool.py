@@ -156,6 +156,7 @@ def test_the_report_draws_the_pool():
         ("kk-tiny", {"difficulty_pool": 2}, "only without --stages"),
         ("cot-safety-tiny", {"difficulty_pool": 2}, "only with --algorithm grpo"),
         ("gsm8k-sft-rl-tiny", {"difficulty_pool": 2, "mode": "sft"}, "only to reinforcement learning"),
+        ("gsm8k-sft-rl-tiny", {"difficulty_pool": 2, "mode": "eval"}, "only to reinforcement learning"),
         ("tiny", {"difficulty_pool": 2, "algorithm": "ppo"}, "only with --algorithm grpo"),
     ],
 )
