@@ -121,6 +121,7 @@ TABLE = (
     # tasks and data
     Scope("with --dataset-name knights_knaves", lambda c: c.dataset_name == PUZZLES, ("people", "stages"), dropped=True),
     Scope("with --stages", lambda c: c.stages is not None, STAGE_ENDS, dropped=True),
+    Scope("without --stages, whose prompts are those of a level", lambda c: c.stages is None, ("difficulty_pool",)),
     Scope("with --advance-at", lambda c: c.advance_at is not None, ("advance_window",)),
     Scope(
         "to puzzles that --dataset-name knights_knaves makes up",
@@ -169,7 +170,7 @@ TABLE = (
         REINFORCEMENT,
         reinforces,
         (
-            "algorithm", "method", "refill", "skip_solved", "steps_per_generation", "num_iterations", "learn_from", "prune", "max_steps", "train_every",
+            "algorithm", "method", "refill", "skip_solved", "difficulty_pool", "steps_per_generation", "num_iterations", "learn_from", "prune", "max_steps", "train_every",
             "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler", "weight_decay",
             "max_grad_norm", "beta", "profile", "save_merged", "stages", *STAGE_ENDS, "advance_window", "general_reward",
         ),
@@ -255,7 +256,7 @@ TABLE = (
         (
             "method", "scale_rewards", "multi_reward", "loss_type", "epsilon_high", "delta", "importance_level",
             "mask_truncated", "entropy_bonus", "top_entropy_share", "importance_correction", "importance_mode",
-            "importance_threshold", "refill", "skip_solved", "steps_per_generation", "num_iterations", "learn_from",
+            "importance_threshold", "refill", "skip_solved", "difficulty_pool", "steps_per_generation", "num_iterations", "learn_from",
         ),
     ),
     Scope(

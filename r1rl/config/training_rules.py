@@ -81,12 +81,17 @@ def check_value_head(config: Config) -> None:
 
 
 def check_generation(config: Config) -> None:
-    """Checks --refill, --skip-solved, --steps-per-generation and --num-iterations. Raises UserError."""
+    """Checks --refill, --skip-solved, --difficulty-pool, --steps-per-generation and --num-iterations. Raises UserError."""
     if config.algorithm != "grpo" and (config.refill or config.skip_solved):
         flag = "--refill" if config.refill else "--skip-solved"
         raise UserError(
             f"{flag} looks for groups of equal rewards, and --algorithm {config.algorithm} compares no rewards of a group: "
             "leave it out."
+        )
+    if config.difficulty_pool is not None and config.skip_solved:
+        raise UserError(
+            f"--difficulty-pool {config.difficulty_pool} with --skip-solved: both decide which prompts are skipped, and the pool "
+            "leaves out solved ones, too. Leave --skip-solved out."
         )
     at_once = config.updates_per_generation
     if at_once == 1:

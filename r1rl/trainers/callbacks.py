@@ -1,4 +1,4 @@
-"""Callbacks of the trainers: optimizer time, budget, profile, trackers and the stages of a curriculum."""
+"""Callbacks of the trainers: optimizer time, budget, profile, trackers, the stages of a curriculum, the difficulty pool."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from r1rl.runs.scores import Evaluation
 from r1rl.system import distributed
 from r1rl.system.console import console, printable
 from r1rl.system.redact import redact, redact_all
-from r1rl.trainers.prompt_order import Plan, State, after_step, draw, level
+from r1rl.trainers.prompt_order import Plan, Pool, State, after_step, draw, level
 
 FIRST_PROFILED = 2  # the first step builds kernels and caches and is not like the others
 TABLE_ROWS = 40  # operations in the profile's table
@@ -265,3 +265,22 @@ class Stages(TrainerCallback, ExportableState):
         self.now = after_step(self.plan, self.now, self.pass_rates)
         if self.level != before:
             self.ended(before)
+
+
+class DifficultyPool(TrainerCallback, ExportableState):
+    """Counts complete steps in the pool; transformers saves `state()` in trainer_state.json of each checkpoint."""
+
+    def __init__(self, pool: Pool):
+        self.pool = pool
+
+    def state(self) -> dict[str, Any]:
+        """See ExportableState."""
+        return {"args": {}, "attributes": self.pool.to_dict()}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Continues from the checkpoint's state; a new run has that of its start."""
+        self.pool.restore(state.stateful_callbacks[type(self).__name__]["attributes"])
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by transformers after each optimizer step, before it logs, evaluates and saves."""
+        self.pool.step_ended()

@@ -53,8 +53,8 @@ from r1rl.trainers.advantages import chosen_advantages, decoupled_advantages, gr
 from r1rl.trainers.arguments import keep_float32, training_arguments
 from r1rl.trainers.base import RunTrainer
 from r1rl.trainers.batches import Batch
-from r1rl.trainers.callbacks import OptimizerClock, Profile, Stages, StopInBudget, Trackers
-from r1rl.trainers.prompt_order import Draw, load_plan
+from r1rl.trainers.callbacks import DifficultyPool, OptimizerClock, Profile, Stages, StopInBudget, Trackers
+from r1rl.trainers.prompt_order import Draw, Pool, load_plan
 from r1rl.trainers.saving import StepEnds, load_generation, save_generation
 from r1rl.trainers.step import Step
 from r1rl.trainers.step_metrics import Watch, peak_memory, reasoning_tokens, repeated, step_metrics
@@ -82,6 +82,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         self.draw, self.watch = Draw(train_prompts, config.seed), Watch()
         plan = load_plan(config)
         self.stages = None if plan is None else Stages(plan, train_prompts, config.seed, self.stage_ended)
+        self.pool = None
         callbacks = [StepEnds(self), OptimizerClock(meter), StopInBudget(meter), self.guarding, self.trackers]
         if config.trial:
             callbacks.append(Trial(self, partial(full_batch, self), self.try_update))
@@ -89,6 +90,9 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             callbacks.append(Profile(config.profile, dump.folder / "profile"))
         if self.stages is not None:
             callbacks.append(self.stages)
+        if config.difficulty_pool is not None:
+            self.pool = Pool(self.draw.ids, config.num_generations, config.difficulty_pool, config.seed)
+            callbacks.append(DifficultyPool(self.pool))
         rows = [{"prompt": p.text, "index": i} for i, p in enumerate(train_prompts)]
         super().__init__(
             model=policy.model,
@@ -195,15 +199,19 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             self.mask_truncated(step)
         with self.interrupt.uninterruptible():
             self.dump_step(step)
+            if self.pool is not None:
+                self.pool.sampled = step.correct_by_group()
 
     def new_step(self, drawn: list[int]) -> Step:
         """Returns an empty step of the class that the algorithm needs."""
         return Step(drawn, self.num_generations)
 
     def choose_prompts(self, drawn: list[int]) -> list[int]:
-        """Returns the prompts that --stages or --skip-solved wants instead of those that TRL's sampler drew."""
+        """Returns the prompts that --stages, --difficulty-pool or --skip-solved wants instead of those of TRL's sampler."""
         if self.stages is not None:
             return self.stages.draw(len(drawn))
+        if self.pool is not None:
+            return self.pool.draw(len(drawn))
         return self.draw.replace_idle(drawn, self.state.global_step) if self.run.skip_solved else drawn
 
     def prompts_to_sample(self, step: Step) -> Iterator[list[int]]:
@@ -214,6 +222,8 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             count = min(missing, left)
             if self.stages is not None:
                 fresh = self.stages.draw_more(count)
+            elif self.pool is not None:
+                fresh = self.pool.draw_more(count, used)
             else:
                 fresh = self.draw.fresh(count, self.state.global_step, f"refill {step.calls}", used)
             if not fresh:
@@ -381,6 +391,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             return
         line = {"schema_version": SCHEMA_VERSION, "step": self.state.global_step, **self.step.line}
         line |= {name: logs[name] for name in LOGGED_BY_TRL if logs.get(name) is not None}
+        line |= {} if self.pool is None else self.pool.shares()
         line = {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in line.items()}
         line = distributed.on_first(lambda: line)  # times and memory differ; the guards must decide the same
         line |= self.guarding.step(line, self.control)

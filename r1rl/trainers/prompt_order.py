@@ -1,10 +1,11 @@
-"""Which prompts a step samples, other than those of TRL's sampler: --skip-solved, --refill and --stages."""
+"""Which prompts a step samples, other than those of TRL's sampler: --skip-solved, --refill, --difficulty-pool, --stages."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from heapq import nsmallest
 from statistics import fmean
 from typing import Any
 
@@ -51,6 +52,82 @@ class Draw:
         taken = set(but)
         left = [i for i in range(len(self.ids)) if i not in taken and not (skip_idle and self.ids[i] in self.idle)]
         return random.Random(f"{self.seed}/{step}/{why}").sample(left, min(count, len(left)))
+
+
+class Pool:
+    """The latest visits of each training prompt, and the draw by its pass rate p in them (--difficulty-pool).
+
+    A visit is a group of completions. A prompt rests that was always or never solved in its latest `visits` visits, until
+    as many groups have been sampled since the last one as there are prompts: one pass. All others are drawn with the
+    weight E[p (1 - p)], where p has a uniform prior: 1/6 unseen, below 1/4 always. Sources: sampling for learnability
+    (arXiv:2502.12272) for p (1 - p); DAPO (arXiv:2503.14476, section 3.2), which drops the groups that are avoided here.
+
+    It depends on the complete steps and the seed alone, so a resumed run draws as an uninterrupted one.
+    """
+
+    def __init__(self, ids: Sequence[str], group_size: int, visits: int, seed: int):
+        self.ids, self.group_size, self.visits, self.seed = ids, group_size, visits, seed
+        self.groups = 0  # counted so far
+        # Problem id -> (`groups` after its latest visit, correct completions of each of its latest visits).
+        self.seen: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.sampled: Sequence[tuple[str, int]] = ()  # problem id and correct completions of the current step's groups
+
+    def step_ended(self) -> None:
+        """Counts the groups of the current step, which is complete: until then it may be interrupted and sampled again."""
+        for name, correct in self.sampled:
+            self.groups += 1
+            _, earlier = self.seen.get(name, (0, ()))
+            self.seen[name] = (self.groups, (*earlier, correct)[-self.visits :])
+        self.sampled = ()
+
+    def draw(self, count: int) -> list[int]:
+        """Returns the positions of the next step's prompts. If too few do not rest: also those that rested longest."""
+        drawn = self.draw_more(count, ())
+        resting = [i for i, name in enumerate(self.ids) if self.rests(name)]
+        return drawn + nsmallest(count - len(drawn), resting, key=lambda i: self.seen[self.ids[i]][0])
+
+    def draw_more(self, count: int, but: Collection[int]) -> list[int]:
+        """Returns at most `count` positions other than `but`, drawn by weight without replacement.
+
+        The smallest of exponential times with the weights as rates are such a draw: Efraimidis and Spirakis 2006
+        (https://doi.org/10.1016/j.ipl.2005.11.003), algorithm A, in logarithms.
+        """
+        chance, taken = random.Random(f"{self.seed}/{self.groups}/{len(but)}/pool"), set(but)
+        left = [i for i, name in enumerate(self.ids) if i not in taken and not self.rests(name)]
+        times = {i: chance.expovariate(self.weight(self.ids[i])) for i in left}
+        return nsmallest(count, times, key=times.__getitem__)
+
+    def rests(self, name: str) -> bool:
+        """Returns whether a prompt is left out at present."""
+        last, correct = self.seen.get(name, (0, ()))
+        unanimous = sum(correct) in (0, len(correct) * self.group_size)
+        return len(correct) == self.visits and unanimous and self.groups - last < len(self.ids)
+
+    def weight(self, name: str) -> float:
+        """Returns E[p (1 - p)] for the Beta distribution of p after k of n correct completions: (k+1)(n-k+1)/((n+2)(n+3))."""
+        _, correct = self.seen.get(name, (0, ()))
+        right, n = sum(correct), len(correct) * self.group_size
+        return (right + 1) * (n - right + 1) / ((n + 2) * (n + 3))
+
+    def shares(self) -> dict[str, float]:
+        """Returns the shares of the prompts for metrics.jsonl: by their latest visits, and those that rest."""
+        counts = dict.fromkeys(("pool_solved", "pool_unsolved", "pool_between", "pool_unseen", "pool_resting"), 0)
+        for name in self.ids:
+            _, correct = self.seen.get(name, (0, ()))
+            right, n = sum(correct), len(correct) * self.group_size
+            kind = "unseen" if n == 0 else "unsolved" if right == 0 else "solved" if right == n else "between"
+            counts[f"pool_{kind}"] += 1
+            counts["pool_resting"] += self.rests(name)
+        return {name: count / len(self.ids) for name, count in counts.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the state of the complete steps, for JSON."""
+        return {"groups": self.groups, "seen": {name: [last, *correct] for name, (last, correct) in self.seen.items()}}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """The inverse of `to_dict`."""
+        self.groups = saved["groups"]
+        self.seen = {name: (last, tuple(correct)) for name, (last, *correct) in saved["seen"].items()}
 
 
 @dataclass(frozen=True, slots=True)

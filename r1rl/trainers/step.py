@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from r1rl.records import Prompt, Rollout, Scored
+from r1rl.records import NO_GOLD, Prompt, Rollout, Scored
 from r1rl.trainers.advantages import groups_without_signal
 
 
@@ -51,6 +51,12 @@ class Step:
         """Returns the rewards of each group: (S / G, G)."""
         rewards = [s.reward for s in self.scored]
         return [rewards[i : i + self.group_size] for i in range(0, len(rewards), self.group_size)]
+
+    def correct_by_group(self) -> list[tuple[str, int]]:
+        """Returns (problem id, number of correct completions) of each group; without those that have no gold answer."""
+        groups = [self.scored[i : i + self.group_size] for i in range(0, len(self.scored), self.group_size)]
+        graded = [group for group in groups if group[0].problem.answer_type != NO_GOLD]
+        return [(group[0].problem.id, sum(s.correct for s in group)) for group in graded]
 
     def count_with_signal(self) -> int:
         """Returns the number of groups with different rewards."""

@@ -154,6 +154,7 @@ def more_missing(exported: RunExport) -> list[str]:
     found = {
         "--refill": config.refill > 0,
         "--skip-solved": config.skip_solved,
+        "--difficulty-pool": config.difficulty_pool is not None,
         "--learn-from": config.learn_from is not None,
         "--prune": config.prune,
         "--guard": config.guard is not None,
