@@ -103,7 +103,7 @@ def run_elsewhere(args: argparse.Namespace) -> int:
     console.print(f"data     {len(exported.train)} problems to train on, {len(exported.test)} to evaluate", markup=False)  # fmt: skip
     for line in exported.notes:
         console.print(f"note     {line}", markup=False)
-    console.print(f"export   {args.output}: README.md lists what was mapped and what was not; not tested there", markup=False)  # fmt: skip
+    console.print(f"export   {args.output}: README.md lists what was mapped and what was not; no run was trained there", markup=False)  # fmt: skip
     return 0
 
 
