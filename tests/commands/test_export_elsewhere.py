@@ -207,9 +207,11 @@ def test_openrlhf_refuses_a_folder_that_it_would_split(tmp_path):
     run = make_run(tmp_path / "run", max_samples=9)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to("/bin/true")
+    folder = tmp_path / "out"
+    assert export(run, "--to", "openrlhf", "-o", folder) == 0
     for name, code in (("a,b", 2), ("me@there", 2), ("a=b (c)", 0)):
-        assert export(run, "--to", "openrlhf", "-o", tmp_path / name) == 0
-        done = subprocess.run([tmp_path / name / "launch.sh"], capture_output=True, text=True,
+        folder = folder.rename(tmp_path / name)
+        done = subprocess.run([folder / "launch.sh"], capture_output=True, text=True,
                               env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})  # fmt: skip
         assert done.returncode == code and ("splits paths at" in done.stderr) == (code == 2)
 
