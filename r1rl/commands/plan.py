@@ -10,8 +10,8 @@ from r1rl.config.file import add_recipe, resolve_given
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
-from r1rl.models.source import is_here, shape_of
-from r1rl.preflight.checks import check_model_name, is_local
+from r1rl.models.source import is_here, is_local, shape_of
+from r1rl.preflight.checks import check_model_name
 from r1rl.preflight.faster import faster
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory

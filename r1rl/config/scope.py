@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
-from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, DISTILL, VALUE_HEAD, Config, reward_weights
+from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, DISTILL, Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
 from r1rl.config.reward_rules import all_rewards
 from r1rl.config.run_rules import SAMPLING_STAGES
@@ -60,7 +60,7 @@ def fine_tunes(c: Config) -> bool:
 
 def is_on_policy_stage(c: Config) -> bool:
     """Returns whether this is the pipeline's last stage, in which the student samples."""
-    return c.stage == "distill" and c.algorithm == DISTILL
+    return c.stage == "distill" and distills(c)
 
 
 def has_groups(c: Config) -> bool:
@@ -68,13 +68,8 @@ def has_groups(c: Config) -> bool:
     return c.algorithm == "grpo"
 
 
-def has_value_head(c: Config) -> bool:
-    """Returns whether the algorithm has a value head."""
-    return c.algorithm in VALUE_HEAD
-
-
 def distills(c: Config) -> bool:
-    """Returns whether the model learns from a teacher's probabilities for its own completions."""
+    """Returns Config.distills, also for settings that are no Config yet: a dropped scope reads it of them."""
     return c.algorithm == DISTILL
 
 
@@ -261,7 +256,7 @@ TABLE = (
     ),
     Scope(
         "with --algorithm grpo or distill",
-        lambda c: not has_value_head(c),
+        lambda c: not c.has_value_head,
         ("tokens_per_micro_batch", "gradient_accumulation_steps"),
     ),
     Scope("with --algorithm distill", distills, ("teacher_in_4bit", "distill_beta")),
@@ -287,7 +282,7 @@ TABLE = (
     ),
     Scope(
         "with --algorithm ppo or reward-weighted",
-        has_value_head,
+        lambda c: c.has_value_head,
         (
             "ppo_epochs", "minibatches", "gamma", "gae_lambda", "value_clip_range", "value_coef", "value_learning_rate",
             "whiten_advantages", "target_kl", "update_chunk", "cleanup_steps",

@@ -61,6 +61,18 @@ def is_gguf(name: str) -> bool:
     return name.lower().endswith(".gguf") and not Path(name).is_dir()
 
 
+def is_local(name: str) -> bool:
+    """Returns whether the model is a folder or a file on this machine, as `locate` finds it; a file is not converted."""
+    if name == SMOLLM2:
+        return not in_hub_cache() and installed_smollm2() is not None
+    return name in TINY_MODELS or is_gguf(name) or Path(name).is_dir()
+
+
+def hub_name(name: str) -> str:
+    """Returns the hub's name of a model that is not local."""
+    return SMOLLM2_HUB if name == SMOLLM2 else name
+
+
 def is_here(name: str) -> bool:
     """Returns whether the model needs no download, as far as its name tells; a hub model may be cached in part."""
     return name != SMOLLM2 or in_hub_cache() or installed_smollm2() is not None

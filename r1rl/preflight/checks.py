@@ -17,7 +17,7 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, locate, teacher_of
+from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, teacher_of
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
 from r1rl.models.weights import check_weights
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
@@ -71,11 +71,6 @@ def has_both(value: str) -> bool:
 
 
 # ---- models and hardware
-
-
-def is_local(model_name: str) -> bool:
-    """Returns whether the name is a folder on this machine."""
-    return Path(locate(model_name)).is_dir()
 
 
 def check_model_name(name: str) -> None:

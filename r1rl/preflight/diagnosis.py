@@ -15,9 +15,9 @@ from packaging.version import Version
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SMALL_TALK
 from r1rl.config.recipes import RECIPES, resolve
-from r1rl.models.source import is_here, shape_of
+from r1rl.models.source import hub_name, is_local, shape_of
 from r1rl.preflight import probes
-from r1rl.preflight.checks import in_cache, is_local, needed_data
+from r1rl.preflight.checks import in_cache, needed_data
 from r1rl.preflight.memory_parts import GIB
 from r1rl.preflight.memory_plan import place_here, plan_memory
 from r1rl.preflight.prepare import longest_prompt
@@ -376,9 +376,8 @@ def recipe_of(name: str, facts: Facts) -> Line:
 
 def from_hub(config: Config) -> list[str]:
     """Returns the models and data of a run that must come from the hub and are not in its cache."""
-    models = {config.model_name, config.student_model, config.teacher_model} - {None, *TINY_MODELS}
-    models = {m for m in models if m == SMOLLM2 or not is_local(m)}  # SmolLM2 would be converted
-    lost = sorted(m for m in models if not (is_here(m) if m == SMOLLM2 else in_cache("models", m)))
+    models = {config.model_name, config.student_model, config.teacher_model} - {None}
+    lost = sorted(m for m in models if not (is_local(m) or in_cache("models", hub_name(m))))
     data = [words.removeprefix("the dataset ").partition(" (")[0] for words in needed_data(config)]
     general = config.general_data
     if config.pipeline and general and general != SMALL_TALK and not in_cache("datasets", general):

@@ -15,19 +15,17 @@ import jinja2
 import pandas as pd
 import pytest
 from conftest import ROOT
+from elsewhere import export, launched, make_run
 
-from r1rl.commands import export as commands_export
 from r1rl.commands.export import openrlhf as export_openrlhf
 from r1rl.commands.export import verl as export_verl
 from r1rl.commands.export.other_frameworks import read_run_export
 from r1rl.config.flags import TINY_MODELS, Config
-from r1rl.config.parser import Parser
 from r1rl.config.recipes import overrides
 from r1rl.models.tokenizer import encoder
 from r1rl.records import Problem, Rollout
 from r1rl.rewards.correctness import correctness_reward
 from r1rl.rewards.standalone import completion_of
-from r1rl.runs.dump import write_json
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import evaluation_subset, training_problems
@@ -37,38 +35,12 @@ RUN = {"add_reasoning_prefix": True, "learning_rate": 3e-4, "temperature": 0.9, 
        "eval_count": 12, "env_reward_scale": 2.0}  # fmt: skip
 
 
-def make_run(folder, recipe="tiny", **changes):
-    """A run that has just begun: nothing but its run.json."""
-    folder.mkdir(parents=True)
-    settings = {**vars(Config()), **overrides(recipe), "exp_name": folder.name, **changes}
-    write_json(folder / "run.json", {"schema_version": 1, "recipe": recipe, "config": settings})
-    return folder
-
-
-def export(*given):
-    """The command, in this process; returns its exit code."""
-    parser = Parser()
-    commands_export.add_arguments(parser)
-    return commands_export.run(parser.parse_args([str(g) for g in given]))
-
-
 def imported(path):
     """The reward file as both frameworks load it: by its path."""
     spec = importlib.util.spec_from_file_location("reward", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def launched(folder):
-    """The arguments of launch.sh after the program, as bash reads them: it is run with a python3 that prints them."""
-    assert subprocess.run(["bash", "-n", folder / "launch.sh"]).returncode == 0
-    (folder / "bin").mkdir()
-    (folder / "bin" / "python3").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    (folder / "bin" / "python3").chmod(0o755)
-    done = subprocess.run([folder / "launch.sh", "more=1"], capture_output=True, text=True, check=True,
-                          env={"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "GPUS": "4"})  # fmt: skip
-    return done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +171,7 @@ def test_several_rewards_are_exported_with_their_weights_and_a_users_file_is_rep
 
 
 def test_verl_gets_the_runs_numbers(exported):
-    module, program, *arguments = launched(exported.verl)
+    module, program, *arguments = launched(exported.verl, "more=1")
     assert (module, program, arguments[-1]) == ("-m", "verl.trainer.main_ppo", "more=1")
     found = dict(a.split("=", 1) for a in arguments)
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
@@ -210,17 +182,53 @@ def test_verl_gets_the_runs_numbers(exported):
         "actor_rollout_ref.model.lora_rank": "64", f"{actor}.loss_agg_mode": "seq-mean-token-sum-norm",
         f"{actor}.loss_scale_factor": "128", "algorithm.adv_estimator": "grpo",
         "algorithm.norm_adv_by_std_in_grpo": "False", "trainer.total_training_steps": "30", "trainer.total_epochs": "3",
-        "data.train_files": str(exported.verl / "train.parquet"), "trainer.n_gpus_per_node": "4",
-        "actor_rollout_ref.model.path": str(TINY_MODELS["tiny"].resolve()), "trainer.logger": '["console"]',
+        "data.train_files": f'"{exported.verl}/train.parquet"', "trainer.n_gpus_per_node": "4",
+        "actor_rollout_ref.model.path": f'"{TINY_MODELS["tiny"].resolve()}"', "trainer.logger": '["console"]',
         "actor_rollout_ref.model.custom_chat_template": f"'{export_verl.AS_IT_IS}'",  # quoted for hydra, too
     }  # fmt: skip
     assert {key: found.get(key) for key in wanted} == wanted
     page = (exported.verl / "README.md").read_text()
-    assert all(f"`{key}`" in page for key in found if key != "more") and "not tested there" in page
+    assert all(f"`{key}`" in page for key in found if key != "more") and "no run was trained there" in page
+
+
+def test_hydra_reads_names_and_paths_as_texts(tmp_path):
+    run = make_run(tmp_path / "dumps" / "1e3", max_samples=9, project_name='the "old", a=b')
+    folder = tmp_path / "x=(1),ü"  # without quotes hydra splits at the comma and refuses the rest
+    assert export(run, "--to", "verl", "-o", folder) == 0
+    found = dict(a.split("=", 1) for a in launched(folder)[2:])
+    assert found["trainer.experiment_name"] == '"1e3"'  # without quotes it is the number 1000
+    assert found["trainer.project_name"] == r'''"the \"old\", a=b"'''
+    for key, name in (("data.train_files", "train.parquet"), ("data.val_files", "test.parquet"),
+                      ("reward.custom_reward_function.path", "reward.py")):  # fmt: skip
+        assert found[key] == f'"{folder / name}"'
+
+
+def test_openrlhf_refuses_a_folder_that_it_would_split(tmp_path):
+    run = make_run(tmp_path / "run", max_samples=9)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to("/bin/true")
+    folder = tmp_path / "out"
+    assert export(run, "--to", "openrlhf", "-o", folder) == 0
+    for name, code in (("a,b", 2), ("me@there", 2), ("a=b (c)", 0)):
+        folder = folder.rename(tmp_path / name)
+        done = subprocess.run([folder / "launch.sh"], capture_output=True, text=True,
+                              env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})  # fmt: skip
+        assert done.returncode == code and ("splits paths at" in done.stderr) == (code == 2)
+
+
+def test_openrlhf_gets_its_own_flags_of_loss_and_correction(tmp_path):
+    run = make_run(tmp_path / "run", loss_type="grpo", importance_correction=True, max_samples=9)
+    assert export(run, "--to", "openrlhf", "-o", tmp_path / "out") == 0
+    text = shlex.join(launched(tmp_path / "out"))
+    assert "--actor.loss_agg_mode seq-mean-token-mean" in text  # since 0.11.1 it is not only the mean over tokens
+    # 0.11.2 has no is_correction_enable; min(ratio, 2) is its clip mode with these bounds
+    for flag in ("level token", "mode clip", "threshold 0.0 2.0"):
+        assert f"--algo.advantage.is_correction_{flag}" in text
+    assert "is_correction_enable" not in text
 
 
 def test_openrlhf_gets_the_runs_numbers(exported):
-    module, program, *arguments = launched(exported.openrlhf)
+    module, program, *arguments = launched(exported.openrlhf, "more=1")
     assert (module, program) == ("-m", "openrlhf.cli.train_ppo_ray")
     text = shlex.join(arguments)
     for part in ("--rollout.batch_size 8", "--rollout.n_samples_per_prompt 8", "--train.batch_size 64", "--data.max_len 640",

@@ -30,7 +30,8 @@ from r1rl.models.gguf_weights import FAMILIES
 from r1rl.models.policy import load_policy, load_tokenizer
 from r1rl.models.source import shape_of
 from r1rl.models.weights import current_base
-from r1rl.preflight.checks import check_model_name, check_surroundings, is_local
+from r1rl.preflight.checks import check_model_name, check_surroundings
+from r1rl.preflight.diagnosis import from_hub
 from r1rl.system import machine
 from r1rl.system.errors import UserError
 
@@ -444,7 +445,7 @@ def test_everything_reads_the_converted_folder(tmp_path, llama, monkeypatch):
                     student_model=name, teacher_model=name)  # fmt: skip
     check_surroundings(config, machine.look())
     folder = folder_of(llama)
-    assert is_local(name) and source.locate(name) == str(folder)
+    assert source.is_local(name) and source.locate(name) == str(folder)
     shape = shape_of(name)
     assert shape is not None and shape.weights == sum(t.n_elements for t in reading.read(llama)[1].values())
     assert load_tokenizer(config).eos_token == "<|im_end|>"
@@ -495,6 +496,19 @@ def test_smollm2_from_cache_package_hub_or_with_both_ways_named(home, tmp_path, 
     put_in_hub_cache(home)
     assert source.locate(SMOLLM2) == source.SMOLLM2_HUB
     assert shape_of(SMOLLM2).weights == 134_515_008
+
+
+def test_whether_a_model_is_local_is_answered_without_converting_it(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "converted", lambda *_: pytest.fail("it converts"))
+    laptop = Config(model_name=SMOLLM2, dataset_name="word-problems")
+    for name, local in (("tiny", True), ("a/b.gguf", True), (str(tmp_path), True), ("Qwen/Qwen2.5-3B", False)):
+        assert source.is_local(name) == local
+    monkeypatch.setattr(source, "installed_smollm2", lambda: None)
+    assert not source.is_local(SMOLLM2) and from_hub(laptop) == [SMOLLM2]
+    monkeypatch.setattr(source, "installed_smollm2", lambda: tmp_path / "m.gguf")
+    assert source.is_local(SMOLLM2) and from_hub(laptop) == []
+    put_in_hub_cache(home)  # which comes before the package
+    assert not source.is_local(SMOLLM2) and from_hub(laptop) == []
 
 
 def test_the_package_is_found_without_importing_it(tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ from r1rl.commands.export import forms, hub, proof
 from r1rl.commands.export.card import QUESTION, Exported, model_card
 from r1rl.config.flags import Config
 from r1rl.config.parser import user_path
+from r1rl.models.source import is_local
 from r1rl.pipeline.suite_results import as_markdown, results_of
-from r1rl.preflight.checks import is_local
 from r1rl.records import Problem, Prompt, Rollout
 from r1rl.runs import finished
 from r1rl.runs.inputs import digest, model_record, write_base
@@ -103,7 +103,7 @@ def run_elsewhere(args: argparse.Namespace) -> int:
     console.print(f"data     {len(exported.train)} problems to train on, {len(exported.test)} to evaluate", markup=False)  # fmt: skip
     for line in exported.notes:
         console.print(f"note     {line}", markup=False)
-    console.print(f"export   {args.output}: README.md lists what was mapped and what was not; not tested there", markup=False)  # fmt: skip
+    console.print(f"export   {args.output}: README.md lists what was mapped and what was not; no run was trained there", markup=False)  # fmt: skip
     return 0
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
-from r1rl.models.source import SMOLLM2_HUB, absolute_place
-from r1rl.preflight.checks import is_local
+from r1rl.models.source import SMOLLM2_HUB, absolute_place, hub_name, is_local
 from r1rl.records import STOP_TEXT
 from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import evaluation_words
@@ -79,7 +78,7 @@ def front_matter(config: Config, exported: Exported) -> str:
     fields: dict[str, Any] = {"library_name": "peft" if exported.form == "adapter" else "transformers",
                               "pipeline_tag": "text-generation", "tags": ["r1rl", "reinforcement-learning", config.algorithm]}  # fmt: skip
     if exported.base == SMOLLM2 or not is_local(exported.base):
-        fields["base_model"] = SMOLLM2_HUB if exported.base == SMOLLM2 else exported.base
+        fields["base_model"] = hub_name(exported.base)
     if config.dataset_path is None and (hub := owner(config.dataset_name).hub):
         fields["datasets"] = list(hub)
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in fields.items()), "---\n"])

@@ -36,6 +36,7 @@ class Framework:
     signature: str  # the Python code of its reward function
     start: str  # its program
     separator: str  # between a key and its value
+    guard: str = ""  # lines of bash that refuse what it cannot read
 
 
 def word(value: Any) -> str:
@@ -55,7 +56,7 @@ def reward_file(exported: RunExport, framework: Framework) -> str:
 # It imports r1rl, which must be installed where this runs: a copy of the grader's 400 tested lines would differ from it
 # after the next change. They need neither torch nor a GPU:
 #     pip install --no-deps PATH-OR-ADDRESS-OF-R1RL && pip install rich regex math-verify==0.9.0
-# Written by r1rl {r1rl.__version__}; not tested in {framework.name}.
+# Written by r1rl {r1rl.__version__}.
 {notes}
 from r1rl.rewards.standalone import OutsideReward, completion_of  # noqa: F401
 
@@ -74,12 +75,12 @@ def script(exported: RunExport, framework: Framework, settings: Sequence[Setting
     lines = [f"{s.theirs}{framework.separator}{s.value}" if s.value else s.theirs for s in settings]
     arguments = " \\\n    ".join([framework.start, *lines, '"$@"'])
     return f"""#!/usr/bin/env bash
-# The run {exported.run.name} in {framework.name}. Names by {framework.version}; not tested there.
+# The run {exported.run.name} in {framework.name}. Names by {framework.version}; not trained there.
 # {PAGE} in this folder lists what was mapped, and what has no counterpart.
 #     MODEL=... GPUS=8 NODES=1 ./{LAUNCH} [more arguments, which win]
 set -euo pipefail
 HERE=$(cd "$(dirname "${{BASH_SOURCE[0]}}")" && pwd)
-MODEL=${{MODEL:-{shlex.quote(exported.model)}}}
+{framework.guard}MODEL=${{MODEL:-{shlex.quote(exported.model)}}}
 GPUS=${{GPUS:-8}} # of each node
 NODES=${{NODES:-1}}
 COMPLETIONS={completions} # of an optimizer step
@@ -101,9 +102,9 @@ def page(exported: RunExport, framework: Framework, settings: Sequence[Setting],
     text = exported.text(exported.train[0])
     return f"""# The run {exported.run.name} in {framework.name}
 
-Written by r1rl {r1rl.__version__} from `run.json`. Names by **{framework.version}**, read in {framework.sources}.
-**It was not tested there**: before a long run try ten steps, and check that the rewards of the first steps are near those
-of the run (`rollouts.jsonl`), for the same model and prompts.
+Written by r1rl {r1rl.__version__} from `run.json`. Names by **{framework.version}**, from {framework.sources}.
+Its own readers load such files, but **no run was trained there**: before a long run try ten steps, and check that the
+rewards of the first steps are near those of the run (`rollouts.jsonl`), for the same model and prompts.
 
 | file | content |
 | --- | --- |

@@ -1,6 +1,6 @@
 """A run in OpenRLHF's format: JSONL files, a reward function and a launch script with the run's settings.
 
-Names by OpenRLHF 0.11.0 (OpenRLHF/OpenRLHF @ 3c3be62), from openrlhf/cli/train_ppo_ray.py and what it calls.
+Names by OpenRLHF 0.11.2. Its own readers load the files: tests/commands/test_export_readers.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from r1rl.runs.dump import append_lines
 
 OPENRLHF = Framework(
     name="OpenRLHF",
-    version="OpenRLHF 0.11.0 (OpenRLHF/OpenRLHF @ 3c3be6234e0c, August 2026)",
+    version="OpenRLHF 0.11.2 (September 2026)",
     sources="`openrlhf/cli/train_ppo_ray.py`, `openrlhf/datasets/prompts_dataset.py`, `openrlhf/utils/agent.py`, `examples/python/reward_func.py`",
     signature='''def reward_func(queries, prompts, labels, **kwargs):
     """The rewards of completions. `queries`: prompt and completion as text, `labels`: the gold answers."""
@@ -30,6 +30,13 @@ OPENRLHF = Framework(
 ''',
     start="python3 -m openrlhf.cli.train_ppo_ray",
     separator=" ",
+    guard="""case $HERE in
+*[,@]*)
+    echo "OpenRLHF splits paths at ',' and '@': move this folder to a path without them, it is $HERE" >&2
+    exit 2
+    ;;
+esac
+""",
 )
 
 ESTIMATORS = {
@@ -37,6 +44,11 @@ ESTIMATORS = {
     "none": "dr_grpo",
     "batch": "reinforce_baseline",
     "advantages": "reinforce_baseline",
+}
+LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "token-mean", "dapo": "token-mean", "bnpo": "token-mean"}
+LOSS_NOTES = {
+    "dr_grpo": "differs: the mean over all tokens of the step, as dapo; it has no flag for a sum by a constant length",
+    "bnpo": "near: the run divides by the tokens of each pass",
 }
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 NEAR = "near: it averages over tokens where the run averages over completions"
@@ -112,7 +124,6 @@ def rollout(exported: RunExport) -> list[Setting]:
 def training(exported: RunExport) -> list[Setting]:
     """Returns the settings of advantages, loss and optimizer."""
     config = exported.config
-    token_mean = config.loss_type == "dapo"
     found = [
         Setting("--batch-size", "--train.batch_size", word(config.generation_batch_size), "completions of an optimizer step"),
         Setting("--tokens-per-micro-batch", "--train.dynamic_batch_enable", ""),
@@ -122,9 +133,8 @@ def training(exported: RunExport) -> list[Setting]:
         Setting("--scale-rewards", "--algo.advantage.estimator", ESTIMATORS[config.scale_rewards],
                 NEAR if config.scale_rewards in ("batch", "advantages") else ""),
         Setting("--beta", "--algo.kl.init_coef", word(config.beta), "no reference model" if config.beta == 0 else ""),
-        Setting("--loss-type", "--actor.policy_loss_type", "ppo",
-                "the mean over all tokens of the step, as dapo" if token_mean else
-                f"differs: the mean over all tokens of the step (dapo), and it has no flag for {config.loss_type}"),
+        Setting("", "--actor.policy_loss_type", "ppo"),
+        Setting("--loss-type", "--actor.loss_agg_mode", LOSS_MODES[config.loss_type], LOSS_NOTES.get(config.loss_type, "")),
         Setting("", "--actor.eps_clip", "0.2"),
         Setting("--learning-rate", "--actor.adam.lr", word(config.learning_rate), learning_rate_note(config.lora_rank)),
         Setting("--weight-decay", "--actor.adam.weight_decay", word(config.weight_decay)),
@@ -138,7 +148,8 @@ def training(exported: RunExport) -> list[Setting]:
         found += [Setting("--beta", "--algo.kl.use_loss", ""), Setting("--beta", "--algo.kl.estimator", "k3")]
     if config.importance_correction:
         name = "--algo.advantage.is_correction"
-        found += [Setting("--importance-correction", f"{name}_enable", ""),
+        found += [Setting("--importance-correction", f"{name}_level", "token"),
+                  Setting("--importance-correction", f"{name}_mode", "clip"),
                   Setting("--importance-correction", f"{name}_threshold", "0.0 2.0", "truncated at 2")]  # fmt: skip
     return found
 
@@ -189,11 +200,11 @@ def missing(exported: RunExport) -> list[str]:
     config, found = exported.config, []
     if config.lora_rank:
         found.append(
-            f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.0 does not send adapters to vLLM "
+            f"The run trains LoRA of rank {config.lora_rank} (`--lora-rank`). OpenRLHF 0.11.2 does not send adapters to vLLM "
             "(OpenRLHF/OpenRLHF#1349, open in September 2026), so all weights are trained; verl trains adapters."
         )
-    if config.loss_type != "dapo":
-        found.append(f"`--loss-type {config.loss_type}`: its loss is the mean over all tokens, as with `dapo`.")
+    if config.loss_type == "dr_grpo":
+        found.append("`--loss-type dr_grpo`: its loss is the mean over all tokens, as with `dapo`.")
     if "trackio" in trackers(config.report_to):
         found.append("`--report-to trackio`: it supports TensorBoard and wandb.")
     return found

@@ -1,7 +1,6 @@
 """A run in verl's format: parquet files, a reward function and a launch script with the run's settings.
 
-Names by verl v0.9.0 (verl-project/verl @ 483b8a0), from its generated ppo_trainer configuration and its docs on data,
-reward functions, GRPO and LoRA.
+Names by verl 0.9.1. Its own readers load the files: tests/commands/test_export_readers.py.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from r1rl.records import Prompt
 
 VERL = Framework(
     name="verl",
-    version="verl v0.9.0 (verl-project/verl @ 483b8a009ba3, August 2026)",
+    version="verl 0.9.1 (September 2026)",
     sources="`verl/trainer/config/_generated_ppo_trainer.yaml`, `docs/preparation/`, `docs/algo/grpo.md`, `docs/advance/ppo_lora.rst`",
     signature='''def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
     """The reward of one completion. verl gives its text without special tokens, and the gold answer."""
@@ -32,6 +31,20 @@ VERL = Framework(
 AS_IT_IS = "{% for message in messages %}{{ message.content }}{% endfor %}"
 LOSS_MODES = {"grpo": "seq-mean-token-mean", "dr_grpo": "seq-mean-token-sum-norm", "dapo": "token-mean", "bnpo": "token-mean"}  # fmt: skip
 NEAR = "near: it also averages over tokens where the run averages over completions"
+
+
+def text(value: str) -> str:
+    """Returns a text as one word of bash, in the quotes without which hydra reads 1e3 as a number and splits at commas.
+
+    >>> text("1e3")
+    '\'"1e3"\''
+    """
+    return word('"' + value.replace('"', r"\"") + '"')
+
+
+def in_folder(name: str) -> str:
+    """Returns a file beside launch.sh as one word of bash, quoted for hydra."""
+    return rf'"\"$HERE/{name}\""'
 
 
 def write(exported: RunExport, folder: Path) -> None:
@@ -65,14 +78,14 @@ def data(exported: RunExport) -> list[Setting]:
     """Returns the settings of files, lengths and batch."""
     config = exported.config
     return [
-        Setting("", "data.train_files", '"$HERE/train.parquet"'),
-        Setting("", "data.val_files", '"$HERE/test.parquet"'),
+        Setting("", "data.train_files", in_folder("train.parquet")),
+        Setting("", "data.val_files", in_folder("test.parquet")),
         Setting("--batch-size, --steps-per-generation", "data.train_batch_size", word(exported.prompts_a_rollout), "prompts"),
         Setting("--max-prompt-length", "data.max_prompt_length", word(config.max_prompt_length)),
         Setting("--max-completion-length", "data.max_response_length", word(config.max_completion_length)),
         Setting("", "data.filter_overlong_prompts", "False", "longer ones are left out already; its filter ignores the template below"),
         Setting("--seed", "data.seed", word(config.seed)),
-        Setting("--reward", "reward.custom_reward_function.path", f'"$HERE/{REWARD}"'),
+        Setting("--reward", "reward.custom_reward_function.path", in_folder(REWARD)),
         Setting("", "reward.custom_reward_function.name", "compute_score"),
     ]  # fmt: skip
 
@@ -80,7 +93,7 @@ def data(exported: RunExport) -> list[Setting]:
 def model(config: Config) -> list[Setting]:
     """Returns the settings of the base model and the part of it that is trained."""
     found = [
-        Setting("--model-name", "actor_rollout_ref.model.path", '"$MODEL"'),
+        Setting("--model-name", "actor_rollout_ref.model.path", r'"\"$MODEL\""'),
         Setting("prompts", "actor_rollout_ref.model.custom_chat_template", f'''"'{AS_IT_IS}'"''', "the texts are complete"),
     ]  # fmt: skip
     if not config.lora_rank:
@@ -164,8 +177,8 @@ def trainer(exported: RunExport) -> list[Setting]:
         Setting("--save-steps", "trainer.save_freq", word(exported.rollouts(config.save_steps))),
         Setting("--save-total-limit", "trainer.max_actor_ckpt_to_keep", word(config.save_total_limit)),
         Setting("--report-to", "trainer.logger", word(f"[{logs}]")),
-        Setting("--project-name", "trainer.project_name", word(config.project_name)),
-        Setting("--exp-name", "trainer.experiment_name", word(exported.run.name)),
+        Setting("--project-name", "trainer.project_name", text(config.project_name)),
+        Setting("--exp-name", "trainer.experiment_name", text(exported.run.name)),
         Setting("", "trainer.n_gpus_per_node", '"$GPUS"'),
         Setting("", "trainer.nnodes", '"$NODES"'),
     ]  # fmt: skip
