@@ -58,11 +58,7 @@ def find_check(completion: str, answer: str | None, correct: bool) -> Check | No
         return None
     equations = find_equations(text)
     final = number(answer)
-    candidates = (
-        announcement(text, near, equations),
-        another_way(text, near, equations),
-        silent_check(text, equations, final),
-    )
+    candidates = (announcement(text, near, equations), silent_check(text, equations, final))
     found = [candidate for candidate in candidates if candidate is not None]
     if not found:
         return None
@@ -105,24 +101,21 @@ def number(text: str | None) -> Fraction | None:
 
 
 def announcement(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
-    """Returns (kind, start) of the first words that announce a check of a result before them."""
+    """Returns (kind, start) of the first words that announce a check of a result before them, or another way to it."""
     for first, last in near:
         for match in ANNOUNCED.finditer(text, first, last):
-            if match["plan"] is None and is_reached(text, match.start(), equations):
+            counts = match["plan"] is None and (match["way"] is None or is_calculated(match.end(), equations))
+            if counts and is_reached(text, match.start(), equations):
                 words = match.group()
-                return "announced", match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
+                kind = "announced" if match["way"] is None else "recomputation"
+                return kind, match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
     return None
 
 
-def another_way(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
-    """Returns (kind, start) of the first words for another way to a result before them, if a calculation follows."""
-    for first, last in near:
-        for match in ANOTHER_WAY.finditer(text, first, last):
-            next_one = bisect_left(equations, match.end(), key=lambda e: e.start)
-            follows = next_one < len(equations) and equations[next_one].start < match.end() + AROUND
-            if follows and is_reached(text, match.start(), equations):
-                return "recomputation", match.start() + len(match.group()) - len(match.group().lstrip(" .!?\n"))
-    return None
+def is_calculated(position: int, equations: list[Equation]) -> bool:
+    """Returns whether a calculation follows soon after `position`."""
+    after = bisect_left(equations, position, key=lambda e: e.start)
+    return after < len(equations) and equations[after].start < position + 2 * AROUND
 
 
 def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
@@ -135,6 +128,9 @@ def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
 def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
     """Returns (kind, start) of the first calculation that undoes or repeats an earlier one without announcement."""
     earlier: dict[tuple, Equation] = {}
+    equations = [
+        e for e in equations if not text[max(0, e.start - 3) : e.start].rstrip().endswith("=")
+    ]  # 2 * 2 = 4 * 2 = 8 runs on
     for i, later in enumerate(equations):
         if i and (later.quantity, later.stated) == (equations[i - 1].quantity, equations[i - 1].stated):
             return None  # the text repeats itself from here on
@@ -234,11 +230,12 @@ def prior_result(text: str, start: int, prior: list[Equation]) -> Fraction | Non
 
 # Every announcement contains one of these stems; looking for them first makes 200,000 completions quick.
 STEMS = (
-    "check", "verif", "confirm", "validat", "proof", " back", "again", "sure", "certain", "recalc",
-    "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
-    "right", "test", "does this", "does that", "does it", "see if", "see whether", "prove", "proving", "re-",
-    "rerun", "reeval", "reexam", "actually", "another", "different", "lternativ",
-    "hold", "consistent", "fits", "match", "agree", "oops", "apolog", "previous", "isn't",
+    "check", "verif", "confirm", "validat", "proof", "prove", "proving", " back", "again", "once more", " over", "sure",
+    "certain", "recalc", "recomp", "recount", "redo", "redid", "review", "reverse", "mistake", "error", "wrong",
+    "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it", "possible",
+    "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually", "other",
+    "a different", "a second", "lternativ", "hold", "consistent", "fits", "match", "agree", "wait", "not it", "oops",
+    "apolog", "previous", "isn't",
 )  # fmt: skip
 
 
@@ -250,7 +247,8 @@ def spaced(pattern: str) -> str:
 VERB = spaced(
     r"(?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|confirm|(?:re)?validate|re-?calculate|"
     r"re-?compute|recount|re-?do|re-?test|test|prove|make (?:quite |really )?sure|be (?:sure|certain)|"
-    r"review|go over|look at|run through|count|(?:double|cross)?[- ]?checked|(?:re-?)?verified|recalculated|redid)"
+    r"review|go over|look at|run through|count|examine|compare|"
+    r"(?:double|cross)?[- ]?checked|(?:re-?)?verified|recalculated|redid)"
 )
 GERUND = spaced(
     r"(?:(?:double|cross|re)?[- ]?checking|(?:re-?)?verifying|confirming|validating|re-?calculating|"
@@ -259,14 +257,14 @@ GERUND = spaced(
 RESULT = (
     r"(?:final |whole |own |initial |original |previous |earlier )?(?:answers?|results?|calculations?|computations?|"
     r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|"
-    r"numbers?|sum|total|value)"
+    r"numbers?|sum|product|difference|total|value)"
 )
-JUDGED = r"(?:right|correct|true|accurate|wrong|incorrect)"
+JUDGED = r"(?:right|correct(?:ly)?|true|accurate(?:ly)?|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
     r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|backwards|"
     r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
-    rf"(?:my|our|the|this|that|these) {RESULT})\b"
+    rf"(?:my|our|the|this|that|these) {RESULT}|\d+ (?:with|by|using|again))\b"
     rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
     rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
 )
@@ -278,6 +276,8 @@ ANNOUNCED = re.compile(
         \b(?:need|have|has|had|must|should|asks?\ us|asked|remember|always|plan|step\ is|wants?\ (?:us\ )?|
         important|would\ you\ like(?:\ me)?|cannot|can't|never|you\ (?:can|should|could|may))
         \s(?:to\s)?(?:also\s)?{VERB}\b)
+    |(?P<way>(?:^|[.!?\n]\s*)alternatively\b
+        |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     |\b(?:let\ me|let\ us|let's|i'll|i\ will|i\ can|i\ want\ to|i'd\ like\ to|we|we\ can|we\ may|
         we\ could|we\ will|i|i\ have|we\ have|and|now|just\ to|in\ order\ to|to|so)\s
         (?:now\s|also\s|quickly\s|just\s|first\s)?{VERB}(?:ed)?(?:{OBJECT})
@@ -287,14 +287,16 @@ ANNOUNCED = re.compile(
     |\b(?:sanity|reverse|quick)\ check\b|\bas\ a\ (?:\w+\ )?check\b|\bthe\ check\s?:
     |\b(?:substitut|plug)(?:e|ing|ged)?\b[^.\n]{{0,40}}\bback\b
     |\b(?:work|going|go|multiply|looking|count)(?:ing)?\ back(?:wards?)?\b(?!\ at\ the\ (?:problem|question|story))
-    |(?:^|[.!?\n]\s*)in\ reverse\b|\bit\ checks\ out\b|\bcan\ be\ (?:verified|checked|confirmed)\b
-    |(?:^|[.!?:\n*#]\s*|\b(?:and|so|but|now|then|step\ \d+:)\s)
+    |\b(?:it|this|calculations?|steps|problem)\ backwards\b|(?:^|[.!?\n]\s*)in\ reverse\b
+    |\bit\ checks\ out\b|\bcan\ be\ (?:verified|checked|confirmed|prove[dn])\b
+    |(?:^|[.!?:,\n*#]\s*|\b(?:and|so|but|now|then|step\ \d+:)\s)
         (?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|prove|confirm)
         (?:\s(?:it|this)\s(?:with|by|using)\b|\s(?:my|our|your|the|this|that)\s{spaced(RESULT)}
         (?:\s?\*{{0,2}}[:,]|\s(?:by|with|using|against)\b))
-    |\b(?:is|was|does|did|are)\ (?:it|this|that|{FOUND}[^.!?\n]{{0,30}})\s
+    |\b(?:is|was|does|did|are)\ (?:it|(?:this|that)(?:\ \d+)?|{FOUND}[^.!?\n]{{0,30}})\s
         (?:(?:also|really|still|indeed|look|seem|sound)\ )?
-        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible)
+        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible|
+        possible|(?:(?:the|my|our|your)\ )?{spaced(RESULT)}|\d+)
         \b[^.!?\n]{{0,40}}\?
     |(?:^|[.!?\n]\s*)is\ (?:it|this|that|{FOUND})\ (?:right|correct)\b
     |\b(?:find\ out|see|determine|decide|judge)\ (?:who|which(?:\ \w+)?|if|whether)\ [^.!?\n]{{0,40}}\b{JUDGED}\b
@@ -305,24 +307,20 @@ ANNOUNCED = re.compile(
     |\b(?:than|equals|as)\ (?:my|our|your|the)\s(?:initial|original|previous|first|earlier)\s{spaced(RESULT)}\b
     |\blet(?:\ me|\ us|'s)\ see\ (?:if|whether)\ (?:it|this|that)\b
     |\b(?:that|this|which)(?:'s|\ is|\ can't\ be|\ cannot\ be)?\s
-        (?:not\ right|a\ mistake|wrong|not\ correct|incorrect)\b
-    |\b(?:(?:answer|result|solution|calculation)\ (?:is|was)|=\ \d+\ is)\ (?:not\ (?:right|correct)|wrong|incorrect)\b
+        (?:not\ (?:right|it|correct)|a\ mistake|wrong|incorrect)\b
+    |\b(?:(?:answer|result|solution|calculation)(?:'s|\ is|\ was)|=\ \d+\ is)\s
+        (?:not\ (?:right|correct)|wrong|incorrect)\b
     |\bi\ (?:see\ )?(?:made\ an?|my)\ (?:mistake|error)\b|\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
     |\boops\b|\b(?:i|my)\ apologi[sz]e\b
     |\b(?:wait|hmm+|no),?\s?[^\d\n.]{{0,15}}(?:isn't|is\ not)\ \d
     |(?:^|[.!?\n]\s*)(?:wait|hmm+|no|sorry)\b[^.!?\n]{{0,30}}\bactually\b
-    |\blet\ me\ (?:try|count|calculate|do|add|go|look)[^.\n]{{0,20}}\b(?:again|once\ more)\b
-    |\b(?:let's|let\ us|i'll|i\ will|we|we\ can)\s(?:try|start|go|calculate|solve|run|compute|think)
-        [^.\n]{{0,20}}\bagain\b
+    |\b(?:let\ me|let's|let\ us|i'll|i\ will|we|we\ can)\s
+        (?:try|start|go|calculate|solve|run|compute|think|count|do|look)[^.\n]{{0,20}}
+        \b(?:again|once\ more|(?:it|this)\ over)\b
     |\b(?:let\ me|let's|let\ us|i'll|i\ will)\s(?:\w+\s)?
         (?:re-?(?:run|evaluate|examine)|re-(?:consider|visit|trace|assess|read))\b
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
-)
-ANOTHER_WAY = re.compile(
-    r"(?:^|[.!?\n]\s*)(?:alternatively|"
-    r"(?:(?:in|using|by|here is|here's) )?(?:another|a different|a second) (?:way|method|approach))\b",
-    re.IGNORECASE,
 )
 # A result before the check.
 REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
