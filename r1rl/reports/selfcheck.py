@@ -230,12 +230,12 @@ def prior_result(text: str, start: int, prior: list[Equation]) -> Fraction | Non
 
 # Every announcement contains one of these stems; looking for them first makes 200,000 completions quick.
 STEMS = (
-    "check", "verif", "confirm", "validat", "proof", "prove", "proving", " back", "again", "once more", " over", "sure",
-    "certain", "recalc", "recomp", "recount", "redo", "redid", "review", "reverse", "mistake", "error", "wrong",
-    "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it", "possible",
-    "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually", "other",
-    "a different", "a second", "lternativ", "hold", "consistent", "fits", "match", "agree", "wait", "not it", "oops",
-    "apolog", "previous", "isn't",
+    "check", "verif", "confirm", "validat", "proof", "prove", "proving", " back", "again", "once more", "it over",
+    "this over", "sure", "certain", "recalc", "recomp", "recount", "redo", "redid", "review", "reverse", "mistake",
+    "error", "wrong", "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it",
+    "possible", "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually",
+    "other way", "other method", "other approach", "different", "second way", "second method", "lternativ", "hold",
+    "consistent", "fits", "match", "agree", "wait", "not it", "oops", "apolog", "previous", "isn't",
 )  # fmt: skip
 
 
