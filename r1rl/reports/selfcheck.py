@@ -104,18 +104,13 @@ def announcement(text: str, near: list[tuple[int, int]], equations: list[Equatio
     """Returns (kind, start) of the first words that announce a check of a result before them, or another way to it."""
     for first, last in near:
         for match in ANNOUNCED.finditer(text, first, last):
-            counts = match["plan"] is None and (match["way"] is None or is_calculated(match.end(), equations))
+            after = match.end()
+            counts = match["plan"] is None and (match["way"] is None or SUM.search(text, after, after + 2 * AROUND))
             if counts and is_reached(text, match.start(), equations):
                 words = match.group()
                 kind = "announced" if match["way"] is None else "recomputation"
                 return kind, match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
     return None
-
-
-def is_calculated(position: int, equations: list[Equation]) -> bool:
-    """Returns whether a calculation follows soon after `position`."""
-    after = bisect_left(equations, position, key=lambda e: e.start)
-    return after < len(equations) and equations[after].start < position + 2 * AROUND
 
 
 def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
@@ -321,6 +316,10 @@ ANNOUNCED = re.compile(
         (?:re-?(?:run|evaluate|examine)|re-(?:consider|visit|trace|assess|read))\b
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+# A calculation, with or without a result.
+SUM = re.compile(
+    r"\d[\w %$€£)]{0,12}(?:[-+−*×÷/]|\\times|\b(?:times|plus|minus|divided by|x)\b)[ $€£(]{0,2}\d", re.IGNORECASE
 )
 # A result before the check.
 REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
