@@ -130,8 +130,11 @@ def silent_check(text: str, equations: list[Equation], final: Fraction | None) -
         if i and (later.quantity, later.stated) == (equations[i - 1].quantity, equations[i - 1].stated):
             return None  # the text repeats itself from here on
         before = earlier.get(later.quantity)
-        corrects = before is not None and before.stated != later.stated
-        if corrects and not any(before.stated in e.numbers for e in equations[i + 1 :]):
+        if before is not None and before.stated != later.stated:
+            is_step = any(before.stated in e.numbers for e in equations[i + 1 :])
+            if not is_step or ANSWER.search(text, before.end, later.start):
+                return "recomputation", later.start
+        if is_whole(later, equations[:i]) and not concludes(text, equations[i - 1], later):
             return "recomputation", later.start
         for j in range(max(0, i - 8), i if final is not None else 0):
             first, between = equations[j], equations[j + 1 : i]
@@ -158,13 +161,25 @@ def repeats(text: str, later: Equation, first: Equation, between: list[Equation]
     """Returns whether the same result is calculated again in another way, and not just summarized."""
     if later.stated != first.stated or later.quantity == first.quantity or not (later.holds and first.holds):
         return False
-    sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
-    if CONCLUDES.match(text[sentence : later.start].strip()):
+    if concludes(text, first, later):
         return False
     if AGAIN.search(text, max(first.end, later.start - 60), later.end + 60) is not None:
         return True
     is_step = any(e.stated in later.numbers for e in between)
     return not is_step and bool(set(later.numbers) & set(first.numbers))
+
+
+def is_whole(later: Equation, earlier: list[Equation]) -> bool:
+    """Returns whether a calculation joins the numbers of earlier ones: 2 + 3 + 4 = 8 after 2 + 3 = 5 and 5 + 4 = 9."""
+    given = {n for e in earlier for n in e.numbers} - {e.stated for e in earlier}
+    in_parts = len(earlier) > 1 and all(len(e.numbers) == 2 for e in earlier)
+    return in_parts and len(later.numbers) > 2 and given == set(later.numbers)
+
+
+def concludes(text: str, first: Equation, later: Equation) -> bool:
+    """Returns whether the words before a calculation sum up what precedes it."""
+    sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
+    return CONCLUDES.match(text[sentence : later.start].strip()) is not None
 
 
 def used_again(equation: Equation, rest: list[Equation], first: Equation) -> bool:
@@ -230,7 +245,7 @@ STEMS = (
     "error", "wrong", "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it",
     "possible", "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually",
     "other way", "other method", "other approach", "different", "second way", "second method", "lternativ", "hold",
-    "consistent", "fits", "match", "agree", "wait", "not it", "oops", "apolog", "previous", "isn't",
+    "consistent", "fits", "match", "agree", "wait", "not it", "not the", "oops", "apolog", "previous", "isn't",
 )  # fmt: skip
 
 
@@ -251,13 +266,13 @@ GERUND = spaced(
 )
 RESULT = (
     r"(?:final |whole |own |initial |original |previous |earlier )?(?:answers?|results?|calculations?|computations?|"
-    r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|"
+    r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|formula|"
     r"numbers?|sum|product|difference|total|value)"
 )
 JUDGED = r"(?:right|correct(?:ly)?|true|accurate(?:ly)?|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
-    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|backwards|"
+    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|for (?:math|errors?|mistakes?)|against|twice|backwards|"
     r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
     rf"(?:my|our|the|this|that|these) {RESULT}|\d+ (?:with|by|using|again))\b"
     rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
@@ -271,7 +286,8 @@ ANNOUNCED = re.compile(
         \b(?:need|have|has|had|must|should|asks?\ us|asked|remember|always|plan|step\ is|wants?\ (?:us\ )?|
         important|would\ you\ like(?:\ me)?|cannot|can't|never|you\ (?:can|should|could|may))
         \s(?:to\s)?(?:also\s)?{VERB}\b)
-    |(?P<way>(?:^|[.!?\n]\s*)alternatively\b
+    |(?P<way>(?:^|[.!?\n]\s*)alternatively\b|\blooking\ back\ at\ the\ (?:problem|question)\b
+        |(?:^|[.!?,\n]\s*)(?:it|that|this|{FOUND})(?:'s|\ is)\ (?:indeed\ )?{JUDGED}\b
         |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     |\b(?:let\ me|let\ us|let's|i'll|i\ will|i\ can|i\ want\ to|i'd\ like\ to|we|we\ can|we\ may|
         we\ could|we\ will|i|i\ have|we\ have|and|now|just\ to|in\ order\ to|to|so)\s
@@ -302,7 +318,7 @@ ANNOUNCED = re.compile(
     |\b(?:than|equals|as)\ (?:my|our|your|the)\s(?:initial|original|previous|first|earlier)\s{spaced(RESULT)}\b
     |\blet(?:\ me|\ us|'s)\ see\ (?:if|whether)\ (?:it|this|that)\b
     |\b(?:that|this|which)(?:'s|\ is|\ can't\ be|\ cannot\ be)?\s
-        (?:not\ (?:right|it|correct)|a\ mistake|wrong|incorrect)\b
+        (?:not\ (?:right|it|correct|the\ (?:answer|result))|a\ mistake|wrong|incorrect)\b
     |\b(?:(?:answer|result|solution|calculation)(?:'s|\ is|\ was)|=\ \d+\ is)\s
         (?:not\ (?:right|correct)|wrong|incorrect)\b
     |\bi\ (?:see\ )?(?:made\ an?|my)\ (?:mistake|error)\b|\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
@@ -322,7 +338,7 @@ SUM = re.compile(
     r"\d[\w %$€£)]{0,12}(?:[-+−*×÷/]|\\times|\b(?:times|plus|minus|divided by|x)\b)[ $€£(]{0,2}\d", re.IGNORECASE
 )
 # A result before the check.
-REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
+REACHED = re.compile(r"(?:=|\b(?:is|are|gives|equals)\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
 # Words that call the earlier result wrong.
 DISAGREES = re.compile(
     r"(?:,|but|and) not [$€£]?\d|≠|mistake|\bwrong\b|incorrect|\bnot (?:right|correct|equal)|"
