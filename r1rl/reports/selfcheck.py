@@ -123,9 +123,8 @@ def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
 def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
     """Returns (kind, start) of the first calculation that undoes or repeats an earlier one without announcement."""
     earlier: dict[tuple, Equation] = {}
-    equations = [
-        e for e in equations if not text[max(0, e.start - 3) : e.start].rstrip().endswith("=")
-    ]  # 2 * 2 = 4 * 2 = 8 runs on
+    # In 2 * 2 = 4 * 2 = 8 the second product goes on with the first.
+    equations = [e for e in equations if not text[max(0, e.start - 3) : e.start].rstrip().endswith("=")]
     for i, later in enumerate(equations):
         if i and (later.quantity, later.stated) == (equations[i - 1].quantity, equations[i - 1].stated):
             return None  # the text repeats itself from here on
