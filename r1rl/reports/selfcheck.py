@@ -257,7 +257,7 @@ VERB = spaced(
     r"(?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|confirm|(?:re)?validate|re-?calculate|"
     r"re-?compute|recount|re-?do|re-?test|test|prove|make (?:quite |really )?sure|be (?:sure|certain)|"
     r"review|go over|look at|run through|count|examine|compare|"
-    r"(?:double|cross)?[- ]?checked|(?:re-?)?verified|recalculated|redid)"
+    r"(?:re-?)?verified|recalculated|redid)"
 )
 GERUND = spaced(
     r"(?:(?:double|cross|re)?[- ]?checking|(?:re-?)?verifying|confirming|validating|re-?calculating|"
@@ -271,8 +271,8 @@ RESULT = (
 JUDGED = r"(?:right|correct(?:ly)?|true|accurate(?:ly)?|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
-    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|for (?:math|errors?|mistakes?)|against|twice|backwards|"
-    r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
+    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|"
+    r"backwards|for (?:math|errors?|mistakes?)|whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
     rf"(?:my|our|the|this|that|these) {RESULT}|\d+ (?:with|by|using|again))\b"
     rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
     rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
@@ -285,9 +285,6 @@ ANNOUNCED = re.compile(
         \b(?:need|have|has|had|must|should|asks?\ us|asked|remember|always|plan|step\ is|wants?\ (?:us\ )?|
         important|would\ you\ like(?:\ me)?|cannot|can't|never|you\ (?:can|should|could|may))
         \s(?:to\s)?(?:also\s)?{VERB}\b)
-    |(?P<way>(?:^|[.!?\n]\s*)alternatively\b|\blooking\ back\ at\ the\ (?:problem|question)\b
-        |(?:^|[.!?,\n]\s*)(?:it|that|this|{FOUND})(?:'s|\ is)\ (?:indeed\ )?{JUDGED}\b
-        |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     |\b(?:let\ me|let\ us|let's|i'll|i\ will|i\ can|i\ want\ to|i'd\ like\ to|we|we\ can|we\ may|
         we\ could|we\ will|i|i\ have|we\ have|and|now|just\ to|in\ order\ to|to|so)\s
         (?:now\s|also\s|quickly\s|just\s|first\s)?{VERB}(?:ed)?(?:{OBJECT})
@@ -329,6 +326,11 @@ ANNOUNCED = re.compile(
         \b(?:again|once\ more|(?:it|this)\ over)\b
     |\b(?:let\ me|let's|let\ us|i'll|i\ will)\s(?:\w+\s)?
         (?:re-?(?:run|evaluate|examine)|re-(?:consider|visit|trace|assess|read))\b
+    |(?P<way>  # to the result, or words that count only if a calculation follows
+        (?:^|[.!?\n]\s*)alternatively\b|\blooking\ back\ at\ the\ (?:problem|question)\b
+        |(?:^|[.!?,\n]\s*)(?:it|that|this|{FOUND})(?:'s|\ is)\ (?:indeed\ )?{JUDGED}\b
+        |(?:^|[.!?\n]\s*)(?:double[- ])?(?:check|verif\w+)\ (?:it|{FOUND})\b
+        |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
