@@ -244,7 +244,8 @@ STEMS = (
     "error", "wrong", "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it",
     "possible", "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually",
     "other way", "other method", "other approach", "different", "second way", "second method", "lternativ", "hold",
-    "consistent", "fits", "match", "agree", "wait", "not it", "not the", "oops", "apolog", "previous", "isn't",
+    "consistent", "fits", "match", "agree", "wait", "not it", "not the", "oops", "apolog", "previous",
+    "isn't", "is not", "it's not",
 )  # fmt: skip
 
 
@@ -272,7 +273,8 @@ JUDGED = r"(?:right|correct(?:ly)?|true|accurate(?:ly)?|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
     r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|"
-    r"backwards|for (?:math|errors?|mistakes?)|whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
+    r"backwards|(?:that )?(?:you|we)(?:'re| are)|for (?:math|errors?|mistakes?)|"
+    r"(?:whether|if|of) (?:it|this|that)|"
     rf"(?:my|our|the|this|that|these) {RESULT}|\d+ (?:with|by|using|again))\b"
     rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
     rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
@@ -288,9 +290,11 @@ ANNOUNCED = re.compile(
     |\b(?:let\ me|let\ us|let's|i'll|i\ will|i\ can|i\ want\ to|i'd\ like\ to|we|we\ can|we\ may|
         we\ could|we\ will|i|i\ have|we\ have|and|now|just\ to|in\ order\ to|to|so)\s
         (?:now\s|also\s|quickly\s|just\s|first\s)?{VERB}(?:ed)?(?:{OBJECT})
+    |\b(?:i|we)(?:'ve|\ have)?\ (?:also\ )?(?:(?:double|cross)[- ])?(?:re)?
+        (?:checked|verified|confirmed|tested|proved)\b
     |(?:^|[.!?:;,(\n]\s*|\b(?:by|so|and|when|of|now)\s){GERUND}(?:{OBJECT})
-    |(?:^|[.!?(\n]\s*)(?:(?:quick|reverse|sanity|cross|double|back)[- ])?
-        (?:check|verify|verification|proof|test)\s?:
+    |(?:^|[.!?(\n]\s*)(?:a\ )?(?:(?:quick|simple|reverse|sanity|cross|double|back)[- ])?
+        (?:check|verify|verification|proof|test)(?:\ of\ \w+)?\s?:
     |\b(?:sanity|reverse|quick)\ check\b|\bas\ a\ (?:\w+\ )?check\b|\bthe\ check\s?:
     |\b(?:substitut|plug)(?:e|ing|ged)?\b[^.\n]{{0,40}}\bback\b
     |\b(?:work|going|go|multiply|looking|count)(?:ing)?\ back(?:wards?)?\b(?!\ at\ the\ (?:problem|question|story))
@@ -317,8 +321,9 @@ ANNOUNCED = re.compile(
         (?:not\ (?:right|it|correct|the\ (?:answer|result))|a\ mistake|wrong|incorrect)\b
     |\b(?:(?:answer|result|solution|calculation)(?:'s|\ is|\ was)|=\ \d+\ is)\s
         (?:not\ (?:right|correct)|wrong|incorrect)\b
-    |\bi\ (?:see\ )?(?:made\ an?|my)\ (?:mistake|error)\b|\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
-    |\boops\b|\b(?:i|my)\ apologi[sz]e\b
+    |\bi\ (?:(?:made|have)\ (?:an?|\d+)|see\ my)\ (?:\w+\ )?(?:mistake|error)s?\b
+    |\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
+    |(?:^|[.!?\n]\s*)(?:no,\ )?it(?:'s|\ is)\ not\ \d|\boops\b|\b(?:i|my)\ apologi[sz]e\b
     |\b(?:wait|hmm+|no),?\s?[^\d\n.]{{0,15}}(?:isn't|is\ not)\ \d
     |(?:^|[.!?\n]\s*)(?:wait|hmm+|no|sorry)\b[^.!?\n]{{0,30}}\bactually\b
     |\b(?:let\ me|let's|let\ us|i'll|i\ will|we|we\ can)\s
@@ -329,7 +334,7 @@ ANNOUNCED = re.compile(
     |(?P<way>  # to the result, or words that count only if a calculation follows
         (?:^|[.!?\n]\s*)alternatively\b|\blooking\ back\ at\ the\ (?:problem|question)\b
         |(?:^|[.!?,\n]\s*)(?:it|that|this|{FOUND})(?:'s|\ is)\ (?:indeed\ )?{JUDGED}\b
-        |(?:^|[.!?\n]\s*)(?:double[- ])?(?:check|verif\w+)\ (?:it|{FOUND})\b
+        |(?:^|[.!?\n]\s*)(?:double[- ])?(?:check|verif\w+)\ (?:if\ |whether\ )?(?:it|{FOUND})\b|\bdifferently\b
         |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
