@@ -4,7 +4,7 @@ Kinds of check:
 
 - announced: "to verify", "let me double-check", "checking", "substituting back", after a result;
 - inverse: a calculation undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
-- recomputation: the same calculation with another result, or the answer calculated again in another way.
+- recomputation: the same calculation with another result, or the answer calculated again in another way or in one line.
 
 A plan ("we need to check how many"), a story ("the guard checks tickets"), a name, and calculations of a text that has
 begun to repeat itself do not count.

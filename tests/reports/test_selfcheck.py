@@ -52,12 +52,12 @@ def test_the_real_models_completions_are_many_and_different():
 @pytest.mark.parametrize(
     ("splits", "precision", "recall"),
     [
-        (["dev", "dev 2", "dev 2, at first held out"], 0.97, 0.93),
+        (["dev", "dev 2", "dev 2, at first held out", "dev 3"], 0.97, 0.93),
         (["held-out", "fresh", "held-out 2"], 0.95, 0.85),
     ],
 )
 def test_precision_and_recall_on_a_real_model(splits, precision, recall):
-    """The goals on held-out rows, which were never run while the rules were written; the dev rows were."""
+    """The goals on held-out rows; their misses were not looked at. The rules were written with the dev rows."""
     rows = [row for row in REAL if row["split"] in splits]
     hits = [row["label"] != "none" for row in rows if found(row)]
     checks = sum(row["label"] != "none" for row in rows)
@@ -82,6 +82,9 @@ def test_precision_and_recall_on_a_real_model(splits, precision, recall):
         ("5 * 8 = 40. Is this possible?", True),
         ("5 * 8 = 40. Let's do it backwards.", True),
         ("5 * 8 = 40. Wait, that's not it.", True),
+        ("5 * 8 = 40. I checked your answer.", True),
+        ("5 * 8 = 40. Check if the answer is correct: 40 / 5 is 8.", True),
+        ("5 * 8 = 40. A simple proof of this: 40 / 5 is 8.", True),
         ("5 * 8 = 40. Yes, the result is right: 40 / 8 is 5.", True),
         ("5 * 8 = 40. Yes, the result is right.", False),  # an assertion
         ("5 * 8 = 40. Verify the answer: it is 40 / 5.", True),  # an instruction that the text follows
