@@ -4,7 +4,7 @@ Kinds of check:
 
 - announced: "to verify", "let me double-check", "checking", "substituting back", after a result;
 - inverse: a calculation undone without announcement, as 36 + 24 = 60 after 60 - 24 = 36, where 36 stays the answer;
-- recomputation: the same calculation with another result, or the answer calculated again in another way.
+- recomputation: the same calculation with another result, or the answer calculated again in another way or in one line.
 
 A plan ("we need to check how many"), a story ("the guard checks tickets"), a name, and calculations of a text that has
 begun to repeat itself do not count.
@@ -61,11 +61,7 @@ def find_check(completion: str, answer: str | None, correct: bool, gold: str | N
         return None
     equations = find_equations(text)
     final = number(answer)
-    candidates = (
-        announcement(text, near, equations),
-        another_way(text, near, equations),
-        silent_check(text, equations, final),
-    )
+    candidates = (announcement(text, near, equations), silent_check(text, equations, final))
     found = [candidate for candidate in candidates if candidate is not None]
     if not found:
         return None
@@ -110,23 +106,15 @@ def number(text: str | None) -> Fraction | None:
 
 
 def announcement(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
-    """Returns (kind, start) of the first words that announce a check of a result before them."""
+    """Returns (kind, start) of the first words that announce a check of a result before them, or another way to it."""
     for first, last in near:
         for match in ANNOUNCED.finditer(text, first, last):
-            if match["plan"] is None and is_reached(text, match.start(), equations):
+            after = match.end()
+            counts = match["plan"] is None and (match["way"] is None or SUM.search(text, after, after + 2 * AROUND))
+            if counts and is_reached(text, match.start(), equations):
                 words = match.group()
-                return "announced", match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
-    return None
-
-
-def another_way(text: str, near: list[tuple[int, int]], equations: list[Equation]) -> tuple[str, int] | None:
-    """Returns (kind, start) of the first words for another way to a result before them, if a calculation follows."""
-    for first, last in near:
-        for match in ANOTHER_WAY.finditer(text, first, last):
-            next_one = bisect_left(equations, match.end(), key=lambda e: e.start)
-            follows = next_one < len(equations) and equations[next_one].start < match.end() + AROUND
-            if follows and is_reached(text, match.start(), equations):
-                return "recomputation", match.start() + len(match.group()) - len(match.group().lstrip(" .!?\n"))
+                kind = "announced" if match["way"] is None else "recomputation"
+                return kind, match.start() + len(words) - len(words.lstrip(" .!?:;,(\n"))
     return None
 
 
@@ -140,12 +128,17 @@ def is_reached(text: str, position: int, equations: list[Equation]) -> bool:
 def silent_check(text: str, equations: list[Equation], final: Fraction | None) -> tuple[str, int] | None:
     """Returns (kind, start) of the first calculation that undoes or repeats an earlier one without announcement."""
     earlier: dict[tuple, Equation] = {}
+    # In 2 * 2 = 4 * 2 = 8 the second product goes on with the first.
+    equations = [e for e in equations if not text[max(0, e.start - 3) : e.start].rstrip().endswith("=")]
     for i, later in enumerate(equations):
         if i and (later.quantity, later.stated) == (equations[i - 1].quantity, equations[i - 1].stated):
             return None  # the text repeats itself from here on
         before = earlier.get(later.quantity)
-        corrects = before is not None and before.stated != later.stated
-        if corrects and not any(before.stated in e.numbers for e in equations[i + 1 :]):
+        if before is not None and before.stated != later.stated:
+            is_step = any(before.stated in e.numbers for e in equations[i + 1 :])
+            if not is_step or ANSWER.search(text, before.end, later.start):
+                return "recomputation", later.start
+        if is_whole(later, equations[:i]) and not concludes(text, equations[i - 1], later):
             return "recomputation", later.start
         for j in range(max(0, i - 8), i if final is not None else 0):
             first, between = equations[j], equations[j + 1 : i]
@@ -172,13 +165,25 @@ def repeats(text: str, later: Equation, first: Equation, between: list[Equation]
     """Returns whether the same result is calculated again in another way, and not just summarized."""
     if later.stated != first.stated or later.quantity == first.quantity or not (later.holds and first.holds):
         return False
-    sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
-    if CONCLUDES.match(text[sentence : later.start].strip()):
+    if concludes(text, first, later):
         return False
     if AGAIN.search(text, max(first.end, later.start - 60), later.end + 60) is not None:
         return True
     is_step = any(e.stated in later.numbers for e in between)
     return not is_step and bool(set(later.numbers) & set(first.numbers))
+
+
+def is_whole(later: Equation, earlier: list[Equation]) -> bool:
+    """Returns whether a calculation joins the numbers of earlier ones: 2 + 3 + 4 = 8 after 2 + 3 = 5 and 5 + 4 = 9."""
+    given = {n for e in earlier for n in e.numbers} - {e.stated for e in earlier}
+    in_parts = len(earlier) > 1 and all(len(e.numbers) == 2 for e in earlier)
+    return in_parts and len(later.numbers) > 2 and given == set(later.numbers)
+
+
+def concludes(text: str, first: Equation, later: Equation) -> bool:
+    """Returns whether the words before a calculation sum up what precedes it."""
+    sentence = max(text.rfind(mark, first.end, later.start) for mark in (". ", "\n", "; ")) + 1
+    return CONCLUDES.match(text[sentence : later.start].strip()) is not None
 
 
 def used_again(equation: Equation, rest: list[Equation], first: Equation) -> bool:
@@ -246,11 +251,13 @@ def prior_result(text: str, start: int, prior: list[Equation]) -> Fraction | Non
 
 # Every announcement contains one of these stems; looking for them first makes 200,000 completions quick.
 STEMS = (
-    "check", "verif", "confirm", "validat", "proof", " back", "again", "sure", "certain", "recalc",
-    "recomp", "recount", "redo", "review", "reverse", "mistake", "error", "wrong", "correct",
-    "right", "test", "does this", "does that", "does it", "see if", "see whether", "prove", "proving", "re-",
-    "rerun", "reeval", "reexam", "actually", "another", "different", "lternativ",
-    "hold", "consistent", "fits", "match", "agree", "oops", "apolog", "previous", "isn't",
+    "check", "verif", "confirm", "validat", "proof", "prove", "proving", " back", "again", "once more", "it over",
+    "this over", "sure", "certain", "recalc", "recomp", "recount", "redo", "redid", "review", "reverse", "mistake",
+    "error", "wrong", "correct", "right", "test", "does this", "does that", "does it", "is this", "is that", "is it",
+    "possible", "see if", "see whether", "re-", "rerun", "reeval", "reexam", "compare", "examine", "actually",
+    "other way", "other method", "other approach", "different", "second way", "second method", "lternativ", "hold",
+    "consistent", "fits", "match", "agree", "wait", "not it", "not the", "oops", "apolog", "previous",
+    "isn't", "is not", "it's not",
 )  # fmt: skip
 
 
@@ -262,7 +269,8 @@ def spaced(pattern: str) -> str:
 VERB = spaced(
     r"(?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|confirm|(?:re)?validate|re-?calculate|"
     r"re-?compute|recount|re-?do|re-?test|test|prove|make (?:quite |really )?sure|be (?:sure|certain)|"
-    r"review|go over|look at|run through|count|(?:double|cross)?[- ]?checked|(?:re-?)?verified|recalculated|redid)"
+    r"review|go over|look at|run through|count|examine|compare|"
+    r"(?:re-?)?verified|recalculated|redid)"
 )
 GERUND = spaced(
     r"(?:(?:double|cross|re)?[- ]?checking|(?:re-?)?verifying|confirming|validating|re-?calculating|"
@@ -270,15 +278,16 @@ GERUND = spaced(
 )
 RESULT = (
     r"(?:final |whole |own |initial |original |previous |earlier )?(?:answers?|results?|calculations?|computations?|"
-    r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|"
-    r"numbers?|sum|total|value)"
+    r"multiplication|addition|subtraction|division|math|arithmetic|work|solution|steps?|equations?|formula|"
+    r"numbers?|sum|product|difference|total|value)"
 )
-JUDGED = r"(?:right|correct|true|accurate|wrong|incorrect)"
+JUDGED = r"(?:right|correct(?:ly)?|true|accurate(?:ly)?|wrong|incorrect)"
 # The object of the verb must be the result; a verb with another object belongs to the story or the plan.
 OBJECT = spaced(
-    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|backwards|"
-    r"whether (?:it|this|that)|if (?:it|this|that)|of (?:it|this|that)|"
-    rf"(?:my|our|the|this|that|these) {RESULT})\b"
+    r"(?=\s*(?:[.:,;!?…–—(]|$))|\s+(?:it|this|that|everything|again|back|by|with|against|twice|"
+    r"backwards|(?:that )?(?:you|we)(?:'re| are)|for (?:math|errors?|mistakes?)|"
+    r"(?:whether|if|of) (?:it|this|that)|"
+    rf"(?:my|our|the|this|that|these) {RESULT}|\d+ (?:with|by|using|again))\b"
     rf"|\s+[^.!?:;,\n]{{1,40}}\b{JUDGED}(?=\s*(?:[.:,;!?)\n]|$))"
     rf"|\s+(?:that )?your {RESULT}\b(?!\s*(?:[.!?]|$|, please|please))"  # not an instruction to the reader
 )
@@ -293,20 +302,24 @@ ANNOUNCED = re.compile(
     |\b(?:let\ me|let\ us|let's|i'll|i\ will|i\ can|i\ want\ to|i'd\ like\ to|we|we\ can|we\ may|
         we\ could|we\ will|i|i\ have|we\ have|and|now|just\ to|in\ order\ to|to|so)\s
         (?:now\s|also\s|quickly\s|just\s|first\s)?{VERB}(?:ed)?(?:{OBJECT})
+    |\b(?:i|we)(?:'ve|\ have)?\ (?:also\ )?(?:(?:double|cross)[- ])?(?:re)?
+        (?:checked|verified|confirmed|tested|proved)\b
     |(?:^|[.!?:;,(\n]\s*|\b(?:by|so|and|when|of|now)\s){GERUND}(?:{OBJECT})
-    |(?:^|[.!?(\n]\s*)(?:(?:quick|reverse|sanity|cross|double|back)[- ])?
-        (?:check|verify|verification|proof|test)\s?:
+    |(?:^|[.!?(\n]\s*)(?:a\ )?(?:(?:quick|simple|reverse|sanity|cross|double|back)[- ])?
+        (?:check|verify|verification|proof|test)(?:\ of\ \w+)?\s?:
     |\b(?:sanity|reverse|quick)\ check\b|\bas\ a\ (?:\w+\ )?check\b|\bthe\ check\s?:
     |\b(?:substitut|plug)(?:e|ing|ged)?\b[^.\n]{{0,40}}\bback\b
     |\b(?:work|going|go|multiply|looking|count)(?:ing)?\ back(?:wards?)?\b(?!\ at\ the\ (?:problem|question|story))
-    |(?:^|[.!?\n]\s*)in\ reverse\b|\bit\ checks\ out\b|\bcan\ be\ (?:verified|checked|confirmed)\b
-    |(?:^|[.!?:\n*#]\s*|\b(?:and|so|but|now|then|step\ \d+:)\s)
+    |\b(?:it|this|calculations?|steps|problem)\ backwards\b|(?:^|[.!?\n]\s*)in\ reverse\b
+    |\bit\ checks\ out\b|\bcan\ be\ (?:verified|checked|confirmed|prove[dn])\b
+    |(?:^|[.!?:,\n*#]\s*|\b(?:and|so|but|now|then|step\ \d+:)\s)
         (?:(?:double|cross|re)?[- ]?check|(?:re-?)?verify|prove|confirm)
         (?:\s(?:it|this)\s(?:with|by|using)\b|\s(?:my|our|your|the|this|that)\s{spaced(RESULT)}
         (?:\s?\*{{0,2}}[:,]|\s(?:by|with|using|against)\b))
-    |\b(?:is|was|does|did|are)\ (?:it|this|that|{FOUND}[^.!?\n]{{0,30}})\s
+    |\b(?:is|was|does|did|are)\ (?:it|(?:this|that)(?:\ \d+)?|{FOUND}[^.!?\n]{{0,30}})\s
         (?:(?:also|really|still|indeed|look|seem|sound)\ )?
-        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible)
+        (?:right|correct|true|work|make\ sense|fit|match|add\ up|hold|agree|consistent|reasonable|plausible|
+        possible|(?:(?:the|my|our|your)\ )?{spaced(RESULT)}|\d+)
         \b[^.!?\n]{{0,40}}\?
     |(?:^|[.!?\n]\s*)is\ (?:it|this|that|{FOUND})\ (?:right|correct)\b
     |\b(?:find\ out|see|determine|decide|judge)\ (?:who|which(?:\ \w+)?|if|whether)\ [^.!?\n]{{0,40}}\b{JUDGED}\b
@@ -317,27 +330,33 @@ ANNOUNCED = re.compile(
     |\b(?:than|equals|as)\ (?:my|our|your|the)\s(?:initial|original|previous|first|earlier)\s{spaced(RESULT)}\b
     |\blet(?:\ me|\ us|'s)\ see\ (?:if|whether)\ (?:it|this|that)\b
     |\b(?:that|this|which)(?:'s|\ is|\ can't\ be|\ cannot\ be)?\s
-        (?:not\ right|a\ mistake|wrong|not\ correct|incorrect)\b
-    |\b(?:(?:answer|result|solution|calculation)\ (?:is|was)|=\ \d+\ is)\ (?:not\ (?:right|correct)|wrong|incorrect)\b
-    |\bi\ (?:see\ )?(?:made\ an?|my)\ (?:mistake|error)\b|\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
-    |\boops\b|\b(?:i|my)\ apologi[sz]e\b
+        (?:not\ (?:right|it|correct|the\ (?:answer|result))|a\ mistake|wrong|incorrect)\b
+    |\b(?:(?:answer|result|solution|calculation)(?:'s|\ is|\ was)|=\ \d+\ is)\s
+        (?:not\ (?:right|correct)|wrong|incorrect)\b
+    |\bi\ (?:(?:made|have)\ (?:an?|\d+)|see\ my)\ (?:\w+\ )?(?:mistake|error)s?\b
+    |\bi(?:\ was|\ am|'m)\ (?:wrong|mistaken)\b
+    |(?:^|[.!?\n]\s*)(?:no,\ )?it(?:'s|\ is)\ not\ \d|\boops\b|\b(?:i|my)\ apologi[sz]e\b
     |\b(?:wait|hmm+|no),?\s?[^\d\n.]{{0,15}}(?:isn't|is\ not)\ \d
     |(?:^|[.!?\n]\s*)(?:wait|hmm+|no|sorry)\b[^.!?\n]{{0,30}}\bactually\b
-    |\blet\ me\ (?:try|count|calculate|do|add|go|look)[^.\n]{{0,20}}\b(?:again|once\ more)\b
-    |\b(?:let's|let\ us|i'll|i\ will|we|we\ can)\s(?:try|start|go|calculate|solve|run|compute|think)
-        [^.\n]{{0,20}}\bagain\b
+    |\b(?:let\ me|let's|let\ us|i'll|i\ will|we|we\ can)\s
+        (?:try|start|go|calculate|solve|run|compute|think|count|do|look)[^.\n]{{0,20}}
+        \b(?:again|once\ more|(?:it|this)\ over)\b
     |\b(?:let\ me|let's|let\ us|i'll|i\ will)\s(?:\w+\s)?
         (?:re-?(?:run|evaluate|examine)|re-(?:consider|visit|trace|assess|read))\b
+    |(?P<way>  # to the result, or words that count only if a calculation follows
+        (?:^|[.!?\n]\s*)alternatively\b|\blooking\ back\ at\ the\ (?:problem|question)\b
+        |(?:^|[.!?,\n]\s*)(?:it|that|this|{FOUND})(?:'s|\ is)\ (?:indeed\ )?{JUDGED}\b
+        |(?:^|[.!?\n]\s*)(?:double[- ])?(?:check|verif\w+)\ (?:if\ |whether\ )?(?:it|{FOUND})\b|\bdifferently\b
+        |\b(?:other|another|a\ different|a\ second)\ (?:ways?|methods?|approach(?:es)?|proofs?)\b)
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
-ANOTHER_WAY = re.compile(
-    r"(?:^|[.!?\n]\s*)(?:alternatively|"
-    r"(?:(?:in|using|by|here is|here's) )?(?:another|a different|a second) (?:way|method|approach))\b",
-    re.IGNORECASE,
+# A calculation, with or without a result.
+SUM = re.compile(
+    r"\d[\w %$€£)]{0,12}(?:[-+−*×÷/]|\\times|\b(?:times|plus|minus|divided by|x)\b)[ $€£(]{0,2}\d", re.IGNORECASE
 )
 # A result before the check.
-REACHED = re.compile(r"(?:=|\bis\b|\bare\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
+REACHED = re.compile(r"(?:=|\b(?:is|are|gives|equals)\b|\banswer:?)\s{0,2}[$€£]?\d", re.IGNORECASE)
 # Words that call the earlier result wrong.
 DISAGREES = re.compile(
     r"(?:,|but|and) not [$€£]?\d|≠|mistake|\bwrong\b|incorrect|\bnot (?:right|correct|equal)|"

@@ -46,15 +46,19 @@ def test_precision_and_recall(split):
 
 
 def test_the_real_models_completions_are_many_and_different():
-    assert len(REAL) >= 270 and len({row["text"] for row in REAL}) == len(REAL)
-    assert sum(row["label"] != "none" for row in REAL) >= 80
+    assert len(REAL) >= 600 and len({row["text"] for row in REAL}) == len(REAL)
+    assert sum(row["label"] != "none" for row in REAL) >= 250
 
 
 @pytest.mark.parametrize(
-    ("splits", "precision", "recall"), [(["dev"], 0.95, 0.85), (["held-out"], 0.92, 0.83), (["fresh"], 0.92, 0.86)]
+    ("splits", "precision", "recall"),
+    [
+        (["dev", "dev 2", "dev 2, at first held out", "dev 3"], 0.97, 0.93),
+        (["held-out", "fresh", "held-out 2"], 0.95, 0.85),
+    ],
 )
 def test_precision_and_recall_on_a_real_model(splits, precision, recall):
-    """The reached figures. Only `dev` was run while the rules were written; `fresh` was sampled after the rules."""
+    """The goals on held-out rows; their misses were not looked at. The rules were written with the dev rows."""
     rows = [row for row in REAL if row["split"] in splits]
     hits = [row["label"] != "none" for row in rows if found(row)]
     checks = sum(row["label"] != "none" for row in rows)
@@ -73,7 +77,22 @@ def test_precision_and_recall_on_a_real_model(splits, precision, recall):
         ("5 * 8 = 40. Another way to do it is 4 * 10 = 40.", True),
         ("5 * 8 = 40. Another way to do it is to think about percentages.", False),  # nothing is calculated
         ("2 + 5 = 7, 2 + 5 = 7, 2 + 6 = 8, 2 + 5 = 9", False),  # the text repeats itself
+        ("5 * 8 = 40. Let's think of other ways to solve it. It is 10 times 4.", True),
         ("5 * 8 = 40, which matches our first answer.", True),
+        ("5 * 8 = 40. Is that 40?", True),
+        ("5 * 8 = 40. Is this possible?", True),
+        ("5 * 8 = 40. Let's do it backwards.", True),
+        ("5 * 8 = 40. Wait, that's not it.", True),
+        ("5 * 8 = 40. I checked your answer.", True),
+        ("5 * 8 = 40. Check if the answer is correct: 40 / 5 is 8.", True),
+        ("5 * 8 = 40. A simple proof of this: 40 / 5 is 8.", True),
+        ("5 * 8 = 40. Yes, the result is right: 40 / 8 is 5.", True),
+        ("5 * 8 = 40. Yes, the result is right.", False),  # an assertion
+        ("5 * 8 = 40. Verify the answer: it is 40 / 5.", True),  # an instruction that the text follows
+        ("2 + 3 = 5. 5 + 6 = 40. 2 + 3 + 6 = 11.", True),  # the whole in one line
+        ("2 + 3 = 5. 5 + 35 = 40. So 2 + 3 + 35 = 40.", False),  # a summary
+        ("2 + 3 = 5. 5 + 35 = 40. The answer is 40. 2 + 3 = 6. 5 + 35 = 40.", True),  # done again after the answer
+        ("2 * 4 = 8 * 5 = 40 * 4 = 2 * 4 = 9 * 5 = 40", False),  # sums that run on
         ("5 * 8 = 40. Hmm, I was wrong.", True),
     ],
 )
