@@ -11,6 +11,7 @@ from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags, user_path
 from r1rl.config.recipes import RECIPES, overrides
+from r1rl.config.reward_rules import JUDGE_FLAGS
 from r1rl.config.scope import check_given
 from r1rl.config.suites import SUITES
 from r1rl.models.weights import check_weights, is_checkpoint
@@ -27,7 +28,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
 
-FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name")
+FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name", *JUDGE_FLAGS[:4])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,6 +115,7 @@ def inherited(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -
         settings = adapter_settings(adapter) if run is None else settings_of(run)
         if not given.get("trust_remote_code"):
             check_reward_code(settings, None if run is None else run / "run.json")
-    settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
+    # Set by whoever evaluates, not by whoever made the run: JUDGE_API_KEY goes to the judge's address.
+    settings |= {"trust_remote_code": False, "judge_url": None}
     settings |= {"resume": False, "teacher_model": None, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     return settings | (overrides(recipe) if recipe else {})
