@@ -50,7 +50,7 @@ VERDICT_SCHEMA = {
 # Fields that a server may refuse by name; the request is then sent without them.
 OPTIONS = {
     "temperature": 0.0,
-    "max_tokens": 1024,
+    "max_tokens": 2048,  # with the thoughts of a model that thinks
     "response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA}},
 }
 MARK = r"[*_\"'`\s]{0,5}"
@@ -309,7 +309,7 @@ def reason_in(verdict: dict[str, Any]) -> str:
 
 def check_judge(config: Config, problems: Sequence[Problem]) -> None:
     """Asks the judge about worked solutions, or questions where there are none, until a verdict is read. Raises UserError."""
-    judge, where = Judge(config), f"--judge-url {config.judge_url}"
+    judge = Judge(config)
     check_key()
     reply = Reply(None, "there are no problems")
     for problem in problems[:TRIED]:
@@ -318,11 +318,11 @@ def check_judge(config: Config, problems: Sequence[Problem]) -> None:
             reply = judge.ask(problem.question, reference_of(problem), text, patient=False)
         except NoAnswer as error:
             raise UserError(
-                f"{where}: no judge answers ({error}), and each completion needs its verdict. Start the server and wait until "
-                "it is up, or correct the address."
+                f"--judge-url {config.judge_url}: no judge answers ({error}), and each completion needs its verdict. Start the "
+                "server and wait until it is up, or correct the address."
             ) from None
         except Refused as refusal:
-            raise refused(where, config.judge_model, refusal) from None
+            raise refused(config, refusal) from None
         if reply.score is not None:
             break
     if reply.score is None:
@@ -333,8 +333,8 @@ def check_judge(config: Config, problems: Sequence[Problem]) -> None:
         )
     if (config.judge_price_in or config.judge_price_out) and None in (reply.tokens_in, reply.tokens_out):
         raise UserError(
-            f"{where}: the judge's replies have no usage with prompt_tokens and completion_tokens, so its cost is not known: "
-            "leave --judge-price-in and --judge-price-out out."
+            f"--judge-url {config.judge_url}: the judge's replies have no usage with prompt_tokens and completion_tokens, so "
+            "its cost is not known: leave --judge-price-in and --judge-price-out out."
         )
 
 
@@ -347,15 +347,16 @@ def check_key() -> None:
         )
 
 
-def refused(where: str, model: str, refusal: Refused) -> UserError:
+def refused(config: Config, refusal: Refused) -> UserError:
     """Returns the error for a judge that refuses the first request."""
     if refusal.status in (401, 403):
         return UserError(
-            f"{where}: the judge refuses access ({refusal}): set {KEY} in the environment to a key of this server."
+            f"--judge-url {config.judge_url}: the judge refuses access ({refusal}): set {KEY} in the environment to a key of "
+            "this server."
         )
     return UserError(
-        f"{where}: the judge refuses a request ({refusal}). Check the address, which often ends in /v1, and the name "
-        f"--judge-model {model!r}; the server's log may say more."
+        f"--judge-url {config.judge_url}: the judge refuses a request ({refusal}). Check the address, which often ends in "
+        f"/v1, and the name --judge-model {config.judge_model!r}; the server's log may say more."
     )
 
 

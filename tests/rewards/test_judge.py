@@ -191,7 +191,7 @@ def test_options_that_a_server_refuses_are_left_out(stand):
 
     stand.answer = answer
     assert rated(stand, "a", "b", "c")[0] == [0.4] * 3
-    assert "response_format" in stand.seen[-1][1] and stand.seen[-1][1]["max_completion_tokens"] == 1024
+    assert "response_format" in stand.seen[-1][1] and stand.seen[-1][1]["max_completion_tokens"] == 2048
 
 
 def test_a_refused_text_has_no_reward(stand):
