@@ -107,8 +107,10 @@ class Meter:
         """Writes the cost to meter.json; unlike the dump it is not cut back to a checkpoint, because it was paid."""
         if self.file is not None and distributed.is_first():
             seconds, dollars = round(self.seconds(), 3), self.rounded_dollars()
-            content = {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars}
-            write_json(self.file, content | ({"judge_dollars": self.fees} if self.fees else {}))
+            fees = {"judge_dollars": self.fees} if self.fees else {}
+            write_json(
+                self.file, {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars, **fees}
+            )
 
     def rounded_dollars(self) -> float | None:
         """Returns the US dollars spent so far, rounded for files; None if no price is known."""

@@ -1,40 +1,47 @@
-"""A run with `--reward judge`: what it dumps and costs, and what happens when the judge goes away in the middle."""
+"""A run with `--reward judge`: what it dumps and costs, and how it goes on after its judge went away."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 from judge_server import judge_server, verdict
 from small_run import make_trainer
+from transformers import TrainerCallback
 from vllm_server import free_port
 
+from r1rl.runs import folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 
 KEY = "a-key-of-the-judge-58261"
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_that_its_judge_leaves(tmp_path, monkeypatch):
+def by_length(body):
+    """Scores that differ within a group."""
+    return verdict(len(body["messages"][1]["content"]) % 10 / 10, f"by {KEY}")
+
+
+class Leaves(TrainerCallback):
+    """Lets the judge refuse after the first step."""
+
+    def __init__(self, stand):
+        self.stand = stand
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.stand.answer = lambda body: (401, {"error": {"message": f"no credit on {KEY}"}})
+
+
+def test_a_run_that_its_judge_leaves_continues_with_another_one(tmp_path, monkeypatch):
     monkeypatch.setenv("JUDGE_API_KEY", KEY)
-    with judge_server() as stand:
-
-        def answer(body):
-            if len(stand.seen) > at_most:
-                return 401, {"error": {"message": f"no credit on {KEY}"}}
-            return verdict(len(body["messages"][1]["content"]) % 10 / 10, f"by {KEY}")
-
-        stand.answer, at_most = answer, 24
-        trainer = make_trainer(
-            tmp_path, reward="judge", judge_url=stand.url, judge_model="m", judge_price_in=2.0, judge_price_out=5.0,
-            max_steps=3, save_steps=100,
-        )  # fmt: skip
-        trainer.fit(None, [])
+    flags = {"reward": "judge", "judge_model": "m", "judge_price_in": 2.0, "judge_price_out": 5.0, "save_steps": 100}
     run = tmp_path / "run"
-    assert trainer.state.global_step == 1 and trainer.guarding.why_stopped.startswith(
-        "at step 1 by guard judge: the judge at"
-    )
-    assert (run / "checkpoints" / "checkpoint-1").is_dir()
+    with judge_server() as stand:
+        stand.answer = by_length
+        trainer = make_trainer(tmp_path, judge_url=stand.url, **flags)
+        trainer.add_callback(Leaves(stand))
+        trainer.fit(None, [])
+    assert trainer.state.global_step == 1
+    why = trainer.guarding.why_stopped
+    assert why.startswith("at step 1 by guard judge: the judge at") and "no credit on [masked] (HTTP 401)" in why
     (metrics,) = read_lines(run / METRICS)
     lines = list(read_lines(run / ROLLOUTS))
     assert len(lines) == 16 and {line["notes"]["judge_reason"] for line in lines} == {"by [masked]"}
@@ -43,8 +50,13 @@ def test_a_run_that_its_judge_leaves(tmp_path, monkeypatch):
     assert metrics["judge_unparsed"] == 0
     assert (metrics["judge_tokens_in"], metrics["judge_tokens_out"]) == (100 * asked, 10 * asked)
     fees = asked * (100 * 2 + 10 * 5) / 1e6
-    assert metrics["dollars"] == pytest.approx(fees, abs=1e-4)
-    assert json.loads((run / "meter.json").read_text())["judge_dollars"] == pytest.approx(fees)
+    assert metrics["dollars"] == pytest.approx(fees, abs=1e-4) and trainer.meter.fees == pytest.approx(fees)
+    with judge_server() as stand:
+        stand.answer = by_length
+        again = make_trainer(tmp_path, judge_url=stand.url, resume=True, **flags)
+        again.fit(folder.continue_from(again.dump), [])
+    assert again.state.global_step == 2 and again.guarding.why_stopped is None
+    assert [line["step"] for line in read_lines(run / METRICS)] == [1, 2]
     assert not [path for path in run.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
