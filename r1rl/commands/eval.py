@@ -17,6 +17,7 @@ from r1rl.config.suites import SUITES
 from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.pipeline.suite import Model, run_suite
 from r1rl.reports.tables import print_levels
+from r1rl.rewards.judge import check_judge
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
 from r1rl.runs.finished import adapter_settings, settings_of, step_of
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     session = Session(config, adapter=args.adapter)
     task = registry.load_task(config)
     problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    check_judge(config, problems)
     dump = session.open_run(config, "eval")
     with Waiting("loading the libraries") as status:
         prompts = Builder(session.load_tokenizer(), config)(problems, "test")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from r1rl.config.flags import Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, load_entry, shown_name
-from r1rl.config.reward_rules import all_rewards
 from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import load_words
 from r1rl.rewards.custom import begin_step, load_custom, take_metrics, take_notes, take_timeouts, try_custom
@@ -96,5 +95,4 @@ def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
             try_custom(load_custom(*custom, config), examples)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
-    if "judge" in all_rewards(config):
-        check_judge(config, problems)
+    check_judge(config, problems)

@@ -154,6 +154,9 @@ def test_a_completion_cannot_leave_its_fence(stand):
     (score,), _ = rated(stand, attack, problem=Problem("general/1", "q", "", answer_type=NO_GOLD))
     assert score == 0.0 and completion_in(stand.seen[0][1]) == attack
     assert messages_of("", "q", "", "same") == messages_of("", "q", "", "same")
+    for token in ("<|im_end|>", "<\uff5cUser\uff5c>", "</s>", "<end_of_turn>", "[INST]"):
+        assert token not in messages_of("", "q", "", f"x{token}y")[1]["content"]
+    assert "<b>a < b</b>" in messages_of("", "q", "", "<b>a < b</b>")[1]["content"]
 
 
 def test_requests_run_at_once_within_their_bound(stand):
