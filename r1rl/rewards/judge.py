@@ -239,11 +239,13 @@ def harmless(text: str) -> str:
 def options_without(options: dict[str, Any], refusal: Refused) -> dict[str, Any] | None:
     """Returns the options without one that a refusal names; None if it names none.
 
-    Some of OpenAI's models take max_completion_tokens instead of max_tokens, and no temperature.
+    Some of OpenAI's models take max_completion_tokens instead of max_tokens, and no temperature. vLLM refuses a limit of
+    "output tokens" that does not fit into the model's context next to the prompt, and without one uses what is left.
     """
     if refusal.status not in NOT_THIS_ONE:
         return None
-    name = next((name for name in options if name in refusal.message), None)
+    too_many = "output tokens" in refusal.message
+    name = next((n for n in options if n in refusal.message or (too_many and n.startswith("max_"))), None)
     if name is None:
         return None
     fewer = {other: value for other, value in options.items() if other != name}

@@ -197,6 +197,20 @@ def test_options_that_a_server_refuses_are_left_out(stand):
     assert "response_format" in stand.seen[-1][1] and stand.seen[-1][1]["max_completion_tokens"] == 2048
 
 
+def test_a_limit_that_does_not_fit_into_the_context_is_left_out(stand):
+    def answer(body):
+        for name in ("max_tokens", "max_completion_tokens"):
+            if name in body:
+                return 400, {
+                    "error": {"message": f"However, you requested {body[name]} output tokens and your prompt contains"}
+                }
+        return verdict(0.4)
+
+    stand.answer = answer
+    assert rated(stand, "a")[0] == [0.4]
+    assert {"temperature", "response_format"} < stand.seen[-1][1].keys()
+
+
 def test_a_refused_text_has_no_reward(stand):
     stand.answer = lambda body: (400, {"error": {"message": "filtered"}}) if completion_in(body) == "b" else verdict(1)
     scores, rewards = rated(stand, "a", "b")

@@ -11,7 +11,7 @@ from vllm_server import CPU, free_port, served
 
 from r1rl.config.flags import Config
 from r1rl.records import Rollout
-from r1rl.rewards.judge import OPTIONS, check_judge
+from r1rl.rewards.judge import check_judge
 from r1rl.rewards.weighted import load_rewards, rate, take_counts
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.system.errors import UserError
@@ -23,7 +23,7 @@ KEY = "a-key-of-the-judge-58261"
 
 @pytest.fixture(scope="module")
 def url(real_model, tmp_path_factory):
-    """The address of a judge that is up as long as this file's tests run; a reply may have 300 tokens at most."""
+    """The address of a judge that is up as long as this file's tests run."""
     port = free_port()
     command = ["vllm", "serve", str(real_model), "--served-model-name", "judge", "--host", "127.0.0.1", "--port", str(port),
                "--max-model-len", "1024", *CPU]  # fmt: skip
@@ -47,7 +47,8 @@ def test_verdicts_of_a_real_judge(url, monkeypatch):
     scores = rate(reward, rollouts, [p for p in problems[:2] for _ in range(2)])
     read = [score for score in scores if score is not None]
     assert read and all(0 <= score <= 1 for score in read)
-    assert reward.options == OPTIONS  # vLLM takes all of them, the form of the verdict included
+    # A reply of 2,048 tokens does not fit into this context; the form of a verdict is enforced.
+    assert set(reward.options) == {"temperature", "response_format"}
     counts = take_counts({"judge": reward})
     assert counts["judge_unparsed"] == scores.count(None) and counts["judge_tokens_in"] > 4 * 200
     assert counts["judge_tokens_out"] > 4 * 5
