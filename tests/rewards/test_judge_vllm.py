@@ -37,7 +37,7 @@ def key(monkeypatch):
 
 
 def test_verdicts_of_a_real_judge(url, monkeypatch):
-    config = Config(reward="judge", judge_url=url, judge_model="judge", judge_price_in=1.0)
+    config = Config(reward="judge", judge_url=url, judge_model="judge", judge_price_in=1.0, reward_timeout=240.0)
     problems = WordProblems(0).load("test")[:4]
     check_judge(config, problems)
     (reward,) = load_rewards(config).values()
@@ -62,7 +62,7 @@ def test_verdicts_of_a_real_judge(url, monkeypatch):
 def test_a_run_with_a_real_judge(program, url, tmp_path):
     done = program(
         "--recipe", "tiny", "--reward", "judge=1,correctness=0.5", "--judge-url", url, "--judge-model", "judge",
-        "--judge-price-in", 1, "--judge-price-out", 2, "--gpu-price", 0, "--max-steps", 2, "--eval-count", 4,
+        "--reward-timeout", 240, "--judge-price-in", 1, "--judge-price-out", 2, "--gpu-price", 0, "--max-steps", 2, "--eval-count", 4,
         "--no-eval-on-start", "-tbs", 8, "-ngen", 4, "--max-completion-length", 32, "--add-reasoning-prefix", "--no-unsloth",
         "--engine", "transformers", "--no-trial", "--dumps", tmp_path, "--exp-name", "run", JUDGE_API_KEY=KEY,
     )  # fmt: skip
