@@ -57,7 +57,7 @@ setup(
     packages=find_packages(include=["r1rl", "r1rl.*"]),
     py_modules=["main"],
     entry_points={"console_scripts": ["r1rl = main:main"]},  # `r1rl ...` is `python main.py ...` without a checkout
-    package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json"]},
+    package_data={"r1rl": ["models/tiny/*/*", "reports/page/*", "rewards/*.json", "rewards/*.txt"]},
     install_requires=REQUIRED,
     extras_require={"gpu": GPU, "test": TEST, "trackers": TRACKERS, "browse": BROWSE, "reasoning-gym": REASONING_GYM},
     license="MIT",

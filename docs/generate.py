@@ -26,6 +26,8 @@ PRINTING = (
     ".report_local",
     "Finding",
     "CannotGoOn",
+    "ServerGone",
+    "JudgeGone",
     "in_the_way",
     "to_know",
 )

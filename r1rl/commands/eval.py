@@ -11,11 +11,13 @@ from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags, user_path
 from r1rl.config.recipes import RECIPES, overrides
+from r1rl.config.reward_rules import JUDGE_FLAGS
 from r1rl.config.scope import check_given
 from r1rl.config.suites import SUITES
 from r1rl.models.weights import check_weights, is_checkpoint
 from r1rl.pipeline.suite import Model, run_suite
 from r1rl.reports.tables import print_levels
+from r1rl.rewards.judge import check_judge
 from r1rl.rewards.weighted import load_rewards
 from r1rl.runs.evaluation import EVAL_FLAGS, dump_evaluation, evaluate
 from r1rl.runs.finished import adapter_settings, settings_of, step_of
@@ -27,7 +29,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
 
-FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name")
+FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name", *JUDGE_FLAGS[:4])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     session = Session(config, adapter=args.adapter)
     task = registry.load_task(config)
     problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    check_judge(config, problems)
     dump = session.open_run(config, "eval")
     with Waiting("loading the libraries") as status:
         prompts = Builder(session.load_tokenizer(), config)(problems, "test")
@@ -114,6 +117,7 @@ def inherited(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -
         settings = adapter_settings(adapter) if run is None else settings_of(run)
         if not given.get("trust_remote_code"):
             check_reward_code(settings, None if run is None else run / "run.json")
-    settings |= {"trust_remote_code": False}  # set by whoever evaluates, not by whoever made the run
+    # Set by whoever evaluates, not by whoever made the run: JUDGE_API_KEY goes to the judge's address.
+    settings |= {"trust_remote_code": False, "judge_url": None}
     settings |= {"resume": False, "teacher_model": None, "exp_name": f"eval_{time.strftime('%Y%m%d_%H%M%S')}"}
     return settings | (overrides(recipe) if recipe else {})

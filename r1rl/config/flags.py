@@ -61,7 +61,7 @@ COMMON_FLAGS = (
 PATHS = (
     "dumps", "sft_output", "rl_output", "dataset_path", "system_prompt_file", "prompt_template", "model_name", "reward",
     "reward_words", "reward_rules", "reward_model", "sft_data", "earlier_run", "stage_settings", "refine_run", "general_data",
-    "general_reward", "student_model", "teacher_model",
+    "general_reward", "student_model", "teacher_model", "judge_rubric",
 )  # fmt: skip
 
 TINY_MODEL, TINY_KK_MODEL, TINY_SAFETY_MODEL = "tiny", "tiny-kk", "tiny-safety"  # they ship in the package
@@ -164,8 +164,14 @@ class Config:
     reward_words: str | None = flag(None, "JSON file with the words that the heuristic rewards look for; default: the shipped r1rl/rewards/cot_words.json", "reward")
     reward_rules: str | None = flag(None, "JSON file with the patterns of --reward rules; default: the shipped r1rl/rewards/harmless.json", "reward")
     reward_model: str | None = flag(None, "sequence classifier of --reward reward-model: hub name or local folder", "reward")
-    reward_timeout: float = flag(60.0, "seconds after which a call of a custom reward is ended; its completions then have no reward", "reward")
+    reward_timeout: float = flag(60.0, "seconds after which a call of a custom reward is ended, and its completions have no reward; with --reward judge: after which a request is repeated", "reward")
     reward_workers: int = flag(1, "processes that run a slow custom reward; async rewards and those for whole batches need 1", "reward")
+    judge_url: str | None = flag(None, "address of --reward judge, up to /chat/completions, as in http://127.0.0.1:8000/v1; its key, if any, comes from JUDGE_API_KEY", "reward")
+    judge_model: str | None = flag(None, "name of the judge's model at this address", "reward")
+    judge_rubric: str | None = flag(None, "text file that tells the judge what earns which score from 0 to 1; default: the shipped r1rl/rewards/judge_rubric.txt", "reward")
+    judge_requests: int = flag(16, "requests to the judge at once", "reward")
+    judge_price_in: float = flag(0.0, "US dollars per million tokens that the judge reads, counted in --budget", "reward")
+    judge_price_out: float = flag(0.0, "US dollars per million tokens that the judge writes", "reward")
     env_reward_scale: float = flag(1.0, "reward of a correct answer; a wrong one gets 0", "reward", "-ers")
     scale_rewards: str = flag("group", "divide advantages by the standard deviation of the rewards in the group, of the rewards in the batch, of the advantages in the batch, or not at all", "reward", choices=SCALE_REWARDS)
     multi_reward: str = flag("sum", "with several rewards: sum adds them up and then scales; gdpo scales each in its group, adds up, and scales over the batch (arXiv:2601.05242)", "reward", choices=MULTI_REWARDS)

@@ -40,6 +40,7 @@ REWARDS = {
     "language": "r1rl.rewards.r1:language_reward",
     "rules": "r1rl.rewards.no_gold:rules_reward",
     "reward-model": "r1rl.rewards.no_gold:reward_model_reward",
+    "judge": "r1rl.rewards.judge:judge_reward",
 }
 ROLE_REWARDS = ("logic-rl", "strict", "answer-only")  # of knights_knaves alone
 HEURISTIC_REWARDS = ("cot-heuristics", "cot-concise")
@@ -48,7 +49,7 @@ SAME_AS_ACCURACY = {"correctness", *ROLE_REWARDS, "accuracy"}  # rewards that fo
 # The flags that name an input of a run, by kind: their files are recorded in run.json and compared by --resume.
 INPUTS = {
     "data": ("dataset_name", "dataset_path", "sft_data", "general_data", "refine_run"),
-    "reward": ("reward", "general_reward", "reward_words", "reward_rules", "reward_model"),
+    "reward": ("reward", "general_reward", "reward_words", "reward_rules", "reward_model", "judge_rubric"),
     "prompt": ("system_prompt_file", "prompt_template"),
     "model": ("model_name", "teacher_model", "student_model", "init_from"),
 }
@@ -91,6 +92,7 @@ GUARDS = {
         ),
         Guard("memory", "fix", ("fix", "stop", "off"), "out of memory in the update or while sampling"),
         Guard("engine", "fix", ("fix", "warn", "stop", "off"), "the engine hangs"),
+        Guard("judge", "stop", ("stop",), "the judge of --reward judge gives no verdicts"),
     )
 }
 GUARD_HELP = "action of a guard, as in truncated=stop; repeat the flag or separate by commas. " + ", ".join(

@@ -7,6 +7,9 @@ from pathlib import Path
 from r1rl.config.flags import Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, option, shown_name
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.system.webhook import fault
+
+JUDGE_FLAGS = ("judge_url", "judge_model", "judge_rubric", "judge_requests", "judge_price_in", "judge_price_out")
 
 
 def check_reward(config: Config) -> None:
@@ -55,9 +58,31 @@ def check_reward_files(config: Config) -> None:
         raise UserError(f"--reward-rules {config.reward_rules!r}: there is no such file. Check the path.")
 
 
+def check_judge(config: Config) -> None:
+    """Checks address, model and rubric of --reward judge; a wrong address is not shown: it may hold a key. Raises UserError."""
+    if "judge" not in all_rewards(config):
+        return
+    if config.judge_url is None or config.judge_model is None:
+        missing = " and ".join(option(name) for name in JUDGE_FLAGS[:2] if getattr(config, name) is None)
+        raise UserError(
+            f"--reward judge needs {missing}: add the address of a server with OpenAI's protocol, as in --judge-url "
+            "http://127.0.0.1:8000/v1, and the name of its model."
+        )
+    why = fault(config.judge_url)
+    if why is None and ("?" in config.judge_url or "#" in config.judge_url):
+        why = "has a ? or #: a key is not part of an address, which is written down, but comes from JUDGE_API_KEY"
+    if why is not None:
+        raise UserError(
+            f"--judge-url takes an address such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1, and this one {why}. "
+            "Correct it."
+        )
+    if config.judge_rubric is not None and not Path(config.judge_rubric).is_file():
+        raise UserError(f"--judge-rubric {config.judge_rubric!r}: there is no such file. Check the path.")
+
+
 def all_rewards(config: Config) -> dict[str, float]:
     """Returns the rewards of --reward and --general-reward with their weights. Raises UserError."""
     return reward_weights(config.reward) | (reward_weights(config.general_reward) if config.general_reward else {})
 
 
-RULES = (check_reward, check_reward_files)
+RULES = (check_reward, check_reward_files, check_judge)

@@ -20,7 +20,7 @@ AT_LEAST_1 = (
     "cleanup_steps", "lora_alpha", "kept_per_problem", "student_layers", "per_device_train_batch_size",
     "gradient_accumulation_steps", "per_device_eval_batch_size", "max_prompt_length", "max_completion_length", "max_steps",
     "eval_steps", "eval_samples", "save_steps", "guard_steps", "save_total_limit", "reward_workers", "steps_per_stage",
-    "advance_window", "learn_from", "difficulty_pool",
+    "advance_window", "learn_from", "difficulty_pool", "judge_requests",
 )  # fmt: skip
 POSITIVE = (
     "clip_range", "value_clip_range", "value_learning_rate", "sft_learning_rate", "target_kl", "learning_rate", "max_grad_norm",
@@ -33,6 +33,8 @@ NOT_NEGATIVE = (
     "eval_temperature",
     "gpu_price",
     "entropy_bonus",
+    "judge_price_in",
+    "judge_price_out",
 )
 # flag, smallest value, largest value (None: no limit), whether the smallest itself is allowed, reason
 RANGES = (

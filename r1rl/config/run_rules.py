@@ -170,7 +170,7 @@ RULES = (check_pipeline, check_budget, check_guards, check_report_to, check_noti
 
 def check_price(config: Config, price: float | None) -> None:
     """Checks that --budget comes with a price, US dollars per hour. Raises UserError."""
-    if config.budget is not None and not price:
+    if config.budget is not None and not (price or config.judge_price_in or config.judge_price_out):
         known = "no price is known for this machine" if price is None else "at --gpu-price 0 it never ends"
         raise UserError(
             f"--budget {config.budget} is in US dollars, and {known}: add --gpu-price with the price of an hour, or use "

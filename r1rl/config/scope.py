@@ -10,7 +10,7 @@ from typing import Any
 from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
 from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, DISTILL, Config, reward_weights
 from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
-from r1rl.config.reward_rules import all_rewards
+from r1rl.config.reward_rules import JUDGE_FLAGS, all_rewards
 from r1rl.config.run_rules import SAMPLING_STAGES
 from r1rl.records import NUMBER, VERDICT
 from r1rl.system.errors import UserError
@@ -145,7 +145,7 @@ TABLE = (
         lambda c: c.mode != "eval",
         (
             "resume", "report_to", "project_name", "gpu_price", "max_samples", "reward", "reward_words", "reward_rules",
-            "reward_model", "reward_timeout", "reward_workers", "env_reward_scale", "grace_seconds",
+            "reward_model", "reward_timeout", "reward_workers", *JUDGE_FLAGS, "env_reward_scale", "grace_seconds",
         ),
     ),
     Scope(
@@ -242,8 +242,14 @@ TABLE = (
     Scope(
         "with a custom reward: with --reward FILE.py:FUNCTION",
         lambda c: any(map(custom_function, all_rewards(c))),
-        ("reward_timeout", "reward_workers"),
+        ("reward_workers",),
     ),
+    Scope(
+        "with a custom reward, or with --reward judge",
+        lambda c: any(map(custom_function, all_rewards(c))) or rewarded(c, "judge"),
+        ("reward_timeout",),
+    ),
+    Scope("with --reward judge", lambda c: rewarded(c, "judge"), JUDGE_FLAGS),
     # algorithms
     Scope(
         "with --algorithm grpo",

@@ -15,19 +15,20 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.config.training_rules import MAX_RANKS, tokens_of_one_chunk
-from r1rl.engines.vllm_http import API_KEY, NoAnswer, Refused, VllmServer
 from r1rl.models.source import locate
 from r1rl.system.errors import UserError
+from r1rl.system.json_http import NoAnswer, Refused, Server
 
+API_KEY = "VLLM_API_KEY"  # the environment variable of vLLM's own key
 SECONDS = 10.0  # for the answer to a check: none of them samples more than a token
 LOAD, UNLOAD, COMPLETIONS = "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/v1/completions"
 LOW, HIGH = 0.5, 2.0  # temperatures
 LIKELIEST = 5  # tokens of the distribution that are compared
 
 
-def server_of(config: Config) -> VllmServer:
+def server_of(config: Config) -> Server:
     """Returns the server of --vllm-server-host and --vllm-server-port."""
-    return VllmServer(config.vllm_server_host, config.vllm_server_port)
+    return Server(config.vllm_server_host, config.vllm_server_port, API_KEY)
 
 
 def serve_line(config: Config, on_gpu: bool) -> str:
@@ -66,7 +67,7 @@ def check_server(config: Config, on_gpu: bool) -> None:
         ) from None
 
 
-def served_model(server: VllmServer, config: Config, line: str) -> dict[str, Any]:
+def served_model(server: Server, config: Config, line: str) -> dict[str, Any]:
     """Returns the server's entry for the run's base model. Raises UserError."""
     try:
         answer = server.request("/v1/models", seconds=SECONDS)
@@ -110,7 +111,7 @@ def serves(entry: dict[str, Any], config: Config) -> bool:
     return Path(root).is_dir() and Path(model).is_dir() and Path(root).samefile(model)
 
 
-def not_vllm(server: VllmServer, reason: str, line: str) -> UserError:
+def not_vllm(server: Server, reason: str, line: str) -> UserError:
     """Returns the error for another program at this address."""
     return UserError(
         f"the program at {server.address} is not a vLLM server ({reason}): set --vllm-server-host and --vllm-server-port to "
@@ -118,7 +119,7 @@ def not_vllm(server: VllmServer, reason: str, line: str) -> UserError:
     )
 
 
-def check_adapters(server: VllmServer, config: Config, line: str) -> None:
+def check_adapters(server: Server, config: Config, line: str) -> None:
     """Asks the server to load an adapter of the run's rank that has settings but no weights. Raises UserError.
 
     vLLM checks its own settings first, then the folder, then the rank, and last the weights: only their lack may be the
@@ -156,7 +157,7 @@ def settings_of_adapter(config: Config) -> Iterator[Path | None]:
         yield folder
 
 
-def why_not_loaded(server: VllmServer, config: Config, refusal: Refused, folder: Path, line: str) -> str | None:
+def why_not_loaded(server: Server, config: Config, refusal: Refused, folder: Path, line: str) -> str | None:
     """Returns why the server did not load an adapter, from its message; None if only the weights are missing."""
     start = f"Start it with: {line}"
     if refusal.status in (404, 405) and refusal.message in ("Not Found", "Method Not Allowed"):
@@ -182,7 +183,7 @@ def why_not_loaded(server: VllmServer, config: Config, refusal: Refused, folder:
     return f"the vLLM server at {server.address} does not accept an adapter: {refusal}. {start}"
 
 
-def check_logprobs(server: VllmServer, model: str, line: str) -> None:
+def check_logprobs(server: Server, model: str, line: str) -> None:
     """Raises UserError unless the logprobs are those after temperature.
 
     Temperature divides the distance between two tokens' logprobs: from 0.5 to 2 it shrinks to a quarter. With
@@ -196,7 +197,7 @@ def check_logprobs(server: VllmServer, model: str, line: str) -> None:
         )
 
 
-def distance(server: VllmServer, model: str, temperature: float, line: str) -> float:
+def distance(server: Server, model: str, temperature: float, line: str) -> float:
     """Returns the nats between the first and last of the likeliest next tokens. Raises UserError for a wrong answer."""
     body = {"model": model, "prompt": [1, 2, 3, 4], "max_tokens": 1, "temperature": temperature, "top_p": 1.0, "top_k": 0,
             "min_p": 0.0, "repetition_penalty": 1.0, "logprobs": LIKELIEST, "return_token_ids": True}  # fmt: skip

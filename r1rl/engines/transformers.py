@@ -15,10 +15,10 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.decoder import Decoding, Product, fused
 from r1rl.engines.draw import sample
 from r1rl.engines.precision import check_converted, sampling_precision
-from r1rl.engines.threads import in_threads
 from r1rl.models.merge import merge_into, to_merge
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
+from r1rl.system.threads import in_threads
 
 # Rows times weights at which arithmetic takes one core as long as the calls from Python per token: AMD EPYC, tiny models,
 # benchmarks/RESULTS.md. It holds as long as Python and arithmetic are slower or faster together.

@@ -19,14 +19,14 @@ from typing import Any
 from r1rl.config.flags import Config
 from r1rl.engines.base import Sampling
 from r1rl.engines.server_checks import COMPLETIONS, LOAD, UNLOAD, server_of
-from r1rl.engines.threads import in_threads
 from r1rl.engines.vllm import prompt_seed, stop_tokens
-from r1rl.engines.vllm_http import AWAY, RETRY_SECONDS, NoAnswer, Refused
 from r1rl.models.policy import Policy
 from r1rl.records import STOP_TEXT, Prompt, Rollout, visible_text
 from r1rl.system.errors import UserError
 from r1rl.system.files import SAVING
+from r1rl.system.json_http import AWAY, RETRY_SECONDS, NoAnswer, Refused
 from r1rl.system.out_of_memory import CannotGoOn
+from r1rl.system.threads import in_threads
 
 AT_ONCE = 256  # requests, each with all completions of a prompt; vLLM runs 256 to 1,024 completions at once
 LOAD_SECONDS = 120.0  # to load an adapter: up to a gigabyte, perhaps over a network

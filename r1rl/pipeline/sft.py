@@ -14,6 +14,7 @@ from r1rl.config.run_rules import check_price
 from r1rl.reports import run_end
 from r1rl.reports.news import News
 from r1rl.reports.summary import paired_test
+from r1rl.rewards.judge import check_judge
 from r1rl.runs import progress
 from r1rl.runs.budget import Budget
 from r1rl.runs.dump import EVALUATIONS, FINE_TUNING, Dump, read_lines, write_json
@@ -39,6 +40,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     items = lessons(samples) if config.sft_data else registry.training_subset(task.load("train"), samples)
     check_solutions(config, items)
     eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    check_judge(config, eval_problems)
     config = with_epochs(config, len(items))
     dump = session.open_run(config, recipe)
     checkpoint = continue_from(dump) if config.resume else None

@@ -89,13 +89,20 @@ class News(contextlib.AbstractContextManager):
 
     def cost(self, seconds: float) -> str:
         """Returns time and money."""
-        return duration(seconds) + ("" if self.price is None else f", ${seconds / 3600 * self.price:.2f}")
+        dollars = self.dollars(seconds)
+        return duration(seconds) + ("" if dollars is None else f", ${dollars:.2f}")
+
+    def dollars(self, seconds: float) -> float | None:
+        """Returns the US dollars of a run so far, those of a judge as last written; None if no price is known."""
+        fees = spent(self.dump).fees
+        return None if self.price is None and not fees else seconds / 3600 * (self.price or 0.0) + fees
 
     def send(self, event: str, words: str, seconds: float | None = None, **fields: Any) -> None:
         """Hands one message over; a webhook of the user's own gets its parts as fields, too."""
         name = self.dump.folder.name
         seconds = spent(self.dump).seconds if seconds is None else seconds
-        dollars = None if self.price is None else round(seconds / 3600 * self.price, 4)
+        dollars = self.dollars(seconds)
+        dollars = None if dollars is None else round(dollars, 4)
         known = {key: value for key, value in fields.items() if not (isinstance(value, float) and math.isnan(value))}
         parts = {"schema_version": 1, "event": event, "run": name, **known, "seconds": seconds, "dollars": dollars}
         self.webhook.post(printable(redact(f"{name}: {words}")), parts)

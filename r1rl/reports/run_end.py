@@ -10,6 +10,7 @@ from r1rl.reports.page.build import pass_over, write_page
 from r1rl.reports.summary import numbers, summary_lines
 from r1rl.reports.tables import check_lines, print_levels, run_table
 from r1rl.rewards.grading.latex import grading_words
+from r1rl.rewards.judge import COUNTED as JUDGED
 from r1rl.runs.checkpoints import newest
 from r1rl.runs.dump import Dump, write_json
 from r1rl.runs.run_data import RunData
@@ -53,6 +54,9 @@ def finish(
     if late := sum(line.get("reward_timeouts", 0) for line in data.metrics):
         limit = f"--reward-timeout {config.reward_timeout:g} seconds"
         console.print(f"rewards  {late} calls did not return within {limit} and gave no reward")
+    if judged := [line for line in data.metrics if "judge_unparsed" in line]:
+        unread, read, written = (sum(line[name] for line in judged) for name in JUDGED)
+        console.print(f"judge    no verdict on {unread} completions; {read:,} tokens read and {written:,} written")
     if ended is not None:
         console.print(f"ended    {ended}; to continue, raise the limit and add --resume")
     print_levels(data)

@@ -10,6 +10,7 @@ from r1rl.config.names import HEURISTIC_REWARDS, REWARDS, custom_function, load_
 from r1rl.records import NO_GOLD, Problem, Rollout
 from r1rl.rewards.cot import load_words
 from r1rl.rewards.custom import begin_step, load_custom, take_metrics, take_notes, take_timeouts, try_custom
+from r1rl.rewards.judge import check_judge, take_fees, take_judged
 from r1rl.system.errors import unknown_name
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "check_rewards",
     "load_rewards",
     "rate",
+    "take_counts",
+    "take_fees",
     "take_metrics",
     "take_notes",
     "take_timeouts",
@@ -77,8 +80,13 @@ def load_reward(name: str, config: Config) -> Reward:
     return load_entry(REWARDS[name])(config)
 
 
+def take_counts(rewards: dict[str, Reward]) -> dict[str, int]:
+    """Returns what custom rewards and judges counted since the last call, by its name in metrics.jsonl."""
+    return take_timeouts(rewards) | take_judged(rewards)
+
+
 def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
-    """Tries custom rewards and reads word lists before anything slow is loaded. Raises UserError."""
+    """Tries custom rewards and the judge, and reads word lists, before anything slow is loaded. Raises UserError."""
     tried = [(name, problems) for name in reward_weights(config.reward)]
     if config.general_reward and (general := [p for p in problems if p.answer_type == NO_GOLD]):
         tried += [(name, general) for name in reward_weights(config.general_reward)]
@@ -87,3 +95,4 @@ def check_rewards(config: Config, problems: Sequence[Problem]) -> None:
             try_custom(load_custom(*custom, config), examples)
         elif name in HEURISTIC_REWARDS:
             load_words(config.reward_words)
+    check_judge(config, problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from r1rl.config.flags import Config
 from r1rl.config.names import option
@@ -21,19 +21,20 @@ WARN_AT_STEP = 5  # step of a process at which it warns if --max-steps cannot be
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds and sampled tokens; money is seconds times a price."""
+    """Seconds, sampled tokens, and fees of a judge in US dollars; money is seconds times a price, plus fees."""
 
     seconds: float = 0.0
     tokens: float = 0.0
+    fees: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.seconds + other.seconds, self.tokens + other.tokens)
+        return Cost(self.seconds + other.seconds, self.tokens + other.tokens, self.fees + other.fees)
 
     def __mul__(self, factor: float) -> Cost:
-        return Cost(self.seconds * factor, self.tokens * factor)
+        return Cost(self.seconds * factor, self.tokens * factor, self.fees * factor)
 
     def within(self, limit: Cost) -> bool:
-        """Returns whether neither exceeds the limit."""
+        """Returns whether neither seconds nor tokens exceed the limit."""
         return self.seconds <= limit.seconds and self.tokens <= limit.tokens
 
 
@@ -68,13 +69,22 @@ class Budget:
 
     def check_left(self, spent: Cost) -> None:
         """Checks that the limit leaves something for training in addition to the end. Raises UserError."""
-        if not (spent + self.reserve).within(self.limit):
+        if not self.fits(spent + self.reserve):
             end = self.reserve
             raise UserError(
                 f"{self.flags()} leaves nothing for training: {spent.seconds:.0f} s and {spent.tokens:,.0f} tokens are "
                 "spent, including those before a resume, and last evaluation, saving and report may take "
                 f"{end.seconds:.0f} s and {end.tokens:,.0f} tokens more. Use a larger one, or a smaller --eval-count."
             )
+
+    def dollars(self, cost: Cost) -> float:
+        """Returns the US dollars of a cost."""
+        return cost.seconds / 3600 * (self.price or 0.0) + cost.fees
+
+    def fits(self, cost: Cost) -> bool:
+        """Returns whether a cost is within all limits; without fees that of --budget is one of seconds."""
+        affordable = not cost.fees or self.dollars(cost) <= (self.config.budget or math.inf)
+        return affordable and cost.within(self.limit)
 
     # ---- measured costs
 
@@ -103,7 +113,7 @@ class Budget:
     def longest(self) -> Cost:
         """The maximum over the newest steps."""
         known = self.steps or [self.expected]
-        return Cost(max(c.seconds for c in known), max(c.tokens for c in known))
+        return Cost(*(max(getattr(c, f.name) for c in known) for f in fields(Cost)))
 
     @property
     def mean(self) -> Cost:
@@ -117,7 +127,10 @@ class Budget:
         if self.last_evaluation is None:
             return self.longest * self.share
         growth = self.length / self.evaluated_length if self.evaluated_length else 1.0
-        return self.last_evaluation * max(1.0, growth)
+        known = self.last_evaluation
+        if not known.fees:  # those of an evaluation before a resume are not known
+            known += Cost(fees=self.longest.fees * self.share)
+        return known * max(1.0, growth)
 
     @property
     def closing(self) -> Cost:
@@ -140,7 +153,7 @@ class Budget:
 
     def fits_another(self, spent: Cost, step: int) -> bool:
         """Returns whether the limit allows what is due after `step`, the next step, and the end."""
-        return (spent + self.due(step) + self.longest * MARGIN + self.reserve).within(self.limit)
+        return self.fits(spent + self.due(step) + self.longest * MARGIN + self.reserve)
 
     def projected(self, spent: Cost, step: int, last: int) -> Cost:
         """Returns the expected cost of the run if it continues from `step` to step `last`."""
@@ -154,7 +167,7 @@ class Budget:
         low, high = step, self.config.max_steps  # `projected` grows with the last step
         while low < high:
             middle = (low + high + 1) // 2
-            fits = self.projected(spent, step, middle).within(self.limit)
+            fits = self.fits(self.projected(spent, step, middle))
             low, high = (middle, high) if fits else (low, middle - 1)
         return low
 
@@ -177,12 +190,12 @@ class Budget:
         """Returns a warning that --max-steps cannot be reached, with what would fit; None if it can."""
         last = self.config.max_steps
         whole = self.projected(spent, step, last)
-        if whole.within(self.limit):
+        if self.fits(whole):
             return None
         fitting = self.last_step(spent, step)
         needed = []
         if self.config.budget is not None:
-            needed.append(f"--budget {math.ceil(100 * whole.seconds / 3600 * self.price * 1.1) / 100:.2f}")
+            needed.append(f"--budget {math.ceil(100 * self.dollars(whole) * 1.1) / 100:.2f}")
         if self.config.max_minutes is not None:
             needed.append(f"--max-minutes {math.ceil(whole.seconds / 60 * 1.1)}")
         if self.config.max_tokens is not None:
@@ -195,7 +208,7 @@ class Budget:
     def describe(self, spent: Cost, step: int) -> list[str]:
         """Returns spent, limit and projection for dollars, minutes and tokens, where a price or a limit is known."""
         config, whole = self.config, self.projected(spent, step, self.config.max_steps)
-        ends = not whole.within(self.limit)
+        ends = not self.fits(whole)
         end = f"ends at about step {self.last_step(spent, step)} of {config.max_steps}" if ends else ""
 
         def amount(now: str, limit: str | None, projected: str) -> str:
@@ -205,8 +218,8 @@ class Budget:
             return f"{so_far}, {end}" if end and limit is not None else f"{so_far}, {projected} at the end"
 
         lines = []
-        if self.price is not None:
-            now, later = (f"${c.seconds / 3600 * self.price:.2f}" for c in (spent, whole))
+        if self.price is not None or spent.fees:
+            now, later = (f"${self.dollars(c):.2f}" for c in (spent, whole))
             lines.append(amount(now, None if config.budget is None else f"{config.budget:.2f}", later))
         if config.max_minutes is not None:
             now, later = (f"{c.seconds / 60:.1f}" for c in (spent, whole))

@@ -47,8 +47,9 @@ class Meter:
         self.budget = budget or Budget(config, price)
         self.file = file
         self.tokens = int(before.tokens)  # sampled since the run began, evaluations included
+        self.fees = before.fees  # of a judge, US dollars since the run began
         self.completions = 0  # of the current step
-        self.phase_began = time.perf_counter()
+        self.phase_began, self.phase_fees = time.perf_counter(), self.fees
         self.parts: dict[str, float] = defaultdict(float)
         self.step_began = time.perf_counter()
         self.bar = Progress(
@@ -82,11 +83,15 @@ class Meter:
 
     def dollars(self) -> float | None:
         """Returns the US dollars spent so far; None if no price is known."""
-        return None if self.price is None else self.seconds() / 3600 * self.price
+        return None if self.price is None and not self.fees else self.budget.dollars(self.spent())
 
     def spent(self) -> Cost:
-        """Returns seconds and sampled tokens since the run began."""
-        return Cost(self.seconds(), self.tokens)
+        """Returns seconds, sampled tokens and fees since the run began."""
+        return Cost(self.seconds(), self.tokens, self.fees)
+
+    def paid(self, fees: float) -> None:
+        """Counts the US dollars that a judge has cost."""
+        self.fees += fees
 
     def sampled(self, rollouts: Sequence[Rollout]) -> None:
         """Counts the rollouts of a step."""
@@ -102,7 +107,10 @@ class Meter:
         """Writes the cost to meter.json; unlike the dump it is not cut back to a checkpoint, because it was paid."""
         if self.file is not None and distributed.is_first():
             seconds, dollars = round(self.seconds(), 3), self.rounded_dollars()
-            write_json(self.file, {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars})
+            fees = {"judge_dollars": self.fees} if self.fees else {}
+            write_json(
+                self.file, {"schema_version": 1, "seconds": seconds, "sampled": self.tokens, "dollars": dollars, **fees}
+            )
 
     def rounded_dollars(self) -> float | None:
         """Returns the US dollars spent so far, rounded for files; None if no price is known."""
@@ -111,7 +119,7 @@ class Meter:
 
     def phase(self, activity: str) -> None:
         """Shows an activity between steps."""
-        self.phase_began = time.perf_counter()
+        self.phase_began, self.phase_fees = time.perf_counter(), self.fees
         self.bar.update(self.task, description=f"{self.last} · {activity}" if self.last else activity)
 
     def add(self, part: str, seconds: float) -> None:
@@ -124,7 +132,7 @@ class Meter:
         tokens = sum(len(s.rollout.completion_ids) for s in result.scored)
         self.tokens += tokens
         self.step_began = time.perf_counter()
-        self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens))
+        self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens, self.fees - self.phase_fees))
         self.write()
         console.print(f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens per completion")
 
@@ -156,7 +164,7 @@ def spent(dump: Dump) -> Cost:
     """Returns the cost of the run so far, lost steps included; zero for a new run and for one older than meter.json."""
     try:
         meter = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
-        return Cost(meter["seconds"], meter["sampled"])
+        return Cost(meter["seconds"], meter["sampled"], meter.get("judge_dollars", 0.0))
     except (OSError, ValueError, KeyError):  # missing or damaged
         return Cost()
 

@@ -32,7 +32,7 @@ FREE_TO_CHANGE = {
     *PLACE, "resume", "accept_changed", "report_to", "project_name", "gpu_price", "save_steps", "save_total_limit",
     "grace_seconds", "profile", "trial", "gpu_memory_utilization", "vllm_server_host", "vllm_server_port", "budget",
     "max_minutes", "max_tokens", "guard", "guard_steps", "reward_workers", "eval_steps",
-    "notify", "token_logprobs",
+    "notify", "token_logprobs", "judge_url", "judge_requests", "judge_price_in", "judge_price_out",
 }  # fmt: skip
 LENGTH = ("max_steps", "num_epochs", "sft_epochs")  # may differ if --max-steps becomes larger
 NOT_IN_HISTORY = ("resume", "accept_changed", "notify", "dumps", "sft_output", "rl_output")

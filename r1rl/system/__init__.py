@@ -1,4 +1,4 @@
-"""What the program needs of the machine: errors, terminal, signals, processes, memory, files, masking of secrets.
+"""What the program needs of the machine: errors, terminal, signals, processes, memory, files, requests, masking of secrets.
 
 It imports only records; torch only inside functions. Start with errors.py (how errors are shown), then distributed.py
 (several processes) and interrupt.py (Ctrl-C).

@@ -13,7 +13,7 @@ from r1rl.engines.base import Engine
 from r1rl.engines.wrappers import GuardedEngine
 from r1rl.models.policy import Policy
 from r1rl.records import Prompt
-from r1rl.rewards.weighted import Reward
+from r1rl.rewards.weighted import Reward, take_fees
 from r1rl.runs.dump import Dump
 from r1rl.runs.evaluation import dump_evaluation, evaluate
 from r1rl.runs.progress import Meter
@@ -98,6 +98,7 @@ class RunTrainer(WholeCheckpoints):
             with self.interrupt.interruptible(), kept_random_states():
                 self.sync_engine()
                 result = evaluate(self.engine, self.eval_prompts, self.rewards, self.run, step)
+                self.pay_judge()
         except CannotGoOn as error:
             self.guarding.engine_stopped(error, step, self.control)
             return None
@@ -109,6 +110,11 @@ class RunTrainer(WholeCheckpoints):
         self.meter.evaluated(result)
         self.trackers.evaluated(self, result)
         return result
+
+    def pay_judge(self) -> None:
+        """Adds to the cost of the run what its judge has cost since the last call, in all processes."""
+        if self.run.judge_price_in or self.run.judge_price_out:
+            self.meter.paid(sum(distributed.all_gather(take_fees(self.rewards))))
 
     def keep_best(self, result: Evaluation) -> None:
         """Saves the adapter if this evaluation is the best so far; not all trainers do."""

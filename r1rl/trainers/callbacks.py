@@ -18,7 +18,7 @@ from transformers.trainer_callback import ExportableState
 from r1rl.config.flags import Config
 from r1rl.config.names import trackers
 from r1rl.records import Prompt
-from r1rl.runs.budget import WARN_AT_STEP, Cost
+from r1rl.runs.budget import WARN_AT_STEP
 from r1rl.runs.metric_names import numbers
 from r1rl.runs.progress import Meter
 from r1rl.runs.scores import Evaluation
@@ -68,7 +68,7 @@ class StopInBudget(TrainerCallback):
         spent = self.meter.spent()
         self.mark = spent.seconds
         self.steps_here += 1
-        cost = Cost(spent.seconds - self.began.seconds, spent.tokens - self.began.tokens)
+        cost = spent + self.began * -1
         self.budget.step(cost, self.meter.take_completions())
         if state.global_step >= state.max_steps:
             return control

@@ -29,7 +29,7 @@ from r1rl.engines.base import Sampling
 from r1rl.engines.proof import Proof
 from r1rl.engines.wrappers import ShardedEngine
 from r1rl.models.logprobs import batch_logprobs
-from r1rl.rewards.weighted import begin_step, take_metrics, take_timeouts
+from r1rl.rewards.weighted import begin_step, take_counts, take_metrics
 from r1rl.runs.checkpoints import BEST, step_of
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -271,6 +271,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         if not done:
             begin_step(self.rewards, self.state)
         step.scored += score_all(step.rollouts[done:], step.prompts[done:], self.rewards, self.run, g)
+        self.pay_judge()
         self.meter.add("reward", time.perf_counter() - start)
         for prompt, rewards in zip(step.prompts[done::g], step.group_rewards()[done // g :]):
             self.draw.record(prompt.problem.id, rewards)
@@ -356,7 +357,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
             count = sum(i in learned for i in rows)
             step.lines.append(self.metrics_line(step, rows) | {"completions_learned": count})
         step.lines += [repeated(line) for line in step.lines] * (self.run.num_iterations - 1)
-        for lost in distributed.all_gather(take_timeouts(self.rewards)):
+        for lost in distributed.all_gather(take_counts(self.rewards)):
             for name, count in lost.items():
                 step.lines[0][name] = step.lines[0].get(name, 0) + count
         logged: dict[str, list[float]] = {}

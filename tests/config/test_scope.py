@@ -84,6 +84,7 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
             {"num_iterations": 2},
             {"multi_reward": "gdpo", "reward": "accuracy=1,format=1"},
             {"reward": "reward-model", "reward_model": "x"},
+            {"reward": "judge", "judge_url": "http://x/v1", "judge_model": "x"},
             {"reward": f"{ROOT / 'main.py'}:run"},
         )
     ]
@@ -108,7 +109,8 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
         (("--recipe", "tiny", "--distill-kl", 0.5), "only in the pipeline"),
         (("--recipe", "tiny", "--vllm-server-port", 8001), "only with --engine vllm-server"),
         (("--recipe", "tiny", "--engine", "vllm-server", "--sampler-dtype", "float32"), "--sampler-dtype float32"),
-        (("--recipe", "tiny", "--reward-timeout", 5), "only with a custom reward"),
+        (("--recipe", "tiny", "--reward-timeout", 5), "only with a custom reward, or with --reward judge"),
+        (("--recipe", "tiny", "--judge-requests", 4), "only with --reward judge"),
         (("--recipe", "tiny", "--max-steps", 5, "--num-epochs", 1), "--max-steps 5 would have no effect"),
         (("--recipe", "tiny", "--mix-ratio", 0.5), "only with --general-data"),
         (("--recipe", "tiny", "--learn-rule", "random"), "only with --learn-from"),
@@ -176,7 +178,7 @@ def test_a_flag_that_only_one_part_reads_is_in_the_table():
                     readers.setdefault(node.attr, set()).add(place)
     alone = ("trainers/ppo.py", "pipeline/stages.py", "pipeline/stage_configs.py", "pipeline/sampling.py",
              "pipeline/distill.py", "pipeline/cold_start.py", "trainers/sft.py", "rewards/custom.py", "rewards/cot.py",
-             "rewards/no_gold.py", "rewards/correctness.py", "trainers/prompt_order.py",
+             "rewards/no_gold.py", "rewards/judge.py", "rewards/correctness.py", "trainers/prompt_order.py",
              "tasks/reasoning_gym/__init__.py")  # fmt: skip
     single = {name for name, places in readers.items() if len(places) == 1 and next(iter(places)) in alone}
     assert single > {"gamma", "cleanup_steps", "keep_calculator_notes", "env_reward_scale"}

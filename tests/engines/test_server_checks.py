@@ -16,10 +16,10 @@ from vllm_server import free_port
 
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.recipes import overrides
-from r1rl.engines import vllm_http
-from r1rl.engines.server_checks import check_server, serve_line
-from r1rl.engines.vllm_http import NoAnswer, Refused, VllmServer
+from r1rl.engines.server_checks import API_KEY, check_server, serve_line
+from r1rl.system import json_http
 from r1rl.system.errors import UserError
+from r1rl.system.json_http import NoAnswer, Refused, Server
 from r1rl.system.out_of_memory import CannotGoOn
 
 TINY = str(TINY_MODELS["tiny"])
@@ -180,13 +180,13 @@ def test_flags_that_do_not_go_with_a_server(tmp_path, changes, parts):
 
 @pytest.fixture
 def soon(monkeypatch):
-    monkeypatch.setattr(vllm_http, "RETRY_PAUSE", 0.01)
-    monkeypatch.setattr(vllm_http, "RETRY_SECONDS", 0.2)
-    monkeypatch.setattr(vllm_http, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(json_http, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(json_http, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(json_http, "POLL_SECONDS", 0.02)
 
 
 def test_requests_are_repeated_while_a_server_is_away_and_not_when_it_refuses(stand_in, soon):
-    server = VllmServer("127.0.0.1", stand_in.port)
+    server = Server("127.0.0.1", stand_in.port, API_KEY)
     stand_in.answers["/away"] = [(503, {}), (500, {}), (200, {"answer": 42})]
     assert server.request_patiently("/away", {}) == {"answer": 42}
     stand_in.answers["/wrong"] = [refusal(400, "no such thing"), (200, {})]
@@ -194,14 +194,14 @@ def test_requests_are_repeated_while_a_server_is_away_and_not_when_it_refuses(st
         server.request_patiently("/wrong", {})
     assert [path for path, *_ in stand_in.seen].count("/wrong") == 1
     with pytest.raises(NoAnswer, match="refused"):
-        VllmServer("127.0.0.1", free_port()).request_patiently("/", {})
+        Server("127.0.0.1", free_port(), API_KEY).request_patiently("/", {})
 
 
 def test_the_key_is_sent_and_masked_in_messages(stand_in, monkeypatch):
     monkeypatch.setenv("VLLM_API_KEY", "a-key-of-mine-123")
     stand_in.answers["/x"] = refusal(400, "bad key a-key-of-mine-123")
     with pytest.raises(Refused, match=r"bad key \[masked\]"):
-        VllmServer("127.0.0.1", stand_in.port).request("/x")
+        Server("127.0.0.1", stand_in.port, API_KEY).request("/x")
     assert stand_in.seen[-1][2] == "Bearer a-key-of-mine-123"
 
 
@@ -213,10 +213,10 @@ def test_a_request_ends_when_its_answer_is_not_needed_any_more(soon):
         threading.Timer(0.1, stopped.set).start()
         begun = time.monotonic()
         with pytest.raises(NoAnswer, match="not needed any more"):
-            VllmServer("127.0.0.1", silent.getsockname()[1]).request_patiently("/", {}, stopped=stopped)
+            Server("127.0.0.1", silent.getsockname()[1], API_KEY).request_patiently("/", {}, stopped=stopped)
         assert time.monotonic() - begun < 30  # it would be minutes
         with pytest.raises(NoAnswer, match="no answer within"):
-            VllmServer("127.0.0.1", silent.getsockname()[1]).request("/", {}, seconds=0.1)
+            Server("127.0.0.1", silent.getsockname()[1], API_KEY).request("/", {}, seconds=0.1)
 
 
 def test_a_server_that_is_gone_ends_the_run_as_a_guard_does(tmp_path, soon):

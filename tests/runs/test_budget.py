@@ -120,6 +120,44 @@ def test_before_the_first_step_there_is_no_projection():
     assert Budget(Config(budget=2.0), 1.0).describe(Cost(36), 0) == ["$0.01 of 2.00"]
 
 
+def test_fees_of_a_judge_and_time_share_one_budget():
+    prices = {"judge_price_in": 1.0}
+    found = Budget(Config(**SIZES, budget=1.0, **prices), 3.6)  # 0.1 cents a second
+    for fees in (0.02, 0.03):
+        found.step(Cost(2.0, 1000, fees), 16)
+    assert found.longest == Cost(2.0, 1000, 0.03) and found.mean.fees == 0.025
+    found.evaluation(Cost(5.0, 3000, 0.04))
+    assert found.dollars(Cost(50, 0, 0.3)) == pytest.approx(0.35)
+    # The next step (2 s, 0.03 $) and the last evaluation (5 s, 0.04 $) with margin, and the closing.
+    needed = MARGIN * (0.032 + 0.045) + (CLOSING + CLOSING_A_COMPLETION * 32) * 0.001
+    assert found.fits_another(Cost(100, 0, 0.9 - needed - 0.001), 11)
+    assert not found.fits_another(Cost(100, 0, 0.9 - needed + 0.001), 11)
+    assert found.describe(Cost(50, 0, 0.3), 12)[0].startswith("$0.35 of 1.00, ends at about step ")
+    assert "--budget" in found.warning(Cost(50, 0, 0.3), 12)
+
+
+def test_fees_alone_have_a_budget_where_time_is_free():
+    for price in (None, 0.0):
+        found = Budget(Config(**SIZES, budget=1.0, judge_price_out=2.0), price)
+        found.step(Cost(2.0, 1000, 0.1), 16)
+        assert found.next_evaluation.fees == pytest.approx(0.2)  # 32 completions, a step has 16
+        assert found.fits(Cost(1e9, 0, 1.0)) and not found.fits(Cost(0, 0, 1.01))
+        found.evaluation(Cost(1.0, 10))  # of a process before a resume, which did not write down its fees
+        assert found.next_evaluation.fees == pytest.approx(0.2)
+
+
+def test_the_meter_counts_fees_and_goes_on(tmp_path):
+    config = Config(budget=1.0, judge_price_in=1.0)
+    meter = Meter(config, None, {}, None, Cost(10.0), tmp_path / "meter.json")
+    assert meter.dollars() is None
+    meter.paid(0.25)
+    assert meter.dollars() == 0.25 and meter.spent().fees == 0.25
+    meter.write()
+    again = meter_of_run(config, Budget(config, None), Dump(tmp_path), {"step": 3, "seconds": 60.0})
+    again.paid(0.5)
+    assert again.dollars() == 0.75
+
+
 @pytest.mark.parametrize(
     ("flags", "price", "part"),
     [

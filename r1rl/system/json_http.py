@@ -1,4 +1,4 @@
-"""Requests to a vLLM server over HTTP, repeated while the server is away."""
+"""JSON requests to a server over HTTP, such as a vLLM server or a judge, repeated while the server is away."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from typing import Any
 
 from r1rl.system.redact import redact
 
-API_KEY = "VLLM_API_KEY"  # the environment variable of vLLM's own key
 CONNECT_SECONDS = 5.0  # to open a connection
 READ_SECONDS = 60.0  # between two parts of an answer that has begun
 POLL_SECONDS = 0.5  # between two checks whether the answer is still needed
 AWAY = (500, 502, 503, 504)  # status codes of a server that is shutting down, or of a proxy without a server
 RETRY_SECONDS = 240.0  # how long a server may be away: a restart takes a minute or two
-RETRY_PAUSE = 2.0  # seconds between two attempts
+RETRY_PAUSE = 2.0  # seconds between two attempts, if the server asks for no longer pause
 LONGEST_MESSAGE = 300  # characters of a server's message that are shown
 
 
@@ -30,19 +29,25 @@ class NoAnswer(Exception):
 
 
 class Refused(Exception):
-    """The server answered with an error: its status code and its message."""
+    """The server answered with an error: its status code, its message, and the seconds after which to ask again."""
 
-    def __init__(self, status: int, message: str):
+    def __init__(self, status: int, message: str, pause: float = 0.0):
         super().__init__(f"{message} (HTTP {status})")
-        self.status, self.message = status, message
+        self.status, self.message, self.pause = status, message, pause
 
 
 @dataclass(frozen=True, slots=True)
-class VllmServer:
-    """The address of a server. Each request opens its own connection, so threads can share this."""
+class Server:
+    """The address of a server. Each request opens its own connection, so threads can share this.
+
+    `key`: the environment variable with its key, which is read at each request. Redirections are not followed: the key
+    would go to another server.
+    """
 
     host: str
     port: int
+    key: str
+    tls: bool = False
 
     @property
     def address(self) -> str:
@@ -58,10 +63,11 @@ class VllmServer:
         request. Raises NoAnswer and Refused.
         """
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(API_KEY):
+        if key := os.environ.get(self.key, "").strip():
             headers["Authorization"] = f"Bearer {key}"
         data = None if body is None else json.dumps(body).encode()
-        with closing(http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_SECONDS)) as connection:
+        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
+        with closing(kind(self.host, self.port, timeout=CONNECT_SECONDS)) as connection:
             try:
                 connection.request("GET" if data is None else "POST", path, data, headers)
                 connection.sock.settimeout(READ_SECONDS)
@@ -71,7 +77,7 @@ class VllmServer:
             except (OSError, http.client.HTTPException, UnicodeError) as error:
                 raise NoAnswer(reason(error)) from None
         if response.status != 200:
-            raise Refused(response.status, error_message(text))
+            raise Refused(response.status, error_message(text), seconds_in(response.getheader("Retry-After")))
         return parsed(text)
 
     def request_patiently(
@@ -87,7 +93,7 @@ class VllmServer:
         `away`: the status codes of a server that is away. Raises NoAnswer after the retries, Refused for other codes.
         """
         stopped = stopped or threading.Event()
-        ends = None
+        ends, pause = None, 0.0
         while True:
             try:
                 return self.request(path, body, seconds, stopped)
@@ -96,9 +102,9 @@ class VllmServer:
             except Refused as refusal:
                 if refusal.status not in away:
                     raise
-                failed = str(refusal)
+                failed, pause = str(refusal), refusal.pause
             ends = ends or time.monotonic() + RETRY_SECONDS
-            if time.monotonic() > ends or stopped.wait(RETRY_PAUSE):
+            if time.monotonic() > ends or stopped.wait(max(RETRY_PAUSE, min(pause, RETRY_SECONDS))):
                 raise NoAnswer(failed)
 
 
@@ -112,6 +118,11 @@ def wait_for_answer(sock, seconds: float | None, stopped: threading.Event | None
                 raise OSError("the answer is not needed any more")
             if ends is not None and time.monotonic() > ends:
                 raise OSError(f"no answer within {seconds:.0f} s")
+
+
+def seconds_in(header: str | None) -> float:
+    """Returns the seconds of a Retry-After header; 0 without one, and for one with a date."""
+    return float(header) if header is not None and header.strip().isdecimal() else 0.0
 
 
 def reason(error: Exception) -> str:

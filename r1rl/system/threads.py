@@ -1,13 +1,12 @@
-"""Parallel work in daemon threads with one torch thread each; a thread that hangs does not block the program's exit."""
+"""Parallel work in daemon threads, each with one thread of torch's; a thread that hangs does not block the program's exit."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
-
-import torch
 
 from r1rl.system.deadline import TooLong
 
@@ -26,7 +25,8 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S], count: int, stopped: 
     errors: dict[int, BaseException] = {}
 
     def run(ended: threading.Event) -> None:
-        torch.set_num_threads(1)  # of this thread alone
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(1)  # of this thread alone
         try:
             while not errors and waiting:
                 place, part = waiting.pop()
