@@ -116,7 +116,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # The same on the embedded model and word problems; no GPU, no hub. Measured: see benchmarks/RESULTS.md.
     "gsm8k-sft-rl-tiny": TINY | {
-        "mode": "both", "prompt_style": "plain", "answer_format": "hash", "max_samples": 160,
+        "mode": "both", "prompt_style": "plain", "answer_format": "hash", "max_samples": 160, "sft_samples": 24,
         "num_epochs": 3, "batch_size": 16, "sft_learning_rate": 7e-5, "num_generations": 4,
         "algorithm": "ppo", "ppo_epochs": 2, "learning_rate": 3e-4, "eval_steps": 10, "save_steps": 10,
     },
@@ -176,7 +176,7 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         ON_POLICY: {"max_samples": 5000, "num_generations": 1, "max_steps": 200, "learning_rate": 1e-4},
     },
     "r1-tiny": {
-        "zero": {"max_steps": 20},
+        "zero": {"max_steps": 40},
         "cold-start": {
             "max_samples": 160, "num_generations": 4, "max_prompt_length": 640, "eval_on_start": False,
         },
