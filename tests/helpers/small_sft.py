@@ -15,7 +15,7 @@ from r1rl.tasks.word_problems import WordProblems
 from r1rl.trainers.sft import FineTuner, solution_examples
 
 RECIPE = "gsm8k-sft-rl-tiny"
-SMALL = {**overrides(RECIPE), "mode": "sft", "unsloth": False, "max_samples": 40, "batch_size": 8, "eval_count": 8,
+SMALL = {**overrides(RECIPE), "mode": "sft", "unsloth": False, "max_samples": 40, "sft_samples": None, "batch_size": 8, "eval_count": 8,
          "save_steps": 2, "max_completion_length": 48, "trial": False}  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_a_teacher_with_other_tokens_is_refused(tmp_path):
     other = AutoConfig.from_pretrained(TEACHER)
     other.vocab_size = 700
     AutoModelForCausalLM.from_config(other).save_pretrained(tmp_path / "other")
-    with pytest.raises(UserError, match="700 tokens and the student 640"):
+    with pytest.raises(UserError, match="700 tokens and the student 896"):
         make_distiller(tmp_path, 0.5, str(tmp_path / "other"))
 
 
