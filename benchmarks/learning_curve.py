@@ -37,7 +37,7 @@ def main() -> None:
     )
     for panel in panels:
         panel.set_xlabel("step")
-    accuracy.legend(frameon=False, loc="lower right")
+    accuracy.legend(frameon=False, loc="upper left")
     figure.tight_layout()
     figure.savefig(args.o)
 

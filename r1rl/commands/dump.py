@@ -26,6 +26,8 @@ from r1rl.runs.dump import (
     evaluation_tokens,
     numbered_lines,
     read_lines,
+    read_run,
+    write_json,
 )
 from r1rl.runs.finished import check_run
 from r1rl.runs.run_data import RunData
@@ -113,13 +115,14 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> tuple[Path, int
 def excerpt(folder: Path, target: Path) -> int:
     """Writes a small part of a run that reads like a whole one; returns its size in bytes.
 
-    It has run.json, all steps and evaluations, the ten most instructive completions, and every k-th problem of the
+    It has run.json without the places of the inputs on this machine, all steps and evaluations, the ten most instructive completions, and every k-th problem of the
     evaluations and group of training, with the smallest k that keeps it small.
     """
     target.mkdir(parents=True)
-    for name in ("run.json", METRICS, EVALUATIONS, PROOFS, "summary.json"):
+    for name in (METRICS, EVALUATIONS, PROOFS, "summary.json"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
+    write_json(target / "run.json", {name: value for name, value in read_run(folder).items() if name != "inputs"})
     data, picker = RunData(folder), Picker()
     found = survey(data, picker)
     wanted = {completion.place for _, completion, _ in picker.picked()}

@@ -84,6 +84,7 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
     parser = Parser()
     inspect.add_arguments(parser)
     assert inspect.run(parser.parse_args([str(tmp_path / "part")])) == 0
+    assert "inputs" not in json.loads((tmp_path / "part" / "run.json").read_text())  # it is made to be shared
     with pytest.raises(UserError, match="does not exist yet"):
         run_command("excerpt", folder, "-o", tmp_path / "part")
 
