@@ -249,7 +249,7 @@ def test_both_models_answer_with_their_own_weights(rank):
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     for name, weight in policy.model.named_parameters():
         if "lora_B" in name or (not rank and name.endswith("down_proj.weight")):
-            weight.data += (1.0 if rank else 0.1) * torch.randn(
+            weight.data += (1.0 if rank else 0.5) * torch.randn(
                 weight.shape, generator=torch.Generator().manual_seed(1)
             )
     prompt = Builder(policy.tokenizer, config)(WordProblems(1).load("test")[:1], "test")[0]

@@ -57,7 +57,8 @@ def resumed(tmp_path, **settings):
 
 @pytest.mark.slow
 def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
-    trainer = make_trainer(tmp_path, **QUIET, reward=own("brief"), max_steps=12, learning_rate=3e-3)
+    settings = {**QUIET, "max_completion_length": 40}  # most completions end before that, so their lengths differ
+    trainer = make_trainer(tmp_path, **settings, reward=own("brief"), max_steps=12, learning_rate=3e-3)
     trainer.engine.engine.sync = lambda: None
     trainer.fit(None, [])
     (stop,) = [x for x in fired(tmp_path) if x[1] == "sync"]
@@ -96,8 +97,8 @@ def test_no_signal_and_truncation_also_across_a_resume(tmp_path):
 
 @pytest.mark.slow
 def test_a_policy_that_runs_away_is_found(tmp_path, own):
-    settings = {"reward": own("brief"), "beta": 0.01, "learning_rate": 0.1, "max_steps": 6}
-    make_trainer(tmp_path, **QUIET, **settings, guard="kl=stop").fit(None, [])
+    settings = {**QUIET, "max_completion_length": 40, "reward": own("brief"), "beta": 0.01, "learning_rate": 0.1}
+    make_trainer(tmp_path, **settings, max_steps=6, guard="kl=stop").fit(None, [])
     (stop,) = [x for x in fired(tmp_path) if x[1] == "kl"]
     assert stop[2] == "stop" and stop[0] == lines(tmp_path)[-1]["step"] < 6
     assert [m["kl"] > 1 for m in lines(tmp_path)][-3:] == [True] * 3

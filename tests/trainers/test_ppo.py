@@ -188,14 +188,13 @@ def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_ppo_learns_tiny(program, tmp_path):
+def test_ppo_learns_after_fine_tuning(program, tmp_path):
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--algorithm", "ppo", "--ppo-epochs", 2, "--max-steps", 12,
-        "--eval-count", 8, "--no-unsloth", "--engine", "transformers", "--dumps", tmp_path, "--exp-name", "run",
-        "--gae-lambda", 1.0, "--num-generations", 1,
+        "--recipe", "gsm8k-sft-rl-tiny", "--max-samples", 96, "--eval-count", 8, "--no-unsloth", "--engine", "transformers",
+        "--dumps", tmp_path, "--sft-output", tmp_path / "sft", "--rl-output", tmp_path / "rl",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    rewards = [m["reward"] for m in read_lines(tmp_path / "run" / METRICS)]
+    rewards = [m["reward"] for m in read_lines(tmp_path / "rl" / METRICS)]
     first, last = fmean(rewards[:4]), fmean(rewards[-4:])
     error = ((first * (1 - first) + last * (1 - last)) / (4 * 64)) ** 0.5
     assert last - first > 3 * error, rewards

@@ -228,7 +228,7 @@ def test_all_four_modes_from_the_command_line(program, tmp_path):
 @pytest.mark.slow
 def test_fine_tuning_raises_accuracy_over_the_base(program, tmp_path):
     done = program(
-        "--recipe", RECIPE, "--mode", "sft", "--no-unsloth", "--engine", "transformers", "--eval-count", 100,
+        "--recipe", RECIPE, "--mode", "sft", "--sft-samples", 160, "--no-unsloth", "--engine", "transformers", "--eval-count", 100,
         "--dumps", tmp_path, "--sft-output", tmp_path / "sft",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
