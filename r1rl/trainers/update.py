@@ -162,7 +162,7 @@ class PolicyUpdate:
         part["importance_sampling_ratio"] = correction(
             log_ratio, self.run.importance_mode, self.run.importance_threshold
         )
-        self.step.gaps.append(gap[mask.bool()].abs())
+        self.step.gaps.append(log_ratio[mask.bool()].abs())
         if self.token_texts is not None and "place" in part and self.knows_gap(old is not None):
             for place, row, real in zip(part["place"].tolist(), log_ratio.float().cpu(), mask.bool().cpu()):
                 if real.any():
