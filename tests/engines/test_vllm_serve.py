@@ -62,8 +62,8 @@ def test_the_merged_model_answers_through_vllm_and_the_openai_client(tmp_path, m
 def test_a_4_bit_run_of_unsloth_is_proven_as_adapter_and_merged(program, tmp_path):
     """Unsloth quantizes the scales, too: the fresh process must do the same, or the adapter answers otherwise."""
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 1, "--eval-count", 8, "--no-eval-on-start",
-        "--load-in-4bit", "--dumps", tmp_path, "--exp-name", "run", "--engine", "transformers", "-tbs", 16,
+        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 2, "--eval-count", 8, "--no-eval-on-start",
+        "--load-in-4bit", "--dumps", tmp_path, "--exp-name", "run", "--engine", "transformers", "-tbs", 64,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Unsloth, 4 bit (NF4)" in done.stdout

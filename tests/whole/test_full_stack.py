@@ -91,7 +91,7 @@ def test_the_main_job_on_gsm8k(program, tmp_path, bits):
 
 def test_learning_with_unsloth_and_vllm(program, tmp_path):
     done = program(
-        "--recipe", "tiny", "--add-reasoning-prefix", "--max-steps", 16, "--eval-count", 100,
+        "--recipe", "tiny", "--add-reasoning-prefix", "--eval-count", 100,  # 40 steps: its checks need about 30
         "--dumps", tmp_path, "--exp-name", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -234,7 +234,17 @@ def test_fine_tuning_and_ppo_with_unsloth_and_vllm(program, tmp_path):
     """Both runs of gsm8k-sft-rl on the real stack, in 4 bit: TRL's SFTTrainer under Unsloth, then the value head."""
     flags = ("--recipe", "gsm8k-sft-rl-tiny", "--dumps", tmp_path, "--exp-name", "x", "--max-samples", 48, "--use-4bit",
              "--eval-count", 10, "--engine", "vllm")  # fmt: skip
-    done = program(*flags, "--mode", "sft", "--dataset-name", "gsm8k", "--dataset-path", gsm8k_folder(tmp_path))
+    done = program(
+        *flags,
+        "--mode",
+        "sft",
+        "--sft-samples",
+        48,
+        "--dataset-name",
+        "gsm8k",
+        "--dataset-path",
+        gsm8k_folder(tmp_path),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Unsloth, 4 bit (NF4)" in done.stdout and "engine   vllm" in done.stdout
     losses = [x["loss"] for x in read_lines(tmp_path / "x-sft" / FINE_TUNING)]
