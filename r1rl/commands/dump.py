@@ -115,8 +115,8 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> tuple[Path, int
 def excerpt(folder: Path, target: Path) -> int:
     """Writes a small part of a run that reads like a whole one; returns its size in bytes.
 
-    It has run.json without the places of the inputs on this machine, all steps and evaluations, the ten most instructive completions, and every k-th problem of the
-    evaluations and group of training, with the smallest k that keeps it small.
+    It has run.json without the places of the inputs on this machine, all steps and evaluations, the ten most instructive
+    completions, and every k-th problem of the evaluations and group of training, with the smallest k that keeps it small.
     """
     target.mkdir(parents=True)
     for name in (METRICS, EVALUATIONS, PROOFS, "summary.json"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from r1rl.config.data_rules import data_label
 from r1rl.config.flags import Config
 from r1rl.reports.summary import before_and_after
+from r1rl.runs.budget import Cost
 from r1rl.runs.dump import GUARDS, METRICS, Dump, read_lines
 from r1rl.runs.progress import spent
 from r1rl.runs.run_data import RunData
@@ -80,31 +82,39 @@ class News(contextlib.AbstractContextManager):
         scores = "; ".join(f"{name} {words}" for name, words in before_and_after(data).items())
         score = score_of(data.evaluations[-1]) if data.evaluations else None
         steps = data.metrics[-1]["step"] if data.metrics else 0
-        words = [why, *([scores] if scores else []), f"{steps} steps, {self.cost(spent(self.dump).seconds)}"]
+        words = [why, *([scores] if scores else []), f"{steps} steps, {self.cost()}"]
         self.send(event, "; ".join(words), step=steps, score=score)
 
     def stopped_by(self) -> str:
         """Returns the name of the signal that stopped the run."""
         return f"stopped by {signal.Signals(self.stop.signal).name}"
 
-    def cost(self, seconds: float) -> str:
+    def cost(self, seconds: float | None = None) -> str:
         """Returns time and money."""
-        dollars = self.dollars(seconds)
-        return duration(seconds) + ("" if dollars is None else f", ${dollars:.2f}")
+        so_far = self.spent(seconds)
+        dollars = so_far.dollars(self.price)
+        return duration(so_far.seconds) + ("" if dollars is None else f", ${dollars:.2f}")
 
-    def dollars(self, seconds: float) -> float | None:
-        """Returns the US dollars of a run so far, those of a judge as last written; None if no price is known."""
-        fees = spent(self.dump).fees
-        return None if self.price is None and not fees else seconds / 3600 * (self.price or 0.0) + fees
+    def spent(self, seconds: float | None) -> Cost:
+        """Returns the cost of the run as last written, with newer seconds if they are known."""
+        written = spent(self.dump)
+        return written if seconds is None else dataclasses.replace(written, seconds=seconds)
 
     def send(self, event: str, words: str, seconds: float | None = None, **fields: Any) -> None:
         """Hands one message over; a webhook of the user's own gets its parts as fields, too."""
         name = self.dump.folder.name
-        seconds = spent(self.dump).seconds if seconds is None else seconds
-        dollars = self.dollars(seconds)
+        so_far = self.spent(seconds)
+        dollars = so_far.dollars(self.price)
         dollars = None if dollars is None else round(dollars, 4)
         known = {key: value for key, value in fields.items() if not (isinstance(value, float) and math.isnan(value))}
-        parts = {"schema_version": 1, "event": event, "run": name, **known, "seconds": seconds, "dollars": dollars}
+        parts = {
+            "schema_version": 1,
+            "event": event,
+            "run": name,
+            **known,
+            "seconds": so_far.seconds,
+            "dollars": dollars,
+        }
         self.webhook.post(printable(redact(f"{name}: {words}")), parts)
 
 

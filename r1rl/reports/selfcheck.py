@@ -67,9 +67,7 @@ def find_check(completion: str, answer: str | None, correct: bool, gold: str | N
         return None
     kind, start = min(found, key=lambda candidate: candidate[1])
     end = end_of(text, start, equations)
-    agrees, outcome = judge(text, start, end, equations, final, correct)
-    if outcome == "broke" and is_wrong(text, start, equations, gold):
-        outcome = "missed"
+    agrees, outcome = judge(text, start, end, equations, final, correct, number(gold))
     return Check(kind, start, end, start / max(1, len(completion)), agrees, outcome)
 
 
@@ -200,33 +198,34 @@ def end_of(text: str, start: int, equations: list[Equation]) -> int:
 
 
 def judge(
-    text: str, start: int, end: int, equations: list[Equation], final: Fraction | None, correct: bool
+    text: str,
+    start: int,
+    end: int,
+    equations: list[Equation],
+    final: Fraction | None,
+    correct: bool,
+    gold: Fraction | None,
 ) -> tuple[bool | None, str]:
     """Returns (agrees, outcome) of a check; the module's docstring has the rules."""
     prior = [e for e in equations if e.end <= start]
     after = [e for e in equations if e.end > start]
     own = [e for e in after if e.start < end]
-    results = {e.quantity: e.stated for e in prior}
+    results, before = {e.quantity: e.stated for e in prior}, prior_result(text, start, prior)
     disagrees = (
         any(results.get(e.quantity, e.stated) != e.stated for e in after)
         or DISAGREES.search(text, start, end + SPAN)
         or changes_declared_answer(text, start, own, final)
     )
     if disagrees:
-        changed = final is not None and final != prior_result(text, start, prior)
-        return False, ("corrected" if correct else "broke") if changed else "empty talk"
+        if final is None or final == before:
+            return False, "empty talk"
+        was_wrong = None not in (gold, before) and gold != before
+        return False, "corrected" if correct else "missed" if was_wrong else "broke"
     if not own:
         return None, "empty talk"
-    checked = {prior_result(text, start, prior), final}
+    checked = {before, final}
     linked = any(checked & {*e.numbers, e.stated} for e in own)
     return True, "confirmed" if linked and all(e.holds for e in own) else "empty talk"
-
-
-def is_wrong(text: str, start: int, equations: list[Equation], gold: str | None) -> bool:
-    """Returns whether the result before the check is known to differ from the problem's answer."""
-    right = number(gold)
-    before = prior_result(text, start, [e for e in equations if e.end <= start])
-    return right is not None and before is not None and before != right
 
 
 def changes_declared_answer(text: str, start: int, own: list[Equation], final: Fraction | None) -> bool:

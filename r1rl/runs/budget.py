@@ -33,6 +33,10 @@ class Cost:
     def __mul__(self, factor: float) -> Cost:
         return Cost(self.seconds * factor, self.tokens * factor, self.fees * factor)
 
+    def dollars(self, price: float | None) -> float | None:
+        """Returns the US dollars at a price of an hour; None if neither a price nor fees are known."""
+        return None if price is None and not self.fees else self.seconds / 3600 * (price or 0.0) + self.fees
+
     def within(self, limit: Cost) -> bool:
         """Returns whether neither seconds nor tokens exceed the limit."""
         return self.seconds <= limit.seconds and self.tokens <= limit.tokens
@@ -79,7 +83,7 @@ class Budget:
 
     def dollars(self, cost: Cost) -> float:
         """Returns the US dollars of a cost."""
-        return cost.seconds / 3600 * (self.price or 0.0) + cost.fees
+        return cost.dollars(self.price) or 0.0
 
     def fits(self, cost: Cost) -> bool:
         """Returns whether a cost is within all limits; without fees that of --budget is one of seconds."""

@@ -83,7 +83,7 @@ class Meter:
 
     def dollars(self) -> float | None:
         """Returns the US dollars spent so far; None if no price is known."""
-        return None if self.price is None and not self.fees else self.budget.dollars(self.spent())
+        return self.spent().dollars(self.price)
 
     def spent(self) -> Cost:
         """Returns seconds, sampled tokens and fees since the run began."""

@@ -155,10 +155,9 @@ class PolicyUpdate:
         if part is None:
             return
         sampled, mask = part["sampling_per_token_logps"], part["completion_mask"]
-        gap = (logprobs - sampled) * mask
         # The loss has the ratio to the policy before the first step on these completions; the correction has the rest.
         old = part.get("old_per_token_logps")
-        log_ratio = gap if old is None else (old - sampled) * mask
+        log_ratio = ((logprobs if old is None else old) - sampled) * mask
         part["importance_sampling_ratio"] = correction(
             log_ratio, self.run.importance_mode, self.run.importance_threshold
         )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from r1rl.records import ANSWER_TAG, REASONING_PREFIX, REASONING_TAG, Problem
@@ -113,15 +114,20 @@ def check_text(steps: tuple[Step, ...], stated: int, rng: random.Random) -> tupl
         found, expected, formula = undone(steps[0], stated)
         agrees, comparison = found == expected, f"not {expected}"
     else:
-        formula = ", ".join(f"{s.left} {s.operator} {s.right} = {s.result}" for s in steps)
+        formula = one_by_one(steps)
         agrees, comparison = right == stated, f"not {stated}"
     if agrees:
         return right, f"{opening} {formula}. {rng.choice(AGREES)}"
     if rng.random() < LEFT_WRONG:
         return stated, f"{opening} {formula}, {comparison}."
     if len(steps) == 1:
-        comparison = f"{comparison}. {steps[0].left} {steps[0].operator} {steps[0].right} = {right}"
+        comparison = f"{comparison}. {one_by_one(steps)}"
     return right, f"{opening} {formula}, {comparison}. {rng.choice(('So it is', 'Wait, then it is'))} {right}."
+
+
+def one_by_one(steps: Sequence[Step]) -> str:
+    """Returns each step as a calculation of its own: "4 * 8 = 32, 32 - 5 = 27"."""
+    return ", ".join(f"{s.left} {s.operator} {s.right} = {s.result}" for s in steps)
 
 
 def repeated(steps: tuple[Step, ...], stated: int, rng: random.Random) -> tuple[int, str]:
@@ -162,9 +168,8 @@ def write_drill(rng: random.Random) -> Document:
     asked = [f"{s.left} {s.operator} {s.right}" for s in steps]
     question = f"Calculate {', '.join(asked[:-1])} and {asked[-1]}."
     answer = str(steps[-1].result)
-    results = ", ".join(f"{text} = {s.result}" for text, s in zip(asked, steps))
     problem = Problem("drill", question, answer, None, "drill")
-    return Document(plain_prompt(problem, False, PLAIN), f" {results}.\n#### {answer}")
+    return Document(plain_prompt(problem, False, PLAIN), f" {one_by_one(steps)}.\n#### {answer}")
 
 
 def draw_calculation(rng: random.Random) -> Step:
@@ -191,16 +196,12 @@ def worked_out(steps: tuple[Step, ...], notes: bool) -> str:
 
 def with_slips(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[Step, ...]:
     """Returns the steps with slips (step -> wrong result), which later steps use."""
-    _, results = calculate_with(steps, slips)
-    return tuple(
-        dataclasses.replace(
-            step,
-            left=step.left if step.left_step is None else results[step.left_step],
-            right=step.right if step.right_step is None else results[step.right_step],
-            slip=results[i] if i in slips else None,
-        )
-        for i, step in enumerate(steps)
-    )
+    changed: list[Step] = []
+    for i, step in enumerate(steps):
+        left = step.left if step.left_step is None else changed[step.left_step].result
+        right = step.right if step.right_step is None else changed[step.right_step].result
+        changed.append(dataclasses.replace(step, left=left, right=right, slip=slips.get(i)))
+    return tuple(changed)
 
 
 def guess(steps: tuple[Step, ...], rng: random.Random) -> int:
@@ -217,15 +218,3 @@ def near(number: int, rng: random.Random) -> int:
     """Returns a wrong number close to the right one, never negative."""
     wrong = number + rng.choice((-20, -10, -5, -3, -2, -1, 1, 2, 3, 5, 10, 20))
     return wrong if wrong >= 0 else number + 1
-
-
-def calculate_with(steps: tuple[Step, ...], slips: dict[int, int]) -> tuple[list[str], list[int]]:
-    """Returns each step as "3 * 4 = 12" and its result, with slips (step -> wrong result), which later steps use."""
-    formulas, results = [], []
-    for i, step in enumerate(steps):
-        left = step.left if step.left_step is None else results[step.left_step]
-        right = step.right if step.right_step is None else results[step.right_step]
-        result = slips.get(i, calculate(left, step.operator, right))
-        results.append(result)
-        formulas.append(f"{left} {step.operator} {right} = {result}")
-    return formulas, results
