@@ -308,8 +308,8 @@ WHY = [  # properties of the algorithm; the tables show their size
     "  the overhead of its operations (on a GPU: reading all weights). Beyond the bend the cost is arithmetic and proportional.",
     "- Length: every new token reads all earlier keys and values, which is the quadratic term in sampling and update.",
     "- Prompts are read once per group, in sampling and in the update; the update's tokens count them for each completion.",
-    "- Model size: small models pay overhead, large ones arithmetic. The output layer grows with the vocabulary, which is 640 up",
-    "  to 33M, 32,768 at 130M and 151,936 from 0.5B on. Sync merges and copies all projections, which is proportional.",
+    "- Model size: small models pay overhead, large ones arithmetic. The output layer grows with the vocabulary, which is below",
+    "  1,000 up to 33M, 32,768 at 130M and 151,936 from 0.5B on. Sync merges and copies all projections, which is proportional.",
 ]
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from r1rl.config.flags import TINY_MODELS
 
+EMBEDDED = json.loads(Path(TINY_MODELS["tiny"], "config.json").read_text(encoding="utf-8"))
+WORDS = EMBEDDED["vocab_size"]  # the small models have its tokenizer
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size")
 # name: (hidden, layers, heads, key/value heads, inner width of the MLP, vocabulary, tied embeddings)
 SHAPES = {
-    "tiny": (192, 4, 6, 2, 576, 640, True),  # the embedded model itself
-    "2M": (192, 4, 6, 2, 576, 640, True),  # the same shape with random weights
-    "8M": (320, 8, 10, 2, 960, 640, True),
-    "33M": (512, 12, 8, 2, 1536, 640, True),
+    "tiny": (*(EMBEDDED[name] for name in SIZES), WORDS, True),  # the embedded model itself
+    "2M": (*(EMBEDDED[name] for name in SIZES), WORDS, True),  # the same shape with random weights
+    "8M": (320, 8, 10, 2, 960, WORDS, True),
+    "33M": (512, 12, 8, 2, 1536, WORDS, True),
     "130M": (768, 16, 12, 2, 2560, 32768, True),
     # The Qwen2.5 family, from the config.json of each on the hub.
     "0.5B": (896, 24, 14, 2, 4864, 151936, True),
