@@ -17,7 +17,7 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, teacher_of
+from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, shape_of, teacher_of
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
 from r1rl.models.weights import check_weights
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
@@ -47,6 +47,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
     check_entropy_with_unsloth(config)
     check_hub(config)
     check_chat_template(config)
+    check_vocabulary(config)
     check_tracker(config)
     check_allocator(config, os.environ)
     if config.engine == SERVER:
@@ -147,6 +148,25 @@ def check_chat_template(config: Config) -> None:
     content = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     if not content.get("chat_template") and not (folder / "chat_template.jinja").is_file():
         raise no_chat_template(config)
+
+
+def check_vocabulary(config: Config) -> None:
+    """Checks that each token of a model that lies here has a row in its embedding. Raises UserError."""
+    file, shape = tokenizer_file(config.model_name), shape_of(config.model_name)
+    if file is None or shape is None:
+        return
+    try:
+        token, number = max(numbered_tokens(file).items(), key=lambda item: item[1])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} cannot be read as a tokenizer ({type(error).__name__}: {error}). Get a whole copy of the model."
+        ) from None
+    if number >= shape.vocab:
+        raise UserError(
+            f"--model-name {config.model_name!r} has {shape.vocab:,} rows in its embedding, and its tokenizer has token number "
+            f"{number:,} ({token!r}). A token without a row cannot be read. Use the tokenizer that the model was trained with, "
+            "or add the rows and save the model again (resize_token_embeddings of transformers)."
+        )
 
 
 def check_tokenizer(config: Config, tokenizer) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+
+from r1rl.config.flags import TINY_MODELS
 
 HEAVY = ("torch", "transformers", "trl", "peft", "unsloth", "vllm", "datasets")
 # Runs main.py and tells on its last line which heavy libraries it had imported when it stopped.
@@ -284,3 +287,24 @@ def test_too_little_room(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="has 1 MiB free, a run needs at least 200 MiB"):
         runs_folder.check_folder(Config(exp_name="a", dumps=str(tmp_path / "dumps")))
     assert not (tmp_path / "dumps").exists()
+
+
+@pytest.fixture
+def tiny_copy(tmp_path):
+    """Returns a copy of the embedded model, whose files a test damages."""
+    return shutil.copytree(TINY_MODELS["tiny"], tmp_path / "copy")
+
+
+def test_a_token_without_a_row(wrong, tiny_copy):
+    settings = json.loads((tiny_copy / "config.json").read_text())
+    tokens = json.loads((tiny_copy / "tokenizer.json").read_text())
+    last = max([*tokens["model"]["vocab"].values(), *(t["id"] for t in tokens["added_tokens"])])
+    (tiny_copy / "config.json").write_text(json.dumps(settings | {"vocab_size": last}))
+    message = wrong(*TINY, "--model-name", tiny_copy)
+    assert f"{last:,} rows" in message and f"token number {last:,}" in message and "resize_token_embeddings" in message
+
+
+def test_a_damaged_tokenizer(wrong, tiny_copy):
+    (tiny_copy / "tokenizer.json").write_text('{"model": {')
+    message = wrong(*TINY, "--model-name", tiny_copy)
+    assert "tokenizer.json cannot be read" in message and "whole copy" in message
