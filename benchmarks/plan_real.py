@@ -61,6 +61,7 @@ class Row:
     time_plan: float
     trial: float
     time: float
+    parts: dict[str, float]  # of the median step
 
 
 def main() -> None:
@@ -108,6 +109,7 @@ def measure(precision: str, completions: int, tokens: int, flags: tuple[str, ...
         memory_plan=memory.needed / GIB, memory=usage.ru_maxrss / 2**20,
         time_plan=step_seconds(config, memory, speed_of(config, shape, place), mean / tokens),
         trial=float(trial[1]), time=median(x["step_seconds"] for x in lines),
+        parts={name: median(x["parts"].get(name, 0.0) for x in lines) for name in lines[-1]["parts"]},
     )  # fmt: skip
 
 

@@ -262,8 +262,9 @@ def check_conversations(source: str) -> None:
 
 
 def in_cache(kind: str, name: str) -> bool:
-    """Returns whether the hub's local cache has a snapshot of the repository."""
-    return any(cached(name, "*", kind))
+    """Returns whether the hub's local cache has a snapshot of the repository, of a model with weights."""
+    files = ("*.safetensors", "*.bin") if kind == "models" else ("*",)
+    return any(any(cached(name, file, kind)) for file in files)
 
 
 # ---- trackers

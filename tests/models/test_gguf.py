@@ -475,13 +475,13 @@ def test_a_run_and_its_evaluation(program, tmp_path, llama, home):
 # ---- smollm2-135m
 
 
-def put_in_hub_cache(home):
-    """A snapshot of the hub's model."""
+def put_in_hub_cache(home, file="model.safetensors"):
+    """A snapshot of the hub's model with one file."""
     folder = (
         home / ".cache" / "huggingface" / "hub" / f"models--{source.SMOLLM2_HUB.replace('/', '--')}" / "snapshots" / "1"
     )
     folder.mkdir(parents=True)
-    (folder / "model.safetensors").touch()
+    (folder / file).touch()
 
 
 def test_smollm2_from_cache_package_hub_or_with_both_ways_named(home, tmp_path, llama, monkeypatch):
@@ -509,6 +509,12 @@ def test_whether_a_model_is_local_is_answered_without_converting_it(home, tmp_pa
     assert source.is_local(SMOLLM2) and from_hub(laptop) == []
     put_in_hub_cache(home)  # which comes before the package
     assert not source.is_local(SMOLLM2) and from_hub(laptop) == []
+
+
+def test_a_snapshot_without_weights_is_still_to_be_downloaded(home, monkeypatch):
+    monkeypatch.setattr(source, "installed_smollm2", lambda: None)
+    put_in_hub_cache(home, "config.json")
+    assert from_hub(Config(model_name=SMOLLM2, dataset_name="word-problems")) == [SMOLLM2]
 
 
 def test_the_package_is_found_without_importing_it(tmp_path, monkeypatch):
