@@ -39,7 +39,7 @@ PRECISIONS = {
     "bfloat16 sampler": ("--no-load-in-4bit", "--sampler-dtype", "bfloat16"),
     "4 bit": ("--load-in-4bit",),
 }
-COMPLETIONS, TOKENS = (16, 32, 64), (64, 192)
+COMPLETIONS, TOKENS = (16, 32, 64), (64, 128)
 STEPS = 3
 COMMON = (
     "--dataset-name", "word-problems", "--lora-rank", "32", "--num-generations", "8", "--no-unsloth", "--engine", "transformers",

@@ -227,6 +227,7 @@ class Config:
     teacher_model: str | None = flag(None, "teacher of --algorithm distill: the folder of a run, whose best adapter is taken, or of an adapter, or a model as in --model-name; the pipeline sets it to that of stage rl-final", "distillation")
     teacher_in_4bit: bool = flag(False, "load the teacher's weights in 4 bit (NF4)", "distillation")
     distill_beta: float = flag(1.0, "divergence from the teacher: 1 reverse KL, 0 forward KL, in between the generalised Jensen-Shannon divergence (arXiv:2306.13649)", "distillation")
+    teacher_steps: int = flag(0, "the teacher instead of the student samples the completions of this many first steps, as a student that writes nothing useful yet learns little from its own", "distillation")
     student_model: str | None = flag(None, "student model for distillation in the pipeline: as in --model-name", "distillation")
     student_layers: int | None = flag(None, "distil into a student with this many of the teacher's layers", "distillation")
     distill_kl: float = flag(0.0, "in the pipeline: weight of the KL divergence from the teacher's token probabilities in the distillation loss, 0 to 1; 0: the teacher's texts alone", "distillation")

@@ -27,6 +27,7 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "value_coef",
+    "teacher_steps",
     "answer_tolerance",
     "weight_decay",
     "beta",

@@ -265,7 +265,7 @@ TABLE = (
         lambda c: not c.has_value_head,
         ("tokens_per_micro_batch", "gradient_accumulation_steps"),
     ),
-    Scope("with --algorithm distill", distills, ("teacher_in_4bit", "distill_beta")),
+    Scope("with --algorithm distill", distills, ("teacher_in_4bit", "distill_beta", "teacher_steps")),
     Scope("without --algorithm distill, which measures the distance from the teacher", lambda c: not distills(c), ("beta",)),
     Scope("with --learn-from", lambda c: c.learn_from is not None, ("learn_rule",)),
     Scope(

@@ -111,6 +111,22 @@ def check_generation(config: Config) -> None:
             )
 
 
+def check_teacher_steps(config: Config) -> None:
+    """Checks that a teacher which samples can do so, and has steps to do it in. Raises UserError."""
+    if not config.teacher_steps:
+        return
+    if config.teacher_in_4bit:
+        raise UserError(
+            f"--teacher-steps {config.teacher_steps} with --teacher-in-4bit: the engine that samples from the teacher needs its "
+            "weights in 16 or 32 bit. Leave one of them out."
+        )
+    if config.teacher_steps > config.max_steps:
+        raise UserError(
+            f"--teacher-steps {config.teacher_steps} must be at most --max-steps {config.max_steps}: they are the first of these "
+            "steps."
+        )
+
+
 def check_learn_from(config: Config) -> None:
     """Checks that --learn-from takes the same number of completions of each group. Raises UserError with fitting numbers."""
     count, whole, size = config.learn_from, config.generation_batch_size, config.num_generations
@@ -276,6 +292,7 @@ def check_server_flags(config: Config) -> None:
 
 
 RULES = (
-    check_init, check_algorithm, check_generation, check_ratio, check_entropy, check_multi_reward, check_learn_from,
+    check_init, check_algorithm, check_generation, check_ratio, check_entropy, check_multi_reward, check_teacher_steps,
+    check_learn_from,
     check_prune, check_full_training, check_server_flags,
 )  # fmt: skip

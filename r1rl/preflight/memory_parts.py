@@ -111,6 +111,8 @@ def teacher_parts(config: Config, teacher: Shape, place: Place, prompt: int) -> 
     w = width(place)
     size, how = base_weights(dataclasses.replace(config, load_in_4bit=config.teacher_in_4bit), teacher, place)
     yield Part("teacher's weights", size, ALWAYS, f"{teacher.weights / 1e6:,.1f} M, {how}")
+    if config.teacher_steps:
+        yield Part("teacher's sampling", teacher.weights * w, SAMPLING, "a copy of its weights, in the first steps")
     tokens = max(config.tokens_a_pass, prompt + config.max_completion_length)
     layer = tokens * w * (4 * teacher.hidden + 2 * teacher.queries + 4 * teacher.keys + 3 * teacher.inner)
     if config.teacher_in_4bit:

@@ -15,6 +15,8 @@ from trl.experimental.gkd.gkd_trainer import GKDTrainer
 
 from r1rl.config.file import resolve_given
 from r1rl.config.flags import TINY_MODELS, Config
+from r1rl.engines.base import Sampling
+from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
 from r1rl.models.shape import KNOWN, Shape
 from r1rl.models.source import Teacher, shape_of, teacher_of
@@ -154,10 +156,36 @@ def test_a_whole_update_in_parts_is_trls_and_its_numbers_are_dumped(tmp_path):
     assert sum(line["teacher_logprob"] * line["tokens"] for line in lines) / tokens == pytest.approx(teacher, rel=1e-4)
 
 
+def test_the_teacher_samples_the_first_steps_and_the_student_the_others(tmp_path):
+    changes = {**DISTILL, "per_device_train_batch_size": 2, "max_completion_length": 12, "max_steps": 2}
+    trainer = make_float32_trainer(tmp_path, **changes, teacher_steps=1)
+    for name, p in trainer.model.named_parameters():
+        if "lora_B" in name:  # further from the teacher
+            p.data *= 10
+    students, teachers = trainer.engine, TransformersEngine(trainer.teacher)
+    prompts = list(trainer.train_prompts[:2])
+    for step, (engine, fields) in enumerate([(teachers, {"sampled_by": "teacher"}), (students, {})]):
+        trainer.state.global_step = step
+        batch = sampled_batch(trainer)
+        trainer.step.line = trainer.step.lines[0]
+        sampling = Sampling(1, 12, trainer.run.temperature, seed=trainer.run.seed + 1_000_003 * (step + 1))
+        expected = [r.completion_ids for r in engine.generate(prompts, sampling)]
+        assert [r.completion_ids for r in trainer.step.rollouts] == expected
+        lines = list(read_lines(trainer.dump.folder / ROLLOUTS))[-2:]
+        assert [{k: v for k, v in line.items() if k == "sampled_by"} for line in lines] == [fields] * 2
+        trainer.update(trainer.model.train(), trainer.step, batch)
+        assert ("sampler_gap" in trainer.step.line) == (step == 1) and trainer.step.line["reverse_kl"] > 0
+        assert (trainer.teachers_engine is None) == (step == 1) and trainer.engine is students
+    assert (
+        students.generate(prompts, sampling)[0].completion_ids != teachers.generate(prompts, sampling)[0].completion_ids
+    )
+
+
 @pytest.mark.slow
 def test_a_stopped_run_that_is_resumed_equals_one_that_was_not(tmp_path):
     # 40 prompts are 2 steps, so that step 3 begins another pass over them.
     changes = {**DISTILL, "max_steps": 4, "eval_steps": 2, "save_steps": 1, "temperature": 1.1, "lora_rank": 8}
+    changes["teacher_steps"] = 3  # one step of each kind after the resume
     whole = make_trainer(tmp_path, "whole", **changes)
     stopped = make_trainer(tmp_path, "stopped", **changes)
     for trainer in (whole, stopped):  # the adapter begins at zero, so the student would be its teacher
@@ -273,7 +301,9 @@ def test_the_plan_counts_the_teacher():
     assert parts["teacher's weights"].size == expected == base_weights(config, teacher, place)[0]
     assert parts["teacher's states"].size == 16 * 750 * 3584 * 2
     whole = {p.name: p for p in plan_memory(dataclasses.replace(config, teacher_in_4bit=False), student, place).parts}
-    assert whole["teacher's weights"].size == 2 * teacher.weights
+    assert whole["teacher's weights"].size == 2 * teacher.weights and "teacher's sampling" not in whole
+    sampled = plan_memory(dataclasses.replace(config, teacher_in_4bit=False, teacher_steps=9), student, place).parts
+    assert {p.name: p.size for p in sampled}["teacher's sampling"] == 2 * teacher.weights
     without = dataclasses.replace(config, algorithm="grpo", teacher_model=None)
     assert not [p for p in plan_memory(without, student, place).parts if "teacher" in p.name]
     cpu = dataclasses.replace(place, on_gpu=False, engine="transformers")
@@ -295,6 +325,8 @@ def test_the_plan_counts_the_teacher():
         ({"mode": "both", "student_layers": 2}, "without --mode"),
         ({"distill_kl": 0.5}, "only in the pipeline"),
         ({"distill_beta": 1.5}, "at most 1"),
+        ({"teacher_steps": 20, "teacher_in_4bit": True}, "needs its weights in 16 or 32 bit"),
+        ({"teacher_steps": 20, "max_steps": 10}, "at most --max-steps 10"),
     ],
 )
 def test_flags_without_effect_are_refused(given, message):
@@ -303,7 +335,8 @@ def test_flags_without_effect_are_refused(given, message):
 
 
 def test_flags_that_belong_to_a_teacher_need_one():
-    for flag in ({"distill_beta": 0.5}, {"teacher_in_4bit": True}, {"teacher_model": "tiny"}, {"student_layers": 3}):
+    for flag in ({"distill_beta": 0.5}, {"teacher_in_4bit": True}, {"teacher_model": "tiny"}, {"student_layers": 3},
+                 {"teacher_steps": 2}):  # fmt: skip
         with pytest.raises(UserError, match="with --algorithm distill"):
             resolve_given({"recipe": "tiny", **flag})
     with pytest.raises(UserError, match="only the last one has a teacher"):

@@ -2,26 +2,32 @@
 
 TRL's DistillationTrainer (1.15) and GKDTrainer have the same loss, and sample with engines of their own. Here one step is:
 
-    sync, generate, reward   as in grpo.py; rewards are dumped and not learned
+    sync, generate, reward   as in grpo.py; the teacher samples the first --teacher-steps. Rewards are dumped and not learned
     teacher                  ask_teacher: one pass without gradients over all completions
     update                   part_loss: the mean over all sampled tokens of the divergence from the teacher
     dump                     as in grpo.py, with the teacher's logprobs
 
-Source: GKD (arXiv:2306.13649), algorithm 1 with lambda = 1: all completions are the student's own.
+Source: GKD (arXiv:2306.13649), algorithm 1: lambda is 0 in the first --teacher-steps, where all completions are the
+teacher's, and then 1: all are the student's own.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from r1rl.engines.base import Engine
+from r1rl.engines.transformers import TransformersEngine
+from r1rl.engines.wrappers import GuardedEngine, ShardedEngine
 from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.policy import Policy
 from r1rl.records import Rollout
+from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.batches import Batch, all_rows
@@ -35,6 +41,7 @@ from r1rl.trainers.step import Step
 class DistillationStep(Step):
     """A step with the teacher's states."""
 
+    by_teacher: bool = False  # the teacher sampled its completions
     teacher_states: list[torch.Tensor] = field(default_factory=list)  # (tokens, H of the teacher) per row of the batch
     sums: Counter[str] = field(default_factory=Counter)  # of the metrics, over the tokens learned
 
@@ -44,13 +51,37 @@ class Distillation(Trainer):
 
     def __init__(self, config, policy: Policy, *others):
         self.teacher = load_teacher(config, policy)
-        console.print(f"teacher  {config.teacher_model}, {self.teacher.backend}")
+        self.teachers_engine: Engine | None = None  # while the teacher samples
+        first = f"; it samples the first {config.teacher_steps} steps" if config.teacher_steps else ""
+        console.print(f"teacher  {config.teacher_model}, {self.teacher.backend}{first}")
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
 
     def new_step(self, drawn: list[int]) -> DistillationStep:
         """Returns an empty step."""
-        return DistillationStep(drawn, self.num_generations)
+        by_teacher = self.state.global_step < self.run.teacher_steps
+        return DistillationStep(drawn, self.num_generations, by_teacher=by_teacher)
+
+    # ---- generate
+
+    def sample_groups(self, step: DistillationStep, drawn: Sequence[int]) -> None:
+        """Samples as in grpo.py; in the first steps with an engine that has the teacher's weights."""
+        if not step.by_teacher:
+            self.teachers_engine = None  # its memory is free again
+            super().sample_groups(step, drawn)
+            return
+        if self.teachers_engine is None:
+            self.teachers_engine = self.start_teachers_engine()
+        students, self.engine = self.engine, self.teachers_engine
+        try:
+            super().sample_groups(step, drawn)
+        finally:
+            self.engine = students
+
+    def start_teachers_engine(self) -> Engine:
+        """Returns an engine that samples from the teacher, with the guards of the student's."""
+        engine = GuardedEngine(TransformersEngine(self.teacher), self.guarding.actions, self.guarding.report_engine)
+        return ShardedEngine(engine, self.interrupt) if distributed.size() > 1 else engine
 
     # ---- teacher
 
@@ -65,7 +96,8 @@ class Distillation(Trainer):
             self.meter.add("teacher", time.perf_counter() - start)
         rollouts = self.rollouts_of(step, all_rows(step.batch))
         theirs = [row.mean().item() if len(row) else 0.0 for row in logprobs]
-        step.notes = {i: {"teacher_logprob": value} for i, value in zip(step.learned, theirs)}
+        sampled = {"sampled_by": "teacher"} if step.by_teacher else {}
+        step.notes = {i: {"teacher_logprob": value, **sampled} for i, value in zip(step.learned, theirs)}
         ours = [sum(r.sampler_logprobs) / max(1, len(r.sampler_logprobs)) for r in rollouts]
         step.advantages = [b - a for a, b in zip(ours, theirs)]
         step.batch["advantages"] = torch.tensor(step.advantages, device=step.batch["row"].device)  # (B,)
@@ -129,10 +161,15 @@ class Distillation(Trainer):
         teacher = sum(mean * len(r.completion_ids) for mean, r in zip(means, rollouts))
         sums = {"reverse_kl": found.reverse_kl.sum().item(), "entropy": found.entropy.sum().item()}
         step.sums.update({"tokens": len(tokens), "teacher_logprob": teacher, **sums})
-        if run.top_p == 1:  # else the sampler's logprobs are those of the nucleus
+        if run.top_p == 1 and not step.by_teacher:  # with top_p the sampler's logprobs are those of the nucleus
             sampled = torch.tensor([p for r in rollouts for p in r.sampler_logprobs], device=states.device)
             step.gaps.append((found.logprob.detach() - sampled).abs())
         return found.loss.sum() / step.part["num_items_in_batch"]
+
+    def record_gap(self, step: DistillationStep) -> None:
+        """Adds the sampler gap as in update.py; the teacher's logprobs of its own completions show none."""
+        if not step.by_teacher:
+            super().record_gap(step)
 
     def discard(self, model: Any, logged: dict[str, int]) -> None:
         """Removes what an update without enough memory left."""
