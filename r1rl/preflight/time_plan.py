@@ -150,21 +150,23 @@ def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
 
 # ---- a CPU
 
-# Fitted to the 17 points of benchmarks/scaling.json, five shapes from 1.8 to 494 M weights, 2 cores of an AMD EPYC with
-# AVX512-BF16: each step within 19 %. Seconds on one core.
-CPU_OF = "fitted to five model sizes on a 2-core AMD EPYC, 2026-11-22"
-FLOAT32, BFLOAT16 = 1.85e-11, 3.0e-12  # one operation of a matrix product
-DECODED_BFLOAT16 = FLOAT32 / 1.8  # of a product of few rows: benchmarks/RESULTS.md, the decoder in bfloat16
-CALLS, PART = 3.1e-4, 3.0e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
-ELEMENT = 3.2e-8  # all that an update does with one number of a layer's H + I, forward and backward
-SEEN = 2.4e-10  # one product of a query's or value's number with one of another token, with what is around it
-CAST, SYNC = 1.1e-8, 7e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
+# Fitted to two sets of measurements on 2 cores of an AMD EPYC with AVX512-BF16, all within 20 %: the steps of the 17 points of
+# benchmarks/scaling.json, five shapes from 1.8 to 494 M weights (2026-11-22), and sampling and update of SmolLM2-135M, 16 to
+# 64 completions of up to 64 and 128 tokens (2026-11-29, benchmarks/plan_real.py). Seconds on one core.
+CPU_OF = "fitted to six model sizes on a 2-core AMD EPYC, 2026-11-29"
+FLOAT32, BFLOAT16 = 1.86e-11, 9.2e-12  # one operation of a matrix product
+DECODED_BFLOAT16 = 7.7e-12  # the same of a product of few rows, while sampling
+READ = 1.84e-11  # one byte of the weights in a decoding step: each thread reads them all, from the same memory
+CALLS, PART = 3.5e-4, 3.8e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
+ELEMENT = 9.1e-9  # all that an update does with one number of a layer's H + I, forward and backward
+SEEN = 3.0e-10  # one product of a query's or value's number with one of another token, with what is around it
+CAST, SYNC = 7.6e-10, 7e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
 REST = 0.03  # optimizer, rewards and dump of a step
 
 
 def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
     """Returns the speed on a CPU: 2 operations a weight in a forward pass."""
-    decoded = DECODED_BFLOAT16 if decodes_in_bfloat16(config, shape, place) else FLOAT32
+    decoded, width = (DECODED_BFLOAT16, 2) if decodes_in_bfloat16(config, shape, place) else (FLOAT32, 4)
     body, head = shape.linear, shape.vocab * shape.hidden
     product = BFLOAT16 if place.mixed else FLOAT32
     element = shape.layers * (shape.hidden + shape.inner) * ELEMENT
@@ -172,7 +174,7 @@ def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
     passes = passes_of(config, place)
     return Speed(
         threads=place.cores,
-        decode=shape.layers * CALLS,
+        decode=shape.layers * CALLS + (body + head) * width * READ,
         sampled=2 * (body + head) * decoded,
         read=2 * body * decoded,
         learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores

@@ -24,7 +24,7 @@ from r1rl.models.tokenizer import check_same_tokens, numbered_tokens
 from r1rl.preflight.checks import check_teacher
 from r1rl.preflight.memory_parts import GIB, Place, base_weights
 from r1rl.preflight.memory_plan import plan_memory
-from r1rl.preflight.time_plan import speed_of
+from r1rl.preflight.time_plan import BFLOAT16, speed_of
 from r1rl.reports.summary import teacher_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.runs.inputs import input_of, write_base
@@ -308,7 +308,7 @@ def test_the_plan_counts_the_teacher():
     assert not [p for p in plan_memory(without, student, place).parts if "teacher" in p.name]
     cpu = dataclasses.replace(place, on_gpu=False, engine="transformers")
     slow, fast = (speed_of(c, student, cpu).learned for c in (config, without))
-    assert slow / fast == pytest.approx(1 + 2 * teacher.multiplied * 3.0e-12 / fast, rel=1e-6)
+    assert slow / fast == pytest.approx(1 + 2 * teacher.multiplied * BFLOAT16 / fast, rel=1e-6)
 
 
 @pytest.mark.parametrize(
