@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
+from collections.abc import Sequence
 
 from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
-from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task
+from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task, parts_of
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
-from r1rl.tasks.base import Task, owner, task_class
+from r1rl.tasks.base import Task, by_task, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
@@ -42,8 +44,8 @@ def answer_type_in(config: Config) -> str:
 
 
 def asked_problem(question: str, config: Config) -> Problem:
-    """Returns a user's question as a problem of the run's task, without a gold answer."""
-    task = CUSTOM_TASKS[config.answer_type] if is_custom(config) else config.dataset_name
+    """Returns a user's question as a problem of the run's task (the first one of a mixture), without a gold answer."""
+    task = CUSTOM_TASKS[config.answer_type] if is_custom(config) else parts_of(config.dataset_name)[0]
     return Problem("", question, "", task=task, answer_type=answer_type_in(config))
 
 
@@ -62,13 +64,36 @@ def training_problems(task: Task, config: Config) -> list[Problem]:
     return problems + general_problems(config, count=share_of(config.mix_ratio, len(problems)))
 
 
-def evaluation_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:
-    """Returns the `count` problems (0: all) that every evaluation with this seed uses, in a fixed order."""
+def evaluation_problems(task: Task, config: Config) -> list[Problem]:
+    """Returns the problems of every evaluation of a run, in a fixed order."""
+    return evaluation_subset(task.load("test"), config.eval_count, config.seed, task.even_levels)
+
+
+def evaluation_subset(problems: list[Problem], count: int, seed: int, even_levels: bool | None = None) -> list[Problem]:
+    """Returns the `count` problems (0: all) that every evaluation with this seed uses, in a fixed order.
+
+    Of a mixture equally many of each task. `even_levels`: equally many of each level; None: as the task wants it.
+    """
     if count == 0 or count >= len(problems):
         return problems
-    if owner(problems[0].task).even_levels:
+    tasks = list(by_task(problems).values())
+    if len(tasks) > 1:
+        counts = equal_counts([len(part) for part in tasks], count)
+        return [p for part, n in zip(tasks, counts) if n for p in evaluation_subset(part, n, seed)]
+    if owner(problems[0].task).even_levels if even_levels is None else even_levels:
         return even_subset(problems, count, seed)
     return random.Random(seed).sample(problems, count)
+
+
+def equal_counts(sizes: Sequence[int], count: int) -> list[int]:
+    """Returns how many items of each group are taken: `count` in all, equally many, as far as a group has them.
+
+    >>> equal_counts([400, 400, 10], 80)
+    [35, 35, 10]
+    """
+    rounds = (i for row in itertools.count() for i, size in enumerate(sizes) if row < size)
+    taken = Counter(itertools.islice(rounds, count))
+    return [taken[i] for i in range(len(sizes))]
 
 
 def even_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]:

@@ -266,13 +266,13 @@ def test_a_generator_with_few_problems_says_so(capsys):
 def test_answers_that_cannot_be_graded_are_left_out_or_refused(monkeypatch):
     task = few("chain_sum")
     monkeypatch.setattr(
-        task, "item", lambda dataset, i: {"question": f"{i}?", "answer": "two" if i % 2 else "2", "metadata": {}}
+        task, "item", lambda dataset, i, level: {"question": f"{i}?", "answer": "two" if i % 2 else "2", "metadata": {}}
     )
     with pytest.raises(UserError, match="problems cannot be graded, more than 10%"):
         task.load("train")
     task = few("chain_sum")
     monkeypatch.setattr(
-        task, "item", lambda dataset, i: {"question": f"{i}?", "answer": "2" if i % 50 else "", "metadata": {}}
+        task, "item", lambda dataset, i, level: {"question": f"{i}?", "answer": "2" if i % 50 else "", "metadata": {}}
     )
     assert len(task.load("train")) == 30
 
