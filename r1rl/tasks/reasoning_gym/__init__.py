@@ -25,8 +25,8 @@ from r1rl.tasks.reasoning_gym.options import check_installed, given_options, is_
 TEST_SHARE = 10  # one question in TEST_SHARE is for the test
 LEVEL_TRAIN, LEVEL_TEST = 1000, 100  # problems of each level of --stages
 LAST_SEED = 2**32 - 1
-# A generator has no more different questions after this number of draws, or of repeated questions in a row.
-MOST_DRAWN, MOST_REPEATED = 20_000, 1000
+# A generator has no more problems after this number of draws, of repeated questions in a row, or of bad answers.
+MOST_DRAWN, MOST_REPEATED, GIVEN_UP = 20_000, 1000, 1000
 MOST_BAD = 0.1  # share of the problems that may be left out because their answer cannot be graded
 
 
@@ -98,7 +98,8 @@ class ReasoningGym(GeneratedTask):
         bad: list[str] = []
         repeated = 0
         for index in range(MOST_DRAWN):
-            if all(len(made[split]) >= count for split, count in self.counts.items()) or repeated >= MOST_REPEATED:
+            full = all(len(made[split]) >= count for split, count in self.counts.items())
+            if full or repeated >= MOST_REPEATED or len(bad) >= GIVEN_UP:
                 break
             item = self.item(dataset, index, level)
             question = item["question"].strip()
@@ -114,7 +115,7 @@ class ReasoningGym(GeneratedTask):
                 made[split].append(self.problem(question, item, place, level))
             except ValueError as error:
                 bad.append(f"{question[-100:]!r}: {error}")
-        self.report_bad(bad, sum(map(len, made.values())))
+        self.report_bad(bad, sum(map(len, made.values())), level)
         return made
 
     def generator_seed(self, level: int | None) -> int:
@@ -156,12 +157,12 @@ class ReasoningGym(GeneratedTask):
             self.answer_type,
         )
 
-    def report_bad(self, bad: list[str], good: int) -> None:
+    def report_bad(self, bad: list[str], good: int, level: int | None) -> None:
         """Prints how many problems are left out. Raises UserError if they are too many."""
         if len(bad) > MOST_BAD * (len(bad) + good):
             raise UserError(
-                f"{self.name} with --dataset-options {self.options}: {len(bad)} of {len(bad) + good} problems cannot be "
-                f"graded, more than {MOST_BAD:.0%}; question {bad[0]}. Use other options."
+                f"{self.name} with {self.settings(level)}: {len(bad)} of {len(bad) + good} problems cannot be graded, more "
+                f"than {MOST_BAD:.0%}; question {bad[0]}. Use other {'options' if level is None else 'levels'}."
             )
         if bad:
             text = f"left out {len(bad)} problems of {self.name}: question {bad[0]}"
