@@ -221,12 +221,12 @@ class Builder:
         limit, mixed = self.config.max_prompt_length, is_mixture(self.config.dataset_name)
         lengths: dict[str, list[int]] = {}
         for p in prompts:
-            lengths.setdefault(f" of {p.problem.task}" if mixed else "", []).append(len(p.ids))
-        for of_task, found in lengths.items():
+            lengths.setdefault(f"{p.problem.task} " if mixed else "", []).append(len(p.ids))
+        for task, found in lengths.items():
             if (shortest := min(found)) > limit:
                 raise UserError(
-                    f"all {len(found)} {split} prompts{of_task} are longer than --max-prompt-length {limit}: the shortest "
-                    f"has {shortest} tokens. Use --max-prompt-length {shortest} or more."
+                    f"all {len(found)} {task}{split} prompts are longer than --max-prompt-length {limit}: the shortest has "
+                    f"{shortest} tokens. Use --max-prompt-length {shortest} or more."
                 )
 
     def prompt(self, problem: Problem) -> Prompt:

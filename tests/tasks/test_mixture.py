@@ -12,6 +12,7 @@ from r1rl.commands.data import examples
 from r1rl.commands.export.card import data_name
 from r1rl.commands.export.other_frameworks import check_counterpart
 from r1rl.config.data_rules import data_label, is_custom, is_hub_name
+from r1rl.config.file import resolve_given
 from r1rl.config.flags import DEFAULTS, Config
 from r1rl.config.scope import check_given
 from r1rl.records import Problem, Prompt, Rollout
@@ -193,6 +194,16 @@ def test_options_of_the_generators():
     check_given(Config(dataset_name="reasoning-gym:gcd,countdown"), {"dataset_options": "gcd.max_value=50"})
 
 
+def test_a_config_file_has_weights_and_options_as_mappings(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "recipe: tiny\ndataset_name: {word-problems: 2, reasoning-gym:gcd: 0.5}\ndataset_options: {gcd.max_value: 50}\n"
+    )
+    config = resolve_given({"config": str(file)})[0]
+    assert config.dataset_name == "word-problems=2,reasoning-gym:gcd=0.5"
+    assert config.dataset_options == "gcd.max_value=50"
+
+
 @installed
 def test_generators_get_their_own_options():
     config = Config(
@@ -217,7 +228,7 @@ def test_a_task_of_which_no_prompt_is_short_enough_is_refused():
     short = Problem("a", "1 + 1?", "2", task="chain-sum")
     long = Problem("b", "one " * 20, "2", task="word-problems")
     assert len(Builder(by_words, config)([short, short], "train")) == 2
-    with pytest.raises(UserError, match="all 1 train prompts of word-problems are longer than --max-prompt-length 9"):
+    with pytest.raises(UserError, match="all 1 word-problems train prompts are longer than --max-prompt-length 9"):
         Builder(by_words, config)([short, long], "train")
     alone = dataclasses.replace(config, dataset_name="word-problems")
     assert [p.problem.id for p in Builder(by_words, alone)([short, long], "train")] == ["a"]
