@@ -388,7 +388,7 @@ def test_every_generator_with_a_curriculum_has_its_first_level():
     [
         ("acre", {}, "acre has no curriculum in reasoning-gym, so it has no levels"),
         ("gcd", {"stages": "4"}, "gcd has no level 4, because its curriculum has levels 0 to 3"),
-        ("caesar_cipher", {"stages": "2"}, "level 2 of --stages is not possible for caesar_cipher: rotation must be"),
+        ("caesar_cipher", {"stages": "2"}, "--stages: level 2 is not possible for caesar_cipher: rotation must be"),
         ("gcd", {"dataset_options": "max_value=50"}, "--stages sets max_value of gcd, by level"),
     ],
 )

@@ -76,8 +76,12 @@ def make_dataset(generator: str, text: str | None, seed: int, size: int, level: 
     try:
         return create_dataset(generator, seed=seed, size=size, **values, **of_level)
     except Exception as error:  # whatever a generator raises for its options
-        given = f"level {level} of --stages" if level is not None else f"{FLAG} {text!r}"
-        raise UserError(f"{given} is not possible for {generator}: {reason_of(error)}.") from None
+        reason = reason_of(error)
+        if level is not None:
+            raise UserError(
+                f"--stages: level {level} is not possible for {generator}: {reason}. Use a lower one."
+            ) from None
+        raise UserError(f"{FLAG} {text!r} is not possible for {generator}: {reason}.") from None
 
 
 def options_of_level(generator: str, level: int) -> dict[str, Any]:
