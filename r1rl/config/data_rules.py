@@ -137,11 +137,11 @@ def check_puzzle_flags(config: Config) -> None:
 
 
 def check_stages(config: Config) -> None:
-    """Checks that stages have levels, an end, and --max-steps as their length, or that there are none. Raises UserError."""
+    """Checks that stages have levels and an end, and --max-steps is their length, or there are none. Raises UserError."""
     if config.stages is not None and not has_levels(config.dataset_name):
         raise UserError(
-            f"--stages {config.stages} selects levels, and --dataset-name {config.dataset_name} has none to choose from: add "
-            "--dataset-name knights_knaves or reasoning-gym:NAME, or leave --stages out."
+            f"--stages {config.stages} selects levels, and --dataset-name {config.dataset_name} has none to choose from: "
+            "add --dataset-name knights_knaves or reasoning-gym:NAME, or leave --stages out."
         )
     if config.stages is None:
         for name in STAGE_ENDS:

@@ -156,7 +156,7 @@ def is_task(dataset_name: str) -> bool:
 
 
 def load_task_class(dataset_name: str) -> type:
-    """Returns the class of a task, for which `is_task` holds. Raises UserError if a family or mixture cannot have it."""
+    """Returns the class of a task for which `is_task` holds. Raises UserError if a family or mixture cannot have it."""
     if is_mixture(dataset_name):
         return load_entry(MIXTURE)(dataset_name)
     family = family_of(dataset_name)

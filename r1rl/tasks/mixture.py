@@ -29,23 +29,23 @@ class Mixture(Task):
         """Checks the flags of a mixture, and then those of the run with each task alone. Raises UserError."""
         if config.dataset_path is not None:
             raise UserError(
-                f"--dataset-path {config.dataset_path!r}: --dataset-name {cls.name} mixes tasks that generate their problems. Leave "
-                "one of them out."
+                f"--dataset-path {config.dataset_path!r}: --dataset-name {cls.name} mixes tasks that generate their problems. "
+                "Leave one of them out."
             )
         if config.stages is not None:
             raise UserError(
-                f"--stages {config.stages} are levels of one task, and --dataset-name {cls.name} mixes several: name one task, or "
-                "leave --stages out."
+                f"--stages {config.stages} are levels of one task, and --dataset-name {cls.name} mixes several: name one task, "
+                "or leave --stages out."
             )
         if config.pipeline or config.stage is not None:
             raise UserError(
-                f"--dataset-name {cls.name} mixes tasks, and the examples of the pipeline's cold start are of one task: name one "
-                "task, or leave --pipeline out."
+                f"--dataset-name {cls.name} mixes tasks, and the examples of the pipeline's cold start are of one task: name "
+                "one task, or leave --pipeline out."
             )
         if 0 < config.eval_count < len(cls.weights):
             raise UserError(
-                f"--eval-count {config.eval_count} is less than the {len(cls.weights)} tasks of --dataset-name {cls.name}, and an "
-                f"evaluation has problems of each: use --eval-count {len(cls.weights)} or more."
+                f"--eval-count {config.eval_count} is less than the {len(cls.weights)} tasks of --dataset-name {cls.name}, and "
+                f"an evaluation has problems of each: use --eval-count {len(cls.weights)} or more."
             )
         cls.configs(config)
 
@@ -64,11 +64,14 @@ class Mixture(Task):
 
     def __init__(self, tasks: Sequence[Task]):
         self.tasks = tasks
-        weights = (f"{task.name} (weight {self.weights[task.name]:g})" for task in tasks)
-        self.source = f"a mixture of {', '.join(weights)}, from the seed"
+        parts = []
+        for task in tasks:
+            options = getattr(task, "options", None)
+            parts.append(f"{task.name} (weight {self.weights[task.name]:g}{f', {options}' if options else ''})")
+        self.source = f"a mixture of {', '.join(parts)}, from the seed"
 
     def load(self, split: str) -> list[Problem]:
-        """Returns the problems of "train", as many of each task as its weight says, or all of "test". Raises UserError."""
+        """Returns the training problems, as many of each task as its weight says, or all of "test". Raises UserError."""
         parts = [task.load(split) for task in self.tasks]
         if split == "train":
             counts = in_proportion(list(map(len, parts)), list(self.weights.values()))
@@ -129,12 +132,14 @@ def task_weights(text: str) -> dict[str, float]:
         name, weight = split_weight(part)
         if not name:
             raise UserError(
-                f"--dataset-name {text!r} has a part without a name: separate tasks by commas, as in word-problems=2,chain-sum."
+                f"--dataset-name {text!r} has a part without a name: separate tasks by commas, as in "
+                "word-problems=2,chain-sum."
             )
         if not 0 < weight < math.inf:
             raise UserError(
-                f"--dataset-name {text!r}: the weight of {name!r} is {part.rpartition('=')[2].strip()!r} and must be a number "
-                "above 0, because training problems are drawn in proportion to it: for example word-problems=2,chain-sum."
+                f"--dataset-name {text!r}: the weight of {name!r} is {part.rpartition('=')[2].strip()!r} and must be a "
+                "number above 0, because training problems are drawn in proportion to it: for example "
+                "word-problems=2,chain-sum."
             )
         if name in weights:
             raise UserError(f"--dataset-name {text!r} names {name!r} twice: name it once, with the sum of the weights.")
@@ -160,13 +165,13 @@ def check_mixable(name: str, text: str) -> None:
     task = load_task_class(name)
     if task.hub:
         raise UserError(
-            f"--dataset-name {text!r}: {name} reads its problems from the hub or from files, and only generated tasks are mixed. "
-            f"{mixable}"
+            f"--dataset-name {text!r}: {name} reads its problems from the hub or from files, and only generated tasks are "
+            f"mixed. {mixable}"
         )
     if task.answer_type == VERDICT:
         raise UserError(
-            f"--dataset-name {text!r}: {name} has a fixed prompt that asks for no result, and a mixture's prompts have one form. "
-            f"{mixable}"
+            f"--dataset-name {text!r}: {name} has a fixed prompt that asks for no result, and a mixture's prompts have one "
+            f"form. {mixable}"
         )
 
 
