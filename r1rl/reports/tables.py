@@ -18,6 +18,7 @@ from r1rl.runs.scores import evaluation_cell
 from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, wilson
 from r1rl.system.console import console
 from r1rl.tasks.base import level_name
+from r1rl.tasks.mixture import short_name
 
 ENDS = 10  # steps at the start and the end of a stage whose means are shown
 CHECK_COLUMNS = ("with a check", "correct with check", "correct without")
@@ -119,7 +120,9 @@ def level_table(data: RunData) -> Table | None:
 
 def task_table(data: RunData) -> Table | None:
     """Returns the accuracy of each task of a mixture in the first and the last evaluation. None for a single task."""
-    return accuracy_table(data, "task", lambda graded: graded.task) if len(evaluated_tasks(data)) > 1 else None
+    if len(evaluated_tasks(data)) < 2:
+        return None
+    return accuracy_table(data, "task", lambda graded: short_name(graded.task))
 
 
 def evaluated_tasks(data: RunData) -> list[str]:
@@ -138,7 +141,7 @@ def accuracy_table(data: RunData, name: str, key: Callable[[Graded], Any]) -> Ta
         return None
     columns = [f"step {step} (95 % interval)" for step in steps]
     columns += ["gained, lost"] if len(steps) == 2 else []
-    table = new_table(name, *columns, left=columns)
+    table = new_table(name, *columns, left=[*columns, "task"])
     for group in groups:
         verdicts = [v[group] for v in by_step]
         cells = [accuracy_cell(list(v.values())) for v in verdicts]

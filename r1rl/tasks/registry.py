@@ -50,10 +50,12 @@ def asked_problem(question: str, config: Config) -> Problem:
 
 
 def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
-    """Returns at most --max-samples of the problems, drawn with the seed."""
+    """Returns at most --max-samples of the problems, drawn with the seed; of a mixture the same share of each task."""
     if config.max_samples is None or config.max_samples >= len(problems):
         return problems
-    return random.Random(config.seed).sample(problems, config.max_samples)
+    rng, tasks = random.Random(config.seed), list(by_task(problems).values())
+    ends = [round(n * config.max_samples / len(problems)) for n in itertools.accumulate(map(len, tasks))]
+    return [p for part, start, end in zip(tasks, [0, *ends], ends) for p in rng.sample(part, end - start)]
 
 
 def training_problems(task: Task, config: Config) -> list[Problem]:
