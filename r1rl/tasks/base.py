@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -134,6 +135,11 @@ def by_task(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
     for problem in problems:
         found.setdefault(problem.task, []).append(problem)
     return found
+
+
+def in_turn(parts: Iterable[Iterable[Problem]]) -> list[Problem]:
+    """Returns the first problem of each part, then the second of each, so that the first ones are of all tasks."""
+    return [p for row in itertools.zip_longest(*parts) for p in row if p is not None]
 
 
 def task_counts(problems: Sequence[Problem]) -> str:

@@ -16,7 +16,7 @@ from r1rl.config.flags import Config, split_weight
 from r1rl.config.names import TASKS, family_of, is_task, load_task_class
 from r1rl.records import VERDICT, Problem
 from r1rl.system.errors import UserError, unknown_name
-from r1rl.tasks.base import Task, task_class
+from r1rl.tasks.base import Task, in_turn, task_class
 
 
 class Mixture(Task):
@@ -76,7 +76,7 @@ class Mixture(Task):
         if split == "train":
             counts = in_proportion(list(map(len, parts)), list(self.weights.values()))
             parts = [part[:count] for part, count in zip(parts, counts)]
-        return [with_task_in_id(problem) for part in parts for problem in part]
+        return in_turn(map(with_task_in_id, part) for part in parts)
 
 
 def in_proportion(sizes: Sequence[int], weights: Sequence[float]) -> list[int]:

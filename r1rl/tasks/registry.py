@@ -11,7 +11,7 @@ from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task, parts_of
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
-from r1rl.tasks.base import Task, by_task, owner, task_class
+from r1rl.tasks.base import Task, by_task, in_turn, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS
@@ -55,7 +55,7 @@ def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
         return problems
     rng, tasks = random.Random(config.seed), list(by_task(problems).values())
     ends = [round(n * config.max_samples / len(problems)) for n in itertools.accumulate(map(len, tasks))]
-    return [p for part, start, end in zip(tasks, [0, *ends], ends) for p in rng.sample(part, end - start)]
+    return in_turn(rng.sample(part, end - start) for part, start, end in zip(tasks, [0, *ends], ends))
 
 
 def training_problems(task: Task, config: Config) -> list[Problem]:
@@ -104,6 +104,5 @@ def even_subset(problems: list[Problem], count: int, seed: int) -> list[Problem]
     by_level: dict[int | None, list[Problem]] = {}
     for problem in rng.sample(problems, len(problems)):
         by_level.setdefault(problem.level, []).append(problem)
-    rounds = itertools.zip_longest(*(by_level[level] for level in sorted(by_level)))
-    chosen = itertools.islice((p for row in rounds for p in row if p is not None), count)
+    chosen = in_turn(by_level[level] for level in sorted(by_level))[:count]
     return sorted(chosen, key=lambda problem: problem.level)

@@ -61,6 +61,7 @@ def test_training_problems_are_in_proportion_to_the_weights(mixed):
     train = mixed.load("train")
     assert counts(train) == {"word-problems": 400, "chain-sum": 200, "countdown": 100}
     assert len({p.id for p in train}) == len(train)
+    assert [p.task for p in train[:6]] == [*NAMES, *NAMES]  # what is tried on the first ones is tried on all tasks
     assert task_counts(train) == " (400 of word-problems, 200 of chain-sum, 100 of countdown)"
     assert mixed.source.startswith(
         "a mixture of word-problems (weight 2), chain-sum (weight 1), countdown (weight 0.5)"
@@ -82,6 +83,7 @@ def test_problems_follow_from_the_seed(mixed):
     config = Config(dataset_name=MIXED, max_samples=70, eval_count=20)
     drawn = training_problems(mixed, config)
     assert counts(drawn) == {"word-problems": 40, "chain-sum": 20, "countdown": 10}
+    assert [p.task for p in drawn[:3]] == list(NAMES)
     again, other = (mixture_named(MIXED)([small(name, seed) for name in NAMES]) for seed in (0, 1))
     assert training_problems(again, config) == drawn != training_problems(other, config)
     assert evaluation_problems(again, config) == evaluation_problems(mixed, config)
