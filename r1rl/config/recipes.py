@@ -195,9 +195,8 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 
 # A flag, and the one that it replaces: both set the same quantity, or the second belongs to another value of the first.
 REPLACES = {
-    "max_steps": "num_epochs", "steps_per_stage": "max_steps", "per_device_train_batch_size": "batch_size",
-    "dataset_name": "dataset_options", "student_model": "student_layers",
-    "student_layers": "student_model",
+    "max_steps": "num_epochs", "per_device_train_batch_size": "batch_size", "dataset_name": "dataset_options",
+    "student_model": "student_layers", "student_layers": "student_model",
 }  # fmt: skip
 STAGE_FLAGS = ("stages", *STAGE_ENDS)
 
@@ -212,8 +211,8 @@ def overrides(name: str) -> dict[str, Any]:
 def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = None) -> Config:
     """Returns the recipe, overridden by --method, a config file's settings (`written`) and then `given`. Raises UserError.
 
-    --max-steps replaces a recipe's --num-epochs, --per-device-train-batch-size its --batch-size, and another task its
-    stages and --dataset-options. --people replaces a recipe's stages, for as many steps as they have together: the control
+    --max-steps replaces a recipe's --num-epochs, --per-device-train-batch-size its --batch-size, --steps-per-stage its
+    --max-steps, and another task its stages and --dataset-options. --people replaces a recipe's stages, for as many steps as they have together: the control
     arm. A recipe's setting that Config would refuse, because it does not apply to the changed run, is removed. With --stage
     the recipe is not applied, because the pipeline passes all flags of the stage.
     """
@@ -242,4 +241,6 @@ def apply_layer(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, An
     task = settings.get("dataset_name")
     if task is not None and layer.get("dataset_name", task) != task:  # which has other levels
         settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS}
+    if layer.get("steps_per_stage") is not None:  # which sets it
+        settings = {k: v for k, v in settings.items() if k != "max_steps"}
     return {**settings, **layer}
