@@ -212,9 +212,9 @@ def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = N
     """Returns the recipe, overridden by --method, a config file's settings (`written`) and then `given`. Raises UserError.
 
     --max-steps replaces a recipe's --num-epochs, --per-device-train-batch-size its --batch-size, --steps-per-stage its
-    --max-steps, and another task its stages and --dataset-options. --people replaces a recipe's stages, for as many steps as they have together: the control
-    arm. A recipe's setting that Config would refuse, because it does not apply to the changed run, is removed. With --stage
-    the recipe is not applied, because the pipeline passes all flags of the stage.
+    --max-steps, and another task its stages and --dataset-options. --people replaces a recipe's stages, for as many steps
+    as they have together: the control arm. A recipe's setting that Config would refuse, because it does not apply to the
+    changed run, is removed. With --stage the recipe is not applied, because the pipeline passes all flags of the stage.
     """
     layers = [written or {}, given]
     settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
