@@ -41,7 +41,7 @@ MIXED = "word-problems=2,chain-sum,countdown=0.5"
 
 
 def small(name: str, seed: int = 0) -> Task:
-    return task_class(name)(seed, 400, 60)
+    return task_class(name)(seed, 200, 40)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,10 @@ def counts(problems) -> dict[str, int]:
 
 def test_training_problems_are_in_proportion_to_the_weights(mixed):
     train = mixed.load("train")
-    assert counts(train) == {"word-problems": 400, "chain-sum": 200, "countdown": 100}
+    assert counts(train) == {"word-problems": 200, "chain-sum": 100, "countdown": 50}
     assert len({p.id for p in train}) == len(train)
     assert [p.task for p in train[:6]] == [*NAMES, *NAMES]  # what is tried on the first ones is tried on all tasks
-    assert task_counts(train) == " (400 of word-problems, 200 of chain-sum, 100 of countdown)"
+    assert task_counts(train) == " (200 of word-problems, 100 of chain-sum, 50 of countdown)"
     assert mixed.source.startswith(
         "a mixture of word-problems (weight 2), chain-sum (weight 1), countdown (weight 0.5)"
     )
