@@ -11,9 +11,11 @@ pytest.importorskip("reasoning_gym")
 
 from small_run import SMALL, AskToStop, without_times
 
+from r1rl.commands.export.other_frameworks import read_run_export
 from r1rl.config.flags import Config
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.policy import load_policy
+from r1rl.records import NUMBER
 from r1rl.reports.tables import level_table, task_table
 from r1rl.rewards.grading.answer import Grade
 from r1rl.rewards.weighted import load_rewards
@@ -108,6 +110,10 @@ def test_a_mixture_trains_and_resumes(tmp_path, capsys):
     with console.capture() as capture:
         console.print(task_table(RunData(whole)))
     assert [line.split()[0] for line in capture.get().splitlines()] == ["task", "chain_sum", "gcd", "word-problems"]
+
+    exported = read_run_export(whole)  # a run elsewhere has the same problems, and one reward for all
+    assert {p.problem.task for p in exported.train} == {p.problem.task for p in exported.test} == tasks
+    assert exported.answer_type == NUMBER and exported.reward_settings()["dataset_name"] == MIXED
 
     stopped, _ = make_trainer(tmp_path, "parts", letters, dataset_name=MIXED)
     stopped.add_callback(AskToStop(stopped.interrupt, after=1))
