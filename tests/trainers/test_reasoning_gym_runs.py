@@ -54,6 +54,9 @@ def pays_letters(rollout, problem) -> float:
     return float(rollout.completion.count("a"))
 
 
+LETTERS = {"letters": pays_letters}
+
+
 def make_trainer(tmp_path, name="run", rewards=None, **changes):
     """A trainer on the problems that a run of these flags has, and the run's newest checkpoint."""
     config = Config(**{**FLAGS, "dumps": str(tmp_path), "exp_name": name, **changes})
@@ -87,16 +90,16 @@ def fit(tmp_path, *args, **changes):
 @pytest.mark.parametrize("generator", TEN)
 def test_a_generator_trains(tmp_path, generator):
     name = f"reasoning-gym:{generator}"
-    run = fit(tmp_path, dataset_name=name)
+    run = fit(tmp_path, "run", LETTERS, dataset_name=name)
     metrics, rollouts = list(read_lines(run / METRICS)), list(read_lines(run / ROLLOUTS))
     assert [m["step"] for m in metrics] == [1, 2] and all(math.isfinite(m["loss"]) for m in metrics)
+    assert all(0 < m["grad_norm"] < math.inf for m in metrics)
     assert len(rollouts) == 32 and {line["task"] for line in rollouts} == {name}
     assert next(read_lines(run / EVALUATIONS))["problems"] == 6
 
 
 def test_a_mixture_trains_and_resumes(tmp_path, capsys):
-    letters = {"letters": pays_letters}
-    whole = fit(tmp_path, "whole", letters, dataset_name=MIXED)
+    whole = fit(tmp_path, "whole", LETTERS, dataset_name=MIXED)
     rollouts = list(read_lines(whole / ROLLOUTS))
     tasks = {"reasoning-gym:chain_sum", "reasoning-gym:gcd", "word-problems"}
     assert {line["task"] for line in rollouts} <= tasks and len({line["task"] for line in rollouts}) > 1
@@ -115,10 +118,10 @@ def test_a_mixture_trains_and_resumes(tmp_path, capsys):
     assert {p.problem.task for p in exported.train} == {p.problem.task for p in exported.test} == tasks
     assert exported.answer_type == NUMBER and exported.reward_settings()["dataset_name"] == MIXED
 
-    stopped, _ = make_trainer(tmp_path, "parts", letters, dataset_name=MIXED)
+    stopped, _ = make_trainer(tmp_path, "parts", LETTERS, dataset_name=MIXED)
     stopped.add_callback(AskToStop(stopped.interrupt, after=1))
     stopped.fit(None, [])
-    parts = fit(tmp_path, "parts", letters, dataset_name=MIXED, resume=True)
+    parts = fit(tmp_path, "parts", LETTERS, dataset_name=MIXED, resume=True)
     for name in (ROLLOUTS, METRICS, EVALUATIONS, "eval/step_2.jsonl"):
         assert without_times(parts / name) == without_times(whole / name)
 
