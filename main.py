@@ -51,7 +51,7 @@ def train(config: Config, recipe: str) -> int:
     from r1rl.system.console import Waiting, console
     from r1rl.system.distributed import describe, on_first
     from r1rl.system.interrupt import Interrupt
-    from r1rl.tasks import registry
+    from r1rl.tasks import registry, task_counts
     from r1rl.tasks.prompts import Builder
     from r1rl.trainers import prompt_order, trainer_class
 
@@ -60,7 +60,7 @@ def train(config: Config, recipe: str) -> int:
     task = registry.load_task(config)  # 1. task: problems with gold answers
     train_problems = registry.training_problems(task, config)
     on_first(lambda: check_rewards(config, train_problems))
-    eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    eval_problems = registry.evaluation_problems(task, config)
     config = with_steps(config, len(train_problems))
     budget = Budget(config, session.price, len(eval_problems) * config.eval_samples)
     dump = session.open_run(config, recipe)
@@ -68,7 +68,7 @@ def train(config: Config, recipe: str) -> int:
     on_first(lambda: budget.check_left(progress.spent(dump)))
     machine = f"{session.here.describe()}{describe()}"
     console.print(f"[bold]r1rl {config.exp_name}[/bold]: {recipe}, {config.max_steps} steps on {machine}")
-    counts = f"{len(train_problems)} problems, {len(eval_problems)} for evaluation"
+    counts = f"{len(train_problems)} problems{task_counts(train_problems)}, {len(eval_problems)} for evaluation"
     console.print(f"task     {task.source}: {counts}")
     plan = prompt_order.load_plan(config)
     if plan is not None:

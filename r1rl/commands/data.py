@@ -18,11 +18,11 @@ from r1rl.preflight import checks
 from r1rl.records import Problem, Prompt
 from r1rl.rewards.grading.numbers import normalise
 from r1rl.system.console import console
-from r1rl.tasks import registry
+from r1rl.tasks import registry, task_counts
 from r1rl.tasks.custom import MOST_BAD, CustomData, check_share, key_of, named, placeholder_words
 from r1rl.tasks.prompts import Builder
 
-SHOWN = 5  # prompts
+SHOWN = 5  # prompts; of a mixture one for each task, if they are more
 FOUND = 2  # the exit code if something is wrong, as for other mistakes of the user
 LONGEST_SHOWN = 600  # characters of a prompt
 
@@ -44,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     train, test = problems_of(task, config, faults)
     chosen = registry.training_subset(train, config)
-    evaluated = registry.evaluation_subset(test, config.eval_count, config.seed)
+    evaluated = registry.evaluation_subset(test, config.eval_count, config.seed, task.even_levels)
     origin = ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
     console.print(f"data     {task.source}", markup=False)
-    console.print(f"train    {count_words(chosen, train)}")
-    console.print(f"eval     {count_words(evaluated, test)}{origin}")
+    console.print(f"train    {count_words(chosen, train)}", markup=False)
+    console.print(f"eval     {count_words(evaluated, test)}{origin}", markup=False)
     faults += same_questions(getattr(task, "before_cut", train), "train") + same_questions(test, "eval")
     faults += overlap(task, train, test)
     faults += lengths(config, chosen, evaluated)
@@ -81,10 +81,9 @@ def problems_of(task: Any, config: Config, faults: list[str]) -> tuple[list[Prob
 
 
 def count_words(used: Sequence[Problem], all_of_them: Sequence[Problem]) -> str:
-    """Returns the number of problems, and how many of them are used."""
-    if len(used) == len(all_of_them):
-        return f"{len(used)} problems"
-    return f"{len(used)} of {len(all_of_them)} problems"
+    """Returns the number of problems, how many of them are used, and of which tasks."""
+    whole = "" if len(used) == len(all_of_them) else f" of {len(all_of_them)}"
+    return f"{len(used)}{whole} problems{task_counts(used)}"
 
 
 def same_questions(problems: Sequence[Problem], split: str) -> list[str]:
@@ -120,11 +119,11 @@ def overlap(task: Any, train: Sequence[Problem], test: Sequence[Problem]) -> lis
 
 
 def lengths(config: Config, train: Sequence[Problem], test: Sequence[Problem]) -> list[str]:
-    """Prints five prompts and the lengths of all prompts. Returns a fault if some are over the limit."""
+    """Prints some prompts and the lengths of all prompts. Returns a fault if some are over the limit."""
     tokenizer = find_tokenizer(config)
     build = Builder(tokenizer or by_characters, config)
     prompts = {"train": [build.prompt(p) for p in train], "eval": [build.prompt(p) for p in test]}
-    for prompt in prompts["train"][:SHOWN]:
+    for prompt in examples(prompts["train"]):
         show(prompt)
     unit = "tokens" if tokenizer else "characters"
     faults = []
@@ -161,6 +160,15 @@ def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -
     if over <= MOST_BAD * len(sizes):
         return []
     return [f"{over} of {len(sizes)} worked solutions are longer than --max-completion-length {limit}"]
+
+
+def examples(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Returns the first prompts to show; of a mixture at least one of each task."""
+    tasks: dict[str, list[Prompt]] = {}
+    for prompt in prompts:
+        tasks.setdefault(prompt.problem.task, []).append(prompt)
+    each = max(1, SHOWN // len(tasks))
+    return [prompt for part in tasks.values() for prompt in part[:each]]
 
 
 def show(prompt: Prompt) -> None:

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     config = resolve(args.adapter, args.recipe, given)
     session = Session(config, adapter=args.adapter)
     task = registry.load_task(config)
-    problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    problems = registry.evaluation_problems(task, config)
     check_judge(config, problems)
     dump = session.open_run(config, "eval")
     with Waiting("loading the libraries") as status:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from r1rl.config.flags import DEFAULTS, Config, read_people, stage_count
-from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, family_of, load_task_class, option
+from r1rl.config.names import DEFAULT_PEOPLE, ROLE_REWARDS, family_of, is_mixture, load_task_class, option, parts_of
 from r1rl.records import LATEX, NUMBER
 from r1rl.system.errors import UserError
 
@@ -24,7 +24,17 @@ STAGE_ENDS = ("steps_per_stage", "advance_at")
 
 def is_hub_name(dataset_name: str) -> bool:
     """Returns whether a --dataset-name is one of the hub, as openai/gsm8k."""
-    return "/" in dataset_name and family_of(dataset_name) is None
+    return "/" in dataset_name and family_of(dataset_name) is None and not is_mixture(dataset_name)
+
+
+def has_generators(dataset_name: str) -> bool:
+    """Returns whether a --dataset-name is a generator of reasoning-gym, or mixes such ones."""
+    return any(map(family_of, parts_of(dataset_name)))
+
+
+def has_levels(dataset_name: str) -> bool:
+    """Returns whether a --dataset-name can be learned in stages."""
+    return dataset_name == PUZZLES or family_of(dataset_name) is not None
 
 
 def is_custom(config: Config) -> bool:
@@ -54,6 +64,9 @@ def data_label(config: Config) -> str:
     """Returns the name of the data as part of a run's name."""
     if is_custom(config) and config.dataset_path is not None:
         return Path(config.dataset_path).stem or "data"
+    if is_mixture(config.dataset_name):
+        first, *more = parts_of(config.dataset_name)
+        return f"{first.rpartition(':')[2]}-and-{len(more)}-more"
     return config.dataset_name.rpartition("/")[2].replace(":", "-")  # some systems allow no colon
 
 
@@ -68,7 +81,7 @@ def check_data(config: Config) -> None:
             "has a fixed format: add --dataset-path FILE (without --dataset-name) or use --dataset-name OWNER/NAME, or "
             "leave the flag out."
         )
-    if config.dataset_options is not None and family_of(config.dataset_name) is None:
+    if config.dataset_options is not None and not has_generators(config.dataset_name):
         raise UserError(
             f"--dataset-options {config.dataset_options} sets a generator of reasoning-gym, and --dataset-name "
             f"{config.dataset_name} takes no options: add --dataset-name reasoning-gym:NAME, or leave --dataset-options out."
@@ -116,16 +129,20 @@ def check_puzzle_flags(config: Config) -> None:
             f"--reward {role_reward} grades roles, and --dataset-name {config.dataset_name} has none: add "
             "--dataset-name knights_knaves, or use --reward correctness."
         )
-    for name in ("people", "stages"):
-        if getattr(config, name) is not None:
-            raise UserError(
-                f"--{name} {getattr(config, name)} selects puzzles, and --dataset-name {config.dataset_name} has none: "
-                f"add --dataset-name knights_knaves, or leave --{name} out."
-            )
+    if config.people is not None:
+        raise UserError(
+            f"--people {config.people} selects puzzles, and --dataset-name {config.dataset_name} has none: add "
+            "--dataset-name knights_knaves, or leave --people out."
+        )
 
 
 def check_stages(config: Config) -> None:
-    """Checks that stages have an end and that --max-steps is their length, or that there are none. Raises UserError."""
+    """Checks that stages have levels and an end, and --max-steps is their length, or there are none. Raises UserError."""
+    if config.stages is not None and not has_levels(config.dataset_name):
+        raise UserError(
+            f"--stages {config.stages} selects levels, and --dataset-name {config.dataset_name} has none to choose from: "
+            "add --dataset-name knights_knaves or reasoning-gym:NAME, or leave --stages out."
+        )
     if config.stages is None:
         for name in STAGE_ENDS:
             if getattr(config, name) is not None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from r1rl.config.names import (
     DATASETS,
-    DEFAULT_PEOPLE,
     FEWEST_PEOPLE,
     GUARD_HELP,
     INPUTS,
@@ -22,6 +21,7 @@ from r1rl.config.names import (
     SERVER,
     STAGES,
     TRACKERS,
+    family_of,
     option,
     shown_name,
 )
@@ -104,9 +104,9 @@ class Config:
     rl_output: str | None = flag(None, "folder of the reinforcement learning run; default: dumps/<exp-name>-rl", "run")
     gpu_price: float | None = flag(None, "US dollars per hour, for the cost in the progress bar; default: a usual price of the GPU", "run")
 
-    dataset_name: str = flag("gsm8k", "task to train on, a dataset of the Hugging Face hub, as in openai/gsm8k, or a generator of reasoning-gym, as in reasoning-gym:chain_sum", "task", "-dn", choices=DATASETS)
+    dataset_name: str = flag("gsm8k", "task to train on, a dataset of the Hugging Face hub, as in openai/gsm8k, or a generator of reasoning-gym, as in reasoning-gym:chain_sum; several generated tasks are mixed by weights, as in word-problems=2,chain-sum", "task", "-dn", choices=DATASETS)
     dataset_path: str | None = flag(None, "local data instead of the hub or the generator: a .jsonl, .json, .csv or .parquet file or a folder of them (see --question-column); a folder with train.jsonl and test.jsonl in GSM8K's format; for knights_knaves 3ppl/train.parquet and so on; for aegis a file or folder with its columns", "task")
-    dataset_options: str | None = flag(None, "options of a reasoning-gym generator, as in min_terms=2,max_terms=4; several values of one option are separated by |", "task")
+    dataset_options: str | None = flag(None, "options of a reasoning-gym generator, as in min_terms=2,max_terms=4; several values of one option are separated by |; in a mixture with the generator's name, as in chain_sum.min_terms=2", "task")
     dataset_config: str | None = flag(None, "configuration of a hub dataset, as main of openai/gsm8k", "task")
     train_split: str | None = flag(None, "split to train on: of a hub dataset, or the name of a file in --dataset-path; default: train", "task")
     eval_split: str | None = flag(None, "split to evaluate on; default: test or validation if there is one, else a tenth of the training split is held out", "task")
@@ -115,7 +115,7 @@ class Config:
     answer_type: str = flag("number", "type of the answers in your data, which decides how they are compared: number, latex (by value), text (word by word), choice (a letter)", "task", choices=ANSWER_TYPES)
     max_samples: int | None = flag(None, "number of training problems to use, drawn with the seed; default: all", "task")
     people: str | None = flag(None, "people in the training puzzles of knights_knaves: a number from 2 to 8, or several that are mixed, as in 3,4,5; default: 3", "task")
-    stages: str | None = flag(None, "curriculum of knights_knaves: people in the puzzles of each stage, as in 2,3,4,5,6; instead of --people", "task")
+    stages: str | None = flag(None, "curriculum: of knights_knaves the people in the puzzles of each stage, as in 2,3,4,5,6, instead of --people; of reasoning-gym:NAME the level of each stage in the generator's own curriculum, as in 0,1,2", "task")
     steps_per_stage: int | None = flag(None, "optimizer steps per stage; sets --max-steps", "task")
     advance_at: float | None = flag(None, "accuracy over the last --advance-window groups at which a stage ends early", "task")
     advance_window: int = flag(32, "number of groups that --advance-at averages over", "task")
@@ -376,21 +376,39 @@ def with_steps(config: Config, problems: int) -> Config:
 
 
 def stage_count(config: Config) -> int:
-    """Returns the number of stages in --stages."""
-    return len(read_people("--stages", config.stages or DEFAULT_PEOPLE))
+    """Returns the number of stages in --stages; 1 without."""
+    return 1 if config.stages is None else len(read_stages(config))
+
+
+def read_stages(config: Config) -> tuple[int, ...]:
+    """Returns the levels in --stages: numbers of people, or levels of a reasoning-gym generator. Raises UserError."""
+    if family_of(config.dataset_name) is None:
+        return read_people("--stages", config.stages)
+    numbers = different_numbers(config.stages)
+    if numbers is None:
+        raise UserError(
+            f"--stages {config.stages!r} must be different whole numbers from 0 on, separated by commas, because they are "
+            "levels of the generator's curriculum, which begins with level 0: for example 0,1,2."
+        )
+    return numbers
 
 
 def read_people(option: str, text: str) -> tuple[int, ...]:
     """Returns the numbers of people in "3" or "2,3,4", in the order given. Raises UserError."""
-    parts = [part.strip() for part in text.split(",")]
-    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
-    fits = len(numbers) == len(parts) == len(set(numbers))
-    if not fits or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
+    numbers = different_numbers(text)
+    if numbers is None or not all(FEWEST_PEOPLE <= n <= MOST_PEOPLE for n in numbers):
         raise UserError(
             f"{option} {text!r} must be different numbers from {FEWEST_PEOPLE} to {MOST_PEOPLE}, separated by commas, "
             "because the puzzles have that many people: for example 3 or 2,3,4."
         )
-    return tuple(numbers)
+    return numbers
+
+
+def different_numbers(text: str) -> tuple[int, ...] | None:
+    """Returns the whole numbers in "2,3,4", in the order given; None if the text is anything else or repeats one."""
+    parts = [part.strip() for part in text.split(",")]
+    numbers = tuple(int(part) for part in parts if part.isascii() and part.isdigit())
+    return numbers if len(numbers) == len(parts) == len(set(numbers)) else None
 
 
 def reward_weights(text: str) -> dict[str, float]:
@@ -414,18 +432,27 @@ def reward_weights(text: str) -> dict[str, float]:
 
 def named_weight(part: str, text: str) -> tuple[str, float]:
     """Returns ("format", 0.5) for "format=0.5". Raises UserError."""
-    name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
-    if not name.strip():
+    name, weight = split_weight(part)
+    if not name:
         raise UserError(
             f"--reward {text!r} has a part without a name: separate names by commas, as in accuracy=1,format=0.5."
         )
-    try:
-        value = float(weight)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    if not math.isfinite(weight):
         raise UserError(
-            f"--reward {text!r}: the weight of {name.strip()!r} is {weight.strip()!r} and must be a number, because the "
-            "reward is a weighted sum: for example accuracy=1,format=0.5."
+            f"--reward {text!r}: the weight of {name!r} is {part.rpartition('=')[2].strip()!r} and must be a number, because "
+            "the reward is a weighted sum: for example accuracy=1,format=0.5."
         )
-    return name.strip(), value
+    return name, weight
+
+
+def split_weight(part: str) -> tuple[str, float]:
+    """Returns name and weight of one part of --reward or of a mixture; 1 if none is given, NaN if it is not a number.
+
+    >>> split_weight("format=0.5"), split_weight(" accuracy ")
+    (('format', 0.5), ('accuracy', 1.0))
+    """
+    name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
+    try:
+        return name.strip(), float(weight)
+    except ValueError:
+        return name.strip(), math.nan

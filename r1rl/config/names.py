@@ -21,6 +21,7 @@ TASKS = {
 # --dataset-name FAMILY:NAME: module and function that returns the class of such a task.
 FAMILIES = {"reasoning-gym": "r1rl.tasks.reasoning_gym:task_named"}
 DATASETS = (*TASKS, *(f"{family}:NAME" for family in FAMILIES))
+MIXTURE = "r1rl.tasks.mixture:mixture_named"  # returns the class of several tasks, as in countdown=2,chain-sum
 SAFETY_TASK = "cot-safety"  # Problem.task of aegis and safety-queries: they share prompt and grader
 FEWEST_PEOPLE, MOST_PEOPLE, DEFAULT_PEOPLE = 2, 8, "3"  # in the puzzles of knights_knaves
 
@@ -125,23 +126,39 @@ def load_entry(entry: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+def is_mixture(dataset_name: str) -> bool:
+    """Returns whether a --dataset-name mixes tasks, as in countdown=2,chain-sum; the parts are not checked."""
+    return "," in dataset_name or "=" in dataset_name
+
+
+def parts_of(dataset_name: str) -> list[str]:
+    """Returns the names in a --dataset-name: the tasks of a mixture without their weights, or the one name.
+
+    >>> parts_of("countdown=2, chain-sum"), parts_of("openai/gsm8k")
+    (['countdown', 'chain-sum'], ['openai/gsm8k'])
+    """
+    return [part.partition("=")[0].strip() for part in dataset_name.split(",")]
+
+
 def family_of(dataset_name: str) -> str | None:
-    """Returns the part of a --dataset-name before the colon if it is one of FAMILIES, else None.
+    """Returns the part of a --dataset-name before the colon if it is one of FAMILIES, else None; None for a mixture.
 
     >>> family_of("reasoning-gym:gcd"), family_of("gsm8k")
     ('reasoning-gym', None)
     """
     family, colon, _ = dataset_name.partition(":")
-    return family if colon and family in FAMILIES else None
+    return family if colon and family in FAMILIES and not is_mixture(dataset_name) else None
 
 
 def is_task(dataset_name: str) -> bool:
-    """Returns whether a --dataset-name is a task of r1rl or of a family; whether the family has it is not checked."""
-    return dataset_name in TASKS or family_of(dataset_name) is not None
+    """Returns whether a --dataset-name is a task of r1rl or of a family, or a mixture; its parts are not checked."""
+    return dataset_name in TASKS or family_of(dataset_name) is not None or is_mixture(dataset_name)
 
 
 def load_task_class(dataset_name: str) -> type:
-    """Returns the class of a task, for which `is_task` holds. Raises UserError if a family has no such task."""
+    """Returns the class of a task for which `is_task` holds. Raises UserError if a family or mixture cannot have it."""
+    if is_mixture(dataset_name):
+        return load_entry(MIXTURE)(dataset_name)
     family = family_of(dataset_name)
     return load_entry(TASKS[dataset_name]) if family is None else load_entry(FAMILIES[family])(dataset_name)
 

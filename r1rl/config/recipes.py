@@ -211,10 +211,10 @@ def overrides(name: str) -> dict[str, Any]:
 def resolve(name: str, given: dict[str, Any], written: dict[str, Any] | None = None) -> Config:
     """Returns the recipe, overridden by --method, a config file's settings (`written`) and then `given`. Raises UserError.
 
-    --max-steps replaces a recipe's --num-epochs, and --per-device-train-batch-size its --batch-size. --people replaces a
-    recipe's stages, for as many steps as they have together: the control arm. A recipe's setting that Config would refuse,
-    because it does not apply to the changed run, is removed. With --stage the recipe is not applied,
-    because the pipeline passes all flags of the stage.
+    --max-steps replaces a recipe's --num-epochs, --per-device-train-batch-size its --batch-size, --steps-per-stage its
+    --max-steps, and another task its stages and --dataset-options. --people replaces a recipe's stages, for as many steps
+    as they have together: the control arm. A recipe's setting that Config would refuse, because it does not apply to the
+    changed run, is removed. With --stage the recipe is not applied, because the pipeline passes all flags of the stage.
     """
     layers = [written or {}, given]
     settings = {} if any(layer.get("stage") for layer in layers) else overrides(name)
@@ -238,4 +238,9 @@ def apply_layer(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, An
     for flag, other in replaces.items():
         if flag in layer:
             settings = {k: v for k, v in settings.items() if k != other}
+    task = settings.get("dataset_name")
+    if task is not None and layer.get("dataset_name", task) != task:  # which has other levels
+        settings = {k: v for k, v in settings.items() if k not in STAGE_FLAGS}
+    if layer.get("steps_per_stage") is not None:  # which sets it
+        settings = {k: v for k, v in settings.items() if k != "max_steps"}
     return {**settings, **layer}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, is_custom, is_hub_name
+from r1rl.config.data_rules import DATA_FLAGS, PUZZLES, STAGE_ENDS, has_generators, has_levels, is_custom, is_hub_name
 from r1rl.config.flags import CLIPPED_LOSSES, DEFAULTS, DISTILL, Config, reward_weights
-from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, family_of, is_task, load_task_class, option
+from r1rl.config.names import HEURISTIC_REWARDS, SERVER, custom_function, is_task, load_task_class, option
 from r1rl.config.reward_rules import JUDGE_FLAGS, all_rewards
 from r1rl.config.run_rules import SAMPLING_STAGES
 from r1rl.records import NUMBER, VERDICT
@@ -114,7 +114,8 @@ REINFORCEMENT = (
 )
 TABLE = (
     # tasks and data
-    Scope("with --dataset-name knights_knaves", lambda c: c.dataset_name == PUZZLES, ("people", "stages"), dropped=True),
+    Scope("with --dataset-name knights_knaves", lambda c: c.dataset_name == PUZZLES, ("people",), dropped=True),
+    Scope("with --dataset-name knights_knaves or reasoning-gym:NAME", lambda c: has_levels(c.dataset_name), ("stages",), dropped=True),
     Scope("with --stages", lambda c: c.stages is not None, STAGE_ENDS, dropped=True),
     Scope("without --stages, whose prompts are those of a level", lambda c: c.stages is None, ("difficulty_pool",)),
     Scope("with --advance-at", lambda c: c.advance_at is not None, ("advance_window",)),
@@ -123,7 +124,7 @@ TABLE = (
         lambda c: c.dataset_name == PUZZLES and c.dataset_path is None,
         ("claim_depth",),
     ),
-    Scope("with --dataset-name reasoning-gym:NAME", lambda c: family_of(c.dataset_name) is not None, ("dataset_options",)),
+    Scope("with --dataset-name reasoning-gym:NAME, alone or mixed", lambda c: has_generators(c.dataset_name), ("dataset_options",)),
     Scope(READS_PATH, reads_path, ("dataset_path",)),
     Scope(
         "without --dataset-path, which takes the place of a hub name",

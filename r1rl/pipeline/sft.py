@@ -39,7 +39,7 @@ def fine_tune(config: Config, recipe: str) -> int:
     samples = dataclasses.replace(config, max_samples=config.sft_samples or config.max_samples)
     items = lessons(samples) if config.sft_data else registry.training_subset(task.load("train"), samples)
     check_solutions(config, items)
-    eval_problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    eval_problems = registry.evaluation_problems(task, config)
     check_judge(config, eval_problems)
     config = with_epochs(config, len(items))
     dump = session.open_run(config, recipe)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from r1rl.reports.summary import against_first, before_and_after, damage, heading, state, summary_lines
 from r1rl.reports.survey import Survey
-from r1rl.reports.tables import check_lines, check_table, level_table, new_table, run_table, stage_table
+from r1rl.reports.tables import check_lines, check_table, new_table, run_table, score_tables
 from r1rl.runs.run_data import RunData
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -31,7 +31,7 @@ def screen(data: RunData, found: Survey) -> Lines:
         Text(f"{state(data)}; {settings}"),
         run_table(data, found, rows=8),
         *(Text(line) for line in [*curves(data), *summary_lines(data), *check_lines(found)]),
-        *(table for table in (stage_table(data), level_table(data)) if table is not None),
+        *score_tables(data),
         check_table(found),
         *(Text(line, style="yellow") for line in damage(found.damaged)),
     ]

@@ -1,9 +1,9 @@
-"""The tables of a run: its course, its curriculum, accuracy by level, and self-verification by phase."""
+"""The tables of a run: its course, its curriculum, accuracy by task or level, and self-verification by phase."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import groupby
 from statistics import fmean
 from typing import Any
@@ -13,11 +13,12 @@ from rich.table import Table
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import learns_from_groups
 from r1rl.reports.survey import Survey, accuracy, check_rate, checked_accuracy, phases, unchecked_accuracy
-from r1rl.runs.run_data import RunData
+from r1rl.runs.run_data import Graded, RunData
 from r1rl.runs.scores import evaluation_cell
 from r1rl.runs.stats import bootstrap_interval, mcnemar_exact, wilson
 from r1rl.system.console import console
 from r1rl.tasks.base import level_name
+from r1rl.tasks.mixture import short_name
 
 ENDS = 10  # steps at the start and the end of a stage whose means are shown
 CHECK_COLUMNS = ("with a check", "correct with check", "correct without")
@@ -32,11 +33,16 @@ def new_table(*names: str, left: Collection[str] = ()) -> Table:
 
 
 def print_levels(data: RunData) -> None:
-    """Prints the stages of a curriculum and the accuracy at each level, if the run has them."""
-    for table in (stage_table(data), level_table(data)):
-        if table is not None:
-            console.print()
-            console.print(table)
+    """Prints the stages of a curriculum, and the accuracy of each task or at each level, if the run has them."""
+    for table in score_tables(data):
+        console.print()
+        console.print(table)
+
+
+def score_tables(data: RunData) -> list[Table]:
+    """Returns those of the tables by stage, task and level that the run has."""
+    tables = (stage_table(data), task_table(data), level_table(data))
+    return [table for table in tables if table is not None]
 
 
 # ---- the course of training
@@ -80,7 +86,7 @@ def run_cells(part: list[dict[str, Any]], evaluations: dict[int, dict[str, Any]]
     }
 
 
-# ---- levels
+# ---- levels and tasks
 
 
 def stage_table(data: RunData) -> Table | None:
@@ -104,31 +110,51 @@ def change(steps: list[dict[str, Any]], key: str, form: str) -> str:
 
 
 def level_table(data: RunData) -> Table | None:
-    """Returns accuracy and interval at each level of the first and the last evaluation. None without levels."""
+    """Returns the accuracy at each level of the first and the last evaluation. None without levels, or for a mixture."""
+    tasks = evaluated_tasks(data)
+    if len(tasks) != 1:
+        return None
+    name = level_name(tasks[0], data.config.get("stages") is not None)
+    return accuracy_table(data, name, lambda graded: graded.level)
+
+
+def task_table(data: RunData) -> Table | None:
+    """Returns the accuracy of each task of a mixture in the first and the last evaluation. None for a single task."""
+    if len(evaluated_tasks(data)) < 2:
+        return None
+    return accuracy_table(data, "task", lambda graded: short_name(graded.task))
+
+
+def evaluated_tasks(data: RunData) -> list[str]:
+    """Returns the tasks of the first evaluation's problems."""
     if not data.evaluations:
-        return None
+        return []
+    return list(dict.fromkeys(graded.task for graded in data.evaluation(data.evaluations[0]["step"])))
+
+
+def accuracy_table(data: RunData, name: str, key: Callable[[Graded], Any]) -> Table | None:
+    """Returns accuracy and interval in the first and the last evaluation by `key`. None if no problem has one."""
     steps = sorted({data.evaluations[0]["step"], data.evaluations[-1]["step"]})
-    by_step = [verdicts_by_level(data, step) for step in steps]
-    levels = sorted(by_step[0].keys() & by_step[-1].keys())
-    if not levels:
+    by_step = [verdicts_by(key, data, step) for step in steps]
+    groups = sorted(by_step[0].keys() & by_step[-1].keys())
+    if not groups:
         return None
-    name = level_name(data.evaluation(steps[0])[0].task)
     columns = [f"step {step} (95 % interval)" for step in steps]
     columns += ["gained, lost"] if len(steps) == 2 else []
-    table = new_table(name, *columns, left=columns)
-    for level in levels:
-        verdicts = [v[level] for v in by_step]
+    table = new_table(name, *columns, left=[*columns, "task"])
+    for group in groups:
+        verdicts = [v[group] for v in by_step]
         cells = [accuracy_cell(list(v.values())) for v in verdicts]
-        table.add_row(str(level), *cells, *([gained_cell(*verdicts)] if len(steps) == 2 else []))
+        table.add_row(str(group), *cells, *([gained_cell(*verdicts)] if len(steps) == 2 else []))
     return table
 
 
-def verdicts_by_level(data: RunData, step: int) -> dict[int, dict[str, list[bool]]]:
-    """Returns, for each level and problem of an evaluation, the verdicts on its completions."""
-    found: dict[int, dict[str, list[bool]]] = {}
+def verdicts_by(key: Callable[[Graded], Any], data: RunData, step: int) -> dict[Any, dict[str, list[bool]]]:
+    """Returns, for each value of `key` and problem of an evaluation, the verdicts on its completions."""
+    found: dict[Any, dict[str, list[bool]]] = {}
     for graded in data.evaluation(step):
-        if graded.level is not None:
-            found.setdefault(graded.level, {}).setdefault(graded.problem_id, []).append(graded.correct)
+        if (value := key(graded)) is not None:
+            found.setdefault(value, {}).setdefault(graded.problem_id, []).append(graded.correct)
     return found
 
 

@@ -135,6 +135,8 @@ class Meter:
         self.budget.evaluation(Cost(self.step_began - self.phase_began, tokens, self.fees - self.phase_fees))
         self.write()
         console.print(f"step {result.step:>4}  {result.describe()}, {result.tokens():.0f} tokens per completion")
+        for task, part in result.by_task().items():
+            console.print(f"           {task}: {part.describe()}", markup=False)
 
     def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
         """Ends the timing of one step. Returns the fields of metrics.jsonl about time and cost."""

@@ -75,6 +75,15 @@ class Evaluation:
         """Returns (accuracy, low, high) of one sample per problem, with a 95 % Wilson interval."""
         return self.accuracy, *wilson(sum(self.correct), len(self.correct))
 
+    def by_task(self) -> dict[str, Evaluation]:
+        """Returns the evaluation of each task of a mixture; {} for a single task."""
+        found: dict[str, list[Scored]] = {}
+        for scored in self.scored:
+            found.setdefault(scored.problem.task, []).append(scored)
+        if len(found) < 2:
+            return {}
+        return {task: Evaluation(self.step, self.samples, part, self.seconds) for task, part in found.items()}
+
     @cached_property
     def at_k(self) -> list[tuple[str, float, float, float]]:
         """(name, value, low, high) of pass@1, pass@k and maj@k for k = samples; bootstrap over problems."""

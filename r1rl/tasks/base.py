@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from r1rl.config.data_rules import check_answers
@@ -21,6 +22,7 @@ class Task:
     system_text: ClassVar[str | None] = None  # the prompt's; None: that of the answer type (see prompts.py)
     reward: ClassVar[str] = "correctness"  # --reward, unless a recipe, config file or flag sets it
     level_name: ClassVar[str] = "level"  # what Problem.level counts
+    stage_name: ClassVar[str] = "level"  # the same in a run with --stages
     even_levels: ClassVar[bool] = False  # whether an evaluation has equally many problems of each level
     has_solutions: ClassVar[bool] = False  # whether problems have worked solutions, which --mode sft trains on
     replaceable: ClassVar[bool] = False  # whether --dataset-path may name custom data instead
@@ -122,6 +124,25 @@ def owner(problem_task: str) -> type[Task]:
     return task_class(problem_task) if is_task(problem_task) else Task
 
 
-def level_name(problem_task: str) -> str:
-    """Returns what the level of problems with this Problem.task counts."""
-    return owner(problem_task).level_name
+def level_name(problem_task: str, in_stages: bool = False) -> str:
+    """Returns what the level of problems with this Problem.task counts, in a run with --stages or without."""
+    return owner(problem_task).stage_name if in_stages else owner(problem_task).level_name
+
+
+def by_task(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """Returns the problems of each Problem.task, in the order in which they occur."""
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem.task, []).append(problem)
+    return found
+
+
+def in_turn(parts: Iterable[Iterable[Problem]]) -> list[Problem]:
+    """Returns the first problem of each part, then the second of each, so that the first ones are of all tasks."""
+    return [p for row in itertools.zip_longest(*parts) for p in row if p is not None]
+
+
+def task_counts(problems: Sequence[Problem]) -> str:
+    """Returns the number of problems of each task in brackets, to follow that of all; nothing for a single task."""
+    counts = [f"{len(part)} of {task}" for task, part in by_task(problems).items()]
+    return f" ({', '.join(counts)})" if len(counts) > 1 else ""

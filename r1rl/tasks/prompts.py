@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.flags import Config
+from r1rl.config.names import is_mixture
 from r1rl.models.chat_template import opened_tag, opening, prompt_ids
 from r1rl.records import (
     ANSWER_TAG,
@@ -201,16 +202,11 @@ class Builder:
         self.tokenizer, self.config, self.texts = tokenizer, config, load_custom_texts(config)
 
     def __call__(self, problems: Sequence[Problem], split: str) -> list[Prompt]:
-        """Returns the prompts within --max-prompt-length. Raises UserError if there are none."""
+        """Returns the prompts within --max-prompt-length. Raises UserError if there are none, also of one task of several."""
         limit = self.config.max_prompt_length
         prompts = [self.prompt(problem) for problem in problems]
         too_long = [p for p in prompts if len(p.ids) > limit]
-        if len(too_long) == len(prompts):
-            shortest = min(len(p.ids) for p in prompts)
-            raise UserError(
-                f"all {len(prompts)} {split} prompts are longer than --max-prompt-length {limit}: the shortest has "
-                f"{shortest} tokens. Use --max-prompt-length {shortest} or more."
-            )
+        self.check_left(prompts, split)
         if too_long:
             names = first_names([p.problem.id for p in too_long])
             longest = max(len(p.ids) for p in too_long)
@@ -219,6 +215,19 @@ class Builder:
                 f"{names}; the longest has {longest}"
             )
         return [p for p in prompts if len(p.ids) <= limit]
+
+    def check_left(self, prompts: Sequence[Prompt], split: str) -> None:
+        """Raises UserError if all prompts are too long, or all of one task in a mixture."""
+        limit, mixed = self.config.max_prompt_length, is_mixture(self.config.dataset_name)
+        lengths: dict[str, list[int]] = {}
+        for p in prompts:
+            lengths.setdefault(f"{p.problem.task} " if mixed else "", []).append(len(p.ids))
+        for task, found in lengths.items():
+            if (shortest := min(found)) > limit:
+                raise UserError(
+                    f"all {len(found)} {task}{split} prompts are longer than --max-prompt-length {limit}: the shortest has "
+                    f"{shortest} tokens. Use --max-prompt-length {shortest} or more."
+                )
 
     def prompt(self, problem: Problem) -> Prompt:
         """Returns the prompt of one problem."""

@@ -9,7 +9,7 @@ from heapq import nsmallest
 from statistics import fmean
 from typing import Any
 
-from r1rl.config.flags import Config, read_people
+from r1rl.config.flags import Config, read_stages
 from r1rl.records import Prompt
 from r1rl.system.errors import UserError
 
@@ -168,8 +168,7 @@ def load_plan(config: Config) -> Plan | None:
     """Returns the plan of --stages, None without the flag."""
     if config.stages is None:
         return None
-    levels = read_people("--stages", config.stages)
-    return Plan(levels, config.steps_per_stage, config.advance_at, config.advance_window)
+    return Plan(read_stages(config), config.steps_per_stage, config.advance_at, config.advance_window)
 
 
 def check_levels(plan: Plan, available: set[int | None]) -> None:
@@ -177,7 +176,7 @@ def check_levels(plan: Plan, available: set[int | None]) -> None:
     missing = [str(level) for level in plan.levels if level not in available]
     if missing:
         raise UserError(
-            f"--stages: no prompt with {missing[0]} people is left to train on: all are longer than --max-prompt-length. "
+            f"--stages: no prompt of level {missing[0]} is left to train on: all are longer than --max-prompt-length. "
             "Increase it, or leave this stage out."
         )
 

@@ -194,6 +194,8 @@ def test_programs_that_came_with_a_run_are_not_run_unasked(write, tmp_path):
     [
         ("tiny", ("-lr", "1e-4", "--reward", "accuracy", "--no-eval-on-start")),
         ("kk-tiny", ("--people", 5)),
+        ("tiny", ("--dataset-name", "knights_knaves", "--stages", "2,3", "--steps-per-stage", 3)),
+        ("tiny", ("--dataset-name", "chain-sum=0.5,countdown", "--max-samples", 40)),
         ("gsm8k-sft-rl-tiny", ("--max-steps", 9, "-tbs", 8)),
         ("gsm8k-sft-rl-tiny", ("--num-epochs", 1)),
         ("r1-tiny", ("--seed", 5)),

@@ -78,6 +78,7 @@ def test_every_condition_holds_for_one_run_and_not_for_another():
             {"dataset_name": "countdown"},
             {"dataset_name": "reasoning-gym:basic_arithmetic"},
             {"dataset_name": "knights_knaves", "stages": "2,3", "advance_at": 0.5},
+            {"dataset_name": "reasoning-gym:gcd=2,countdown"},
             {"reward": "rules"},
             {"importance_correction": True},
             {"loss_type": "sapo"},
@@ -140,7 +141,7 @@ def test_a_recipes_own_setting_that_does_not_apply_is_removed():
     assert resolve("r1-tiny", {"general_reward": "language"}).reward_rules is None
     assert resolve("r1-tiny", {"student_model": "tiny"}).student_layers is None
     assert resolve("cot-safety-tiny", {}).lora_alpha == RECIPES["cot-safety-tiny"]["lora_alpha"]
-    with pytest.raises(UserError, match="--stages 2,3 selects puzzles"):
+    with pytest.raises(UserError, match="--stages 2,3 selects levels"):
         resolve("kk-tiny", {"dataset_name": "countdown", "reward": "correctness", "stages": "2,3"})
 
 

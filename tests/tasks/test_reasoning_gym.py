@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -20,12 +22,13 @@ from r1rl.records import NUMBER, TEXT, Problem, Rollout
 from r1rl.rewards.grading import grade_rollout
 from r1rl.rewards.standalone import OutsideReward
 from r1rl.system.errors import UserError
-from r1rl.tasks.base import Task, level_name, owner, task_class
+from r1rl.tasks.base import Task, level_name, owner, split_of, task_class
 from r1rl.tasks.prompts import SYSTEM_TEXT, SYSTEM_TEXTS, plain_prompt
-from r1rl.tasks.reasoning_gym import MOST_DRAWN, worked_solution
+from r1rl.tasks.reasoning_gym import MOST_DRAWN, TEST_SHARE, ReasoningGym, worked_solution
 from r1rl.tasks.reasoning_gym.generators import GENERATORS, REFUSED
-from r1rl.tasks.reasoning_gym.options import given_options
-from r1rl.tasks.registry import answer_type_of, asked_problem, load_task
+from r1rl.tasks.reasoning_gym.options import given_options, make_dataset
+from r1rl.tasks.registry import answer_type_of, asked_problem, evaluation_problems, load_task
+from r1rl.trainers.prompt_order import load_plan
 
 INSTALLED = importlib.util.find_spec("reasoning_gym") is not None
 installed = pytest.mark.skipif(not INSTALLED, reason="reasoning-gym is not installed")
@@ -66,6 +69,7 @@ def test_a_generator_is_a_task_like_any_other(generator):
 def test_names_of_levels_and_runs():
     assert level_name("reasoning-gym:chain_sum") == "terms" and level_name("reasoning-gym:maze") == "grid size"
     assert level_name("reasoning-gym:gcd") == Task.level_name
+    assert level_name("reasoning-gym:chain_sum", in_stages=True) == "level"
     assert data_label(config_of("gcd")) == "reasoning-gym-gcd"
 
 
@@ -124,6 +128,15 @@ def test_another_task_drops_the_options_of_the_recipe(monkeypatch):
     monkeypatch.setitem(RECIPES, "demo", recipe)
     assert resolve("demo", {}).dataset_options == "max_value=50"
     assert resolve("demo", {"dataset_name": "word-problems"}).dataset_options is None
+
+
+def test_stages_of_a_recipe_are_those_of_its_task():
+    assert resolve("kk-tiny", {"dataset_name": "reasoning-gym:gcd", "reward": "correctness"}).stages is None
+    assert resolve("kk-tiny", {"dataset_name": "knights_knaves"}).stages == RECIPES["kk-tiny"]["stages"]
+    with pytest.raises(UserError, match="different whole numbers from 0 on"):
+        config_of("gcd", stages="1,1")
+    with pytest.raises(UserError, match="nothing would end the first stage"):
+        config_of("gcd", stages="0,1")
 
 
 def test_a_run_without_the_package_says_how_to_install_it(monkeypatch):
@@ -266,13 +279,13 @@ def test_a_generator_with_few_problems_says_so(capsys):
 def test_answers_that_cannot_be_graded_are_left_out_or_refused(monkeypatch):
     task = few("chain_sum")
     monkeypatch.setattr(
-        task, "item", lambda dataset, i: {"question": f"{i}?", "answer": "two" if i % 2 else "2", "metadata": {}}
+        task, "item", lambda dataset, i, level: {"question": f"{i}?", "answer": "two" if i % 2 else "2", "metadata": {}}
     )
     with pytest.raises(UserError, match="problems cannot be graded, more than 10%"):
         task.load("train")
     task = few("chain_sum")
     monkeypatch.setattr(
-        task, "item", lambda dataset, i: {"question": f"{i}?", "answer": "2" if i % 50 else "", "metadata": {}}
+        task, "item", lambda dataset, i, level: {"question": f"{i}?", "answer": "2" if i % 50 else "", "metadata": {}}
     )
     assert len(task.load("train")) == 30
 
@@ -295,3 +308,102 @@ def test_the_same_problems_in_every_process():
         for seed in ("1", "2")
     ]
     assert made[0] == made[1] and len(json.loads(made[0])) == 80
+
+
+# ---- levels of the package's curriculum
+
+
+def in_stages(generator: str, *levels: int, seed: int = 0, train: int = 60, test: int = 10) -> Task:
+    return task_class(f"reasoning-gym:{generator}")(seed, train, test, None, levels)
+
+
+@installed
+def test_a_level_of_chain_sum_is_its_number_of_terms_and_digits():
+    """By the package's lists of values: 2, 3, 4, ... terms and 1, 2, 3, ... digits."""
+    task = in_stages("chain_sum", 2, 0, 1)
+    for split in ("train", "test"):
+        problems = task.load(split)
+        assert Counter(p.level for p in problems) == dict.fromkeys((0, 1, 2), task.counts[split])
+        for problem in problems:
+            numbers = re.findall(r"\d+", problem.question)
+            assert len(numbers) == problem.level + 2
+            assert {len(number) for number in numbers} == {problem.level + 1}
+            assert problem.id.startswith(f"{split}/level{problem.level}/")
+    assert len({p.id for p in task.load("train")}) == 180
+
+
+@installed
+def test_a_run_in_stages(capsys):
+    given = {"dataset_name": "reasoning-gym:chain_sum", "stages": "0,1", "steps_per_stage": 5, "eval_count": 9}
+    config = resolve("tiny", given | {"dataset_options": "allow_negation=true"})
+    assert config.max_steps == 10  # and not the recipe's
+    task = load_task(config)
+    assert task.source.endswith("with allow_negation=true, levels 0, 1, from the seed")
+    assert Counter(p.level for p in evaluation_problems(task, config)) == {0: 5, 1: 4}
+    assert any(" -" in p.question.partition(":")[2].replace(" - ", "") for p in task.load("train"))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "different train problems at level 0, not 1000" in shown
+    assert load_plan(config).levels == (0, 1)
+
+
+@installed
+def test_a_question_of_two_levels_is_that_of_the_lower_one(monkeypatch):
+    """Level n has the questions 20 n to 20 n + 59, so each level but the first has 20 that are new."""
+    monkeypatch.setattr("r1rl.tasks.reasoning_gym.make_dataset", lambda *args: args[-1])
+    monkeypatch.setattr(
+        ReasoningGym,
+        "item",
+        lambda self, n, i, level: {"question": f"{20 * n + i % 60}?", "answer": "2", "metadata": {}},
+    )
+    task = in_stages("gcd", 2, 1, 0, train=100, test=20)
+    train, test = task.load("train"), task.load("test")
+    assert {int(p.question[:-1]): p.level for p in train + test} == {
+        n: 0 if n < 60 else 1 if n < 80 else 2 for n in range(100)
+    }
+    assert len(train + test) == 100 and all(split_of(p.question, TEST_SHARE) == "test" for p in test)
+
+
+@installed
+def test_splits_share_no_question_whatever_levels_and_seeds():
+    tasks = [in_stages("chain_sum", *levels, seed=seed) for levels in ((0, 1), (0,), (1,)) for seed in range(3)]
+    train, test = ({p.question for task in tasks for p in task.load(s)} for s in ("train", "test"))
+    assert len(train) > 300 and len(test) > 40 and not train & test
+
+
+@installed
+def test_every_generator_with_a_curriculum_has_its_first_level():
+    from reasoning_gym.factory import CURRICULA
+
+    without = GENERATORS.keys() - CURRICULA.keys()
+    assert without == {"acre", "gsm_symbolic"}  # as docs/data.md says
+    for generator in GENERATORS.keys() - without:
+        task = in_stages(generator, 0)
+        problem = task.problem("Why?", task.item(make_dataset(generator, None, 1, 1, 0), 0, 0), "train/0", 0)
+        assert problem.level == 0, generator
+
+
+@installed
+@pytest.mark.parametrize(
+    ("generator", "flags", "reason"),
+    [
+        ("acre", {}, "acre has no curriculum in reasoning-gym, so it has no levels"),
+        ("gcd", {"stages": "4"}, "gcd has no level 4, because its curriculum has levels 0 to 3"),
+        ("caesar_cipher", {"stages": "2"}, "--stages: level 2 is not possible for caesar_cipher: rotation must be"),
+        ("gcd", {"dataset_options": "max_value=50"}, "--stages sets max_value of gcd, by level"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(generator, flags, reason):
+    with pytest.raises(UserError, match=reason):
+        config_of(generator, **{"stages": "0", **flags})
+
+
+@installed
+def test_a_level_at_which_the_generator_fails_is_refused():
+    with pytest.raises(UserError, match=r"and level 4 of --stages fails at its problem 0: .* Use other levels"):
+        in_stages("spell_backward", 4).load("train")
+
+
+@installed
+def test_a_level_whose_answers_are_too_long_is_refused_at_once():
+    with pytest.raises(UserError, match="and level 1 of --stages: 1000 of 1000 problems cannot be graded"):
+        in_stages("spiral_matrix", 1).load("train")

@@ -151,7 +151,7 @@ def test_the_tables_by_level(whole):
 def test_stages_without_prompts_are_refused():
     plan = load_plan(Config(**SMALL))
     check_levels(plan, {2, 3})
-    with pytest.raises(UserError, match="no prompt with 3 people is left"):
+    with pytest.raises(UserError, match="no prompt of level 3 is left"):
         check_levels(plan, {2})
 
 

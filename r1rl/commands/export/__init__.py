@@ -124,7 +124,7 @@ def make(args: argparse.Namespace, config: Config, checkpoint: Path, folder: Pat
     """Writes the export into `folder`, proves it there, and writes its card. Raises UserError if the proof fails."""
     session = Session.of_run(config, args.run, checkpoint)
     task = registry.load_task(config)
-    problems = registry.evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    problems = registry.evaluation_problems(task, config)
     with Waiting("loading the libraries") as status:
         live = write_from_live(args.to, session, problems, folder, status)
         del session.policy, session.engine

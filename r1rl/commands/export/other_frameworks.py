@@ -11,7 +11,7 @@ from typing import Any
 
 from r1rl.commands.data import by_characters
 from r1rl.config.flags import DEFAULTS, DISTILL, Config, reward_weights, with_steps
-from r1rl.config.names import is_task, option
+from r1rl.config.names import is_task, option, parts_of
 from r1rl.models.source import absolute_place
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
@@ -107,10 +107,7 @@ def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: An
     config = Config(**{**settings, **fixed, **changes})
     checks.check_data_source(config)
     task = registry.load_task(config)
-    problems = {
-        "train": registry.training_problems(task, config),
-        "test": registry.evaluation_subset(task.load("test"), config.eval_count, config.seed),
-    }
+    problems = {"train": registry.training_problems(task, config), "test": registry.evaluation_problems(task, config)}
     notes += loss_notes(config)
     random.Random(config.seed).shuffle(problems["train"])  # OpenRLHF may take only the first ones
     file = tokenizer_file(config.model_name) or next((folder / "checkpoints").glob("*/tokenizer.json"), None)
@@ -140,6 +137,12 @@ def check_counterpart(settings: dict[str, Any]) -> None:
     if owner(found["dataset_name"]).answer_type == VERDICT:
         raise UserError(
             f"the rewards of {found['dataset_name']} read lists of words and no gold answer: {NO_COUNTERPART}"
+        )
+    types = {owner(name).answer_type for name in parts_of(found["dataset_name"])}
+    if len(types) > 1:
+        raise UserError(
+            f"--dataset-name {found['dataset_name']} has answers of several types ({', '.join(sorted(types))}), and "
+            f"reward.py compares one: {NO_COUNTERPART}"
         )
     if found["stages"] is not None:
         raise UserError(f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}")

@@ -57,7 +57,7 @@ class KnightsKnaves(Task):
     source = "puzzles made up by r1rl, from the seed"
     answer_type = KNIGHTS_KNAVES
     reads_path = True
-    level_name = "people"
+    level_name = stage_name = "people"
     even_levels = True  # its last table is accuracy by level
 
     @classmethod

@@ -51,14 +51,18 @@ def given_options(text: str | None) -> dict[str, str]:
     return given
 
 
-def make_dataset(generator: str, text: str | None, seed: int, size: int) -> Any:
-    """Returns reasoning-gym's dataset with these options. Raises UserError for options that it does not have or allow."""
+def make_dataset(generator: str, text: str | None, seed: int, size: int, level: int | None = None) -> Any:
+    """Returns reasoning-gym's dataset with these options, and those of a level of its curriculum.
+
+    Raises UserError for options and levels that it does not have or allow.
+    """
     from reasoning_gym.factory import DATASETS, create_dataset
 
     if generator not in DATASETS:
         raise UserError(
             f"the installed version of reasoning-gym has no generator {generator!r}: run `pip install {TESTED}`."
         )
+    of_level = {} if level is None else options_of_level(generator, level)
     defaults = settable(DATASETS[generator][1])
     values = {}
     for name, written in given_options(text).items():
@@ -66,12 +70,55 @@ def make_dataset(generator: str, text: str | None, seed: int, size: int) -> Any:
             shown = ", ".join(f"{known}={as_written(value)}" for known, value in defaults.items())
             near = unknown_name("option", name, defaults) if defaults else f"{generator} takes none"
             raise UserError(f"{FLAG} {text!r}: {near} Options of {generator} and their defaults: {shown or 'none'}.")
+        if name in of_level:
+            raise UserError(f"{FLAG} {text!r}: --stages sets {name} of {generator}, by level. Leave it out.")
         values[name] = read_value(name, written, defaults[name], text)
     try:
-        return create_dataset(generator, seed=seed, size=size, **values)
+        return create_dataset(generator, seed=seed, size=size, **values, **of_level)
     except Exception as error:  # whatever a generator raises for its options
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
+        if level is not None:
+            raise UserError(
+                f"--stages: level {level} is not possible for {generator}: {reason}. Use a lower one."
+            ) from None
         raise UserError(f"{FLAG} {text!r} is not possible for {generator}: {reason}.") from None
+
+
+def options_of_level(generator: str, level: int) -> dict[str, Any]:
+    """Returns the options that a level of the generator's curriculum sets. Raises UserError if it has no such level.
+
+    A level is a place in the list of values of each attribute; of a shorter list it is the last place. Of the values up to
+    the level only the last is used (or the last two, where a range needs two), so that problems are as hard as the level.
+    """
+    from reasoning_gym.coaching.base_curriculum import DefaultCurriculumContext, RangeAttributeMode
+    from reasoning_gym.factory import create_curriculum, has_curriculum
+
+    if not has_curriculum(generator):
+        raise UserError(
+            f"--stages: {generator} has no curriculum in reasoning-gym, so it has no levels. Leave --stages out, or set "
+            f"its difficulty by {FLAG}."
+        )
+    curriculum = create_curriculum(generator)
+    attributes = curriculum.attributes.values()
+    highest = max(len(attribute.levels) for attribute in attributes) - 1
+    if level > highest:
+        raise UserError(
+            f"--stages: {generator} has no level {level}, because its curriculum has levels 0 to {highest}."
+        )
+    curriculum.set_global_level(level)
+    made = curriculum.generate_configuration(context=DefaultCurriculumContext(RangeAttributeMode.UPPER_BOUND))
+    names = [
+        getattr(attribute, field)
+        for attribute in attributes
+        for field in ("field_name", "lower_field_name", "upper_field_name")
+        if hasattr(attribute, field)
+    ]
+    return {name: getattr(made, name) for name in names}
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what an error of a generator says, on one line; its type if it says nothing."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def settable(config_class: type) -> dict[str, Any]:
