@@ -1,6 +1,6 @@
 """Trains the tiny base models of the package, with their tokenizers.
 
-A Qwen2-shaped model of 1.8 million parameters is trained from scratch on the documents of word_problems.py or
+A Qwen2-shaped model of 1.9 million parameters is trained from scratch on the documents of word_problems.py or
 knights_knaves.py, and one of 0.2 million on those of safety.py. There is no validation loss, no checkpoint and no support
 for several devices: a training takes minutes and can be repeated.
 """
