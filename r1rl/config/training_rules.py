@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from r1rl.config.flags import CLIPPED_LOSSES, LARGEST_ADVANTAGE, Config
+from r1rl.config.flags import CLIPPED_LOSSES, LARGEST_ADVANTAGE, Config, stage_count
 from r1rl.config.names import SERVER, option
 from r1rl.system.errors import UserError
 
@@ -118,11 +118,14 @@ def check_teacher_steps(config: Config) -> None:
     if config.teacher_in_4bit:
         raise UserError(
             f"--teacher-steps {config.teacher_steps} with --teacher-in-4bit: the engine that samples from the teacher needs its "
-            "weights in 16 or 32 bit. Leave one of them out."
+            "weights in 16 or 32 bit. Add --no-teacher-in-4bit, or leave --teacher-steps out."
         )
-    if config.teacher_steps > config.max_steps:
+    if config.num_epochs is not None:  # its steps are counted once the data is read
+        return
+    steps = config.max_steps if config.steps_per_stage is None else stage_count(config) * config.steps_per_stage
+    if config.teacher_steps > steps:
         raise UserError(
-            f"--teacher-steps {config.teacher_steps} must be at most --max-steps {config.max_steps}: they are the first of these "
+            f"--teacher-steps {config.teacher_steps} must be at most the {steps} steps of the run: they are the first of these "
             "steps."
         )
 
