@@ -61,7 +61,8 @@ def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
 
 def check_sample(drawn: list[Problem], problems: list[Problem], config: Config) -> None:
     """Raises UserError if --max-samples drew no problem of a task of a mixture, or of a level of --stages."""
-    if missing := next(iter(by_task(problems).keys() - by_task(drawn).keys()), None):
+    left = by_task(drawn)
+    if missing := next((task for task in by_task(problems) if task not in left), None):
         raise UserError(
             f"--max-samples {config.max_samples} leaves no training problem of {missing}: use more, or leave this task out of "
             "--dataset-name."
