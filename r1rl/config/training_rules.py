@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from r1rl.config.flags import CLIPPED_LOSSES, LARGEST_ADVANTAGE, Config, stage_count
+from r1rl.config.flags import CLIPPED_LOSSES, LARGEST_ADVANTAGE, Config
 from r1rl.config.names import SERVER, option
 from r1rl.system.errors import UserError
 
@@ -112,21 +112,11 @@ def check_generation(config: Config) -> None:
 
 
 def check_teacher_steps(config: Config) -> None:
-    """Checks that a teacher which samples can do so, and has steps to do it in. Raises UserError."""
-    if not config.teacher_steps:
-        return
-    if config.teacher_in_4bit:
+    """Checks that a teacher which samples can do so. More steps than the run has are all of them. Raises UserError."""
+    if config.distills and config.teacher_steps and config.teacher_in_4bit:
         raise UserError(
             f"--teacher-steps {config.teacher_steps} with --teacher-in-4bit: the engine that samples from the teacher needs its "
-            "weights in 16 or 32 bit. Add --no-teacher-in-4bit, or leave --teacher-steps out."
-        )
-    if config.num_epochs is not None:  # its steps are counted once the data is read
-        return
-    steps = config.max_steps if config.steps_per_stage is None else stage_count(config) * config.steps_per_stage
-    if config.teacher_steps > steps:
-        raise UserError(
-            f"--teacher-steps {config.teacher_steps} must be at most the {steps} steps of the run: they are the first of these "
-            "steps."
+            "weights in 16 or 32 bit. Add --no-teacher-in-4bit or --teacher-steps 0."
         )
 
 
