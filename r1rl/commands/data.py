@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     train, test = problems_of(task, config, faults)
     chosen = registry.training_subset(train, config)
+    registry.check_sample(chosen, train, config)
     evaluated = registry.evaluation_subset(test, config.eval_count, config.seed, task.even_levels)
     origin = ", split off from the training split by the seed" if getattr(task, "cut", False) else ""
     console.print(f"data     {task.source}", markup=False)

@@ -10,7 +10,7 @@ from typing import Any
 from r1rl.config.file import check_reward_code
 from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags, user_path
-from r1rl.config.recipes import RECIPES, overrides
+from r1rl.config.recipes import RECIPES, STAGE_FLAGS, overrides
 from r1rl.config.reward_rules import JUDGE_FLAGS
 from r1rl.config.scope import check_given
 from r1rl.config.suites import SUITES
@@ -29,6 +29,7 @@ from r1rl.system.errors import UserError
 from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
 
+OF_A_TASK = ("dataset_options", *STAGE_FLAGS)  # a run's flags that its task alone has
 FLAGS = ("model_name", *EVAL_FLAGS, "people", "claim_depth", "exp_name", *JUDGE_FLAGS[:4])
 
 
@@ -93,7 +94,7 @@ def resolve(adapter: Path | None, recipe: str | None, given: dict[str, Any]) -> 
     """Returns the config: flags beat the recipe, which beats the run of the checkpoint. Raises UserError."""
     settings = inherited(adapter, recipe, given)
     if "dataset_name" in given:
-        settings.pop("dataset_options", None)  # those of another task
+        settings = {k: v for k, v in settings.items() if k not in OF_A_TASK}
     resolved = given.pop("resolved", False)
     config = Config(**{**settings, **given})
     if not resolved:

@@ -112,18 +112,11 @@ def check_generation(config: Config) -> None:
 
 
 def check_teacher_steps(config: Config) -> None:
-    """Checks that a teacher which samples can do so, and has steps to do it in. Raises UserError."""
-    if not config.teacher_steps:
-        return
-    if config.teacher_in_4bit:
+    """Checks that a teacher which samples can do so. More steps than the run has are all of them. Raises UserError."""
+    if config.distills and config.teacher_steps and config.teacher_in_4bit:
         raise UserError(
             f"--teacher-steps {config.teacher_steps} with --teacher-in-4bit: the engine that samples from the teacher needs its "
-            "weights in 16 or 32 bit. Leave one of them out."
-        )
-    if config.teacher_steps > config.max_steps:
-        raise UserError(
-            f"--teacher-steps {config.teacher_steps} must be at most --max-steps {config.max_steps}: they are the first of these "
-            "steps."
+            "weights in 16 or 32 bit. Add --no-teacher-in-4bit or --teacher-steps 0."
         )
 
 

@@ -68,16 +68,8 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     else:
         size, how = base_weights(config, shape, place)
         yield Part("base weights", size, ENGINE if shared else ALWAYS, how + (", one copy" if shared else ""))
-    each = 2 if decodes_in_bfloat16(config, shape, place) else width(place)
     if not shared and place.engine != SERVER:
-        yield Part("engine's copy", shape.weights * each, ENGINE, f"{8 * each} bit")
-    if place.engine == "transformers" and not place.on_gpu and each == 4:  # bfloat16 copies are joined themselves
-        joined = 4 * shape.layers * shape.hidden * (shape.queries + 2 * shape.keys + 2 * shape.inner)
-        yield Part("engine's joined weights", joined, ENGINE, "q k v and gate up, next to the mapped file")
-    if place.engine == "transformers" and not place.on_gpu and shape.packed:
-        yield Part(
-            "engine's packed copy", shape.packed // 4 * each, ENGINE, f"{8 * each} bit, as the CPU's products read it"
-        )
+        yield from engine_copies(config, shape, place)
     if config.lora_rank == 0:
         return
     count = shape.adapter(config.lora_rank)
@@ -86,6 +78,21 @@ def standing(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
     yield Part("its optimizer", *optimizer(config, shape, place))
     if shared:
         yield Part("engine's adapter", 2 * count, ENGINE, "16 bit")
+
+
+def engine_copies(config: Config, shape: Shape, place: Place) -> Iterator[Part]:
+    """Yields the weights of an engine that shares none with the trainer."""
+    each = 2 if decodes_in_bfloat16(config, shape, place) else width(place)
+    yield Part("engine's copy", shape.weights * each, ENGINE, f"{8 * each} bit")
+    if place.engine != "transformers" or place.on_gpu:
+        return
+    if each == 4:  # bfloat16 copies are joined themselves
+        joined = 4 * shape.layers * shape.hidden * (shape.queries + 2 * shape.keys + 2 * shape.inner)
+        yield Part("engine's joined weights", joined, ENGINE, "q k v and gate up, next to the mapped file")
+    if shape.packed:
+        yield Part(
+            "engine's packed copy", shape.packed // 4 * each, ENGINE, f"{8 * each} bit, as the CPU's products read it"
+        )
 
 
 def all_weights(shape: Shape, place: Place) -> Iterator[Part]:
@@ -112,7 +119,11 @@ def teacher_parts(config: Config, teacher: Shape, place: Place, prompt: int) -> 
     size, how = base_weights(dataclasses.replace(config, load_in_4bit=config.teacher_in_4bit), teacher, place)
     yield Part("teacher's weights", size, ALWAYS, f"{teacher.weights / 1e6:,.1f} M, {how}")
     if config.teacher_steps:
-        yield Part("teacher's sampling", teacher.weights * w, SAMPLING, "a copy of its weights, in the first steps")
+        place_of_engine = dataclasses.replace(place, engine="transformers")
+        copies = sum(part.size for part in engine_copies(config, teacher, place_of_engine))
+        yield Part("teacher's engine", copies, ALWAYS, "copies of its weights, in the first steps")
+        sampled = sum(part.size for part in sampling(config, teacher, place, prompt, evaluates=False))
+        yield Part("teacher's sampling", sampled, SAMPLING, "in the first steps")
     tokens = max(config.tokens_a_pass, prompt + config.max_completion_length)
     layer = tokens * w * (4 * teacher.hidden + 2 * teacher.queries + 4 * teacher.keys + 3 * teacher.inner)
     if config.teacher_in_4bit:
@@ -286,12 +297,13 @@ def sampled_rows(config: Config) -> tuple[int, int]:
     return step, evaluated
 
 
-def sampling(config: Config, shape: Shape, place: Place, prompt: int) -> Iterator[Part]:
+def sampling(config: Config, shape: Shape, place: Place, prompt: int, evaluates: bool = True) -> Iterator[Part]:
     """Yields the parts of the transformers engine: cache (prompts x P + rows x C) 2 L K w and a copy of one layer; logits rows x V x 16.
 
     Reading prompts: scores of one layer and their softmax, prompts x h x P x P x 8; the prompts of an evaluation all differ.
     """
     training, evaluated = sampled_rows(config)
+    evaluated *= evaluates
     rows, prompts = max(training, evaluated), max(evaluated // config.eval_samples, training // config.num_generations)
     cache = (prompts * prompt + rows * config.max_completion_length) * kv_token(shape, place)
     yield Part("cache of the completions", cache + cache // shape.layers, SAMPLING, f"{rows} at once")

@@ -146,8 +146,8 @@ def four_bit(config: Config, place: Place) -> Iterator[Change]:
 
 def four_bit_teacher(config: Config, place: Place) -> Iterator[Change]:
     """Yields the teacher's weights in 4 bit, on a GPU."""
-    if config.distills and not config.teacher_in_4bit and place.on_gpu:
-        new = dataclasses.replace(config, teacher_in_4bit=True)
+    new = changed(config, teacher_in_4bit=True)
+    if config.distills and not config.teacher_in_4bit and place.on_gpu and new is not None:
         yield "--teacher-in-4bit", "the teacher's weights in 4 bit", new
 
 

@@ -11,6 +11,7 @@ from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task, parts_of
 from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
+from r1rl.system.errors import UserError
 from r1rl.tasks.base import Task, by_task, in_turn, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
@@ -58,9 +59,26 @@ def training_subset(problems: list[Problem], config: Config) -> list[Problem]:
     return in_turn(rng.sample(part, end - start) for part, start, end in zip(tasks, [0, *ends], ends))
 
 
+def check_sample(drawn: list[Problem], problems: list[Problem], config: Config) -> None:
+    """Raises UserError if --max-samples drew no problem of a task of a mixture, or of a level of --stages."""
+    left = by_task(drawn)
+    if missing := next((task for task in by_task(problems) if task not in left), None):
+        raise UserError(
+            f"--max-samples {config.max_samples} leaves no training problem of {missing}: use more, or leave this task out of "
+            "--dataset-name."
+        )
+    if config.stages and (levels := {p.level for p in problems} - {p.level for p in drawn}):
+        raise UserError(
+            f"--max-samples {config.max_samples} leaves no training problem of level {min(levels)}: use more, or leave this "
+            "level out of --stages."
+        )
+
+
 def training_problems(task: Task, config: Config) -> list[Problem]:
     """Returns at most --max-samples training problems, and --general-data's share of prompts without a gold answer."""
-    problems = training_subset(task.load("train"), config)
+    whole = task.load("train")
+    problems = training_subset(whole, config)
+    check_sample(problems, whole, config)
     if config.general_data is None:
         return problems
     return problems + general_problems(config, count=share_of(config.mix_ratio, len(problems)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,18 @@ def test_eval_refuses_them_too_and_knows_all_flags_of_a_prompt():
     with pytest.raises(UserError, match="--vllm-server-host h would have no effect"):
         command.resolve(None, "tiny", given)
     assert command.resolve(None, "tiny", given | {"resolved": True}).think_tag == "think"
+
+
+def test_eval_of_a_run_in_stages_on_another_task(tmp_path):
+    from r1rl.commands import eval as command
+
+    adapter = tmp_path / "run" / "checkpoints" / "best"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_model.safetensors").write_bytes(b"")
+    settings = {"model_name": "tiny", "dataset_name": "knights_knaves", "stages": "2,3", "steps_per_stage": 5}
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"config": settings}))
+    assert command.resolve(adapter, None, {}).stages == "2,3"
+    assert command.resolve(adapter, None, {"dataset_name": "word-problems"}).stages is None
 
 
 def test_the_parts_of_a_mode_get_all_flags():

@@ -27,6 +27,7 @@ from r1rl.tasks.mixture import Mixture, in_proportion, mixture_named, options_by
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import (
     asked_problem,
+    check_sample,
     equal_counts,
     evaluation_problems,
     evaluation_subset,
@@ -87,6 +88,24 @@ def test_problems_follow_from_the_seed(mixed):
     again, other = (mixture_named(MIXED)([small(name, seed) for name in NAMES]) for seed in (0, 1))
     assert training_problems(again, config) == drawn != training_problems(other, config)
     assert evaluation_problems(again, config) == evaluation_problems(mixed, config)
+
+
+def test_a_sample_has_problems_of_each_task(mixed):
+    assert counts(training_problems(mixed, Config(dataset_name=MIXED, max_samples=5))) == {
+        "word-problems": 3,
+        "chain-sum": 1,
+        "countdown": 1,
+    }
+    with pytest.raises(UserError, match="--max-samples 2 leaves no training problem of countdown"):
+        training_problems(mixed, Config(dataset_name=MIXED, max_samples=2))
+
+
+def test_a_sample_has_problems_of_each_level():
+    config = Config(dataset_name="knights_knaves", stages="2,3", steps_per_stage=5)
+    problems = [Problem(str(i), "", "", level=2 + i % 2) for i in range(6)]
+    check_sample(problems[:2], problems, config)
+    with pytest.raises(UserError, match="--max-samples 1 leaves no training problem of level 3"):
+        check_sample(problems[:1], problems, dataclasses.replace(config, max_samples=1))
 
 
 def test_a_run_gets_the_mixture_with_its_seed():

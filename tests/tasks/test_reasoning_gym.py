@@ -137,6 +137,8 @@ def test_stages_of_a_recipe_are_those_of_its_task():
         config_of("gcd", stages="1,1")
     with pytest.raises(UserError, match="nothing would end the first stage"):
         config_of("gcd", stages="0,1")
+    with pytest.raises(UserError, match="--eval-count 2 is less than the 3 levels of --stages 0,1,2"):
+        config_of("gcd", stages="0,1,2", steps_per_stage=1, eval_count=2)
 
 
 def test_a_run_without_the_package_says_how_to_install_it(monkeypatch):
@@ -390,6 +392,11 @@ def test_every_generator_with_a_curriculum_has_its_first_level():
         ("gcd", {"stages": "4"}, "gcd has no level 4, because its curriculum has levels 0 to 3"),
         ("caesar_cipher", {"stages": "2"}, "--stages: level 2 is not possible for caesar_cipher: rotation must be"),
         ("gcd", {"dataset_options": "max_value=50"}, "--stages sets max_value of gcd, by level"),
+        (
+            "circuit_logic",
+            {"dataset_options": "neg_prob=2"},
+            "Use a lower one, or other values than --dataset-options neg",
+        ),
     ],
 )
 def test_levels_that_cannot_be_are_refused(generator, flags, reason):

@@ -22,8 +22,9 @@ from r1rl.models.shape import KNOWN, Shape
 from r1rl.models.source import Teacher, shape_of, teacher_of
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens
 from r1rl.preflight.checks import check_teacher
-from r1rl.preflight.memory_parts import GIB, Place, base_weights
+from r1rl.preflight.memory_parts import ALWAYS, GIB, SAMPLING, Place, base_weights
 from r1rl.preflight.memory_plan import plan_memory
+from r1rl.preflight.suggestions import four_bit_teacher
 from r1rl.preflight.time_plan import BFLOAT16, speed_of
 from r1rl.reports.summary import teacher_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
@@ -174,7 +175,9 @@ def test_the_teacher_samples_the_first_steps_and_the_student_the_others(tmp_path
         lines = list(read_lines(trainer.dump.folder / ROLLOUTS))[-2:]
         assert [{k: v for k, v in line.items() if k == "sampled_by"} for line in lines] == [fields] * 2
         trainer.update(trainer.model.train(), trainer.step, batch)
-        assert ("sampler_gap" in trainer.step.line) == (step == 1) and trainer.step.line["reverse_kl"] > 0
+        assert ("sampler_entropy" in trainer.step.line) == ("sampler_gap" in trainer.step.line) == (
+            step == 1
+        ) and trainer.step.line["reverse_kl"] > 0
         assert (trainer.teachers_engine is None) == (step == 1) and trainer.engine is students
     assert (
         students.generate(prompts, sampling)[0].completion_ids != teachers.generate(prompts, sampling)[0].completion_ids
@@ -233,6 +236,8 @@ def test_the_teacher_of_a_run_is_its_best_adapter_on_its_base_model(trained):
     assert "adapter_model.safetensors" in input_of("teacher_model", config)["files"]  # a resume notices another one
     teacher = load_teacher(config, policy)
     assert not any(p.requires_grad for p in teacher.model.parameters())
+    asked = load_teacher(dataclasses.replace(config, is_chat=True, trust_remote_code=True), policy)
+    assert asked.is_chat and asked.trusted  # for --teacher-steps: it ends a turn, and is loaded, as the student
     ids = torch.tensor([[5, 6, 7, 8, 9]])
     with torch.no_grad():
         torch.testing.assert_close(teacher.model(ids).logits, policy.model(ids).logits, rtol=1e-3, atol=1e-3)
@@ -302,8 +307,14 @@ def test_the_plan_counts_the_teacher():
     assert parts["teacher's states"].size == 16 * 750 * 3584 * 2
     whole = {p.name: p for p in plan_memory(dataclasses.replace(config, teacher_in_4bit=False), student, place).parts}
     assert whole["teacher's weights"].size == 2 * teacher.weights and "teacher's sampling" not in whole
-    sampled = plan_memory(dataclasses.replace(config, teacher_in_4bit=False, teacher_steps=9), student, place).parts
-    assert {p.name: p.size for p in sampled}["teacher's sampling"] == 2 * teacher.weights
+    samples = dataclasses.replace(config, teacher_in_4bit=False, teacher_steps=9)
+    sampled = {p.name: p for p in plan_memory(samples, student, place).parts}
+    assert sampled["teacher's engine"].size == 2 * teacher.weights
+    assert sampled["teacher's engine"].when == ALWAYS  # it is kept during the updates of these steps
+    cache = (2 * config.max_prompt_length + 16 * 750) * 2 * 28 * 512 * 2  # 2 prompts, 16 completions, keys and values
+    assert sampled["teacher's sampling"].size > cache and sampled["teacher's sampling"].when == SAMPLING
+    assert list(four_bit_teacher(samples, place)) == []  # these steps need the teacher in 16 bit
+    assert [change[0] for change in four_bit_teacher(dataclasses.replace(samples, teacher_steps=0), place)]
     without = dataclasses.replace(config, algorithm="grpo", teacher_model=None)
     assert not [p for p in plan_memory(without, student, place).parts if "teacher" in p.name]
     cpu = dataclasses.replace(place, on_gpu=False, engine="transformers")
@@ -326,12 +337,20 @@ def test_the_plan_counts_the_teacher():
         ({"distill_kl": 0.5}, "only in the pipeline"),
         ({"distill_beta": 1.5}, "at most 1"),
         ({"teacher_steps": 20, "teacher_in_4bit": True}, "needs its weights in 16 or 32 bit"),
-        ({"teacher_steps": 20, "max_steps": 10}, "at most --max-steps 10"),
     ],
 )
 def test_flags_without_effect_are_refused(given, message):
     with pytest.raises(UserError, match=message):
         resolve_given({"recipe": "distill-tiny", "teacher_model": "tiny", **given})
+
+
+def test_the_teacher_may_sample_all_steps():
+    """A recipe's teacher steps do not refuse a shorter run, or one in stages, epochs or without a teacher."""
+    stages = {"dataset_name": "knights_knaves", "stages": "2,3", "steps_per_stage": 500}
+    assert Config(**DISTILL, **stages, teacher_steps=600).max_steps == 1000
+    for changes in ({"max_steps": 10}, {"num_epochs": 50}):
+        assert Config(**DISTILL, **changes, teacher_steps=600).teacher_steps == 600
+    assert Config(teacher_steps=600, teacher_in_4bit=True).teacher_steps == 600
 
 
 def test_flags_that_belong_to_a_teacher_need_one():

@@ -47,6 +47,11 @@ class ReasoningGym(GeneratedTask):
                 "them out."
             )
         levels = levels_of(config)
+        if 0 < config.eval_count < len(levels) > 1:
+            raise UserError(
+                f"--eval-count {config.eval_count} is less than the {len(levels)} levels of --stages {config.stages}, and an "
+                f"evaluation has problems of each: use --eval-count {len(levels)} or more."
+            )
         if (given_options(config.dataset_options) or levels != (None,)) and is_installed():
             for level in levels:
                 make_dataset(cls.generator, config.dataset_options, config.seed, size=1, level=level)

@@ -78,8 +78,9 @@ def make_dataset(generator: str, text: str | None, seed: int, size: int, level: 
     except Exception as error:  # whatever a generator raises for its options
         reason = reason_of(error)
         if level is not None:
+            other = "" if text is None else f", or other values than {FLAG} {text}"
             raise UserError(
-                f"--stages: level {level} is not possible for {generator}: {reason}. Use a lower one."
+                f"--stages: level {level} is not possible for {generator}: {reason}. Use a lower one{other}."
             ) from None
         raise UserError(f"{FLAG} {text!r} is not possible for {generator}: {reason}.") from None
 

@@ -24,6 +24,7 @@ def load_teacher(config: Config, policy: Policy) -> Policy:
         model = model if in_4bit else model.merge_and_unload()
     model.requires_grad_(False).eval()
     backend = "4 bit (NF4)" if in_4bit else "bfloat16" if policy.on_gpu else "float32"
-    loaded = Policy(model, policy.tokenizer, place, policy.on_gpu, policy.mixed, backend)
+    trusted, is_chat = config.trust_remote_code, config.is_chat  # it samples, too
+    loaded = Policy(model, policy.tokenizer, place, policy.on_gpu, policy.mixed, backend, False, trusted, is_chat)
     loaded.shares_prompts = not policy.on_gpu and can_share(getattr(loaded.base, "model", None))
     return loaded

@@ -80,7 +80,8 @@ class Distillation(Trainer):
 
     def start_teachers_engine(self) -> Engine:
         """Returns an engine that samples from the teacher, with the guards of the student's."""
-        engine = GuardedEngine(TransformersEngine(self.teacher), self.guarding.actions, self.guarding.report_engine)
+        engine = TransformersEngine.start(self.run, self.teacher, self.dump.folder)
+        engine = GuardedEngine(engine, self.guarding.actions, self.guarding.report_engine)
         return ShardedEngine(engine, self.interrupt) if distributed.size() > 1 else engine
 
     # ---- teacher
@@ -131,6 +132,13 @@ class Distillation(Trainer):
     def rollouts_of(self, step: DistillationStep, rows: list[int]) -> list[Rollout]:
         """Returns the completions in these rows of the batch."""
         return [step.rollouts[step.learned[row]] for row in rows]
+
+    def metrics_line(self, step: DistillationStep, rows: Sequence[int]) -> dict[str, Any]:
+        """Returns the metrics as in grpo.py; the teacher's surprise at its own tokens is no entropy of the student."""
+        line = super().metrics_line(step, rows)
+        if step.by_teacher:
+            del line["sampler_entropy"]
+        return line
 
     # ---- update
 
