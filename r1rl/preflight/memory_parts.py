@@ -236,6 +236,8 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
     each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
     if not place.mixed:
         each = 16 * h + 16 * i + 28 * r + 16 * a + 8
+    elif config.load_in_4bit and not place.unsloth:  # bitsandbytes returns 32 bit: gate, up and their product
+        each += 6 * i
     seen = rows * (prompt + c) * 8 * shape.keys
     mask = rows * (prompt + c) * 4 * c * a // shape.keys
     what = f"{groups} x {prompt} + {rows} x {c} tokens, {shape.layers} layers"

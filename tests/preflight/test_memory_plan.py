@@ -191,10 +191,13 @@ def test_what_autograd_keeps_of_a_layer(shape):
     assert counted == saved(Config(lora_rank=8), shape)
 
 
-@pytest.mark.parametrize(("groups", "size", "prompt", "length"), [(8, 8, 112, 128), (2, 8, 112, 256), (8, 8, 32, 64)])
-def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, length):
+@pytest.mark.parametrize(
+    ("groups", "size", "prompt", "length", "in_4bit"),
+    [(8, 8, 112, 128, False), (2, 8, 112, 256, False), (8, 8, 32, 64, False), (4, 8, 32, 64, True)],
+)
+def test_what_autograd_keeps_where_prompts_are_read_once(groups, size, prompt, length, in_4bit):
     """On the embedded model, in the update's own forward pass; within 5 %, as masks are counted roughly."""
-    config = resolve("tiny", {"unsloth": False, "max_completion_length": length, "max_prompt_length": prompt,
+    config = resolve("tiny", {"unsloth": False, "load_in_4bit": in_4bit, "max_completion_length": length, "max_prompt_length": prompt,
                               "per_device_train_batch_size": groups * size})  # fmt: skip
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     prompts = [[5 + i] * prompt for i in range(groups) for _ in range(size)]
