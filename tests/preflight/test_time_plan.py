@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
+from conftest import ROOT
 from scaling_points import points, run_of
 
 from r1rl.config.flags import Config
@@ -117,3 +119,21 @@ def test_measured_steps_of_five_model_sizes(name, point):
     memory = plan_memory(config, shape, CPU)
     planned = step_seconds(config, memory, speed_of(config, shape, CPU), 1.0)
     assert planned == pytest.approx(point["seconds"]["step"], rel=0.25)
+
+
+REAL = json.loads((ROOT / "benchmarks" / "plan_real.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("row", REAL, ids=lambda row: f"{row['precision']}-{row['completions']}x{row['tokens']}")
+def test_measured_steps_and_peaks_of_smollm2(row):
+    """Runs on the processor that the constants are for, by benchmarks/plan_real.py; their longest prompt has 99 tokens."""
+    config = Config(
+        unsloth=False, load_in_4bit=row["precision"] == "4 bit", lora_rank=32, num_generations=8, eval_count=8,
+        per_device_train_batch_size=row["completions"], max_completion_length=row["tokens"],
+        sampler_dtype="float32" if row["precision"] == "float32" else "bfloat16",
+    )  # fmt: skip
+    place, shape = dataclasses.replace(CPU, mixed=True), KNOWN["SmolLM2-135M"]
+    memory = plan_memory(config, shape, place, 99)
+    assert memory.needed / GIB == pytest.approx(row["memory"], rel=0.25)
+    planned = step_seconds(config, memory, speed_of(config, shape, place), row["mean_tokens"] / row["tokens"])
+    assert planned == pytest.approx(row["time"], rel=0.25)
