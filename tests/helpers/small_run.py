@@ -32,6 +32,11 @@ def make_trainer(tmp_path, name="run", **changes):
     """A trainer on 40 problems, and its dump."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes})
     task = WordProblems(config.seed)
+    return trainer_on(config, task.load("train")[:40], task.load("test")[: config.eval_count])
+
+
+def trainer_on(config, problems, evaluated, rewards=None):
+    """A trainer on these problems, whose dump is open; `rewards`: instead of those of the config."""
     policy = load_policy(config, has_gpu=False, shared_engine=False)
     build = Builder(policy.tokenizer, config)
     folder.check_folder(config)
@@ -40,13 +45,21 @@ def make_trainer(tmp_path, name="run", **changes):
         config,
         policy,
         TransformersEngine(policy),
-        load_rewards(config),
-        build(task.load("train")[:40], "train"),
-        build(task.load("test")[: config.eval_count], "test"),
+        rewards or load_rewards(config),
+        build(problems, "train"),
+        build(evaluated, "test"),
         dump,
         progress.Meter(config, None, {}),
         Interrupt(),
     )
+
+
+def pays_letters(rollout, problem) -> float:
+    """A reward that differs within any group, so that each step changes the adapter."""
+    return float(rollout.completion.count("a"))
+
+
+LETTERS = {"letters": pays_letters}
 
 
 def make_float32_trainer(tmp_path, **changes):

@@ -9,25 +9,19 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("reasoning_gym")
 
-from small_run import SMALL, AskToStop, without_times
+from small_run import LETTERS, SMALL, AskToStop, trainer_on, without_times
 
 from r1rl.commands.export.other_frameworks import read_run_export
 from r1rl.config.flags import Config
-from r1rl.engines.transformers import TransformersEngine
-from r1rl.models.policy import load_policy
 from r1rl.records import NUMBER
 from r1rl.reports.tables import level_table, task_table
 from r1rl.rewards.grading.answer import Grade
-from r1rl.rewards.weighted import load_rewards
-from r1rl.runs import evaluation, folder, progress
+from r1rl.runs import evaluation, folder
 from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
-from r1rl.system.interrupt import Interrupt
-from r1rl.tasks.prompts import Builder
 from r1rl.tasks.reasoning_gym import ReasoningGym
 from r1rl.tasks.registry import evaluation_problems, load_task, training_problems
-from r1rl.trainers import trainer_class
 
 pytestmark = pytest.mark.slow
 TEN = (
@@ -49,35 +43,12 @@ def few_problems(monkeypatch):
     monkeypatch.setattr("r1rl.tasks.reasoning_gym.LEVEL_TEST", 6)
 
 
-def pays_letters(rollout, problem) -> float:
-    """A reward that differs within any group, so that each step changes the adapter."""
-    return float(rollout.completion.count("a"))
-
-
-LETTERS = {"letters": pays_letters}
-
-
 def make_trainer(tmp_path, name="run", rewards=None, **changes):
     """A trainer on the problems that a run of these flags has, and the run's newest checkpoint."""
     config = Config(**{**FLAGS, "dumps": str(tmp_path), "exp_name": name, **changes})
     task = load_task(config)
-    policy = load_policy(config, has_gpu=False, shared_engine=False)
-    build = Builder(policy.tokenizer, config)
-    folder.check_folder(config)
-    dump = folder.open_run(config, "test", {"gpu": None})
-    checkpoint = folder.continue_from(dump) if config.resume else None
-    trainer = trainer_class(config)(
-        config,
-        policy,
-        TransformersEngine(policy),
-        rewards or load_rewards(config),
-        build(training_problems(task, config), "train"),
-        build(evaluation_problems(task, config), "test"),
-        dump,
-        progress.Meter(config, None, {}),
-        Interrupt(),
-    )
-    return trainer, checkpoint
+    trainer = trainer_on(config, training_problems(task, config), evaluation_problems(task, config), rewards)
+    return trainer, folder.continue_from(trainer.dump) if config.resume else None
 
 
 def fit(tmp_path, *args, **changes):

@@ -10,25 +10,19 @@ import pytest
 pytest.importorskip("trl")
 
 from safetensors.torch import load_file
-from small_run import AskToStop, without_times
+from small_run import LETTERS, AskToStop, trainer_on, without_times
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
-from r1rl.engines.transformers import TransformersEngine
-from r1rl.models.policy import load_policy
 from r1rl.reports.summary import collapse_lines
 from r1rl.reports.tables import level_table, stage_table
 from r1rl.rewards.grading.numbers import Grade
-from r1rl.rewards.weighted import load_rewards
-from r1rl.runs import evaluation, folder, progress
+from r1rl.runs import evaluation, folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
-from r1rl.system.interrupt import Interrupt
-from r1rl.tasks.prompts import Builder
 from r1rl.tasks.registry import evaluation_subset, load_task
-from r1rl.trainers.grpo import Trainer
 from r1rl.trainers.prompt_order import check_levels, load_plan
 
 SMALL = {**overrides("kk-tiny"), "unsloth": False, "add_reasoning_prefix": True, "max_completion_length": 32,
@@ -48,33 +42,12 @@ class PaysLengthThenBrevity:
         return share if self.left >= 0 else 1 - share
 
 
-def pays_letters(rollout, problem) -> float:
-    """A reward that differs within any group, so that each step changes the adapter."""
-    return float(rollout.completion.count("a"))
-
-
-LETTERS = {"letters": pays_letters}
-
-
 def make_trainer(tmp_path, name="run", rewards=None, **changes):
     """A trainer on puzzles with 2 and 3 people."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes})
     task = load_task(config)
-    policy = load_policy(config, has_gpu=False, shared_engine=False)
-    build = Builder(policy.tokenizer, config)
-    folder.check_folder(config)
-    dump = folder.open_run(config, "test", {"gpu": None})
-    return Trainer(
-        config,
-        policy,
-        TransformersEngine(policy),
-        rewards or load_rewards(config),
-        build(task.load("train")[::50], "train"),
-        build(evaluation_subset(task.load("test"), config.eval_count, config.seed), "test"),
-        dump,
-        progress.Meter(config, None, {}),
-        Interrupt(),
-    )
+    evaluated = evaluation_subset(task.load("test"), config.eval_count, config.seed)
+    return trainer_on(config, task.load("train")[::50], evaluated, rewards)
 
 
 @pytest.fixture(scope="module")
