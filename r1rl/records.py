@@ -6,8 +6,11 @@ Records are frozen: a later stage makes a new record instead of changing a field
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 REASONING_TAG = "reasoning"
 ANSWER_TAG = "answer"
@@ -72,6 +75,16 @@ class Scored:
     reward: float | None  # None: no reward applies; left out of its group
     reason: str = ""  # of the grade, in short: "right", "wrong", "two numbers", "unknown word: minus"
     notes: dict[str, Any] = field(default_factory=dict)  # columns that a custom reward adds, by TRL's log_extra
+
+
+def by_task(
+    items: Iterable[Item], problem_of: Callable[[Item], Problem] = lambda problem: problem
+) -> dict[str, list[Item]]:
+    """Returns the problems, or what has one, of each Problem.task, in the order in which they occur."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(problem_of(item).task, []).append(item)
+    return found
 
 
 def visible_text(prompt: Prompt, text: str) -> str:

@@ -15,7 +15,7 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import add_flags
 from r1rl.models.tokenizer import tokenizer_at, tokenizer_file
 from r1rl.preflight import checks
-from r1rl.records import Problem, Prompt
+from r1rl.records import Problem, Prompt, by_task
 from r1rl.rewards.grading.numbers import normalise
 from r1rl.system.console import console
 from r1rl.tasks import registry, task_counts
@@ -165,9 +165,7 @@ def solution_lengths(config: Config, tokenizer: Any, train: Sequence[Problem]) -
 
 def examples(prompts: Sequence[Prompt]) -> list[Prompt]:
     """Returns the first prompts to show; of a mixture at least one of each task."""
-    tasks: dict[str, list[Prompt]] = {}
-    for prompt in prompts:
-        tasks.setdefault(prompt.problem.task, []).append(prompt)
+    tasks = by_task(prompts, lambda prompt: prompt.problem)
     each = max(1, SHOWN // len(tasks))
     return [prompt for part in tasks.values() for prompt in part[:each]]
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from r1rl.config.names import SAME_AS_ACCURACY
-from r1rl.records import VERDICT, Scored
+from r1rl.records import VERDICT, Scored, by_task
 from r1rl.runs.dump import SCHEMA_VERSION
 from r1rl.runs.stats import bootstrap_interval, format_accuracy, format_share, maj_at_k, pass_at_k, wilson
 
@@ -77,9 +77,7 @@ class Evaluation:
 
     def by_task(self) -> dict[str, Evaluation]:
         """Returns the evaluation of each task of a mixture; {} for a single task."""
-        found: dict[str, list[Scored]] = {}
-        for scored in self.scored:
-            found.setdefault(scored.problem.task, []).append(scored)
+        found = by_task(self.scored, lambda scored: scored.problem)
         if len(found) < 2:
             return {}
         return {task: Evaluation(self.step, self.samples, part, self.seconds) for task, part in found.items()}

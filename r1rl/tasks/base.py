@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from r1rl.config.data_rules import check_answers
 from r1rl.config.flags import Config
 from r1rl.config.names import DATASETS, TASKS, is_task, load_task_class
-from r1rl.records import LATEX, NUMBER, Problem
+from r1rl.records import LATEX, NUMBER, Problem, by_task
 from r1rl.system.errors import UserError, unknown_name
 
 
@@ -127,14 +127,6 @@ def owner(problem_task: str) -> type[Task]:
 def level_name(problem_task: str, in_stages: bool = False) -> str:
     """Returns what the level of problems with this Problem.task counts, in a run with --stages or without."""
     return owner(problem_task).stage_name if in_stages else owner(problem_task).level_name
-
-
-def by_task(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
-    """Returns the problems of each Problem.task, in the order in which they occur."""
-    found: dict[str, list[Problem]] = {}
-    for problem in problems:
-        found.setdefault(problem.task, []).append(problem)
-    return found
 
 
 def in_turn(parts: Iterable[Iterable[Problem]]) -> list[Problem]:

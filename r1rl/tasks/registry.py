@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import GENERAL_TASK, SAFETY_TASK, is_task, parts_of
-from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem
+from r1rl.records import NO_GOLD, NUMBER, VERDICT, Problem, by_task
 from r1rl.system.errors import UserError
-from r1rl.tasks.base import Task, by_task, in_turn, owner, task_class
+from r1rl.tasks.base import Task, in_turn, owner, task_class
 from r1rl.tasks.conversations import general_problems, share_of
 from r1rl.tasks.custom import CustomData
 from r1rl.tasks.custom.answers import TASKS as CUSTOM_TASKS

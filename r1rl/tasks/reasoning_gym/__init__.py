@@ -136,7 +136,7 @@ class ReasoningGym(GeneratedTask):
         except Exception as error:  # whatever a generator raises
             raise UserError(
                 f"{self.name} with {self.settings(level)} fails at its problem {index}: {reason_of(error)}. Use other "
-                f"{'options' if level is None else 'levels'}."
+                f"{changeable(level)}."
             ) from None
 
     def settings(self, level: int | None) -> str:
@@ -167,7 +167,7 @@ class ReasoningGym(GeneratedTask):
         if len(bad) > MOST_BAD * (len(bad) + good):
             raise UserError(
                 f"{self.name} with {self.settings(level)}: {len(bad)} of {len(bad) + good} problems cannot be graded, more "
-                f"than {MOST_BAD:.0%}; question {bad[0]}. Use other {'options' if level is None else 'levels'}."
+                f"than {MOST_BAD:.0%}; question {bad[0]}. Use other {changeable(level)}."
             )
         if bad:
             text = f"left out {len(bad)} problems of {self.name}: question {bad[0]}"
@@ -178,11 +178,16 @@ class ReasoningGym(GeneratedTask):
         if count == 0 and self.counts[split]:
             raise UserError(
                 f"{self.name} with {self.settings(level)} has no {split} problem, because it has so few different "
-                f"ones: use other {'options' if level is None else 'levels'}."
+                f"ones: use other {changeable(level)}."
             )
         if count < self.counts[split]:
             at = "" if level is None else f" at level {level}"
             console.print(f"{self.name} has only {count} different {split} problems{at}, not {self.counts[split]}")
+
+
+def changeable(level: int | None) -> str:
+    """Returns what the user can set to get other problems, for a message."""
+    return "options" if level is None else "levels"
 
 
 def levels_of(config: Config) -> tuple[int | None, ...]:
