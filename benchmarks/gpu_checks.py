@@ -129,23 +129,28 @@ def train(folder: str, name: str, *flags: str) -> int:
     return process.wait()
 
 
-def plan(folder: str, name: str, *flags: str) -> int:
-    """Compares the plan of a finished run with what it measured. Returns 0."""
+def planned(flags: Sequence[str]) -> tuple[Any, Any, Any, Any]:
+    """Returns config, shape, place and memory plan of a run with these flags on this machine."""
     from r1rl.commands.dispatch import train_parser
     from r1rl.config.file import resolve_given
     from r1rl.models.source import shape_of
-    from r1rl.preflight.memory_parts import GIB
     from r1rl.preflight.memory_plan import place_here, plan_memory
     from r1rl.preflight.prepare import longest_prompt
-    from r1rl.preflight.time_plan import card_like, speed_of, step_seconds
     from r1rl.system import machine
 
     given = vars(train_parser().parse_args(flags))
     given.pop("print_config")
     config, _, _ = resolve_given(given)
-    here, shape = machine.look(), shape_of(config.model_name)
-    place = place_here(config, here)
-    memory = plan_memory(config, shape, place, longest_prompt(config))
+    shape, place = shape_of(config.model_name), place_here(config, machine.look())
+    return config, shape, place, plan_memory(config, shape, place, longest_prompt(config))
+
+
+def plan(folder: str, name: str, *flags: str) -> int:
+    """Compares the plan of a finished run with what it measured. Returns 0."""
+    from r1rl.preflight.memory_parts import GIB
+    from r1rl.preflight.time_plan import card_like, speed_of, step_seconds
+
+    config, shape, place, memory = planned(flags)
     lines = list(read_lines(Path(folder) / name / METRICS))
     peak = max(line["peak_memory_gib"] for line in lines)
     add(kind="plan", what="memory, GiB", planned=round(memory.needed / GIB, 2), measured=peak,

@@ -22,17 +22,13 @@ from pathlib import Path
 from statistics import fmean
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from r1rl.commands.dispatch import train_parser  # noqa: E402
-from r1rl.config.file import resolve_given  # noqa: E402
-from r1rl.models.source import shape_of  # noqa: E402
+from gpu_checks import planned  # noqa: E402
+
 from r1rl.preflight.memory_parts import GIB  # noqa: E402
-from r1rl.preflight.memory_plan import place_here, plan_memory  # noqa: E402
-from r1rl.preflight.prepare import longest_prompt  # noqa: E402
 from r1rl.preflight.time_plan import speed_of, step_seconds  # noqa: E402
 from r1rl.runs.dump import METRICS, read_lines  # noqa: E402
-from r1rl.system import machine  # noqa: E402
 
 PRECISIONS = {
     "float32": ("--no-load-in-4bit", "--sampler-dtype", "float32"),
@@ -98,11 +94,7 @@ def measure(precision: str, completions: int, tokens: int, flags: tuple[str, ...
         if status or trial is None:
             raise RuntimeError(f"{precision}, {completions} x {tokens} failed:\n{text[-1500:]}")
         lines = list(read_lines(Path(folder, "point", METRICS)))
-    config, _, _ = resolve_given(
-        {key: value for key, value in vars(train_parser().parse_args(flags)).items() if key != "print_config"}
-    )
-    shape, place = shape_of(config.model_name), place_here(config, machine.look())
-    memory = plan_memory(config, shape, place, longest_prompt(config))
+    config, shape, place, memory = planned(flags)
     lines = lines[FIRST:]
     mean = fmean(x["mean_tokens"] for x in lines)
     return Row(
