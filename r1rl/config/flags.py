@@ -154,7 +154,7 @@ class Config:
     refill: float = flag(0.0, "sample new prompts for groups whose rewards are all equal, up to this share of a step's prompts; 0: none", "rollout")
     skip_solved: bool = flag(False, "skip most prompts whose completions all earned the same reward the last time", "rollout")
     difficulty_pool: int | None = flag(None, "draw prompts by how close their pass rate is to one half, and leave out for one pass over the data those that were always or never solved in this many groups in a row; default: all equally often", "rollout")
-    steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with more than 1, use --importance-correction", "rollout")
+    steps_per_generation: int = flag(1, "optimizer steps whose completions are sampled at once; with --algorithm grpo and more than 1, use --importance-correction", "rollout")
     num_iterations: int = flag(1, "passes over these completions, each of --steps-per-generation optimizer steps (mu of arXiv:2402.03300, algorithm 1)", "rollout")
     prune: bool = flag(False, "end a training completion whose last 64 tokens are a block of at most 8 tokens, again and again; with the transformers engine", "rollout")
     temperature: float = flag(1.0, "sampling temperature of training rollouts", "rollout")

@@ -74,8 +74,8 @@ def distills(c: Config) -> bool:
 
 
 def is_off_policy(c: Config) -> bool:
-    """Returns whether a completion gets several optimizer steps: in the first one the probability ratio is 1."""
-    return c.updates_per_generation > 1
+    """Returns whether the loss has a probability ratio, and several optimizer steps: in the first one the ratio is 1."""
+    return has_groups(c) and c.updates_per_generation > 1
 
 
 def has_several_rewards(c: Config) -> bool:
@@ -258,13 +258,13 @@ TABLE = (
         (
             "method", "scale_rewards", "multi_reward", "loss_type", "epsilon_high", "delta", "importance_level",
             "mask_truncated", "entropy_bonus", "top_entropy_share", "importance_correction", "importance_mode",
-            "importance_threshold", "refill", "skip_solved", "difficulty_pool", "steps_per_generation", "num_iterations", "learn_from",
+            "importance_threshold", "refill", "skip_solved", "difficulty_pool", "num_iterations", "learn_from",
         ),
     ),
     Scope(
         "with --algorithm grpo or distill",
         lambda c: not c.has_value_head,
-        ("tokens_per_micro_batch", "gradient_accumulation_steps"),
+        ("tokens_per_micro_batch", "gradient_accumulation_steps", "steps_per_generation"),
     ),
     Scope("with --algorithm distill", distills, ("teacher_in_4bit", "distill_beta", "teacher_steps")),
     Scope("without --algorithm distill, which measures the distance from the teacher", lambda c: not distills(c), ("beta",)),

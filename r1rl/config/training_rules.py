@@ -98,10 +98,20 @@ def check_generation(config: Config) -> None:
         return
     names = [name for name in ("steps_per_generation", "num_iterations") if getattr(config, name) > 1]
     given = " times ".join(f"{option(name)} {getattr(config, name)}" for name in names)
-    if config.algorithm != "grpo" or config.stages:
-        other = f"--algorithm {config.algorithm}" if config.algorithm != "grpo" else "--stages"
-        why = "learns from a completion once" if config.distills else "chooses the next prompts after each step"
-        raise UserError(f"{given} does not go with {other}, which {why}: leave one of them out.")
+    other = None
+    if config.has_value_head:
+        other = f"--algorithm {config.algorithm}, which samples for each step anew"
+    elif config.distills and config.num_iterations > 1:
+        other = "--algorithm distill, which learns from a completion once"
+    elif config.stages:
+        other = "--stages, which chooses the next prompts after each step"
+    if other is not None:
+        raise UserError(f"{given} does not go with {other}: leave one of them out.")
+    if config.distills and (steps := config.teacher_steps) % at_once:
+        raise UserError(
+            f"--teacher-steps {steps} is not a multiple of {given}: completions that are sampled at once come from one "
+            f"model. Use {max(1, steps // at_once) * at_once}."
+        )
     for name in ("max_steps", "save_steps", "eval_steps"):
         if (value := getattr(config, name)) % at_once:
             fitting = max(1, value // at_once) * at_once

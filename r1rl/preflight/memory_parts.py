@@ -129,8 +129,9 @@ def teacher_parts(config: Config, teacher: Shape, place: Place, prompt: int) -> 
     if config.teacher_in_4bit:
         layer += max(a * b for a, b in teacher.matrices.values()) * w
     yield Part("teacher's pass", layer, UPDATE, f"{tokens} tokens, one layer at once")
-    states = config.generation_batch_size * config.max_completion_length * teacher.hidden * w
-    yield Part("teacher's states", states, UPDATE, f"{config.generation_batch_size} completions")
+    completions = config.generation_batch_size * config.steps_per_generation
+    states = completions * config.max_completion_length * teacher.hidden * w
+    yield Part("teacher's states", states, UPDATE, f"{completions} completions")
     positions = min(micro_batch(config) * config.max_completion_length, max(1, LOGITS_AT_ONCE // teacher.vocab))
     yield Part(
         "teacher's logits", positions * teacher.vocab * 22, UPDATE, f"{positions} positions, with the divergence"

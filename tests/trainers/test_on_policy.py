@@ -28,12 +28,14 @@ from r1rl.preflight.suggestions import four_bit_teacher
 from r1rl.preflight.time_plan import BFLOAT16, speed_of
 from r1rl.reports.summary import teacher_lines
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.runs.folder import continue_from
 from r1rl.runs.inputs import input_of, write_base
 from r1rl.system.errors import UserError
 from r1rl.trainers.distillation import divergence
 from r1rl.trainers.distillation.divergence import generalized_jsd, token_divergences
 from r1rl.trainers.distillation.teacher import load_teacher
 from r1rl.trainers.guards.rules import Guards
+from r1rl.trainers.update import rows_of
 
 DISTILL = {"algorithm": "distill", "teacher_model": "tiny", "num_generations": 1}
 BETAS = (0.0, 0.3, 0.5, 1.0)
@@ -96,9 +98,8 @@ def test_chunks_do_not_change_it_and_padding_of_the_vocabulary_does_not_count(mo
     torch.testing.assert_close(torch.autograd.grad(parts.loss.sum(), states)[0], gradient)
 
 
-def in_one_piece(trainer, beta):
-    """(loss, gradients, mean teacher logprob) by TRL's loss on both models' logits of the step's completions."""
-    rollouts = trainer.step.rollouts
+def in_one_piece(trainer, beta, rollouts):
+    """(loss, gradients, mean teacher logprob) by TRL's loss on both models' logits of these completions."""
     longest = max(len(r.prompt_ids) + len(r.completion_ids) for r in rollouts)
     ids, labels = torch.zeros(len(rollouts), longest, dtype=torch.long), torch.full((len(rollouts), longest), -100)
     for i, r in enumerate(rollouts):
@@ -117,6 +118,13 @@ def in_one_piece(trainer, beta):
     return loss.item(), gradients(trainer), logprobs.gather(1, labels[:, 1:][learned][:, None]).mean().item()
 
 
+def leave_the_teacher(trainer):
+    """Makes the adapter's difference ten times as large."""
+    for name, p in trainer.model.named_parameters():
+        if "lora_B" in name:
+            p.data *= 10
+
+
 def gradients(trainer):
     found = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
     trainer.model.zero_grad()
@@ -128,9 +136,7 @@ def test_a_whole_update_in_parts_is_trls_and_its_numbers_are_dumped(tmp_path):
         tmp_path, **DISTILL, per_device_train_batch_size=4, tokens_per_micro_batch=400, temperature=0.9
     )
     trainer.teacher = dataclasses.replace(trainer.teacher, mixed=False)
-    for name, p in trainer.model.named_parameters():
-        if "lora_B" in name:  # further from the teacher
-            p.data *= 10
+    leave_the_teacher(trainer)
     trainer.engine.sync()
     batch = sampled_batch(trainer)
     step = trainer.step
@@ -138,7 +144,7 @@ def test_a_whole_update_in_parts_is_trls_and_its_numbers_are_dumped(tmp_path):
     assert len(trainer.parts(batch, 1)) > 1
     for beta in (0.5, 1.0):
         object.__setattr__(trainer.run, "distill_beta", beta)
-        loss, expected, teacher = in_one_piece(trainer, beta)
+        loss, expected, teacher = in_one_piece(trainer, beta, step.rollouts)
         step.gaps = []
         got = trainer.update(trainer.model.train(), step, dict(batch)).item()
         assert got == pytest.approx(loss, rel=1e-4) and loss > 0.01
@@ -157,12 +163,35 @@ def test_a_whole_update_in_parts_is_trls_and_its_numbers_are_dumped(tmp_path):
     assert sum(line["teacher_logprob"] * line["tokens"] for line in lines) / tokens == pytest.approx(teacher, rel=1e-4)
 
 
+def test_each_step_of_a_generation_has_the_loss_of_its_own_completions(tmp_path):
+    """Four completions for two steps; a resumed run has their batch without the teacher's states, and asks again."""
+    changes = {**DISTILL, "per_device_train_batch_size": 2, "max_completion_length": 12, "steps_per_generation": 2}
+    trainer = make_float32_trainer(tmp_path, **changes, max_steps=2, eval_steps=2, save_steps=2)
+    trainer.teacher = dataclasses.replace(trainer.teacher, mixed=False)
+    leave_the_teacher(trainer)
+    trainer.engine.sync()
+    trainer.sample_step([0, 1, 2, 3])
+    step = trainer.step
+    for number in (0, 1):
+        loss, expected, teacher = in_one_piece(trainer, 1.0, step.rollouts[2 * number : 2 * number + 2])
+        step.line = step.lines[number]
+        for states in (step.teacher_states, []):
+            step.teacher_states = states
+            got = trainer.update(trainer.model.train(), step, rows_of(step.batch, range(2 * number, 2 * number + 2)))
+            assert got.item() == pytest.approx(loss, rel=1e-4) and loss > 1e-3
+            found = gradients(trainer)
+            largest = max(g.abs().max() for g in expected.values())
+            assert max((found[n] - expected[n]).abs().max() for n in expected) < 1e-4 * largest
+        assert step.line["teacher_logprob"] == pytest.approx(teacher, rel=1e-4)
+    assert "old_per_token_logps" not in step.batch or step.batch["old_per_token_logps"] is None
+    lines = list(read_lines(trainer.dump.folder / ROLLOUTS))
+    assert [line["step"] for line in lines] == [1, 1, 2, 2]
+
+
 def test_the_teacher_samples_the_first_steps_and_the_student_the_others(tmp_path):
     changes = {**DISTILL, "per_device_train_batch_size": 2, "max_completion_length": 12, "max_steps": 2}
     trainer = make_float32_trainer(tmp_path, **changes, teacher_steps=1)
-    for name, p in trainer.model.named_parameters():
-        if "lora_B" in name:  # further from the teacher
-            p.data *= 10
+    leave_the_teacher(trainer)
     students, teachers = trainer.engine, TransformersEngine(trainer.teacher)
     prompts = list(trainer.train_prompts[:2])
     for step, (engine, fields) in enumerate([(teachers, {"sampled_by": "teacher"}), (students, {})]):
@@ -185,10 +214,16 @@ def test_the_teacher_samples_the_first_steps_and_the_student_the_others(tmp_path
 
 
 @pytest.mark.slow
-def test_a_stopped_run_that_is_resumed_equals_one_that_was_not(tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "stop"),
+    [
+        ({"teacher_steps": 3, "save_steps": 1}, 2),  # one step of each kind after the resume
+        ({"teacher_steps": 2, "save_steps": 2, "steps_per_generation": 2}, 3),  # within a generation
+    ],
+)
+def test_a_stopped_run_that_is_resumed_equals_one_that_was_not(tmp_path, settings, stop):
     # 40 prompts are 2 steps, so that step 3 begins another pass over them.
-    changes = {**DISTILL, "max_steps": 4, "eval_steps": 2, "save_steps": 1, "temperature": 1.1, "lora_rank": 8}
-    changes["teacher_steps"] = 3  # one step of each kind after the resume
+    changes = {**DISTILL, "max_steps": 4, "eval_steps": 2, "temperature": 1.1, "lora_rank": 8, **settings}
     whole = make_trainer(tmp_path, "whole", **changes)
     stopped = make_trainer(tmp_path, "stopped", **changes)
     for trainer in (whole, stopped):  # the adapter begins at zero, so the student would be its teacher
@@ -196,12 +231,12 @@ def test_a_stopped_run_that_is_resumed_equals_one_that_was_not(tmp_path):
             if "lora_B" in name:
                 p.data.normal_(std=0.3, generator=torch.Generator().manual_seed(i))
     whole.fit(None, [])
-    stopped.add_callback(AskToStop(stopped.interrupt, after=2))
+    stopped.add_callback(AskToStop(stopped.interrupt, after=stop))
     stopped.fit(None, [])
-    checkpoint = tmp_path / "stopped" / "checkpoints" / "checkpoint-2"
-    assert checkpoint.is_dir() and not checkpoint.with_name("checkpoint-3").exists()
+    checkpoint = tmp_path / "stopped" / "checkpoints" / f"checkpoint-{stop}"
+    assert checkpoint.is_dir() and not checkpoint.with_name(f"checkpoint-{stop + 1}").exists()
     resumed = make_trainer(tmp_path, "stopped", **changes, resume=True)
-    resumed.dump.cut_after(2)
+    assert continue_from(resumed.dump) == checkpoint
     resumed.fit(checkpoint, [])
     for file in (METRICS, ROLLOUTS):
         assert without_times(tmp_path / "whole" / file) == without_times(tmp_path / "stopped" / file)
@@ -305,6 +340,9 @@ def test_the_plan_counts_the_teacher():
     expected = teacher.linear // 2 + teacher.linear // 64 * 4 + 2 * (teacher.embedding + teacher.small)
     assert parts["teacher's weights"].size == expected == base_weights(config, teacher, place)[0]
     assert parts["teacher's states"].size == 16 * 750 * 3584 * 2
+    at_once = dataclasses.replace(config, steps_per_generation=5)
+    at_once = {p.name: p for p in plan_memory(at_once, student, place).parts}
+    assert at_once["teacher's states"].size == 5 * 16 * 750 * 3584 * 2
     whole = {p.name: p for p in plan_memory(dataclasses.replace(config, teacher_in_4bit=False), student, place).parts}
     assert whole["teacher's weights"].size == 2 * teacher.weights and "teacher's sampling" not in whole
     samples = dataclasses.replace(config, teacher_in_4bit=False, teacher_steps=9)
@@ -337,6 +375,11 @@ def test_the_plan_counts_the_teacher():
         ({"distill_kl": 0.5}, "only in the pipeline"),
         ({"distill_beta": 1.5}, "at most 1"),
         ({"teacher_steps": 20, "teacher_in_4bit": True}, "needs its weights in 16 or 32 bit"),
+        (
+            {"teacher_steps": 9, "steps_per_generation": 6},
+            "--teacher-steps 9 is not a multiple of --steps-per-generation 6",
+        ),
+        ({"clip_range": 0.1, "steps_per_generation": 6}, "only with --algorithm ppo, or with"),
     ],
 )
 def test_flags_without_effect_are_refused(given, message):

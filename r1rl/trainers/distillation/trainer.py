@@ -26,11 +26,10 @@ from r1rl.engines.transformers import TransformersEngine
 from r1rl.engines.wrappers import GuardedEngine, ShardedEngine
 from r1rl.models.logprobs import completion_states, token_logprobs
 from r1rl.models.policy import Policy
-from r1rl.records import Rollout
 from r1rl.system import distributed
 from r1rl.system.console import console
 from r1rl.system.out_of_memory import CannotGoOn
-from r1rl.trainers.batches import Batch, all_rows
+from r1rl.trainers.batches import Batch, all_rows, take
 from r1rl.trainers.distillation.divergence import token_divergences
 from r1rl.trainers.distillation.teacher import load_teacher
 from r1rl.trainers.grpo import Trainer
@@ -90,18 +89,20 @@ class Distillation(Trainer):
         """Sets the update's batch, what the teacher says of it, and for the dump how much likelier the teacher's tokens are."""
         step.learned = list(step.taken)
         step.batch = self.base_batch(step)
-        step.batch["row"] = torch.arange(len(step.learned), device=step.batch["advantages"].device)  # (B,)
+        device = step.batch["advantages"].device
+        step.batch["row"] = torch.arange(len(step.learned), device=device)  # (B,)
         start = time.perf_counter()
         logprobs = self.ask_teacher(step)
         if step.drawn:  # not in the trial
             self.meter.add("teacher", time.perf_counter() - start)
-        rollouts = self.rollouts_of(step, all_rows(step.batch))
+        rollouts = [step.rollouts[i] for i in step.learned]
         theirs = [row.mean().item() if len(row) else 0.0 for row in logprobs]
         sampled = {"sampled_by": "teacher"} if step.by_teacher else {}
         step.notes = {i: {"teacher_logprob": value, **sampled} for i, value in zip(step.learned, theirs)}
         ours = [sum(r.sampler_logprobs) / max(1, len(r.sampler_logprobs)) for r in rollouts]
         step.advantages = [b - a for a, b in zip(ours, theirs)]
-        step.batch["advantages"] = torch.tensor(step.advantages, device=step.batch["row"].device)  # (B,)
+        step.batch["advantages"] = torch.tensor(step.advantages, device=device)  # (B,)
+        step.batch["teacher_logprob"] = torch.tensor(theirs, device=device)  # (B,)
 
     def ask_teacher(self, step: DistillationStep) -> list[torch.Tensor]:
         """Sets the teacher's states. Returns its logprobs of the sampled tokens, (tokens,) per row.
@@ -112,11 +113,10 @@ class Distillation(Trainer):
         def in_passes(divisor: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
             found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
             for rows in self.parts(step.batch, divisor):
-                rollouts = self.rollouts_of(step, rows)
-                states = states_of(self.teacher, rollouts)  # (N, H)
-                tokens = sampled_tokens(rollouts, states.device)  # (N,)
+                part = take(step.batch, rows)
+                states, tokens = states_and_tokens(self.teacher, part)  # (N, H), (N,)
                 logprobs, _ = token_logprobs(self.teacher, states, tokens, self.run.temperature)
-                counts = [len(r.completion_ids) for r in rollouts]
+                counts = part["completion_mask"].sum(1).tolist()
                 found |= dict(zip(rows, zip(states.split(counts), logprobs.split(counts))))
             return [found[row] for row in all_rows(step.batch)]
 
@@ -129,9 +129,9 @@ class Distillation(Trainer):
         step.teacher_states = [states for states, _ in found]
         return [logprobs for _, logprobs in found]
 
-    def rollouts_of(self, step: DistillationStep, rows: list[int]) -> list[Rollout]:
-        """Returns the completions in these rows of the batch."""
-        return [step.rollouts[step.learned[row]] for row in rows]
+    def _get_per_token_logps_and_entropies(self, *inputs: Any, **named: Any) -> tuple[None, None, None]:
+        """Returns None for the old policy's logprobs, which TRL adds to a batch of several steps: this loss needs none."""
+        return None, None, None
 
     def metrics_line(self, step: DistillationStep, rows: Sequence[int]) -> dict[str, Any]:
         """Returns the metrics as in grpo.py; the teacher's surprise at its own tokens is no entropy of the student."""
@@ -150,6 +150,8 @@ class Distillation(Trainer):
         """Returns the loss of the batch and adds up its gradients; adds the metrics of the step."""
         step.line["groups_without_signal"] = 0  # equal rewards are no less to learn from
         step.sums.clear()
+        if not step.teacher_states:  # a run resumed within a generation has its batch alone
+            self.ask_teacher(step)
         loss = super().update(model, step, batch)
         tokens = max(1, step.sums.pop("tokens", 0))
         step.line |= {name: value / tokens for name, value in step.sums.items()}
@@ -157,22 +159,19 @@ class Distillation(Trainer):
 
     def part_loss(self, model: Any) -> torch.Tensor:
         """Returns the loss of `step.part`: its divergences, divided by the tokens of the whole batch."""
-        step = self.step
-        rows = step.part["row"].tolist()
-        rollouts = self.rollouts_of(step, rows)
-        states = states_of(self.policy, rollouts)
-        theirs = torch.cat([step.teacher_states[row] for row in rows])
-        tokens = sampled_tokens(rollouts, states.device)
-        run = self.run
+        step, run = self.step, self.run
+        part = step.part
+        states, tokens = states_and_tokens(self.policy, part)  # (N, H), (N,)
+        theirs = torch.cat([step.teacher_states[row] for row in part["row"].tolist()])
         found = token_divergences(self.policy, states, self.teacher, theirs, tokens, run.temperature, run.distill_beta)
-        means = (step.notes[step.learned[row]]["teacher_logprob"] for row in rows)
-        teacher = sum(mean * len(r.completion_ids) for mean, r in zip(means, rollouts))
+        teacher = (part["teacher_logprob"] * part["completion_mask"].sum(1)).sum().item()
         sums = {"reverse_kl": found.reverse_kl.sum().item(), "entropy": found.entropy.sum().item()}
         step.sums.update({"tokens": len(tokens), "teacher_logprob": teacher, **sums})
         if run.top_p == 1 and not step.by_teacher:  # with top_p the sampler's logprobs are those of the nucleus
-            sampled = torch.tensor([p for r in rollouts for p in r.sampler_logprobs], device=states.device)
+            sampled = part["sampling_per_token_logps"][part["completion_mask"].bool()]
             step.gaps.append((found.logprob.detach() - sampled).abs())
-        return found.loss.sum() / step.part["num_items_in_batch"]
+        # The number of items is that of all steps of a generation, see `update`.
+        return found.loss.sum() * run.steps_per_generation / part["num_items_in_batch"]
 
     def record_gap(self, step: DistillationStep) -> None:
         """Adds the sampler gap as in update.py; the teacher's logprobs of its own completions show none."""
@@ -185,11 +184,11 @@ class Distillation(Trainer):
         self.step.sums.clear()
 
 
-def states_of(policy: Policy, rollouts: list[Rollout]) -> torch.Tensor:  # -> (N, H)
-    """Returns the state that predicts each sampled token, completion by completion."""
-    return completion_states(policy, [r.prompt_ids for r in rollouts], [r.completion_ids for r in rollouts])
-
-
-def sampled_tokens(rollouts: list[Rollout], device: torch.device) -> torch.Tensor:  # -> (N,)
-    """Returns the sampled tokens, completion by completion."""
-    return torch.tensor([t for r in rollouts for t in r.completion_ids], device=device)
+def states_and_tokens(policy: Policy, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:  # -> (N, H), (N,)
+    """Returns the state that predicts each sampled token, and the tokens, completion by completion."""
+    prompts, completions = (
+        [ids[real].tolist() for ids, real in zip(batch[f"{kind}_ids"], batch[f"{kind}_mask"].bool())]
+        for kind in ("prompt", "completion")
+    )
+    tokens = batch["completion_ids"][batch["completion_mask"].bool()]
+    return completion_states(policy, prompts, completions), tokens
