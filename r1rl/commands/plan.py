@@ -7,11 +7,11 @@ from pathlib import Path
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
-from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
+from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, with_steps
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
 from r1rl.models.source import is_here, is_local, shape_of
-from r1rl.preflight.checks import check_model_name
+from r1rl.preflight.checks import check_model_name, needed_data
 from r1rl.preflight.faster import faster
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
@@ -21,6 +21,7 @@ from r1rl.preflight.time_plan import CARDS, DEFAULT_CARD, SPEEDS_OF, Card, card_
 from r1rl.system import machine
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
+from r1rl.tasks import registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     given = vars(args)
     card, presets = given.pop("card"), given.pop("presets")
     config, recipe, _ = resolve_given(given)
+    config, unknown = counted(config)
     shape = known_shape(config)
     if presets:
         console.print(presets_table(config, shape), markup=False)
@@ -49,7 +51,19 @@ def run(args: argparse.Namespace) -> int:
     place = place_here(config, here) if card is None else place_of_card(config, card_named(card))
     price = here.price(config.gpu_price) if card is None else config.gpu_price or card_named(card).price
     show(config, recipe, shape, place, price, here)
+    if unknown:
+        console.print(unknown, markup=False)
     return 0
+
+
+def counted(config: Config) -> tuple[Config, str]:
+    """Returns (the config with the steps of --num-epochs, a line if its data are not on this machine to be counted)."""
+    if config.num_epochs is None or config.pipeline:
+        return config, ""
+    if needed := needed_data(config):
+        epochs = f"how many --num-epochs {config.num_epochs} are shows only with {'; '.join(needed)}"
+        return config, f"note     {config.max_steps} steps are planned: {epochs}"
+    return with_steps(config, len(registry.training_problems(registry.load_task(config), config))), ""
 
 
 def known_shape(config: Config) -> Shape:

@@ -244,3 +244,10 @@ def test_a_recipe_is_planned_before_its_model_is_downloaded(monkeypatch):
     monkeypatch.setattr(source, "in_hub_cache", lambda: False)
     config = dataclasses.replace(resolve("laptop", {}), is_chat=False)
     assert known_shape(config) == KNOWN["SmolLM2-135M"] and longest_prompt(config) is None
+
+
+def test_passes_over_problems_that_are_here_are_counted_and_others_are_named(program, tmp_path):
+    """160 problems, 16 a step, three passes; the hub's data cannot be counted without the hub."""
+    assert "gsm8k-sft-rl-tiny: 30 steps of 16 prompts" in program("plan", "--recipe", "gsm8k-sft-rl-tiny").stdout
+    shown = program("plan", "--recipe", "cot-safety", "--card", "A10", HF_HOME=str(tmp_path)).stdout
+    assert "500 steps are planned: how many --num-epochs 3 are shows only with the dataset nvidia/Aegis" in shown
