@@ -35,6 +35,7 @@ def make_unsloths_trainer() -> None:
     if "trl" in sys.modules:
         pytest.skip("Unsloth must be imported before TRL: run this file alone", allow_module_level=True)
     os.environ["UNSLOTH_COMPILE_LOCATION"] = tempfile.mkdtemp(prefix="r1rl-test-unsloth-")
+    os.environ |= {"TORCHDYNAMO_DISABLE": "1", "UNSLOTH_BLOCK_COMPILE": "0"}  # compiling takes longer than the tests
     import torch
 
     if not torch.cuda.is_available():
