@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,9 +23,11 @@ from worked_batch import (
     worked_batch,
 )
 
-from r1rl.config.flags import IMPORTANCE_MODES
+from r1rl.config.flags import IMPORTANCE_MODES, Config
 from r1rl.models.logprobs import nucleus, output_logits, token_logprobs
+from r1rl.preflight import checks
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
 from r1rl.trainers.advantages import decoupled_advantages, group_advantages
 from r1rl.trainers.guards.rules import Guards
 from r1rl.trainers.step_metrics import repeated
@@ -225,3 +228,25 @@ def test_a_step_on_the_same_completions_is_none_for_the_guard_of_signals():
     again = repeated(line)
     assert (again["groups"], again["completions"], again["reward"]) == (0, 0, 0.5)
     assert [[f.guard for f in guards.step(x)] for x in (line, again, line)] == [[], [], ["no-signal"]]
+
+
+@pytest.mark.parametrize(
+    "flags, start",
+    [
+        ({"entropy_bonus": 0.1}, "--entropy-bonus 0.1 with --top-p 0.9"),
+        ({"top_entropy_share": 0.2}, "--top-entropy-share 0.2 with --top-p 0.9"),
+        ({"importance_correction": True, "beta": 0.1}, "--importance-correction with --top-p 0.9 and --beta 0.1"),
+        (
+            {"importance_correction": True, "num_iterations": 2},
+            "--importance-correction with --top-p 0.9 and 2 optimizer steps per generation",
+        ),
+    ],
+)
+def test_flags_that_unsloths_loss_compares_with_another_distribution_are_refused(flags, start, monkeypatch):
+    monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: name)
+    config, gpu = Config(top_p=0.9, **flags), SimpleNamespace(gpu="a card")
+    with pytest.raises(UserError, match=f"^{start}"):
+        checks.check_nucleus_with_unsloth(config, gpu)
+    for other in (dataclasses.replace(config, unsloth=False), dataclasses.replace(config, top_p=1.0)):
+        checks.check_nucleus_with_unsloth(other, gpu)
+    checks.check_nucleus_with_unsloth(config, SimpleNamespace(gpu=None))

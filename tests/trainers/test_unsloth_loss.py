@@ -3,6 +3,7 @@
 Run it alone: python -m pytest tests/trainers/test_unsloth_loss.py. Without a GPU, real or simulated, the model is transformers'.
 """
 
+# ruff: noqa: E402 (Unsloth must be imported before TRL)
 from __future__ import annotations
 
 import dataclasses
@@ -132,6 +133,21 @@ def test_the_kl_divergence_of_a_token_is_at_most_ten(trainer, batch, monkeypatch
         assert loss == pytest.approx(kl, rel=1e-3)
         assert (max(g.abs().max() for g in pull.values()) > 0) == (kl < 10)
     assert trls(trainer, batch, monkeypatch)[0] == pytest.approx(16.0855, rel=1e-3)
+
+
+def test_with_top_p_the_nucleus_is_scored_in_a_single_step_alone(trainer, sampled, monkeypatch):
+    monkeypatch.setenv("UNSLOTH_GRPO_TRUNCATED_SUPPORT", "1")  # as import_backend sets it for --top-p
+    for name in ("refused", "scored"):
+        monkeypatch.setattr(trainer, f"_unsloth_truncated_support_{name}", False, raising=False)
+    rows = in_trls_layout(trainer.step.batch)
+    mask, scores = rows["completion_mask"].bool(), {1.0: logprobs_of(trainer, rows)}
+    correct = {"top_p": 0.8, "importance_correction": True}
+    for steps, scored in ((1, 0.8), (2, 1.0)):
+        use(trainer, monkeypatch, steps_per_generation=steps, **correct)
+        scores[0.8] = logprobs_of(trainer, rows)
+        found = in_trls_layout(trainer.base_batch(trainer.step))["old_per_token_logps"]
+        torch.testing.assert_close(found[mask], scores[scored][mask], rtol=1e-4, atol=1e-4)
+    assert (scores[0.8] - scores[1.0])[mask].max() > 0.05
 
 
 def test_rewards_are_normalised_one_by_one(trainer, sampled, monkeypatch):
