@@ -14,7 +14,7 @@ make_unsloths_trainer()
 
 import pytest
 import torch
-from small_run import LETTERS, make_trainer
+from small_run import LETTERS, make_float32_trainer
 from worked_batch import (
     FLAGS,
     check_bounds,
@@ -34,6 +34,7 @@ from r1rl.config.methods import METHODS
 from r1rl.models.logprobs import batch_logprobs
 from r1rl.runs.dump import METRICS, read_lines
 from r1rl.trainers.advantages import decoupled_advantages
+from r1rl.trainers.batches import all_rows
 from r1rl.trainers.update import MADE_BY_UNSLOTH
 
 LOADED_BY_UNSLOTH = torch.cuda.is_available()
@@ -174,7 +175,7 @@ def test_rewards_are_normalised_one_by_one(trainer, sampled, monkeypatch):
 
 def test_a_second_pass_has_the_ratio_to_the_policy_that_sampled(tmp_path, monkeypatch):
     trainer = in_float32(
-        make_trainer(
+        make_float32_trainer(
             tmp_path, unsloth=LOADED_BY_UNSLOTH, max_steps=2, eval_steps=2, save_steps=2, num_iterations=2,
             learning_rate=1e-2, warmup_ratio=0.0, max_completion_length=24, eval_count=1,
         )
@@ -192,7 +193,7 @@ def test_a_second_pass_has_the_ratio_to_the_policy_that_sampled(tmp_path, monkey
         assert distance(found, expected[1]) < 1e-2
         return loss
 
-    trainer.rewards = LETTERS
+    trainer.rewards, trainer.rows_with_gradient = LETTERS, all_rows  # TRL's loss counts groups without a signal
     trainer.update = checked
     trainer.fit(None, [])
     assert moved[0] < 1e-2 < moved[1]
