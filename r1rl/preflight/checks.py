@@ -134,12 +134,11 @@ def check_nucleus_with_unsloth(config: Config, machine: Machine) -> None:
     unsloth = config.wants_unsloth and importlib.util.find_spec("unsloth") is not None
     if config.top_p == 1 or machine.gpu is None or not unsloth:
         return
-    remedy = "Add --no-unsloth, or --top-p 1."
     names = [n for n, off in (("entropy_bonus", 0.0), ("top_entropy_share", 1.0)) if getattr(config, n) != off]
     if names:
         raise UserError(
             f"{option(names[0])} {getattr(config, names[0])} with --top-p {config.top_p}: Unsloth's loss takes the entropy of the "
-            f"whole vocabulary, and the sampler draws from the nucleus. {remedy}"
+            f"whole vocabulary, and the sampler draws from the nucleus. Add --no-unsloth, or --top-p 1."
         )
     again = f"--beta {config.beta}" if config.beta else None
     if config.updates_per_generation > 1:
@@ -147,7 +146,7 @@ def check_nucleus_with_unsloth(config: Config, machine: Machine) -> None:
     if config.importance_correction and again:
         raise UserError(
             f"--importance-correction with --top-p {config.top_p} and {again}: Unsloth's loss then scores the whole vocabulary, and "
-            f"the sampler the nucleus, so every weight would be wrong. {remedy}"
+            f"the sampler the nucleus, so every weight would be wrong. Add --no-unsloth, or --top-p 1."
         )
 
 
