@@ -44,7 +44,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
             if folder.is_dir() and not (config.distills and flag == "teacher_model"):
                 check_weights(folder, option(flag), config.trust_remote_code)
     check_hardware(config, machine)
-    check_entropy_with_unsloth(config)
+    check_nucleus_with_unsloth(config, machine)
     check_hub(config)
     check_chat_template(config)
     check_vocabulary(config)
@@ -129,13 +129,24 @@ def check_hardware(config: Config, machine: Machine) -> None:
         )
 
 
-def check_entropy_with_unsloth(config: Config) -> None:
-    """Checks that Unsloth, whose loss computes entropies of its own, does not train with a flag that acts on them."""
+def check_nucleus_with_unsloth(config: Config, machine: Machine) -> None:
+    """Checks flags that compare with the nucleus of --top-p, where Unsloth's loss on a GPU reads all tokens. Raises UserError."""
+    unsloth = config.wants_unsloth and importlib.util.find_spec("unsloth") is not None
+    if config.top_p == 1 or machine.gpu is None or not unsloth:
+        return
     names = [n for n, off in (("entropy_bonus", 0.0), ("top_entropy_share", 1.0)) if getattr(config, n) != off]
-    if names and config.wants_unsloth and importlib.util.find_spec("unsloth") is not None:
+    if names:
         raise UserError(
-            f"{option(names[0])} {getattr(config, names[0])}: it is tested with TRL's loss only, and Unsloth replaces it. Add "
-            f"--no-unsloth, or leave {option(names[0])} out."
+            f"{option(names[0])} {getattr(config, names[0])} with --top-p {config.top_p}: Unsloth's loss takes the entropy of the "
+            f"whole vocabulary, and the sampler draws from the nucleus. Add --no-unsloth, or --top-p 1."
+        )
+    again = f"--beta {config.beta}" if config.beta else None
+    if config.updates_per_generation > 1:
+        again = f"{config.updates_per_generation} optimizer steps per generation"
+    if config.importance_correction and again:
+        raise UserError(
+            f"--importance-correction with --top-p {config.top_p} and {again}: Unsloth's loss then scores the whole vocabulary, and "
+            f"the sampler the nucleus, so every weight would be wrong. Add --no-unsloth, or --top-p 1."
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from trl import GRPOTrainer
 
 from r1rl.engines.proof import mean_and_largest, token_gaps
+from r1rl.models.logprobs import batch_logprobs
 from r1rl.records import Rollout
 from r1rl.system import distributed
 from r1rl.system.gradients import all_reduce_gradients
@@ -113,7 +114,13 @@ class PolicyUpdate:
         if self.run.entropy_bonus:  # TRL's is a mean over the tokens of a part, whatever the loss type is
             tokens = self.step.part["completion_mask"].sum() / batch["completion_mask"].sum()
             self.entropy_coef = self.run.entropy_bonus * tokens.item() / share
-        loss = self.part_loss(model) * share
+        if MADE_BY_UNSLOTH:
+            # Its loss has its gradient before the backward pass, where no factor reaches it; but it divides by this number.
+            self.current_gradient_accumulation_steps = torch.tensor(1 / share, device=self.accelerator.device)
+            loss = self.part_loss(model)
+            self.current_gradient_accumulation_steps = 1
+        else:
+            loss = self.part_loss(model) * share
         self.accelerator.backward(loss)
         self.step.part = None
         return loss.detach()
@@ -138,7 +145,7 @@ class PolicyUpdate:
                     torch.cat([part[f"prompt_{kind}"], part[f"completion_{kind}"]], 1) for kind in ("ids", "mask")
                 )
                 kept = part["completion_ids"].shape[1]
-                _, entropies, _ = self._get_per_token_logps_and_entropies(model, ids, mask, kept, compute_entropy=True)
+                _, entropies, _ = batch_logprobs(self, model, ids, mask, kept, compute_entropy=True)
                 found.append(entropies[part["completion_mask"].bool()].float())
         values = torch.cat(found)
         return torch.quantile(values, 1 - self.run.top_entropy_share).item() if len(values) else 0.0

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState, PartialState
 from cost import slow_except
-from small_run import make_float32_trainer, make_trainer, sampled_batch
-from trl import GRPOTrainer
+from small_run import make_trainer
+from worked_batch import (
+    FLAGS,
+    check_bounds,
+    check_flag,
+    distance,
+    gradients,
+    off_policy_trainer,
+    ours,
+    trls,
+    use,
+    worked_batch,
+)
 
-from r1rl.config.flags import IMPORTANCE_MODES
+from r1rl.config.flags import IMPORTANCE_MODES, Config
 from r1rl.models.logprobs import nucleus, output_logits, token_logprobs
+from r1rl.preflight import checks
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
 from r1rl.trainers.advantages import decoupled_advantages, group_advantages
-from r1rl.trainers.arguments import training_arguments
-from r1rl.trainers.batches import split
 from r1rl.trainers.guards.rules import Guards
 from r1rl.trainers.step_metrics import repeated
 from r1rl.trainers.update import correction
 
-OFF_POLICY = {"steps_per_generation": 2}
-
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    """A generation serves two optimizer steps, so TRL adds the logprobs of the old policy."""
-    settings = {"eval_steps": 2, "save_steps": 2, "loss_type": "grpo", **OFF_POLICY}
-    return make_float32_trainer(tmp_path_factory.mktemp("dumps"), **settings)
+    return off_policy_trainer(tmp_path_factory.mktemp("dumps"))
 
 
 @pytest.fixture(scope="module")
 def sampled(trainer):
-    """Two groups, whose old policy and sampler differ from the present one by about half a nat per token."""
-    sampled_batch(trainer)
-    rows, noise = dict(trainer.step.batch), torch.Generator().manual_seed(1)
-    shape = rows["completion_mask"].shape
-    rows["old_per_token_logps"] = rows["old_per_token_logps"] + 0.5 * torch.randn(shape, generator=noise)
-    rows["sampling_per_token_logps"] = rows["sampling_per_token_logps"] + 0.5 * torch.randn(shape, generator=noise)
-    return rows | {"advantages": torch.linspace(-1, 1, 16)}
+    return worked_batch(trainer)
 
 
 @pytest.fixture
@@ -50,138 +50,17 @@ def batch(sampled):
     return dict(sampled)
 
 
-def use(trainer, monkeypatch, **flags):
-    """Gives the trainer these flags, as `__init__` and TRL's read them from the arguments."""
-    config = dataclasses.replace(trainer.run, **flags)
-    shared = AcceleratorState._shared_state, PartialState._shared_state  # cleared by new arguments
-    before = [dict(state) for state in shared]
-    args = training_arguments(config, trainer.policy, trainer.dump)
-    for state, content in zip(shared, before):
-        state.clear()
-        state.update(content)
-    values = {
-        "run": config, "args": args, "loss_type": args.loss_type, "beta": args.beta, "epsilon_low": args.epsilon,
-        "epsilon_high": args.epsilon_high, "importance_sampling_level": args.importance_sampling_level,
-        "top_entropy_quantile": args.top_entropy_quantile, "entropy_coef": args.entropy_coef,
-        "_entropy_bonus_enabled": args.entropy_coef != 0, "num_iterations": args.num_iterations,
-        "vllm_importance_sampling_correction": args.vllm_importance_sampling_correction,
-        "vllm_importance_sampling_mode": args.vllm_importance_sampling_mode,
-        "vllm_importance_sampling_clip_max": args.vllm_importance_sampling_clip_max,
-    }  # fmt: skip
-    for name, value in values.items():
-        monkeypatch.setattr(trainer, name, value)
-
-
-def gradients(trainer):
-    """The gradients of the trained weights, which are then removed."""
-    found = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
-    trainer.model.zero_grad()
-    return found
-
-
-def trls(trainer, batch, monkeypatch):
-    """(loss, gradients) of TRL's class for the batch in one piece, with TRL's own correction and entropy mask."""
-    whole = dict(batch)
-    whole["num_items_in_batch"] = whole["completion_mask"].sum() * trainer.run.steps_per_generation
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.step, "part", None)
-        patch.setattr(trainer, "use_vllm", trainer.run.importance_correction)
-        own_mask = GRPOTrainer.get_high_entropy_mask
-        patch.setattr(trainer, "get_high_entropy_mask", partial(own_mask, trainer), raising=False)
-        if trainer.use_vllm:
-            gap = (whole["old_per_token_logps"] - whole["sampling_per_token_logps"]) * whole["completion_mask"]
-            whole["importance_sampling_ratio"] = correction(
-                gap, trainer.run.importance_mode, trainer.run.importance_threshold
-            )
-        loss = GRPOTrainer.compute_loss(trainer, trainer.model.train(), whole)
-    trainer.model.zero_grad()
-    loss.backward()
-    return loss.item(), gradients(trainer)
-
-
-def ours(trainer, batch, monkeypatch):
-    """(loss, gradients) of our update, in several parts of rows of similar length."""
-    trainer.step.gaps, trainer.step.line, sizes = [], {}, []
-    part_loss = type(trainer).part_loss
-    monkeypatch.setattr(
-        trainer, "part_loss", lambda m: sizes.append(len(trainer.step.part["advantages"])) or part_loss(trainer, m)
-    )
-    monkeypatch.setattr(trainer, "parts", lambda b, divisor: split(b, 600, 1, padded=False))
-    loss = trainer.update(trainer.model.train(), trainer.step, dict(batch)).item()
-    assert len(sizes) > 1
-    return loss, gradients(trainer)
-
-
-def distance(a, b):
-    """The largest difference of two sets of gradients, as a share of the largest gradient."""
-    assert a.keys() == b.keys() != set()
-    return max((a[n] - b[n]).abs().max().item() for n in a) / max(g.abs().max().item() for g in b.values())
-
-
-FLAGS = {
-    "clip-range": {"clip_range": 0.05},
-    "epsilon-high": {"epsilon_high": 0.28},
-    "delta": {"delta": 1.3},
-    "importance-level": {"importance_level": "sequence"},
-    "gspo": {"importance_level": "sequence", "clip_range": 3e-4, "epsilon_high": 4e-4},
-    "cispo": {"loss_type": "cispo"},
-    "entropy-bonus": {"entropy_bonus": 0.3},
-    "entropy-bonus-dapo": {"entropy_bonus": 0.3, "loss_type": "dapo"},
-    "entropy-bonus-bnpo": {"entropy_bonus": 0.3, "loss_type": "bnpo"},
-    "top-entropy-share": {"top_entropy_share": 0.2},
-    "top-entropy-share-dapo": {"top_entropy_share": 0.2, "loss_type": "dapo"},
-    "token_truncate": {"importance_correction": True, "importance_threshold": 1.2},
-    "token_mask": {"importance_correction": True, "importance_threshold": 1.2, "importance_mode": "token_mask"},
-    "sequence_truncate": {"importance_correction": True, "importance_mode": "sequence_truncate"},
-    "sequence_mask": {"importance_correction": True, "importance_mode": "sequence_mask", "importance_threshold": 3.0},
-}
 QUICK = ["delta", "importance-level", "entropy-bonus", "top-entropy-share", "token_mask"]
 
 
 @pytest.mark.parametrize("name", slow_except(QUICK, list(FLAGS)))
 def test_each_flag_reaches_the_gradient_as_in_trls_loss(trainer, batch, monkeypatch, name):
-    use(trainer, monkeypatch, **{k: v for k, v in FLAGS[name].items() if k == "loss_type"})
-    without = ours(trainer, batch, monkeypatch)
-    use(trainer, monkeypatch, **FLAGS[name])
-    if "entropy" in name:  # here a group without advantages is learned from, or counts for the threshold
-        batch["advantages"] = batch["advantages"] * (torch.arange(16) < 8)
-    expected = trls(trainer, batch, monkeypatch)
-    got = ours(trainer, batch, monkeypatch)
-    assert got[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
-    assert distance(got[1], expected[1]) < 1e-3
-    if name != "cispo":
-        assert distance(got[1], without[1]) > 1e-2
-
-
-def loss_at(trainer, batch, monkeypatch, log_ratio, advantage, **flags):
-    """The loss if the policy has moved by `log_ratio` (a number or (B, C)) in every token, and of one advantage."""
-    use(trainer, monkeypatch, **flags)
-    part = dict(batch) | {"advantages": torch.full((16,), float(advantage))}
-    monkeypatch.setattr(trainer.step, "part", None)
-    ids, mask = (torch.cat([part[f"prompt_{k}"], part[f"completion_{k}"]], 1) for k in ("ids", "mask"))
-    with torch.no_grad():
-        logprobs, _, _ = trainer._get_per_token_logps_and_entropies(
-            trainer.model, ids, mask, part["completion_ids"].shape[1]
-        )
-        part["old_per_token_logps"] = logprobs - log_ratio
-        return GRPOTrainer.compute_loss(trainer, trainer.model.train(), part).item()
+    check_flag(trainer, batch, monkeypatch, name)
 
 
 @pytest.mark.slow
 def test_the_ratio_is_bounded_where_the_papers_say(trainer, batch, monkeypatch):
-    loss = partial(loss_at, trainer, batch, monkeypatch)
-    # Advantage 1: min(rho, 1 + high). Advantage -1: max(rho, 1 - low), and at most delta.
-    assert loss(0.5, 1) == pytest.approx(-1.2, rel=1e-3)
-    assert loss(0.5, 1, clip_range=0.1) == pytest.approx(-1.1, rel=1e-3)
-    assert loss(0.5, 1, epsilon_high=0.28) == pytest.approx(-1.28, rel=1e-3)
-    assert loss(2.0, -1) == pytest.approx(math.exp(2.0), rel=1e-3)
-    assert loss(2.0, -1, delta=4.0) == pytest.approx(4.0, rel=1e-3)
-    assert loss(0.5, -1, delta=4.0) == pytest.approx(math.exp(0.5), rel=1e-3)
-    # Half of the tokens move by 0.4, half do not: a sequence's ratio is the geometric mean.
-    mask = batch["completion_mask"]
-    moved = 0.1 * (torch.arange(mask.shape[1]) < mask.sum(1, keepdim=True) // 2)
-    share = (moved * mask).sum(1) / mask.sum(1)
-    assert loss(moved, 1, importance_level="sequence") == pytest.approx(-share.exp().mean().item(), rel=1e-3)
+    check_bounds(trainer, batch, monkeypatch)
 
 
 def test_a_correction_is_truncated_or_masked():
@@ -349,3 +228,25 @@ def test_a_step_on_the_same_completions_is_none_for_the_guard_of_signals():
     again = repeated(line)
     assert (again["groups"], again["completions"], again["reward"]) == (0, 0, 0.5)
     assert [[f.guard for f in guards.step(x)] for x in (line, again, line)] == [[], [], ["no-signal"]]
+
+
+@pytest.mark.parametrize(
+    "flags, start",
+    [
+        ({"entropy_bonus": 0.1}, "--entropy-bonus 0.1 with --top-p 0.9"),
+        ({"top_entropy_share": 0.2}, "--top-entropy-share 0.2 with --top-p 0.9"),
+        ({"importance_correction": True, "beta": 0.1}, "--importance-correction with --top-p 0.9 and --beta 0.1"),
+        (
+            {"importance_correction": True, "num_iterations": 2},
+            "--importance-correction with --top-p 0.9 and 2 optimizer steps per generation",
+        ),
+    ],
+)
+def test_flags_that_unsloths_loss_compares_with_another_distribution_are_refused(flags, start, monkeypatch):
+    monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: name)
+    config, gpu = Config(top_p=0.9, **flags), SimpleNamespace(gpu="a card")
+    with pytest.raises(UserError, match=f"^{start}"):
+        checks.check_nucleus_with_unsloth(config, gpu)
+    for other in (dataclasses.replace(config, unsloth=False), dataclasses.replace(config, top_p=1.0)):
+        checks.check_nucleus_with_unsloth(other, gpu)
+    checks.check_nucleus_with_unsloth(config, SimpleNamespace(gpu=None))
