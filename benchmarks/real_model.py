@@ -2,9 +2,10 @@
 
 usage: python benchmarks/real_model.py --data DIR [--model smollm2-135m] [--only NAME ...] [-o benchmarks/real_model.json]
 
-DIR has the folders gsm8k (train.jsonl, test.jsonl) and math (train and test files). Sizes are small: a row says whether a
-system runs from its first to its last screen with a real vocabulary and chat template, not what it can learn. About 40
-minutes on 2 cores. Rows of engines that are not installed are refused by the program, and the table has its message.
+DIR has the folder gsm8k (train.jsonl, test.jsonl). Sizes are small: a row says whether a system runs from its first to its
+last screen with a real vocabulary and chat template, not what it can learn. The pipeline gets sums of two numbers that are
+written here, because its later stages need completions that are right, and SmolLM2-135M solves no problem of MATH. More than
+an hour on 2 cores. Rows of engines that are not installed are refused by the program, and the table has its message.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -28,7 +30,7 @@ LIMIT = 1800  # seconds for one program
 SMALL = ("--eval-count", "16", "--eval-steps", "1000", "--max-prompt-length", "640", "--max-seq-length", "1024",
          "--max-completion-length", "64")  # fmt: skip
 STEPS = ("--max-steps", "2", "--per-device-train-batch-size", "16", "--num-generations", "8")
-# Flags of each system; {data} is the folder of --data.
+# Flags of each system; {data} is the folder of --data, {sums} that of the problems made here.
 SYSTEMS = {
     "default (GSM8K)": ("--is-chat", "--dataset-path", "{data}/gsm8k", *STEPS, *SMALL),
     "kk-curriculum": ("--recipe", "kk-curriculum", "--is-chat", "--stages", "2,3", "--steps-per-stage", "1",
@@ -37,7 +39,7 @@ SYSTEMS = {
                      "--num-epochs", "1", *SMALL),
     "cot-safety": ("--recipe", "cot-safety", "--dataset-name", "safety-queries", "--max-samples", "16",
                    "--num-epochs", "1", *SMALL),
-    "r1 (eight stages)": ("--recipe", "r1", "--dataset-path", "{data}/math", "--general-data", "small-talk",
+    "r1 (eight stages)": ("--recipe", "r1", "--dataset-name", "gsm8k", "--dataset-path", "{sums}", "--general-data", "small-talk",
                           "--student-model", "{model}", "--max-samples", "16", *STEPS, *SMALL,
                           "--stage-settings", "{stages}"),
 }  # fmt: skip
@@ -99,7 +101,8 @@ def run(system: str, engine: str, flags: tuple[str, ...], args: argparse.Namespa
     """Runs one system to its end and reads what it left."""
     stages = folder / "stages.json"
     stages.write_text(json.dumps(STAGES))
-    filled = [f.format(data=args.data, model=args.model, stages=stages) for f in flags]
+    sums = write_sums(folder)
+    filled = [f.format(data=args.data, sums=sums, model=args.model, stages=stages) for f in flags]
     command = [
         sys.executable,
         str(ROOT / "main.py"),
@@ -127,6 +130,18 @@ def run(system: str, engine: str, flags: tuple[str, ...], args: argparse.Namespa
     text = (folder / "screen.txt").read_text(errors="replace")
     step = median(times) if times else None
     return Row(system, engine, code, steps, seconds, step, usage.ru_maxrss / 2**20, outcome(folder, text, code))
+
+
+def write_sums(folder: Path) -> Path:
+    """Writes train.jsonl and test.jsonl in the format of GSM8K. Returns their folder."""
+    sums = folder / "sums"
+    sums.mkdir()
+    pairs = [(a, b) for a in range(2, 12) for b in range(2, 12)]
+    random.Random(0).shuffle(pairs)
+    for name, part in (("train", pairs[:80]), ("test", pairs[80:])):
+        rows = ({"question": f"What is {a} + {b}?", "answer": f"{a} + {b} = {a + b}.\n#### {a + b}"} for a, b in part)
+        (sums / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return sums
 
 
 def outcome(folder: Path, text: str, code: int) -> str:
