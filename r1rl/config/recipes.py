@@ -68,8 +68,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     # Measured: see benchmarks/RESULTS.md.
     "distill-tiny": TINY | {
         "algorithm": "distill", "student_layers": 3, "add_reasoning_prefix": True, "num_generations": 1,
-        "per_device_train_batch_size": 16, "max_steps": 360, "teacher_steps": 180, "distill_beta": 0.0,
-        "learning_rate": 2e-3, "lr_scheduler": "cosine", "eval_steps": 180, "save_steps": 90,
+        "per_device_train_batch_size": 16, "steps_per_generation": 12, "max_steps": 720, "teacher_steps": 360, "distill_beta": 0.0,
+        "learning_rate": 2e-3, "lr_scheduler": "cosine", "eval_steps": 360, "save_steps": 120,
     },
     # A real language model (135M parameters) on a CPU: a warm start, because it needs a format before it can explore, then
     # GRPO on correctness. Half of the examples are answers without steps, so the model knows both habits, and which one
@@ -188,8 +188,9 @@ STAGE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "rl-final": RL_OF_TINY,
         "distill": {"num_epochs": 6, "batch_size": 16, "sft_learning_rate": 2e-3},
         ON_POLICY: {
-            "max_samples": 480, "num_generations": 1, "per_device_train_batch_size": 16, "max_steps": 360,
-            "teacher_steps": 180, "distill_beta": 0.0, "learning_rate": 2e-3, "lr_scheduler": "cosine",
+            "max_samples": 480, "num_generations": 1, "per_device_train_batch_size": 16, "steps_per_generation": 12,
+            "max_steps": 720, "teacher_steps": 360, "distill_beta": 0.0, "learning_rate": 2e-3, "lr_scheduler": "cosine",
+            "eval_steps": 720, "save_steps": 120,
         },
     },
 }

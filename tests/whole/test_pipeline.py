@@ -255,7 +255,7 @@ def test_all_eight_stages_from_one_command(program, tmp_path):
     again = {row["stage"]: row for row in json.loads((tmp_path / "x" / "pipeline.json").read_text())["stages"]}
     assert again["distill"]["correct"] == rows["distill"]["correct"]
 
-    settings.write_text(json.dumps({"distill": {"algorithm": "distill"}}))
+    settings.write_text(json.dumps({"distill": {"algorithm": "distill", "steps_per_generation": 1}}))
     done = program(*flags, "--exp-name", "y", "--from-stage", 8, "--earlier-run", tmp_path / "x")
     assert done.returncode == 0, done.stdout + done.stderr
     table = {row["stage"]: row for row in json.loads((tmp_path / "y" / "pipeline.json").read_text())["stages"]}
