@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 STEADY = 0.10  # spread of a ratio over the rounds above which it is marked unsteady
+SMALL = 0.2  # shares below it are not marked: their spread shows nothing
 
 Step = dict[str, Any]  # a row's answer for a step: seconds, parts, tokens, completions
 # A quotient of sums over steps: numerator and denominator of one step.
@@ -111,8 +112,9 @@ class Target:
         """Returns the printed cells."""
         sign = "at most" if self.at_most else "at least"
         spread = f"{self.show(min(self.values))} to {self.show(max(self.values))}"
-        # The spread of ratios and speeds shows how steady the machine was; that of small shares shows nothing.
-        unsteady = self.kind == "x" and len(self.values) > 1 and self.spread > STEADY
+        # The spread of ratios and large shares shows how steady the machine was.
+        large = self.kind == "x" or (self.kind == "%" and self.value >= SMALL)
+        unsteady = large and len(self.values) > 1 and self.spread > STEADY
         verdict = "reached" if self.reached else "missed"
         note = " (unsteady)" if unsteady else ""
         return [self.what, f"{sign} {self.show(self.limit)}", self.show(self.value), spread, verdict + note]

@@ -424,7 +424,9 @@ def setup_of(args: argparse.Namespace, folder: str) -> Setup:
     sizes = {"prompts": args.prompts or (16 if args.gpu else 8), "tokens": args.tokens or (512 if args.gpu else 128)}
     if args.model:
         passes = args.passes or model_step.PASSES
-        return Setup(folder, args.model, model_step.RECIPE, **sizes, passes=passes, bfloat16=True, flags={"trial": False})
+        return Setup(
+            folder, args.model, model_step.RECIPE, **sizes, passes=passes, bfloat16=True, flags={"trial": False}
+        )
     return Setup(
         folder=folder,
         model=in_a_process(args.shape, Path(folder), args.gpu),
