@@ -95,7 +95,7 @@ def bare_update(setup: Setup, pipe) -> None:
         completion = round(sum(lengths) / len(lengths))
         if completion not in at_once:  # the first call, which is not timed, finds the fastest division
             limit = 16 if setup.bfloat16 else 64 if not setup.gpu else 8
-            sizes = [n for n in (64, 32, 16, 8, 4) if n <= min(limit, setup.completions)]
+            sizes = [n for n in (64, 32, 16, 8, 4) if n <= limit and setup.completions % n == 0]
             forward_backward(sizes[-1], completion)
             tried = {n: min(seconds_a_row(n, completion) for _ in range(2)) for n in sizes}
             at_once[completion] = min(tried, key=tried.get)

@@ -95,6 +95,9 @@ WHAT = {  # description of each row
 }
 FIXED_ONLY = ("trl plain",)  # rows that are not measured with mixed lengths
 NOT_SAMPLING = ("bare update", "fine-tuning", "matrix peak")
+# Rows whose step is other work than ours, and why.
+NOT_COMPARED = {"bare engine": "a part", "bare update": "a part", "fine-tuning": "no sampling",
+                "matrix peak": "no step", "published": "16 completions"}  # fmt: skip
 QUIET = 10.0  # seconds after which the next line of progress is printed
 PUBLISHED = 16  # completions in a step of R1RL's published configuration
 EVALUATION = 200  # problems
@@ -311,9 +314,7 @@ def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], wo
             sampled = "-" if name in NOT_SAMPLING else f"{median(table.rounds(work, name, speed)):,.0f}"
             ratios = table.ratio(work, (name, step_seconds), (base, step_seconds)) if base else []
             of, spread = over_rounds(ratios, ".2f") if ratios else ("-", "-")
-            of, spread = ("", "a part") if name.startswith("bare") else (of, spread)
-            of, spread = ("", f"{PUBLISHED} completions") if name == "published" else (of, spread)
-            of, spread = ("", "") if name in ("fine-tuning", "matrix peak") else (of, spread)
+            of, spread = ("", NOT_COMPARED[name]) if name in NOT_COMPARED else (of, spread)
             seconds = f"{median(times):.3f}", f"{min(times):.3f} to {max(times):.3f}"
             lines.append([WHAT[name], *seconds, sampled, of, spread])
         print(markdown(title, head, lines))
