@@ -226,13 +226,13 @@ def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra, watch:
     try:
         row = Row(name, own, waiting=lambda seconds: watch.say(f"{name}: {seconds:.0f} s so far"))
         rows[name] = row
+        watch.say(f"{name} started in {row.seconds_to_start:.0f} s and makes an untimed step", always=True)
         for lengths in works.values():
             row.ask("step", slice_for(name, lengths, 0))
         extra["rows"][name] = {**row.about, "seconds_to_start": round(row.seconds_to_start, 1)}
         prompt = row.about.get("prompt_tokens")
         if prompt is not None and extra.setdefault("prompt_tokens", prompt) != prompt:
             raise RowFailed(f"prompts of {prompt} tokens, not {extra['prompt_tokens']}")
-        watch.say(f"{name} is ready: started in {row.seconds_to_start:.0f} s, one untimed step done", always=True)
     except RowFailed as error:
         fail(rows, name, absent, error)
 
