@@ -94,7 +94,7 @@ def bare_update(setup: Setup, pipe) -> None:
     def step(lengths):
         completion = round(sum(lengths) / len(lengths))
         if completion not in at_once:  # the first call, which is not timed, finds the fastest division
-            limit = 16 if setup.bfloat16 else 64 if not setup.gpu else 8
+            limit = 8 if setup.gpu or setup.bfloat16 else 64  # more rows of a large model only take more memory
             sizes = [n for n in (64, 32, 16, 8, 4) if n <= limit and setup.completions % n == 0]
             forward_backward(sizes[-1], completion)
             tried = {n: min(seconds_a_row(n, completion) for _ in range(2)) for n in sizes}
