@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from r1rl.config.flags import TINY_MODELS
+from r1rl.models.shape import Shape
 
 EMBEDDED = json.loads(Path(TINY_MODELS["tiny"], "config.json").read_text(encoding="utf-8"))
 WORDS = EMBEDDED["vocab_size"]  # the small models have its tokenizer
@@ -26,12 +27,16 @@ SHAPES = {
 }
 
 
+def shape_of(name: str) -> Shape:
+    """Returns the sizes of a shape in SHAPES, all of which are made as Qwen2."""
+    hidden, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[name]
+    return Shape(hidden, inner, layers, heads, kv_heads, hidden // heads, vocabulary, tied, bias=True)
+
+
 def parameters(name: str) -> dict[str, int]:
     """Returns the number of weights that multiply every token ("body") and of the output layer ("head")."""
-    hidden, layers, heads, kv_heads, inner, vocabulary, _ = SHAPES[name]
-    dim = hidden // heads
-    attention = hidden * dim * (heads + 2 * kv_heads) + heads * dim * hidden
-    return {"body": layers * (attention + 3 * hidden * inner), "head": hidden * vocabulary}
+    shape = shape_of(name)
+    return {"body": shape.linear, "head": shape.vocab * shape.hidden}
 
 
 def make(name: str, folder: Path, on_gpu: bool = False) -> str:

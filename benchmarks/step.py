@@ -1,11 +1,23 @@
 """Times a training step and its parts against other implementations and against limits, on one machine.
 
-usage: python benchmarks/step.py [--gpu [--shape 3B]] [--repeats 3] [--steps 4] [--json FILE] [--rows NAME ...]
+usage: python benchmarks/step.py [--repeats 3] [--steps 4] [--json FILE] [--rows NAME ...]
+       python benchmarks/step.py --model smollm2-135m
+       python benchmarks/step.py --gpu [--shape 3B]
+
 Without a GPU: 64 completions x 128 tokens on the embedded model, then as many of mixed lengths with a long tail. With
 --gpu: 128 completions x 512 tokens and mixed lengths, on random weights of the shape. All rows sample the same lengths, which
 are forced and checked, and half of each group is rewarded, so that every group has a signal. Rows take turns step by step,
-because the speed of a machine changes within a minute. Every figure and ratio of a round is one of totals; the tables show
-the median of the rounds and their spread.
+because the speed of a machine changes within a minute. Every figure and ratio of a round is one of totals; the tables are
+Markdown and show the median of the rounds and their spread. A row whose package is not installed says so.
+
+With --model, a real model on a CPU, named as for --model-name: 64 completions x 128 tokens after prompts of the recipe
+laptop, 3 rounds of 1 step. About 20 minutes on 2 idle cores for smollm2-135m, and 20 GiB with all rows at once; --one-by-one
+needs less, and its ratios are less steady. The rows that are not ours compute in bfloat16: stock TRL with 16 completions in
+a pass; vLLM with the logprobs of the sampled tokens; the bare update, which is forward, backward and AdamW of the
+transformers model on as many tokens as our update reads. Fine-tuning learns as many completions of the same length, each
+after its prompt. The matrix peak is the fastest of three square bfloat16 products in each round. Speeds in FLOP/s count
+2 FLOP for each weight in a matrix product and token forward, three times that in training, twice for the weights that LoRA
+freezes (forward and the gradient of the inputs), and attention; padding and recomputation do not count (flops.py).
 """
 
 from __future__ import annotations
@@ -21,7 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,16 +47,37 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+import flops  # noqa: E402
+import model_step  # noqa: E402
 import shapes  # noqa: E402
+from measured import (  # noqa: E402
+    Measured,
+    Target,
+    around,
+    completions_a_second,
+    field,
+    markdown,
+    of_a_step,
+    over_rounds,
+    part,
+    share,
+    speed,
+    step_seconds,
+    update_seconds,
+)
 from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
 from rows import NEEDS, UNSLOTH_ON_CPU, Row, RowFailed, Setup, missing  # noqa: E402
 from start import once  # noqa: E402
 
+from r1rl.config.recipes import RECIPES  # noqa: E402
+from r1rl.models import source  # noqa: E402
+from r1rl.models.shape import FAMILIES, Shape  # noqa: E402
 from r1rl.runs import folder as runs_folder  # noqa: E402
 from r1rl.system import machine  # noqa: E402
+from r1rl.system.errors import UserError  # noqa: E402
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+progress = Console(stderr=True, highlight=False, soft_wrap=True)  # so that the output is the tables alone
 CPU_ROWS = ("ours", "ours vllm", "trl", "trl plain", "bare engine", "bare update")
 GPU_ROWS = ("ours 4 bit", "ours bf16", "trl", "published", "bare engine", "bare update")
 WHAT = {  # description of each row
@@ -57,11 +90,17 @@ WHAT = {  # description of each row
     "published": "R1RL as published: stock Unsloth GRPO, 2 x 8",
     "bare engine": "vllm.LLM.generate alone",
     "bare update": "forward, backward, AdamW alone, no padding",
+    "fine-tuning": "r1rl's fine-tuning on as many completions",
+    "matrix peak": "one bfloat16 product",
 }
 FIXED_ONLY = ("trl plain",)  # rows that are not measured with mixed lengths
+NOT_SAMPLING = ("bare update", "fine-tuning", "matrix peak")
+# Rows whose step is other work than ours, and why.
+NOT_COMPARED = {"bare engine": "a part", "bare update": "a part", "fine-tuning": "no sampling",
+                "matrix peak": "no step", "published": "16 completions"}  # fmt: skip
+QUIET = 10.0  # seconds after which the next line of progress is printed
 PUBLISHED = 16  # completions in a step of R1RL's published configuration
 EVALUATION = 200  # problems
-STEADY = 0.10  # spread of a ratio over the rounds above which it is marked unsteady
 DEFAULT_RUN = {"steps": 500, "evaluations": 6}  # by default: every 100 steps and before the first
 TINY_RUN = {"steps": 40, "evaluations": 5}  # recipe tiny evaluates more often, for its curve: every 10 steps
 
@@ -77,116 +116,7 @@ def mixed_lengths(count: int, mean: float, longest: int, seed: int) -> tuple[int
     return tuple(lengths)
 
 
-Step = dict[str, Any]  # a row's answer for a step: seconds, parts, tokens, completions
-# A quotient of sums over steps: numerator and denominator of one step.
-Value = tuple[Callable[[Step], float], Callable[[Step], float]]
-
-
-class Measured:
-    """The answers of each step, by workload, row and round."""
-
-    def __init__(self):
-        self.steps: dict[str, dict[str, list[list[Step]]]] = {}
-
-    def add(self, work: str, row: str, number: int, answer: Step) -> None:
-        """Adds one step of a round."""
-        rounds = self.steps.setdefault(work, {}).setdefault(row, [])
-        while len(rounds) <= number:
-            rounds.append([])
-        rounds[number].append(answer)
-
-    def has(self, work: str, *rows: str) -> bool:
-        """Whether all these rows were measured."""
-        return all(self.steps.get(work, {}).get(row) for row in rows)
-
-    def rounds(self, work: str, row: str, value: Value) -> list[float]:
-        """Returns a value in each round, a quotient of totals."""
-        of, per = value
-        return [sum(map(of, steps)) / sum(map(per, steps)) for steps in self.steps[work][row]]
-
-    def ratio(self, work: str, over: tuple[str, Value], under: tuple[str, Value]) -> list[float]:
-        """Returns the ratio of two values in each round."""
-        pairs = zip(self.rounds(work, *over), self.rounds(work, *under))
-        return [a / b for a, b in pairs]
-
-
-def field(name: str) -> Callable[[Step], float]:
-    """Returns a function that reads a field of a step."""
-    return lambda step: step[name]
-
-
-def part(*names: str) -> Callable[[Step], float]:
-    """Returns a function that sums the seconds of some parts of a step."""
-    return lambda step: sum(step["parts"].get(name, 0.0) for name in names)
-
-
-def of_a_step(value: Callable[[Step], float]) -> Value:
-    """Returns the mean of a quantity per step."""
-    return value, lambda step: 1.0
-
-
-def share(*names: str) -> Value:
-    """Returns the share of some parts in the step."""
-    return part(*names), field("seconds")
-
-
-def sampling_seconds(step: Step) -> float:
-    """Returns the seconds of generation; for a bare engine, which has no parts, those of the whole step."""
-    return step["parts"]["generate"] if "parts" in step else step["seconds"]
-
-
-def around(step: Step) -> float:
-    """Returns the seconds outside generation and forward/backward."""
-    return step["seconds"] - part("generate", "forward/backward")(step)
-
-
-step_seconds = of_a_step(field("seconds"))
-update_seconds = of_a_step(part("forward/backward", "optimizer"))
-speed = field("tokens"), sampling_seconds
-completions_a_second = field("completions"), field("seconds")
-
-
-@dataclasses.dataclass
-class Target:
-    """A line of the table of targets."""
-
-    what: str
-    limit: float
-    at_most: bool
-    values: list[float]  # one per round
-    kind: str = "x"  # unit: "x", "%", "s", "GiB"
-
-    @property
-    def value(self) -> float:
-        """The median over the rounds."""
-        return median(self.values)
-
-    @property
-    def reached(self) -> bool:
-        """Whether the median meets the limit."""
-        return self.value <= self.limit if self.at_most else self.value >= self.limit
-
-    @property
-    def spread(self) -> float:
-        """(largest - smallest) / median over the rounds."""
-        return (max(self.values) - min(self.values)) / self.value if self.value else 0.0
-
-    def show(self, value: float) -> str:
-        """Formats a value with its unit."""
-        return {"x": f"{value:.2f}", "%": f"{value:.1%}", "s": f"{value:.2f} s", "GiB": f"{value:.1f} GiB"}[self.kind]
-
-    def cells(self) -> list[str]:
-        """Returns the printed cells."""
-        sign = "at most" if self.at_most else "at least"
-        spread = f"{self.show(min(self.values))} to {self.show(max(self.values))}"
-        # The spread of ratios and speeds shows how steady the machine was; that of small shares shows nothing.
-        unsteady = self.kind == "x" and len(self.values) > 1 and self.spread > STEADY
-        verdict = "[green]reached[/green]" if self.reached else "[red]missed[/red]"
-        note = " (unsteady)" if unsteady else ""
-        return [self.what, f"{sign} {self.show(self.limit)}", self.show(self.value), spread, verdict + note]
-
-
-def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> list[Target]:
+def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str, works) -> list[Target]:
     """Returns the targets whose rows were measured."""
     found = []
     main_rows = [r for r in ("ours", "ours vllm", "ours 4 bit", "ours bf16") if r in table.steps["fixed"]]
@@ -216,9 +146,10 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
             sync = table.rounds(work, row, share("sync"))
             found.append(Target(f"{name}, weights into the engine", 0.01, True, sync, "%"))
             if gpu and "matrix peak" in extra:
-                flops = lambda s: update_flops(s, extra, shape)  # noqa: E731
-                speeds = table.rounds(work, row, (flops, update_seconds[0]))
-                shares = [f / extra["matrix peak"]["flops"] for f in speeds]
+                rank, prompt = extra["rows"][row]["lora_rank"], extra["prompt_tokens"]
+                count = flops.training(shapes.shape_of(shape), rank, prompt, works[work], Setup.group)
+                speeds = table.rounds(work, row, of_a_step(update_seconds[0]))
+                shares = [count / seconds / extra["matrix peak"]["flops"] for seconds in speeds]
                 found.append(Target(f"{name}, update, of the matrix peak", 0.4, False, shares, "%"))
     for row, answers in extra.get("evaluations", {}).items():
         if row in main_rows:
@@ -241,20 +172,24 @@ def targets(table: Measured, extra: dict[str, Any], gpu: bool, shape: str) -> li
     return found
 
 
-def update_flops(step: Step, extra: dict[str, Any], shape: str) -> float:
-    """Returns the multiplications and additions that an update needs at least.
+class Progress:
+    """Prints what is measured at the moment, at most every QUIET seconds."""
 
-    Frozen weights have no gradient, so forward and backward are one product each. The prompt of a group counts once, and the
-    output layer sees completions only; attention and recomputation are left out.
-    """
-    size = shapes.parameters(shape)
-    read = step["tokens"] + step["completions"] / Setup.group * extra["prompt_tokens"]
-    return 4.0 * (size["body"] * read + size["head"] * step["tokens"])
+    def __init__(self):
+        self.began = self.said = time.perf_counter()
+
+    def say(self, words: str, always: bool = False) -> None:
+        """Prints a line after the minutes since the beginning."""
+        now = time.perf_counter()
+        if always or now - self.said >= QUIET:
+            self.said = now
+            minutes, seconds = divmod(int(now - self.began), 60)
+            progress.print(f"{minutes:3}:{seconds:02}  {words}", markup=False)
 
 
 def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]], args) -> tuple:
     """Returns (Measured, other measurements, reasons for missing rows)."""
-    table, extra, absent = Measured(), {"evaluations": {}, "rows": {}}, {}
+    table, extra, absent, watch = Measured(), {"evaluations": {}, "rows": {}}, {}, Progress()
     for name in names:
         needs = ["vllm"] if name == "trl" and setup.gpu else NEEDS.get(name, [])
         if lacks := missing(needs):
@@ -265,13 +200,15 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
         rows: dict[str, Row] = {}
         try:
             for name in group:
-                begin(name, setup, works, rows, absent, extra)
+                begin(name, setup, works, rows, absent, extra, watch)
             for number in range(args.repeats):
                 for work, lengths in works.items():
                     for at in range(args.steps):
                         for name in [n for n in rows if work == "fixed" or n not in FIXED_ONLY]:
+                            watch.say(f"round {number + 1} of {args.repeats}, {work}, step {at + 1}: {name}")
                             turn(rows, name, table, work, number, lengths, number * args.steps + at, absent)
-                evaluate_rows(rows, setup, extra, absent)
+                if "mix" in works:
+                    evaluate_rows(rows, setup, extra, absent)
             if "bare update" in rows and setup.gpu:
                 extra["matrix peak"] = rows["bare update"].ask("matrix peak")
         finally:
@@ -280,21 +217,22 @@ def measure(setup: Setup, names: Sequence[str], works: dict[str, tuple[int, ...]
     return table, extra, absent
 
 
-def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra) -> None:
+def begin(name, setup: Setup, works, rows: dict[str, Row], absent, extra, watch: Progress) -> None:
     """Starts a row and runs one untimed step of each workload."""
     own = setup
     if name == "published":
         own = dataclasses.replace(setup, prompts=PUBLISHED // 8, group=8, passes=1)
-    console.print(f"starting {name}: {WHAT[name]}", end=" ", style="dim")
+    watch.say(f"starting {name}: {WHAT[name]}", always=True)
     try:
-        row = Row(name, own)
+        row = Row(name, own, waiting=lambda seconds: watch.say(f"{name}: {seconds:.0f} s so far"))
         rows[name] = row
+        watch.say(f"{name} started in {row.seconds_to_start:.0f} s and makes an untimed step", always=True)
         for lengths in works.values():
             row.ask("step", slice_for(name, lengths, 0))
         extra["rows"][name] = {**row.about, "seconds_to_start": round(row.seconds_to_start, 1)}
-        if extra.setdefault("prompt_tokens", row.about["prompt_tokens"]) != row.about["prompt_tokens"]:
-            raise RowFailed(f"prompts of {row.about['prompt_tokens']} tokens, not {extra['prompt_tokens']}")
-        console.print(f"({row.seconds_to_start:.0f} s)", style="dim")
+        prompt = row.about.get("prompt_tokens")
+        if prompt is not None and extra.setdefault("prompt_tokens", prompt) != prompt:
+            raise RowFailed(f"prompts of {prompt} tokens, not {extra['prompt_tokens']}")
     except RowFailed as error:
         fail(rows, name, absent, error)
 
@@ -309,7 +247,7 @@ def turn(rows, name, table: Measured, work: str, number: int, lengths, call: int
 
 def fail(rows, name: str, absent, error: RowFailed) -> None:
     """Prints why a row failed; the others continue."""
-    console.print(f"[red]FAILED[/red] {error}", markup=True)
+    progress.print(f"FAILED {error}", markup=False)
     absent[name] = "FAILED: " + str(error).splitlines()[0]
     if row := rows.pop(name, None):
         row.close()
@@ -363,26 +301,24 @@ def first_completion(flags: Sequence[str]) -> float:
 
 def print_rows(table: Measured, names: Sequence[str], absent: dict[str, str], works) -> None:
     """Prints one table per workload: each row's seconds, and its ratio to the first of our rows."""
+    head = ("row", "s per step", "min to max", "tokens/s sampled", "against ours", "over rounds")
     for work, lengths in works.items():
         title = f"{work}: {len(lengths)} completions, {sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at most"
-        shown = Table("row", "s per step", "min to max", "tokens/s sampled", "against ours", "over rounds", title=title)  # fmt: skip
+        lines = []
         base = next((n for n in names if n.startswith("ours") and table.has(work, n)), None)
         for name in names:
             if not table.has(work, name):
-                shown.add_row(WHAT[name], "-", "-", "-", "-", absent.get(name, "not measured"))
+                lines.append([WHAT[name], "-", "-", "-", "-", absent.get(name, "not measured")])
                 continue
             times = [s["seconds"] for steps in table.steps[work][name] for s in steps]
-            sampled = "-" if name == "bare update" else f"{median(table.rounds(work, name, speed)):,.0f}"
+            sampled = "-" if name in NOT_SAMPLING else f"{median(table.rounds(work, name, speed)):,.0f}"
             ratios = table.ratio(work, (name, step_seconds), (base, step_seconds)) if base else []
-            of = f"{median(ratios):.2f}" if ratios else "-"
-            spread = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "-"
-            of, spread = ("", "a part") if name.startswith("bare") else (of, spread)
-            of, spread = ("", f"{PUBLISHED} completions") if name == "published" else (of, spread)
-            shown.add_row(
-                WHAT[name], f"{median(times):.3f}", f"{min(times):.3f} to {max(times):.3f}", sampled, of, spread
-            )
-        console.print(shown)
-        print_parts(table, work, [n for n in names if not n.startswith("bare")])
+            of, spread = over_rounds(ratios, ".2f") if ratios else ("-", "-")
+            of, spread = ("", NOT_COMPARED[name]) if name in NOT_COMPARED else (of, spread)
+            seconds = f"{median(times):.3f}", f"{min(times):.3f} to {max(times):.3f}"
+            lines.append([WHAT[name], *seconds, sampled, of, spread])
+        print(markdown(title, head, lines))
+        print_parts(table, work, [n for n in names if not n.startswith("bare") and n != "matrix peak"])
 
 
 def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
@@ -391,7 +327,7 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
     parts: dict[str, None] = {}
     for name in measured:
         parts |= dict.fromkeys(table.steps[work][name][0][0]["parts"])
-    shown = Table("part", *measured, title=f"{work}: parts of a step, seconds and share of it")
+    lines = []
     for p in parts:
         cells = []
         for name in measured:
@@ -399,23 +335,20 @@ def print_parts(table: Measured, work: str, names: Sequence[str]) -> None:
                 cells.append("-")
                 continue
             taken = median(table.rounds(work, name, of_a_step(part(p))))
-            cells.append(f"{taken:.4f}  {median(table.rounds(work, name, share(p))):6.1%}")
-        shown.add_row(p, *cells)
-    console.print(shown)
+            cells.append(f"{taken:.4f} ({median(table.rounds(work, name, share(p))):.1%})")
+        lines.append([p, *cells])
+    print(markdown(f"{work}: parts of a step, seconds and share of it", ["part", *measured], lines))
 
 
 def print_targets(found: Sequence[Target], extra: dict[str, Any]) -> None:
     """Prints the targets with the measured values."""
-    shown = Table("what", "target", "measured", "over rounds", "", title="targets")
-    for target in found:
-        shown.add_row(*target.cells())
-    console.print(shown)
+    print(markdown("targets", ("what", "target", "measured", "over rounds", ""), [t.cells() for t in found]))
     for name, answers in extra.get("evaluations", {}).items():
         taken = median(a["seconds"] for a in answers)
-        console.print(f"evaluation of {EVALUATION}, {name}: {taken:.2f} s, engine calls: {answers[0]['engine_calls']}")
+        print(f"\nevaluation of {EVALUATION}, {name}: {taken:.2f} s, engine calls: {answers[0]['engine_calls']}")
     if "matrix peak" in extra:
         peak = extra["matrix peak"]
-        console.print(f"one product of {peak['size']} x {peak['size']} bfloat16: {peak['flops'] / 1e12:.1f} TFLOP/s")
+        print(f"\none product of {peak['size']} x {peak['size']} bfloat16: {peak['flops'] / 1e12:.1f} TFLOP/s")
 
 
 def about_here(gpu: bool) -> dict[str, Any]:
@@ -453,47 +386,71 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true", help="measure the rows for a GPU")
     parser.add_argument("--shape", choices=shapes.SHAPES, help="model (default: tiny, with --gpu 0.5B)")
+    parser.add_argument("--model", help="a real model on a CPU, named as for --model-name")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
-    parser.add_argument("--steps", type=int, default=4, help="steps of each row per round")
+    parser.add_argument("--steps", type=int, help="steps of each row per round (default: 4, with --model 1)")
     parser.add_argument("--prompts", type=int, help="prompts per step (default: 8, with --gpu 16)")
     parser.add_argument("--tokens", type=int, help="longest completion (default: 128, with --gpu 512)")
-    parser.add_argument("--passes", type=int, help="passes per step (default: 1, with --gpu 8)")
+    parser.add_argument("--passes", type=int, help="passes per step (default: 1, with --gpu 8, with --model 4 of TRL)")
     parser.add_argument("--rows", nargs="*", help="measure only these rows")
     parser.add_argument(
-        "--one-by-one", action="store_true", help="measure one row after the other, if not all fit on the card at once"
+        "--one-by-one", action="store_true", help="measure one row after the other, if not all fit in memory at once"
     )
     parser.add_argument("--no-start", action="store_true", help="do not time --help and the first completion")
     parser.add_argument("--folder", type=Path, help="folder of models and logs (default: a temporary folder)")
-    parser.add_argument(
-        "--json", type=Path, help="output file (default: benchmarks/step_cpu.json, or step_gpu_SHAPE.json)"
-    )
+    parser.add_argument("--json", type=Path, help="output file (default: step_cpu.json, step_MODEL.json or "
+                        "step_gpu_SHAPE.json in benchmarks/)")  # fmt: skip
     args = parser.parse_args()
+    if args.model and (args.gpu or args.shape):
+        parser.error("--model is for a CPU and has weights of its own: with --gpu or --shape, leave it out")
+    args.of_model = None  # its Shape
+    if args.model:
+        try:
+            source.locate(args.model)  # converts a GGUF file, once
+            args.of_model = source.shape_of(args.model)
+        except UserError as error:
+            parser.error(str(error).replace("--model-name", "--model"))
+        if args.of_model is None:
+            parser.error(f"--model {args.model}: its shape is not known, so its FLOPs cannot be counted. Give a model "
+                         f"of the types {', '.join(sorted(FAMILIES))}, in a folder or in the hub's cache.")  # fmt: skip
+    args.steps = args.steps or (1 if args.model else 4)
     args.shape = args.shape or ("0.5B" if args.gpu else "tiny")
-    args.json = args.json or ROOT / "benchmarks" / (f"step_gpu_{args.shape}.json" if args.gpu else "step_cpu.json")
+    name = f"step_gpu_{args.shape}" if args.gpu else f"step_{Path(args.model).name}" if args.model else "step_cpu"
+    args.json = args.json or ROOT / "benchmarks" / f"{name}.json"
     return args
+
+
+def setup_of(args: argparse.Namespace, folder: str) -> Setup:
+    """Returns the settings that all rows share."""
+    sizes = {"prompts": args.prompts or (16 if args.gpu else 8), "tokens": args.tokens or (512 if args.gpu else 128)}
+    if args.model:
+        passes = args.passes or model_step.PASSES
+        return Setup(
+            folder, args.model, model_step.RECIPE, **sizes, passes=passes, bfloat16=True, flags={"trial": False}
+        )
+    return Setup(
+        folder=folder,
+        model=in_a_process(args.shape, Path(folder), args.gpu),
+        **sizes,
+        passes=args.passes or (8 if args.gpu else 1),
+        gpu=args.gpu,
+        memory_share=gpu_share(args.shape) if args.gpu else 0.5,
+    )
 
 
 def main() -> int:
     """Measures, prints and writes. Returns 1 if a row failed."""
     args = arguments()
     began = time.perf_counter()
-    names = [n for n in (GPU_ROWS if args.gpu else CPU_ROWS) if not args.rows or n in args.rows]
+    wanted = model_step.ROWS if args.model else GPU_ROWS if args.gpu else CPU_ROWS
+    names = [n for n in wanted if not args.rows or n in args.rows]
     with tempfile.TemporaryDirectory(dir=args.folder and args.folder.resolve()) as folder:
-        setup = Setup(
-            folder=folder,
-            model=in_a_process(args.shape, Path(folder), args.gpu),
-            prompts=args.prompts or (16 if args.gpu else 8),
-            tokens=args.tokens or (512 if args.gpu else 128),
-            passes=args.passes or (8 if args.gpu else 1),
-            gpu=args.gpu,
-            memory_share=gpu_share(args.shape) if args.gpu else 0.5,
-        )
-        works = {
-            "fixed": (setup.tokens,) * setup.completions,
-            "mix": mixed_lengths(setup.completions, mean_length(setup), setup.tokens, seed=1),
-        }
+        setup = setup_of(args, folder)
+        works = {"fixed": (setup.tokens,) * setup.completions}
+        if not args.model:
+            works["mix"] = mixed_lengths(setup.completions, mean_length(setup), setup.tokens, seed=1)
         table, extra, absent = measure(setup, names, works, args)
-    if not args.no_start and not args.gpu:
+    if not (args.no_start or args.gpu or args.model):
         extra["help"] = [once(["--help"]) for _ in range(5)]
         starts = {"without Unsloth and vLLM": ["--engine", "transformers", "--no-unsloth"]}
         if not missing(["unsloth", "vllm"]):
@@ -501,17 +458,33 @@ def main() -> int:
         extra["first completion"] = {
             words: [first_completion(flags) for _ in range(args.repeats)] for words, flags in starts.items()
         }
-    found = targets(table, extra, args.gpu, args.shape) if table.steps else []
     print_rows(table, names, absent, works)
+    if args.model:
+        found = print_model(table, extra, args.of_model, works["fixed"])
+    else:
+        found = targets(table, extra, args.gpu, args.shape, works) if table.steps else []
     print_targets(found, extra)
     about = about_here(args.gpu) | {"seconds": round(time.perf_counter() - began)}
     summary = [dataclasses.asdict(t) | {"value": t.value, "reached": t.reached} for t in found]
-    result = {"about": about, "setup": {"shape": args.shape, "prompts": setup.prompts, "group": setup.group,
+    result = {"about": about, "setup": {"shape": args.model or args.shape, "prompts": setup.prompts, "group": setup.group,
               "tokens": setup.tokens, "passes": setup.passes}, "lengths": works, "absent": absent, "targets": summary,
               "rows": extra.pop("rows"), "extra": extra, "steps": table.steps}  # fmt: skip
     args.json.write_text(json.dumps(rounded(result), indent=None) + "\n")
-    console.print(f"{about['seconds']} s in all; written to {args.json}")
+    print(f"\n{about['seconds']} s in all; written to {args.json}")
     return 1 if any(words.startswith("FAILED") for words in absent.values()) else 0
+
+
+def print_model(table: Measured, extra: dict[str, Any], shape: Shape, lengths: Sequence[int]) -> list[Target]:
+    """Prints the speeds of a real model's rows. Returns its targets."""
+    if "prompt_tokens" not in extra:  # no row but the matrix peak
+        return []
+    work = model_step.jobs(shape, RECIPES[model_step.RECIPE]["lora_rank"], extra["prompt_tokens"], lengths, Setup.group)
+    print(
+        markdown(
+            f"speeds, prompts of {extra['prompt_tokens']} tokens", model_step.SPEEDS, model_step.speeds(table, work)
+        )
+    )
+    return model_step.targets(table, work)
 
 
 def in_a_process(shape: str, folder: Path, gpu: bool) -> str:

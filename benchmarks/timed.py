@@ -11,6 +11,8 @@ import torch
 from rows import memory, seconds
 from transformers import LogitsProcessor, LogitsProcessorList, TrainerCallback
 
+from r1rl.runs import progress
+
 
 class Forced:
     """The lengths of the next completions in the order of requests; before the first `set` they are free."""
@@ -19,11 +21,14 @@ class Forced:
         self.lengths: Sequence[int] | None = None
         self.seconds = 0.0  # spent in generation
         self.made = 0  # completions whose length was checked
+        # Seconds of softmax and draw, and of all sampling, of each of our engine's threads that sampled a part.
+        self.draws: list[tuple[float, float]] = []
         self.inside = False  # a wrapped `generate` may call another one
 
     def set(self, lengths: Sequence[int]) -> None:
         """Sets the lengths of the next completions, in one call of the engine or several."""
         self.lengths, self.seconds, self.made = lengths, 0.0, 0
+        self.draws.clear()
 
     def next(self, count: int) -> Sequence[int]:
         """Returns the lengths of the next `count` completions."""
@@ -41,6 +46,16 @@ class Forced:
                 f"{len(wrong)} of {len(counts)} completions have a wrong length; (row, length, wanted): {wrong[:5]}"
             )
         self.made += len(counts)
+
+    def check_step(self, logged: dict[str, float]) -> None:
+        """Raises RuntimeError if the step made other completions than were set, by count or by the trainer's own log."""
+        if self.made != len(self.lengths):
+            raise RuntimeError(f"{self.made} completions were made instead of {len(self.lengths)}")
+        mean = logged["completions/mean_length"]
+        if abs(mean - sum(self.lengths) / len(self.lengths)) > 0.01:
+            raise RuntimeError(
+                f"the trainer logged a mean length of {mean}, not {sum(self.lengths) / len(self.lengths)}"
+            )
 
     def vllm(self, generate):
         """Returns an `LLM.generate` that makes n completions of these lengths, as n requests of one completion each.
@@ -109,8 +124,20 @@ class EndAt(LogitsProcessor):
 
 
 def forced_engine(policy, forced: Forced):
-    """Returns our transformers engine with rows that end at the forced lengths."""
+    """Returns our transformers engine with rows that end at the forced lengths; the time of its draws is in `forced`."""
+    from r1rl.engines import transformers as engines_transformers
     from r1rl.engines.transformers import TransformersEngine
+
+    local = threading.local()  # the engine samples parts of a batch in threads
+    sample = engines_transformers.sample
+
+    def timed_sample(*arguments):
+        start = time.perf_counter()
+        drawn = sample(*arguments)
+        local.drawing += time.perf_counter() - start
+        return drawn
+
+    engines_transformers.sample = timed_sample
 
     class ForcedEngine(TransformersEngine):
         """Identifies rows by the list that collects their tokens."""
@@ -129,7 +156,10 @@ def forced_engine(policy, forced: Forced):
                 first = self.place[id(prompts[0])]
                 local.next = iter(self.wanted[first : first + len(prompts) * self.n])
                 local.targets = {}
-            return super()._generate_batch(prompts, *rest)
+            local.drawing, start = 0.0, time.perf_counter()
+            rollouts = super()._generate_batch(prompts, *rest)
+            forced.draws.append((local.drawing, time.perf_counter() - start))
+            return rollouts
 
         def _is_finished(self, ids):
             if forced.lengths is None:
@@ -138,7 +168,6 @@ def forced_engine(policy, forced: Forced):
                 local.targets[id(ids)] = next(local.next)
             return len(ids) >= local.targets[id(ids)]
 
-    local = threading.local()  # the engine samples parts of a batch in threads
     return ForcedEngine(policy)
 
 
@@ -167,11 +196,28 @@ def timed(base):
     return Timed
 
 
-class Gate(TrainerCallback):
-    """Stops a trainer before each step until one is requested, and sends the times of the last one."""
+class KeptMeter(progress.Meter):
+    """A run's meter that keeps the last step's fields and the tokens since `tokens_seen` was reset."""
 
-    def __init__(self, pipe, trainer, forced: Forced, on_gpu: bool, about, parts, released, actions):
+    kept: dict[str, Any]
+    tokens_seen = 0
+
+    def step_done(self, line: dict[str, Any]) -> dict[str, Any]:
+        """See Meter."""
+        self.tokens_seen += line["tokens"]
+        self.kept = super().step_done(line)
+        return self.kept
+
+
+class Gate(TrainerCallback):
+    """Stops a trainer before each step until one is requested, and sends the times of the last one.
+
+    With `updates` above 1 a requested step consists of that many of the trainer's.
+    """
+
+    def __init__(self, pipe, trainer, forced: Forced, on_gpu: bool, about, parts, released, actions, updates: int = 1):
         self.pipe, self.trainer, self.forced, self.on_gpu = pipe, trainer, forced, on_gpu
+        self.updates, self.left = updates, 0
         self.about, self.parts, self.released, self.actions = about, parts, released, actions
         self.start: float | None = None
         self.optimizer = 0.0
@@ -179,7 +225,7 @@ class Gate(TrainerCallback):
 
     def on_optimizer_step(self, args, state, control, **kwargs) -> None:
         """Measures clipping and optimizer since the last backward pass."""
-        self.optimizer = seconds(self.on_gpu) - self.trainer.ended
+        self.optimizer += seconds(self.on_gpu) - self.trainer.ended
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         """Keeps the trainer's logs about its completions."""
@@ -187,6 +233,9 @@ class Gate(TrainerCallback):
 
     def on_step_begin(self, args, state, control, **kwargs) -> None:
         """Ends one step and starts the next."""
+        if self.left:
+            self.left -= 1
+            return
         if self.start is None:
             self.pipe.send(("ready", self.about))
         else:
@@ -197,24 +246,23 @@ class Gate(TrainerCallback):
                 break
             self.pipe.send(("done", self.actions[what](*arguments)))
         self.forced.set(arguments[0])
-        self.trainer.passes = 0.0
+        self.trainer.passes = self.optimizer = 0.0
+        self.left = self.updates - 1
         self.released()
         self.start = seconds(self.on_gpu)
 
     def result(self) -> dict[str, Any]:
         """Returns the last step's numbers. Raises RuntimeError if its completions did not have the forced lengths."""
         whole = seconds(self.on_gpu) - self.start
-        lengths = self.forced.lengths
-        if self.forced.made != len(lengths):
-            raise RuntimeError(f"{self.forced.made} completions were made instead of {len(lengths)}")
-        mean = self.logged["completions/mean_length"]
-        if abs(mean - sum(lengths) / len(lengths)) > 0.01:
-            raise RuntimeError(f"the trainer logged a mean length of {mean}, not {sum(lengths) / len(lengths)}")
+        self.forced.check_step(self.logged)
+        lengths, draws = self.forced.lengths, self.forced.draws
+        drawing = {"drawing": sum(d for d, _ in draws), "sampling": sum(s for _, s in draws)} if draws else {}
         parts = {**self.parts(), "forward/backward": self.trainer.passes, "optimizer": self.optimizer}
         return {
             "seconds": whole,
             "tokens": sum(lengths),
             "completions": len(lengths),
             "parts": parts | {"other": whole - sum(parts.values())},
+            **drawing,
             **memory(self.on_gpu),
         }

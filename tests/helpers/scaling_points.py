@@ -22,14 +22,12 @@ def run_of(point: dict[str, Any], **more: Any) -> tuple[Config, Shape]:
     """Returns the flags, with `more`, and the model's shape of a point."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        from shapes import SHAPES
+        from shapes import shape_of
     finally:
         sys.path.pop(0)
-    hidden, layers, heads, keys, inner, vocabulary, tied = SHAPES[point["shape"]]
-    shape = Shape(hidden, inner, layers, heads, keys, hidden // heads, vocabulary, tied, bias=True)
     config = Config(
         unsloth=False, load_in_4bit=False, max_prompt_length=point["prompt_tokens"], num_generations=8,
         max_completion_length=point["tokens"], max_seq_length=4096, per_device_train_batch_size=point["completions"],
         tokens_per_micro_batch=16_000, **more,
     )  # fmt: skip
-    return config, shape
+    return config, shape_of(point["shape"])
