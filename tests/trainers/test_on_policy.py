@@ -374,7 +374,7 @@ def test_the_plan_counts_the_teacher():
         ({"mode": "both", "student_layers": 2}, "without --mode"),
         ({"distill_kl": 0.5}, "only in the pipeline"),
         ({"distill_beta": 1.5}, "at most 1"),
-        ({"teacher_steps": 20, "teacher_in_4bit": True}, "needs its weights in 16 or 32 bit"),
+        ({"teacher_steps": 24, "teacher_in_4bit": True}, "needs its weights in 16 or 32 bit"),
         (
             {"teacher_steps": 9, "steps_per_generation": 6},
             "--teacher-steps 9 is not a multiple of --steps-per-generation 6",
