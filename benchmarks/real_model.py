@@ -52,9 +52,9 @@ ENGINES = {
 }
 # The sizes of the pipeline's stages.
 STAGES = {
-    "cold-start": {"max_samples": 16, "num_generations": 2, "max_prompt_length": 2048, "max_seq_length": 4096},
-    "sft-1": {"num_epochs": 4, "batch_size": 4, "sft_learning_rate": 1e-3},
-    "rejection": {"max_samples": 16, "num_generations": 4},
+    "cold-start": {"max_samples": 24, "num_generations": 2, "max_prompt_length": 2048, "max_seq_length": 4096},
+    "sft-1": {"num_epochs": 6, "batch_size": 4, "sft_learning_rate": 1e-3},
+    "rejection": {"max_samples": 24, "num_generations": 4},
     "sft-2": {"num_epochs": 1, "batch_size": 4},
     "distill": {"num_epochs": 1, "batch_size": 4},
     "zero": {"max_steps": 1},
