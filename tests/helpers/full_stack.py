@@ -25,15 +25,18 @@ def needs(*names: str) -> pytest.MarkDecorator:
 
 
 def make_unsloths_trainer() -> None:
-    """Has Unsloth replace TRL's GRPOTrainer in this process, as on a GPU; skips the file where that cannot be.
+    """Has Unsloth replace TRL's GRPOTrainer in this process, as on a GPU; where that cannot be, skips the file, or fails as `needs`.
 
     Unsloth must be imported before TRL. Without a GPU it generates its trainer only if it is asked to.
     """
-    if absent := missing("unsloth"):
-        assert os.environ.get("R1RL_FULL_STACK") != "1", absent
-        pytest.skip("unsloth not installed: requirements/install-cpu-stack.sh does that", allow_module_level=True)
-    if "trl" in sys.modules:
-        pytest.skip("Unsloth must be imported before TRL: run this file alone", allow_module_level=True)
+    why = ""
+    if missing("unsloth"):
+        why = "unsloth not installed: requirements/install-cpu-stack.sh does that"
+    elif "trl" in sys.modules:
+        why = "Unsloth must be imported before TRL: run this file alone"
+    if why:
+        assert os.environ.get("R1RL_FULL_STACK") != "1", why
+        pytest.skip(why, allow_module_level=True)
     os.environ["UNSLOTH_COMPILE_LOCATION"] = tempfile.mkdtemp(prefix="r1rl-test-unsloth-")
     os.environ |= {"TORCHDYNAMO_DISABLE": "1", "UNSLOTH_BLOCK_COMPILE": "0"}  # compiling takes longer than the tests
     import torch
