@@ -61,7 +61,7 @@ def counted(config: Config) -> tuple[Config, str]:
     if config.num_epochs is None or config.pipeline:
         return config, ""
     if needed := needed_data(config):
-        epochs = f"how many --num-epochs {config.num_epochs} are shows only with {'; '.join(needed)}"
+        epochs = f"the steps of --num-epochs {config.num_epochs} cannot be counted without {'; '.join(needed)}"
         return config, f"note     {config.max_steps} steps are planned: {epochs}"
     return with_steps(config, len(registry.training_problems(registry.load_task(config), config))), ""
 

@@ -100,25 +100,19 @@ def check_generation(config: Config) -> None:
     given = " times ".join(f"{option(name)} {getattr(config, name)}" for name in names)
     other = None
     if config.has_value_head:
-        other = f"--algorithm {config.algorithm}, which samples for each step anew"
+        other = f"--algorithm {config.algorithm}, which samples new completions for each step"
     elif config.distills and config.num_iterations > 1:
         other = "--algorithm distill, which learns from a completion once"
     elif config.stages:
         other = "--stages, which chooses the next prompts after each step"
     if other is not None:
         raise UserError(f"{given} does not go with {other}: leave one of them out.")
-    if config.distills and (steps := config.teacher_steps) % at_once:
-        raise UserError(
-            f"--teacher-steps {steps} is not a multiple of {given}: completions that are sampled at once come from one "
-            f"model. Use {max(1, steps // at_once) * at_once}."
-        )
-    for name in ("max_steps", "save_steps", "eval_steps"):
+    reasons = {"teacher_steps": "completions that are sampled at once come from one model"} if config.distills else {}
+    in_between = "a checkpoint in between would lose sampled completions"
+    for name, why in (reasons | dict.fromkeys(("max_steps", "save_steps", "eval_steps"), in_between)).items():
         if (value := getattr(config, name)) % at_once:
             fitting = max(1, value // at_once) * at_once
-            raise UserError(
-                f"{option(name)} {value} is not a multiple of {given}: a checkpoint in between would lose sampled "
-                f"completions. Use {fitting}."
-            )
+            raise UserError(f"{option(name)} {value} is not a multiple of {given}: {why}. Use {fitting}.")
 
 
 def check_teacher_steps(config: Config) -> None:

@@ -250,4 +250,6 @@ def test_passes_over_problems_that_are_here_are_counted_and_others_are_named(pro
     """160 problems, 16 a step, three passes; the hub's data cannot be counted without the hub."""
     assert "gsm8k-sft-rl-tiny: 30 steps of 16 prompts" in program("plan", "--recipe", "gsm8k-sft-rl-tiny").stdout
     shown = program("plan", "--recipe", "cot-safety", "--card", "A10", HF_HOME=str(tmp_path)).stdout
-    assert "500 steps are planned: how many --num-epochs 3 are shows only with the dataset nvidia/Aegis" in shown
+    assert (
+        "500 steps are planned: the steps of --num-epochs 3 cannot be counted without the dataset nvidia/Aegis" in shown
+    )
