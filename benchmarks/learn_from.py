@@ -2,8 +2,9 @@
 
 usage: python benchmarks/learn_from.py [--recipes tiny laptop] [--only NAME ...] [--seeds 3] [--steps N] [--dumps DIR]
 Each run is a process; a finished run in --dumps is not run again, so the benchmark can be continued. A recipe with a warm
-start fine-tunes once per seed, and all its runs begin there. Time is that of training steps, without start and evaluations.
-Writes learn_from.json next to this file and prints tables as Markdown. --only: arms, as in `plain` or `max-variance 32`.
+start fine-tunes once, and all its runs begin there. --steps: those of plain GRPO; the others get half as many more. Time is
+that of training steps, without start and evaluations. Writes learn_from.json next to this file and prints tables as
+Markdown. --only: arms, as in `plain` or `max-variance 32`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines  # noqa: E402
 FIRST_SEED = 3407
 # Runs that learn from less take less time per step, so they get more steps: about the time of plain GRPO.
 MORE_STEPS = 1.5
-EVERY = {"tiny": 5, "laptop": 5}  # steps between evaluations
+EVERY = {"tiny": 5, "laptop": 2}  # steps between evaluations
 FLAGS = {"tiny": ("--add-reasoning-prefix",), "laptop": ()}
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=tuple(EVERY), default=list(EVERY))
     parser.add_argument("--only", nargs="+", metavar="NAME", help="arms to run; default: all")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="optimizer steps of every arm, to try the program")
+    parser.add_argument("--steps", type=int, help="optimizer steps of plain GRPO; default: the recipe's")
     parser.add_argument("--dumps", type=Path, default=Path("dumps/learn_from"))
     parser.add_argument("-o", type=Path, default=Path(__file__).with_name("learn_from.json"))
     args = parser.parse_args()
@@ -106,21 +107,21 @@ def arms_of(recipe: str) -> list[Arm]:
 def run(recipe: str, arm: Arm, seed: int, steps: int | None, dumps: Path) -> Path:
     """Runs one training unless its folder is complete. Returns the folder. Raises SystemExit if it fails."""
     settings = overrides(recipe)
-    wanted = steps or round((1 if arm.rule is None else MORE_STEPS) * settings["max_steps"])
+    wanted = round((1 if arm.rule is None else MORE_STEPS) * (steps or settings["max_steps"]))
     name = f"{recipe}-{arm.name.replace(' ', '-')}-{seed}"
     folder = dumps / name
     done = list(read_lines(folder / EVALUATIONS))
     if done and done[-1]["step"] == wanted:
         return folder
-    common = ["--recipe", recipe, *FLAGS[recipe], "--seed", str(seed)]
+    common = ["--recipe", recipe, *FLAGS[recipe]]
     place = ["--dumps", str(dumps), "--exp-name", name]
     if settings.get("mode") == "both":
-        warm = dumps / f"{recipe}-warm-{seed}"
+        warm = dumps / f"{recipe}-warm"
         if not is_done(warm):
             main_program([*common, "--mode", "sft", "--sft-output", str(warm), *resuming(warm)], warm)
         place = ["--mode", "rl", "--sft-output", str(warm), "--rl-output", str(folder)]
     length = ["--max-steps", str(wanted), "--eval-steps", str(EVERY[recipe]), "--eval-on-start"]
-    main_program([*common, *place, *length, *arm.flags(), *resuming(folder)], folder)
+    main_program([*common, "--seed", str(seed), *place, *length, *arm.flags(), *resuming(folder)], folder)
     return folder
 
 
