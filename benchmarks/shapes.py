@@ -1,4 +1,7 @@
-"""Makes models of given shapes with random weights for timings. Nothing is downloaded, and every token id has a text."""
+"""Makes models of given shapes with random weights for timings, and knows the shapes of two trained ones.
+
+Nothing is downloaded, and every token id has a text.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 import shutil
 from pathlib import Path
 
-from r1rl.config.flags import TINY_MODELS
-from r1rl.models.shape import Shape
+from r1rl.config.flags import SMOLLM2, TINY_MODELS
+from r1rl.models.shape import KNOWN, Shape
 
 EMBEDDED = json.loads(Path(TINY_MODELS["tiny"], "config.json").read_text(encoding="utf-8"))
 WORDS = EMBEDDED["vocab_size"]  # the small models have its tokenizer
@@ -25,10 +28,13 @@ SHAPES = {
     "3B": (2048, 36, 16, 2, 11008, 151936, True),
     "7B": (3584, 28, 28, 4, 18944, 152064, False),
 }
+TRAINED = ("tiny", SMOLLM2)  # models that are not made here; --model-name takes their names
 
 
 def shape_of(name: str) -> Shape:
-    """Returns the sizes of a shape in SHAPES, all of which are made as Qwen2."""
+    """Returns the sizes of SmolLM2-135M, or of a shape in SHAPES, all of which are made as Qwen2."""
+    if name == SMOLLM2:
+        return KNOWN["SmolLM2-135M"]
     hidden, layers, heads, kv_heads, inner, vocabulary, tied = SHAPES[name]
     return Shape(hidden, inner, layers, heads, kv_heads, hidden // heads, vocabulary, tied, bias=True)
 
@@ -40,10 +46,10 @@ def parameters(name: str) -> dict[str, int]:
 
 
 def make(name: str, folder: Path, on_gpu: bool = False) -> str:
-    """Returns the model's folder and makes it if it does not exist; "tiny" is the embedded model with its trained weights."""
+    """Returns the model's folder and makes it if it does not exist; the name of one in TRAINED."""
     target = folder / f"shape-{name}"
-    if name == "tiny":
-        return "tiny"
+    if name in TRAINED:
+        return name
     if (target / "config.json").exists():
         return str(target)
     import torch
