@@ -18,6 +18,11 @@ def points() -> list[tuple[str, dict[str, Any]]]:
     return [(name, point) for axis in measured.values() for name, point in axis.items()]
 
 
+def sampler_of(point: dict[str, Any]) -> str:
+    """Returns the precision of a point's sampler; the points of 2026-11-22 do not name it, and all were in float32."""
+    return "bfloat16" if point.get("sampler", "").startswith("products in bfloat16") else "float32"
+
+
 def run_of(point: dict[str, Any], **more: Any) -> tuple[Config, Shape]:
     """Returns the flags, with `more`, and the model's shape of a point."""
     sys.path.insert(0, str(ROOT / "benchmarks"))

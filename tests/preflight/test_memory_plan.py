@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
-from scaling_points import points, run_of
+from scaling_points import points, run_of, sampler_of
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from r1rl.config.flags import TINY_MODELS, Config
@@ -243,7 +243,7 @@ def peaks() -> list[tuple[str, dict]]:
 
 @pytest.mark.parametrize(("name", "point"), peaks(), ids=lambda x: x if isinstance(x, str) else "")
 def test_measured_peaks_of_five_model_sizes(name, point):
-    config, shape = run_of(point, per_device_eval_batch_size=8, eval_count=8, sampler_dtype="float32")
+    config, shape = run_of(point, per_device_eval_batch_size=8, eval_count=8, sampler_dtype=sampler_of(point))
     planned = plan_memory(config, shape, CPU).needed / GIB
     assert planned == pytest.approx(point["memory"]["process_gib"], rel=0.25)
 
