@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from r1rl.config.data_rules import data_label
 from r1rl.config.file import add_recipe, resolve_given
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config, with_steps
+from r1rl.config.names import BEGIN_MERGED
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
 from r1rl.models.source import is_here, is_local, shape_of
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     given = vars(args)
     card, presets = given.pop("card"), given.pop("presets")
     config, recipe, _ = resolve_given(given)
-    config, unknown = counted(config)
+    config, unknown = counted(after_merging(config))
     shape = known_shape(config)
     if presets:
         console.print(presets_table(config, shape), markup=False)
@@ -54,6 +56,15 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         console.print(unknown, markup=False)
     return 0
+
+
+def after_merging(config: Config) -> Config:
+    """Returns the config of the reinforcement learning that begins with a merged model, which is not loaded in 4 bit."""
+    if config.pipeline and config.stage is None:
+        config = dataclasses.replace(config, stage=BEGIN_MERGED[-1])
+    elif config.mode == "both":
+        config = dataclasses.replace(config, mode="rl")
+    return dataclasses.replace(config, load_in_4bit=False) if config.begins_merged else config
 
 
 def counted(config: Config) -> tuple[Config, str]:

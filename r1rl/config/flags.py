@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.config.names import (
+    BEGIN_MERGED,
     DATASETS,
     FEWEST_PEOPLE,
     GUARD_HELP,
@@ -301,6 +302,11 @@ class Config:
     def distills(self) -> bool:
         """Whether the model learns from a teacher's probabilities for its own completions."""
         return self.algorithm == DISTILL
+
+    @property
+    def begins_merged(self) -> bool:
+        """Whether the run begins with a model that an earlier one merged: after fine-tuning, or in a later stage."""
+        return self.mode == "rl" or self.stage in BEGIN_MERGED
 
     @property
     def trained_part(self) -> str:

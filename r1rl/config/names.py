@@ -55,6 +55,7 @@ INPUTS = {
     "model": ("model_name", "teacher_model", "student_model", "init_from"),
 }
 
+BEGIN_MERGED = ("rl-reasoning", "rejection", "rl-final")  # stages that begin with what another one merged
 STAGES = ("zero", "cold-start", "sft-1", "rl-reasoning", "rejection", "sft-2", "rl-final", "distill")
 GENERAL_TASK = "general"  # Problem.task of prompts without a gold answer
 SMALL_TALK = "small-talk"  # the --general-data that ships in the package

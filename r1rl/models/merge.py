@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r1rl.models.policy import Policy
+from r1rl.models.weights import MERGED_FROM_4BIT
 
 
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Any]]:
@@ -50,8 +51,15 @@ def save_merged(policy: Policy, folder: Path) -> None:
     """Saves base model and adapter as one plain model with its tokenizer. The folder appears once it is complete."""
     model = policy.sampling_copy()
     merge_into(policy, model)
+    if is_in_4bit(policy):
+        setattr(model.config, MERGED_FROM_4BIT, True)
     unfinished = folder.with_name(folder.name + ".new")
     model.save_pretrained(unfinished)
     policy.tokenizer.save_pretrained(unfinished)
     shutil.rmtree(folder, ignore_errors=True)  # written when the same run ended before
     unfinished.replace(folder)
+
+
+def is_in_4bit(policy: Policy) -> bool:
+    """Returns whether the base weights are in 4 bit; bitsandbytes' parameters are, whoever loaded them."""
+    return any(type(p).__name__ == "Params4bit" for p in policy.model.parameters())

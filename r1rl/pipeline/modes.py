@@ -30,6 +30,8 @@ Train = Callable[[Config, str], int]
 
 def run_mode(config: Config, recipe: str, train: Train) -> int:
     """Runs the parts of --mode. Returns the exit code. Raises UserError."""
+    if config.mode != "sft":
+        say_4bit(config)
     if config.mode == "both":
         return both(config, recipe)
     if config.mode == "eval":
@@ -37,6 +39,16 @@ def run_mode(config: Config, recipe: str, train: Train) -> int:
     if config.mode == "sft":
         return fine_tune(placed(config, sft_folder(config)), recipe)
     return train(reinforcement(config, recipe), recipe)
+
+
+def say_4bit(config: Config) -> None:
+    """Prints which models --load-in-4bit quantizes, if it is given."""
+    if config.load_in_4bit:
+        console.print(
+            "4 bit    for the base model alone: a model with what was learned merged into it is loaded whole, because 4 bit "
+            "would round that away",
+            markup=False,
+        )
 
 
 def placed(config: Config, folder: Path) -> Config:
@@ -54,7 +66,9 @@ def reinforcement(config: Config, recipe: str) -> Config:
             f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
             f"first (with --resume to finish an incomplete one), or name its folder with --sft-output."
         )
-    return dataclasses.replace(placed(config, rl_folder(config)), model_name=str(folder / MERGED))
+    # What fine-tuning learned is not quantized again (see weights.MERGED_FROM_4BIT).
+    start = {"model_name": str(folder / MERGED), "load_in_4bit": False}
+    return dataclasses.replace(placed(config, rl_folder(config)), **start)
 
 
 def both(config: Config, recipe: str) -> int:
@@ -107,7 +121,8 @@ def evaluate_all(config: Config, recipe: str) -> int:
     results: dict[str, Path] = {}
     for what, arguments in candidates.items():
         name = f"{config.exp_name or data_label(config)}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
-        flags = as_arguments(dataclasses.replace(config, exp_name=None), only=EVAL_FLAGS)
+        own = {"exp_name": None, "load_in_4bit": config.load_in_4bit and what == "base"}
+        flags = as_arguments(dataclasses.replace(config, **own), only=EVAL_FLAGS)
         command = [sys.executable, sys.argv[0], "eval", "--resolved", *arguments, *flags, "--exp-name", name]
         console.print(f"[bold]evaluating: {what}[/bold]")
         code = run_command(command)

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from r1rl.config.file import pairs_once
 from r1rl.config.flags import DISTILL, Config
-from r1rl.config.names import STAGES
+from r1rl.config.names import STAGES, option
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import ON_POLICY, STAGE_SETTINGS
 from r1rl.config.scope import check_given
@@ -87,7 +87,22 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     settings["accept_changed"] = config.accept_changed if settings["resume"] else None
     stage = dataclasses.replace(config, **settings)
     check_given(stage, own, f"--stage-settings {config.stage_settings}: in the stage {name}, ")
+    check_4bit(config, stage)
     return stage
+
+
+def check_4bit(config: Config, stage: Config) -> None:
+    """Checks that no stage of a pipeline in 4 bit quantizes again what an earlier one merged. Raises UserError."""
+    if not config.load_in_4bit:
+        return
+    merged = stage.begins_merged or (stage.stage == "distill" and config.student_layers is not None)
+    for flag, wrong in (("load_in_4bit", merged), ("teacher_in_4bit", stage.distills)):
+        if wrong and getattr(stage, flag):
+            raise UserError(
+                f"{option(flag)} in the stage {stage.stage}: its model was merged from 4-bit weights and an adapter, and in 4 "
+                f"bit what the adapter learned would be rounded away. Leave it out there, or add --no-load-in-4bit for the "
+                "whole pipeline."
+            )
 
 
 def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
@@ -98,21 +113,25 @@ def links(config: Config, name: str, places: dict[str, Path]) -> dict[str, Any]:
 
     kept = str(places["rejection"] / SFT_FILE)
     rules = {"reward_rules": config.reward_rules, "reward_model": config.reward_model}
+    # A merged model is never quantized again; a student that is a model of its own can be.
+    student_in_4bit = config.load_in_4bit and config.student_layers is None
     return {
         "zero": {},
         "cold-start": {"refine_run": str(places["zero"]), "sft_data": config.sft_data, "reward": "accuracy"},
         "sft-1": {"sft_data": config.sft_data or str(places["cold-start"] / SFT_FILE), "packing": config.packing},
-        "rl-reasoning": {"model_name": model("sft-1")},
-        "rejection": {"model_name": model("rl-reasoning"), "reward": "accuracy"},
+        "rl-reasoning": {"model_name": model("sft-1"), "load_in_4bit": False},
+        "rejection": {"model_name": model("rl-reasoning"), "load_in_4bit": False, "reward": "accuracy"},
         "sft-2": {"sft_data": kept, "general_data": config.general_data, "packing": config.packing},
         "rl-final": {
             "model_name": model("sft-2"),
+            "load_in_4bit": False,
             "general_data": config.general_data,
             "general_reward": config.general_reward,
             **rules,
         },
         "distill": {
             "model_name": model("rl-final"),
+            "load_in_4bit": student_in_4bit,
             "teacher_model": model("rl-final"),
             "sft_data": kept,
             "student_model": config.student_model,

@@ -14,7 +14,7 @@ from r1rl.config.names import STAGES
 from r1rl.config.run_rules import stage_index
 from r1rl.pipeline.cold_start import cold_start
 from r1rl.pipeline.distill import distill
-from r1rl.pipeline.modes import in_own_process
+from r1rl.pipeline.modes import in_own_process, say_4bit
 from r1rl.pipeline.sampling import rejection
 from r1rl.pipeline.sft import check_unsloth, fine_tune
 from r1rl.pipeline.stage_configs import STORY, is_done, stage_config
@@ -86,6 +86,7 @@ def prepare(config: Config, recipe: str, given: dict[str, Any]) -> tuple[Config,
     for i, name in enumerate(STAGES):
         state = "done" if is_done(places[name], name) else "to do"
         console.print(f"{i + 1} {name:<13}{state:<6} {STORY[name].does}")
+    say_4bit(config)
     return config, places
 
 

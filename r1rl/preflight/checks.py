@@ -19,7 +19,7 @@ from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, shape_of, teacher_of
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
-from r1rl.models.weights import check_weights
+from r1rl.models.weights import check_not_again, check_weights
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
@@ -43,6 +43,7 @@ def check_surroundings(config: Config, machine: Machine) -> None:
             folder = Path(name if flag == "reward_model" else locate(name, option(flag)))
             if folder.is_dir() and not (config.distills and flag == "teacher_model"):
                 check_weights(folder, option(flag), config.trust_remote_code)
+    check_4bit(config)
     check_hardware(config, machine)
     check_nucleus_with_unsloth(config, machine)
     check_hub(config)
@@ -98,6 +99,14 @@ def check_model_name(name: str) -> None:
         near = difflib.get_close_matches(name, [*TINY_MODELS, SMOLLM2, *(str(p) for p in Path().glob("*/"))], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
         raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
+
+
+def check_4bit(config: Config) -> None:
+    """Checks that no merged model of a 4-bit run is loaded in 4 bit, as policy or as teacher. Raises UserError."""
+    if config.load_in_4bit:
+        check_not_again(Path(locate(config.model_name)), "--model-name", "--load-in-4bit")
+    if config.teacher_in_4bit and config.teacher_model is not None:
+        check_not_again(Path(teacher_of(config).place), "--teacher-model", "--teacher-in-4bit")
 
 
 def check_hardware(config: Config, machine: Machine) -> None:

@@ -140,7 +140,7 @@ def sleeping_cache(config: Config, place: Place) -> Iterator[Change]:
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
     """Yields the base weights in 4 bit, on a GPU; on a CPU this saves very little."""
     new = changed(config, load_in_4bit=True)
-    if not config.load_in_4bit and place.on_gpu and new is not None:
+    if not config.load_in_4bit and place.on_gpu and new is not None and not config.begins_merged:
         yield "--load-in-4bit", "base weights in 4 bit", new
 
 

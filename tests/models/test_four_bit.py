@@ -11,8 +11,10 @@ from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines import proof
 from r1rl.engines.transformers import TransformersEngine
-from r1rl.models.merge import merged_weights
+from r1rl.models.merge import merged_weights, save_merged
 from r1rl.models.policy import load_policy
+from r1rl.preflight.checks import check_4bit
+from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
 
@@ -57,3 +59,33 @@ def test_training_goes_on_after_a_pass_without_gradients(policy):
     out = policy.model(input_ids=torch.tensor([[1, 2, 3]]), labels=torch.tensor([[1, 2, 3]]))
     out.loss.backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in policy.model.parameters())
+
+
+def test_what_was_merged_is_not_quantized_again(policy, tmp_path):
+    """A learned update is small against the distance of two 4-bit values, so quantizing the sum would round it away."""
+    layer = policy.base.get_submodule("model.layers.0.mlp.down_proj")
+    learned = layer.lora_B["default"].weight
+    before = dict(merged_weights(policy))["model.layers.0.mlp.down_proj.weight"].float()
+    with torch.no_grad():
+        learned.normal_(std=1e-3, generator=torch.Generator().manual_seed(0))
+    try:
+        after = dict(merged_weights(policy))["model.layers.0.mlp.down_proj.weight"].float()
+        save_merged(policy, tmp_path / "model")
+    finally:
+        learned.data.zero_()
+    whole, again = dataclasses.replace(CONFIG, model_name=str(tmp_path / "model"), load_in_4bit=False), {}
+    for name, config in (("whole", whole), ("in 4 bit", dataclasses.replace(whole, load_in_4bit=True))):
+        loaded = load_policy(config, has_gpu=False, shared_engine=False)
+        again[name] = dict(merged_weights(loaded))["model.layers.0.mlp.down_proj.weight"].float()
+    update = after - before
+    assert update.abs().max() > 0 and torch.equal(again["whole"], after)
+    left = ((again["in 4 bit"] - before) * update).sum() / (update * update).sum()
+    assert abs(left) < 0.3
+    check_4bit(whole)
+    with pytest.raises(UserError, match=r"was merged from 4-bit weights .* Add --no-load-in-4bit"):
+        check_4bit(dataclasses.replace(whole, load_in_4bit=True))
+    # So is what is merged from it, and a student with some of its layers, which take its config.json.
+    save_merged(load_policy(whole, has_gpu=False, shared_engine=False), tmp_path / "next")
+    student = dataclasses.replace(CONFIG, teacher_model=str(tmp_path / "next"), teacher_in_4bit=True)
+    with pytest.raises(UserError, match=r"--teacher-model .* Add --no-teacher-in-4bit"):
+        check_4bit(student)

@@ -201,6 +201,16 @@ def test_rl_needs_a_fine_tuning_that_came_to_its_end(tmp_path):
         reinforcement(config, RECIPE)
 
 
+def test_what_fine_tuning_learned_is_not_quantized_again(tmp_path):
+    config = resolve(RECIPE, {"mode": "rl", "dumps": str(tmp_path), "load_in_4bit": True})
+    folder = tmp_path / "word-problems-sft"
+    (folder / MERGED).mkdir(parents=True)
+    for name in ("summary.json", f"{MERGED}/config.json"):
+        (folder / name).write_text("{}")
+    begun = reinforcement(config, RECIPE)
+    assert (begun.model_name, begun.load_in_4bit) == (str(folder / MERGED), False)
+
+
 @pytest.mark.slow
 def test_all_four_modes_from_the_command_line(program, tmp_path):
     """sft, rl and eval one by one, as a user types them; both with --resume finds the first two done."""

@@ -39,6 +39,27 @@ def make_done(folder, name):
     (folder / "summary.json").write_text("{}")
 
 
+def test_4_bit_is_for_models_that_nothing_was_merged_into(tmp_path):
+    def in_4bit(given):
+        return [
+            name
+            for name, stage in all_stages(tmp_path, {"load_in_4bit": True, **given}, "r1").items()
+            if stage.load_in_4bit
+        ]
+
+    base = ["zero", "cold-start", "sft-1", "sft-2"]
+    assert in_4bit({"student_layers": 4, "student_model": None}) == base
+    assert in_4bit({"student_model": "Qwen/Qwen2.5-0.5B", "student_layers": None}) == [*base, "distill"]
+    settings = tmp_path / "settings.json"
+    for stage, flags in (
+        ("rl-reasoning", {"load_in_4bit": True}),
+        ("distill", {"algorithm": "distill", "teacher_in_4bit": True}),
+    ):
+        settings.write_text(json.dumps({stage: flags}))
+        with pytest.raises(UserError, match=f"in-4bit in the stage {stage}: its model was merged from 4-bit weights"):
+            all_stages(tmp_path, {"load_in_4bit": True, "stage_settings": str(settings)}, "r1")
+
+
 @pytest.mark.parametrize("recipe", ["r1", "r1-tiny"])
 def test_data_flows_from_each_stage_into_the_next(tmp_path, recipe):
     stages, x = all_stages(tmp_path, recipe=recipe), tmp_path / "x"
