@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from r1rl.models.policy import Policy
@@ -73,9 +74,15 @@ def token_logprobs(
     With `top_p` below 1 both are those of the nucleus, from which the sampler draws. A token that rounding puts outside
     of the trainer's nucleus counts as inside.
 
-    The logits of many tokens times a large vocabulary are never in memory at once: with gradients each chunk is computed
-    again in the backward pass (as in Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
+    The logits of many tokens times a large vocabulary are never in memory at once. With gradients each chunk is computed
+    again in the backward pass, unless `ChosenLogprobs` can do without.
     """
+    size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
+    if len(tokens) > size and top_p == 1 and not entropy_gradient and has_frozen_head(policy):
+        weight = policy.base.lm_head.weight
+        weight = weight.bfloat16() if policy.mixed else weight
+        wanted = torch.is_grad_enabled() and states.requires_grad
+        return ChosenLogprobs.apply(states, weight, tokens, temperature, size, wanted)
 
     def chunk(h, t):
         logprobs = (output_logits(policy, h).float() / temperature).log_softmax(-1)  # (n, vocab)
@@ -86,11 +93,58 @@ def token_logprobs(
             all_tokens = all_tokens.clamp(min=torch.finfo(logprobs.dtype).min)  # 0 times -inf is NaN
         return logprobs.gather(1, t[:, None])[:, 0], -(all_tokens.exp() * all_tokens).sum(-1)
 
-    size = max(1, LOGITS_AT_ONCE // policy.model.config.vocab_size)
     if len(tokens) <= size:
         return chunk(states, tokens)
     parts = [checkpoint(chunk, h, t, use_reentrant=False) for h, t in zip(states.split(size), tokens.split(size))]
     return tuple(torch.cat(x) for x in zip(*parts))
+
+
+class ChosenLogprobs(torch.autograd.Function):
+    """Logprobs of tokens and entropies, with the gradient of the logprobs computed in the forward pass.
+
+    The gradient of token t's logprob by its state is (W[t] - p W) / temperature, with W the output layer and p the
+    probabilities. It needs no other token and no gradient of W, so each chunk's logits are computed once and dropped (as in
+    Liger-Kernel's fused losses, arXiv:2410.10989 section 3.2).
+    """
+
+    @staticmethod
+    @torch.autocast("cpu", enabled=False)
+    def forward(ctx, states, weight, tokens, temperature, size, wanted):
+        """(N, H), (vocab, H), (N,) -> (N,), (N,); at most `size` tokens at once; `wanted`: whether to compute the gradient."""
+        found, gradients = [], []
+        for h, t in zip(states.split(size), tokens.split(size)):
+            logits = F.linear(h.to(weight.dtype), weight).float()  # (n, vocab)
+            logprobs = (logits if temperature == 1 else logits.div_(temperature)).log_softmax(-1)
+            p = logprobs.exp()
+            entropy = -torch.bmm(p[:, None], logprobs[:, :, None]).flatten()  # reads both once
+            found.append((logprobs.gather(1, t[:, None])[:, 0], entropy))
+            if wanted:
+                p[torch.arange(len(t)), t] -= 1.0  # before it is rounded, as p is often close to 1
+                gradients.append(p.to(weight.dtype) @ weight)
+        if wanted:
+            ctx.save_for_backward(torch.cat(gradients))
+            ctx.scale, ctx.dtype = -1.0 / temperature, states.dtype
+        chosen, entropies = (torch.cat(x) for x in zip(*found))
+        ctx.mark_non_differentiable(entropies)
+        return chosen, entropies
+
+    @staticmethod
+    def backward(ctx, upstream, _):
+        """(N,) -> (N, H)"""
+        (gradients,) = ctx.saved_tensors
+        return (gradients * (ctx.scale * upstream)[:, None]).to(ctx.dtype), *[None] * 5
+
+
+def has_frozen_head(policy: Policy) -> bool:
+    """Returns whether the output layer is on a CPU, has no adapter, bias or bound, and is not trained."""
+    head, config = policy.base.lm_head, policy.base.config
+    return (
+        type(head) is torch.nn.Linear
+        and head.bias is None
+        and not head.weight.requires_grad
+        and head.weight.device.type == "cpu"
+        and getattr(config, "final_logit_softcapping", None) is None
+    )
 
 
 def completion_logprobs(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from r1rl.models import logprobs as logprobs_module
 from r1rl.models.logprobs import token_logprobs
 
 # Three tokens of a vocabulary of 4 with probabilities 0.5, 0.3, 0.15, 0.05.
@@ -51,3 +52,46 @@ def test_gemma_2_bounds_its_logits():
     policy = policy_of_identity(final_logit_softcapping=30.0)
     logprobs, _ = token_logprobs(policy, states, torch.tensor([1]), 1.0)
     assert logprobs.item() == pytest.approx(-30 * math.tanh(1), abs=1e-4)
+
+
+def policy_with_head(frozen: bool):
+    """A policy with an output layer from 3 states to 5 tokens, in float32."""
+    head = torch.nn.Linear(3, 5, bias=False).requires_grad_(not frozen)
+    base = SimpleNamespace(lm_head=head, config=SimpleNamespace())
+    model = SimpleNamespace(config=SimpleNamespace(vocab_size=5))
+    return SimpleNamespace(base=base, model=model, autocast=contextlib.nullcontext, mixed=False)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_chunks_have_the_gradients_of_the_whole(frozen, temperature, monkeypatch):
+    torch.manual_seed(0)
+    policy, states = policy_with_head(frozen), 4 * torch.randn(7, 3)
+    tokens, pull = torch.tensor([0, 4, 2, 2, 1, 3, 0]), torch.linspace(-1, 2, 7)
+    leaf = states.clone().requires_grad_()
+    logits = policy.base.lm_head(leaf) / temperature
+    expected = logits.log_softmax(-1)[torch.arange(7), tokens]
+    (expected * pull).sum().backward()
+    wanted, of_head = leaf.grad, policy.base.lm_head.weight.grad
+    policy.base.lm_head.weight.grad = None
+    monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", 3 * 5)  # three tokens at once
+    leaf = states.clone().requires_grad_()
+    found, entropies = token_logprobs(policy, leaf, tokens, temperature)
+    assert not entropies.requires_grad
+    (found * pull).sum().backward()
+    torch.testing.assert_close((found, leaf.grad), (expected, wanted))
+    torch.testing.assert_close(entropies, torch.distributions.Categorical(logits=logits).entropy())
+    assert (of_head is None) == frozen
+    if not frozen:
+        torch.testing.assert_close(policy.base.lm_head.weight.grad, of_head)
+
+
+def test_the_entropys_gradient_goes_through_chunks(monkeypatch):
+    torch.manual_seed(0)
+    policy, states = policy_with_head(frozen=True), torch.randn(7, 3)
+    leaf = states.clone().requires_grad_()
+    torch.distributions.Categorical(logits=policy.base.lm_head(leaf)).entropy().sum().backward()
+    monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", 3 * 5)
+    other = states.clone().requires_grad_()
+    token_logprobs(policy, other, torch.zeros(7, dtype=torch.long), 1.0, entropy_gradient=True)[1].sum().backward()
+    torch.testing.assert_close(other.grad, leaf.grad)
