@@ -13,7 +13,7 @@ from r1rl.config.names import BEGIN_MERGED
 from r1rl.config.parser import add_flags
 from r1rl.models.shape import FAMILIES, KNOWN, Shape
 from r1rl.models.source import is_here, is_local, shape_of
-from r1rl.preflight.checks import check_model_name, needed_data
+from r1rl.preflight.checks import check_4bit, check_model_name, needed_data
 from r1rl.preflight.faster import faster
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import place_here, plan_memory
@@ -81,6 +81,7 @@ def known_shape(config: Config) -> Shape:
     """Returns the model's shape. Raises UserError if it is not known."""
     if config.model_name not in (*TINY_MODELS, SMOLLM2):
         check_model_name(config.model_name)
+    check_4bit(config)
     shape = shape_of(config.model_name)
     if shape is None:
         raise UserError(

@@ -121,6 +121,7 @@ class ChosenLogprobs(torch.autograd.Function):
             if wanted:
                 p[torch.arange(len(t)), t] -= 1.0  # before it is rounded, as p is often close to 1
                 gradients.append(p.to(weight.dtype) @ weight)
+            del logits, logprobs, p  # before the next chunk's
         if wanted:
             ctx.save_for_backward(torch.cat(gradients))
             ctx.scale, ctx.dtype = -1.0 / temperature, states.dtype

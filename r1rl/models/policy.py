@@ -14,7 +14,7 @@ from typing import Any
 from r1rl.config.flags import Config
 from r1rl.models.chat_template import turn_end
 from r1rl.models.source import absolute_place
-from r1rl.models.weights import load_error, load_options
+from r1rl.models.weights import MERGED_FROM_4BIT, load_error, load_options, not_again
 from r1rl.system import distributed
 from r1rl.system.machine import has_fast_bfloat16
 
@@ -143,6 +143,8 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     load = load_with_unsloth if use_unsloth(config) else load_with_transformers
     with as_user_error(config):
         model, tokenizer, precision = load(config, has_gpu, shared_engine)
+    if config.load_in_4bit and not config.resume and getattr(model.config, MERGED_FROM_4BIT, False):
+        raise not_again(config.model_name, "--model-name", "--load-in-4bit")  # of the hub; a folder's is read before
     keep_4bit_layout(model)
     if adapter is not None:
         if config.lora_rank:

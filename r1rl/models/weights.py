@@ -78,18 +78,23 @@ def check_weights(folder: Path, flag: str, trusted: bool = False) -> None:
         )
 
 
-def check_not_again(folder: Path, flag: str, four_bit: str) -> None:
-    """Checks that 4-bit weights with what an adapter learned are not quantized again. Raises UserError.
+def was_in_4bit(folder: Path) -> bool:
+    """Returns whether a model was merged from 4-bit weights: by its mark, or by the run that merged it without one."""
 
-    `flag` names the model, `four_bit` the flag that quantizes it.
-    """
-    path = folder / "config.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get(MERGED_FROM_4BIT):
-        off = four_bit.replace("--", "--no-", 1)
-        raise UserError(
-            f"{flag} {str(folder)!r} was merged from 4-bit weights and an adapter, and {four_bit} would round what the adapter "
-            f"learned away: it is small against the distance of two 4-bit values. Add {off}."
-        )
+    def content(path: Path) -> dict[str, Any]:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    if content(folder / "config.json").get(MERGED_FROM_4BIT):
+        return True
+    return folder.name == "model" and bool(content(folder.parent / "run.json").get("config", {}).get("load_in_4bit"))
+
+
+def not_again(model: str, flag: str, four_bit: str) -> UserError:
+    """Returns the error for such a model that would be quantized again; `flag` names it, `four_bit` quantizes it."""
+    return UserError(
+        f"{flag} {model!r} was merged from 4-bit weights and an adapter, and {four_bit} would round what the adapter learned "
+        f"away: it is small against the distance of two 4-bit values. Add {four_bit.replace('--', '--no-', 1)}."
+    )
 
 
 def load_options(trusted: bool) -> dict[str, bool | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from r1rl.config.flags import Config
 from r1rl.models.policy import import_backend
 from r1rl.models.source import Teacher, teacher_of
-from r1rl.models.weights import load_options
+from r1rl.models.weights import load_options, not_again, was_in_4bit
 from r1rl.pipeline.sft import fine_tune
 from r1rl.runs.folder import run_folder
 from r1rl.system.console import console
@@ -38,6 +38,8 @@ def with_student(config: Config) -> Config:
     """Returns the config with the student of --student-layers as the model, which is made unless its run has begun."""
     folder = Path(config.dumps) / f"{config.exp_name}-student"
     teacher = teacher_of(config)
+    if config.load_in_4bit and not config.resume and was_in_4bit(Path(teacher.place)):
+        raise not_again(teacher.place, "--teacher-model", "--load-in-4bit")
     if not (folder / "config.json").is_file() or not (run_folder(config) / "run.json").is_file():
         import_backend(config)
         make_student(teacher, config.student_layers, folder, config.trust_remote_code)

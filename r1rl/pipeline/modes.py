@@ -16,6 +16,7 @@ from r1rl.config.flags import Config
 from r1rl.config.parser import as_arguments
 from r1rl.models.weights import is_checkpoint
 from r1rl.pipeline.sft import MERGED, fine_tune, is_done
+from r1rl.pipeline.stage_configs import begun_in_4bit
 from r1rl.reports.summary import describe_difference
 from r1rl.runs.evaluation import EVAL_FLAGS
 from r1rl.runs.folder import rl_folder, sft_folder
@@ -30,7 +31,7 @@ Train = Callable[[Config, str], int]
 
 def run_mode(config: Config, recipe: str, train: Train) -> int:
     """Runs the parts of --mode. Returns the exit code. Raises UserError."""
-    if config.mode != "sft":
+    if config.mode == "rl":
         say_4bit(config)
     if config.mode == "both":
         return both(config, recipe)
@@ -68,6 +69,8 @@ def reinforcement(config: Config, recipe: str) -> Config:
         )
     # What fine-tuning learned is not quantized again (see weights.MERGED_FROM_4BIT).
     start = {"model_name": str(folder / MERGED), "load_in_4bit": False}
+    if config.resume:
+        start |= begun_in_4bit(rl_folder(config))
     return dataclasses.replace(placed(config, rl_folder(config)), **start)
 
 
@@ -122,7 +125,8 @@ def evaluate_all(config: Config, recipe: str) -> int:
     for what, arguments in candidates.items():
         name = f"{config.exp_name or data_label(config)}-eval-{what.replace(' ', '-')}-{time.strftime('%Y%m%d_%H%M%S')}"
         own = {"exp_name": None, "load_in_4bit": config.load_in_4bit and what == "base"}
-        flags = as_arguments(dataclasses.replace(config, **own), only=EVAL_FLAGS)
+        known = {"load_in_4bit"} if what == "after rl" else set()  # from the run of the adapter
+        flags = as_arguments(dataclasses.replace(config, **own), only=tuple(n for n in EVAL_FLAGS if n not in known))
         command = [sys.executable, sys.argv[0], "eval", "--resolved", *arguments, *flags, "--exp-name", name]
         console.print(f"[bold]evaluating: {what}[/bold]")
         code = run_command(command)

@@ -14,10 +14,13 @@ from r1rl.config.names import STAGES, option
 from r1rl.config.parser import value_type
 from r1rl.config.recipes import ON_POLICY, STAGE_SETTINGS
 from r1rl.config.scope import check_given
+from r1rl.runs.dump import read_run
 from r1rl.runs.folder import MERGED
 from r1rl.system.errors import UserError, unknown_name
 
 SFT_FILE = "sft.jsonl"  # the output of the stages that filter completions
+# The fine-tuning from whose merged model a stage's model comes.
+MERGED_BY = {"rl-reasoning": "sft-1", "rejection": "sft-1", "rl-final": "sft-2", "distill": "sft-2"}
 MERGED_CONFIG = f"{MERGED}/config.json"  # exists once the merged model is complete
 
 
@@ -84,6 +87,7 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     folder = places[name]
     settings |= {"stage": name, "dumps": str(folder.parent), "exp_name": folder.name}
     settings["resume"] = (folder / "run.json").is_file()
+    settings |= begun_in_4bit(folder)
     settings["accept_changed"] = config.accept_changed if settings["resume"] else None
     stage = dataclasses.replace(config, **settings)
     check_given(stage, own, f"--stage-settings {config.stage_settings}: in the stage {name}, ")
@@ -91,15 +95,24 @@ def stage_config(config: Config, recipe: str, name: str, given: dict[str, Any], 
     return stage
 
 
+def begun_in_4bit(folder: Path) -> dict[str, bool]:
+    """Returns load_in_4bit as the run in a folder has it; nothing for a new run.
+
+    Runs that begin with a merged model were in 4 bit at first, and go on so.
+    """
+    return {"load_in_4bit": read_run(folder)["config"]["load_in_4bit"]} if (folder / "run.json").is_file() else {}
+
+
 def check_4bit(config: Config, stage: Config) -> None:
-    """Checks that no stage of a pipeline in 4 bit quantizes again what an earlier one merged. Raises UserError."""
-    if not config.load_in_4bit:
+    """Checks that no stage quantizes again what an earlier one merged in 4 bit. Raises UserError."""
+    made_by = read_settings(config).get(MERGED_BY.get(stage.stage), {})
+    if stage.resume or not made_by.get("load_in_4bit", config.load_in_4bit):
         return
     merged = stage.begins_merged or (stage.stage == "distill" and config.student_layers is not None)
     for flag, wrong in (("load_in_4bit", merged), ("teacher_in_4bit", stage.distills)):
         if wrong and getattr(stage, flag):
             raise UserError(
-                f"{option(flag)} in the stage {stage.stage}: its model was merged from 4-bit weights and an adapter, and in 4 "
+                f"{option(flag)} in the stage {stage.stage}: its model is merged from 4-bit weights and an adapter, and in 4 "
                 f"bit what the adapter learned would be rounded away. Leave it out there, or add --no-load-in-4bit for the "
                 "whole pipeline."
             )

@@ -19,7 +19,7 @@ from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
 from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, shape_of, teacher_of
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
-from r1rl.models.weights import check_not_again, check_weights
+from r1rl.models.weights import check_weights, not_again, was_in_4bit
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
@@ -102,11 +102,17 @@ def check_model_name(name: str) -> None:
 
 
 def check_4bit(config: Config) -> None:
-    """Checks that no merged model of a 4-bit run is loaded in 4 bit, as policy or as teacher. Raises UserError."""
-    if config.load_in_4bit:
-        check_not_again(Path(locate(config.model_name)), "--model-name", "--load-in-4bit")
+    """Checks that no merged model of a 4-bit run is loaded in 4 bit, as policy or as teacher. Raises UserError.
+
+    A run from before this check goes on as it began.
+    """
+    if config.load_in_4bit and not config.resume and was_in_4bit(Path(locate(config.model_name))):
+        flag = "--student-model" if config.model_name == config.student_model else "--model-name"
+        raise not_again(config.model_name, flag, "--load-in-4bit")
     if config.teacher_in_4bit and config.teacher_model is not None:
-        check_not_again(Path(teacher_of(config).place), "--teacher-model", "--teacher-in-4bit")
+        place = teacher_of(config).place
+        if was_in_4bit(Path(place)):
+            raise not_again(place, "--teacher-model", "--teacher-in-4bit")
 
 
 def check_hardware(config: Config, machine: Machine) -> None:

@@ -266,7 +266,7 @@ def logits(config: Config, shape: Shape, place: Place, rows: int, length: int) -
 
     Unsloth's loss takes a quarter of one row at once (unsloth_zoo 2026.10.9, rl_replacements.py: the larger of 4 and
     T // 4096 chunks per row), TRL's on a GPU less than a row; a CPU and a value head take LOGITS_AT_ONCE values at most,
-    and compute each chunk again in the backward pass (models/logprobs.py).
+    chunk by chunk (models/logprobs.py).
     """
     if config.has_value_head or config.distills or not place.on_gpu:
         positions = min(rows * config.max_completion_length, max(1, LOGITS_AT_ONCE // shape.vocab))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.models.shape import KNOWN, Shape
-from r1rl.models.source import shape_of
+from r1rl.models.source import shape_of, teacher_of
+from r1rl.models.weights import was_in_4bit
 from r1rl.preflight.memory_parts import GIB, Place, micro_batch
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
 from r1rl.system import machine
@@ -140,14 +142,17 @@ def sleeping_cache(config: Config, place: Place) -> Iterator[Change]:
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
     """Yields the base weights in 4 bit, on a GPU; on a CPU this saves very little."""
     new = changed(config, load_in_4bit=True)
-    if not config.load_in_4bit and place.on_gpu and new is not None and not config.begins_merged:
+    whole = config.load_in_4bit or config.begins_merged or was_in_4bit(Path(config.model_name))
+    if not whole and place.on_gpu and new is not None:
         yield "--load-in-4bit", "base weights in 4 bit", new
 
 
 def four_bit_teacher(config: Config, place: Place) -> Iterator[Change]:
     """Yields the teacher's weights in 4 bit, on a GPU."""
     new = changed(config, teacher_in_4bit=True)
-    if config.distills and not config.teacher_in_4bit and place.on_gpu and new is not None:
+    if not config.distills or config.teacher_in_4bit or was_in_4bit(Path(teacher_of(config).place)):
+        return
+    if place.on_gpu and new is not None:
         yield "--teacher-in-4bit", "the teacher's weights in 4 bit", new
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,11 @@ from r1rl.engines import proof
 from r1rl.engines.transformers import TransformersEngine
 from r1rl.models.merge import merged_weights, save_merged
 from r1rl.models.policy import load_policy
+from r1rl.models.source import teacher_of
+from r1rl.models.weights import MERGED_FROM_4BIT, was_in_4bit
+from r1rl.pipeline.distill import make_student
 from r1rl.preflight.checks import check_4bit
+from r1rl.preflight.suggestions import four_bit
 from r1rl.system.errors import UserError
 from r1rl.tasks.prompts import Builder
 from r1rl.tasks.word_problems import WordProblems
@@ -75,7 +81,8 @@ def test_what_was_merged_is_not_quantized_again(policy, tmp_path):
         learned.data.zero_()
     whole, again = dataclasses.replace(CONFIG, model_name=str(tmp_path / "model"), load_in_4bit=False), {}
     for name, config in (("whole", whole), ("in 4 bit", dataclasses.replace(whole, load_in_4bit=True))):
-        loaded = load_policy(config, has_gpu=False, shared_engine=False)
+        # --resume: a run from before the check goes on.
+        loaded = load_policy(dataclasses.replace(config, resume=True, exp_name="x"), has_gpu=False, shared_engine=False)
         again[name] = dict(merged_weights(loaded))["model.layers.0.mlp.down_proj.weight"].float()
     update = after - before
     assert update.abs().max() > 0 and torch.equal(again["whole"], after)
@@ -84,8 +91,31 @@ def test_what_was_merged_is_not_quantized_again(policy, tmp_path):
     check_4bit(whole)
     with pytest.raises(UserError, match=r"was merged from 4-bit weights .* Add --no-load-in-4bit"):
         check_4bit(dataclasses.replace(whole, load_in_4bit=True))
-    # So is what is merged from it, and a student with some of its layers, which take its config.json.
+    with pytest.raises(UserError, match=r"was merged from 4-bit weights"):  # of the hub it is read when it is loaded
+        load_policy(dataclasses.replace(whole, load_in_4bit=True), has_gpu=False, shared_engine=False)
+    # So is what is merged from it, and a student with some of its layers.
     save_merged(load_policy(whole, has_gpu=False, shared_engine=False), tmp_path / "next")
-    student = dataclasses.replace(CONFIG, teacher_model=str(tmp_path / "next"), teacher_in_4bit=True)
+    taught = dataclasses.replace(CONFIG, model_name="tiny", teacher_model=str(tmp_path / "next"), teacher_in_4bit=True)
     with pytest.raises(UserError, match=r"--teacher-model .* Add --no-teacher-in-4bit"):
-        check_4bit(student)
+        check_4bit(dataclasses.replace(taught, load_in_4bit=False))
+    make_student(teacher_of(taught), 1, tmp_path / "student")
+    with pytest.raises(UserError, match=r"--model-name .* Add --no-load-in-4bit"):
+        check_4bit(dataclasses.replace(CONFIG, model_name=str(tmp_path / "student")))
+
+
+def test_a_model_that_was_merged_before_there_was_a_mark(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    for in_4bit in (True, False):
+        (tmp_path / "run.json").write_text(json.dumps({"config": {"load_in_4bit": in_4bit}}))
+        assert was_in_4bit(model) == in_4bit
+
+
+def test_4_bit_is_not_suggested_for_a_merged_model(tmp_path):
+    place = SimpleNamespace(on_gpu=True)
+    merged = dataclasses.replace(CONFIG, load_in_4bit=False, model_name=str(tmp_path))
+    assert [flag for flag, *_ in four_bit(merged, place)] == ["--load-in-4bit"]
+    (tmp_path / "config.json").write_text(json.dumps({MERGED_FROM_4BIT: True}))
+    assert not list(four_bit(merged, place))
+    assert not list(four_bit(dataclasses.replace(merged, model_name="tiny", mode="rl"), place))

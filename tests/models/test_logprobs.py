@@ -77,7 +77,7 @@ def test_chunks_have_the_gradients_of_the_whole(frozen, temperature, monkeypatch
     monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", 3 * 5)  # three tokens at once
     leaf = states.clone().requires_grad_()
     found, entropies = token_logprobs(policy, leaf, tokens, temperature)
-    assert not entropies.requires_grad
+    assert not entropies.requires_grad and ("ChosenLogprobs" in found.grad_fn.name()) == frozen
     (found * pull).sum().backward()
     torch.testing.assert_close((found, leaf.grad), (expected, wanted))
     torch.testing.assert_close(entropies, torch.distributions.Categorical(logits=logits).entropy())
@@ -95,3 +95,27 @@ def test_the_entropys_gradient_goes_through_chunks(monkeypatch):
     other = states.clone().requires_grad_()
     token_logprobs(policy, other, torch.zeros(7, dtype=torch.long), 1.0, entropy_gradient=True)[1].sum().backward()
     torch.testing.assert_close(other.grad, leaf.grad)
+
+
+def test_a_bounded_output_layer_is_read_in_chunks_too(monkeypatch):
+    torch.manual_seed(0)
+    policy, states, tokens = policy_with_head(frozen=True), 9 * torch.randn(7, 3), torch.tensor([0, 4, 2, 2, 1, 3, 0])
+    policy.base.config.final_logit_softcapping = 2.0
+    expected = (2 * (policy.base.lm_head(states) / 2).tanh()).log_softmax(-1)[torch.arange(7), tokens]
+    monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", 3 * 5)
+    torch.testing.assert_close(token_logprobs(policy, states, tokens, 1.0)[0], expected)
+
+
+def test_chunks_in_bfloat16_are_near_those_in_float32(monkeypatch):
+    torch.manual_seed(0)
+    policy, states = policy_with_head(frozen=True), torch.randn(7, 3)
+    monkeypatch.setattr(logprobs_module, "LOGITS_AT_ONCE", 3 * 5)
+    results = []
+    for policy.mixed in (False, True):
+        leaf = states.clone().requires_grad_()
+        logprobs, _ = token_logprobs(policy, leaf, torch.tensor([0, 4, 2, 2, 1, 3, 0]), 0.7)
+        logprobs.sum().backward()
+        results.append((logprobs.detach(), leaf.grad))
+    for exact, rounded in zip(*results):
+        assert rounded.dtype == torch.float32 and not torch.equal(rounded, exact)
+        torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02)

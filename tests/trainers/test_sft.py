@@ -209,6 +209,9 @@ def test_what_fine_tuning_learned_is_not_quantized_again(tmp_path):
         (folder / name).write_text("{}")
     begun = reinforcement(config, RECIPE)
     assert (begun.model_name, begun.load_in_4bit) == (str(folder / MERGED), False)
+    (tmp_path / "word-problems-rl").mkdir()  # a run from before this rule goes on as it began
+    (tmp_path / "word-problems-rl" / "run.json").write_text('{"config": {"load_in_4bit": true}}')
+    assert reinforcement(dataclasses.replace(config, resume=True), RECIPE).load_in_4bit
 
 
 @pytest.mark.slow

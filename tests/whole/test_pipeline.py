@@ -56,8 +56,20 @@ def test_4_bit_is_for_models_that_nothing_was_merged_into(tmp_path):
         ("distill", {"algorithm": "distill", "teacher_in_4bit": True}),
     ):
         settings.write_text(json.dumps({stage: flags}))
-        with pytest.raises(UserError, match=f"in-4bit in the stage {stage}: its model was merged from 4-bit weights"):
+        with pytest.raises(UserError, match=f"in-4bit in the stage {stage}: its model is merged from 4-bit weights"):
             all_stages(tmp_path, {"load_in_4bit": True, "stage_settings": str(settings)}, "r1")
+    # What counts is the fine-tuning that merged the model.
+    settings.write_text(json.dumps({"sft-1": {"load_in_4bit": True}, "rl-reasoning": {"load_in_4bit": True}}))
+    with pytest.raises(UserError, match="in the stage rl-reasoning"):
+        all_stages(tmp_path, {"stage_settings": str(settings)}, "r1")
+    settings.write_text(json.dumps({"sft-1": {"load_in_4bit": False}, "rl-reasoning": {"load_in_4bit": True}}))
+    stages = all_stages(tmp_path, {"load_in_4bit": True, "stage_settings": str(settings)}, "r1")
+    assert stages["rl-reasoning"].load_in_4bit
+    # A run from before this rule goes on as it began.
+    begun = tmp_path / "x" / "7-rl-final"
+    begun.mkdir(parents=True)
+    (begun / "run.json").write_text(json.dumps({"config": {"load_in_4bit": True}}))
+    assert all_stages(tmp_path, {"load_in_4bit": True}, "r1")["rl-final"].load_in_4bit
 
 
 @pytest.mark.parametrize("recipe", ["r1", "r1-tiny"])
