@@ -150,9 +150,9 @@ def four_bit(config: Config, place: Place) -> Iterator[Change]:
 def four_bit_teacher(config: Config, place: Place) -> Iterator[Change]:
     """Yields the teacher's weights in 4 bit, on a GPU."""
     new = changed(config, teacher_in_4bit=True)
-    if not config.distills or config.teacher_in_4bit or was_in_4bit(Path(teacher_of(config).place)):
+    if not config.distills or config.teacher_in_4bit or not place.on_gpu or new is None:
         return
-    if place.on_gpu and new is not None:
+    if config.teacher_model is None or not was_in_4bit(Path(teacher_of(config).place)):
         yield "--teacher-in-4bit", "the teacher's weights in 4 bit", new
 
 
