@@ -106,7 +106,7 @@ def check_4bit(config: Config) -> None:
 
     A run from before this check goes on as it began.
     """
-    if config.load_in_4bit and not config.resume and was_in_4bit(Path(locate(config.model_name))):
+    if config.load_in_4bit and not config.resume and was_in_4bit(Path(config.model_name)):
         flag = "--student-model" if config.model_name == config.student_model else "--model-name"
         raise not_again(config.model_name, flag, "--load-in-4bit")
     if config.teacher_in_4bit and config.teacher_model is not None:

@@ -119,3 +119,9 @@ def test_4_bit_is_not_suggested_for_a_merged_model(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({MERGED_FROM_4BIT: True}))
     assert not list(four_bit(merged, place))
     assert not list(four_bit(dataclasses.replace(merged, model_name="tiny", mode="rl"), place))
+
+
+def test_a_model_that_is_not_here_is_not_looked_for(monkeypatch):
+    """`plan` names its shape without it."""
+    monkeypatch.setattr("r1rl.models.source.installed_smollm2", lambda: None)
+    check_4bit(dataclasses.replace(CONFIG, model_name="smollm2-135m"))
