@@ -177,7 +177,7 @@ def cpu_speed(config: Config, shape: Shape, place: Place) -> Speed:
         decode=shape.layers * CALLS + (body + head) * width * READ,
         sampled=2 * (body + head) * decoded,
         read=2 * body * decoded,
-        learned=passes * (2 * (body + 1.5 * head) * product + element / 2) / place.cores
+        learned=passes * (2 * (body + head) * product + element / 2) / place.cores
         + teacher_pass(config, product) / place.cores,
         step=REST + shape.weights * SYNC / place.cores,
         part=shape.layers * PART + cast / place.cores,
