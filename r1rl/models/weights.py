@@ -82,7 +82,10 @@ def was_in_4bit(folder: Path) -> bool:
     """Returns whether a model was merged from 4-bit weights: by its mark, or by the run that merged it without one."""
 
     def content(path: Path) -> dict[str, Any]:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError:  # a damaged file is reported where it is needed
+            return {}
 
     if content(folder / "config.json").get(MERGED_FROM_4BIT):
         return True
