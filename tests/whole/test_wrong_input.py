@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from conftest import ROOT
@@ -106,7 +107,11 @@ TINY = ("--recipe", "tiny")
         ((*TINY, "--is-chat"), ("--is-chat", "no chat template", "Leave --is-chat out")),
         ((*TINY, "--resume", "--exp-name", "never"), ("there is no run in dumps/never", "check --exp-name")),
         ((*TINY, "--dumps", "/dev/null/x"), ("--dumps '/dev/null/x' cannot be written", "another folder")),
-        ((*TINY, "--report-to", "trackio"), ("--report-to trackio", "pip install trackio")),
+        pytest.param(
+            (*TINY, "--report-to", "trackio"),
+            ("--report-to trackio", "pip install trackio"),
+            marks=pytest.mark.skipif(find_spec("trackio") is not None, reason="trackio is installed"),
+        ),
         (("inspect", "dumps/none"), ("dumps/none is no run",)),
         ((*TINY, "--reward", "mine.py:score"), ("--reward mine.py:score", "no file 'mine.py'")),
         (

@@ -118,7 +118,7 @@ def steps_of(calculations: tuple[str, ...], numbers: dict[str, int]) -> list[Ste
     for calculation in calculations:
         left, operator, right = calculation.split()
         (a, left_step), (b, right_step) = value(left), value(right)
-        if operator == "/" and a % b or not 1 <= calculate(a, operator, b) <= LARGEST:
+        if (operator == "/" and a % b) or not 1 <= calculate(a, operator, b) <= LARGEST:
             return None
         steps.append(Step(SENTENCE, operator, a, b, left_step, right_step))
     return steps
