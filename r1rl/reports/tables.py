@@ -115,14 +115,19 @@ def level_table(data: RunData) -> Table | None:
     if len(tasks) != 1:
         return None
     name = level_name(tasks[0], data.config.get("stages") is not None)
-    return accuracy_table(data, name, lambda graded: graded.level)
+    return accuracy_table(accuracy_rows(data, name, lambda graded: graded.level))
 
 
 def task_table(data: RunData) -> Table | None:
     """Returns the accuracy of each task of a mixture in the first and the last evaluation. None for a single task."""
+    return accuracy_table(task_rows(data))
+
+
+def task_rows(data: RunData) -> list[list[str]]:
+    """Returns the table by task, its columns first, for the screen and the page. Empty for a single task."""
     if len(evaluated_tasks(data)) < 2:
-        return None
-    return accuracy_table(data, "task", lambda graded: short_name(graded.task))
+        return []
+    return accuracy_rows(data, "task", lambda graded: short_name(graded.task))
 
 
 def evaluated_tasks(data: RunData) -> list[str]:
@@ -132,21 +137,35 @@ def evaluated_tasks(data: RunData) -> list[str]:
     return list(dict.fromkeys(graded.task for graded in data.evaluation(data.evaluations[0]["step"])))
 
 
-def accuracy_table(data: RunData, name: str, key: Callable[[Graded], Any]) -> Table | None:
-    """Returns accuracy and interval in the first and the last evaluation by `key`. None if no problem has one."""
+def accuracy_table(rows: list[list[str]]) -> Table | None:
+    """Returns the table of `accuracy_rows`. None without rows."""
+    if not rows:
+        return None
+    columns, *cells = rows
+    table = new_table(*columns, left=[*columns[1:], "task"])
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def accuracy_rows(data: RunData, name: str, key: Callable[[Graded], Any]) -> list[list[str]]:
+    """Returns columns, and then accuracy and interval in the first and the last evaluation by `key`.
+
+    Empty if no problem has a key in both.
+    """
     steps = sorted({data.evaluations[0]["step"], data.evaluations[-1]["step"]})
     by_step = [verdicts_by(key, data, step) for step in steps]
     groups = sorted(by_step[0].keys() & by_step[-1].keys())
     if not groups:
-        return None
+        return []
     columns = [f"step {step} (95 % interval)" for step in steps]
     columns += ["gained, lost"] if len(steps) == 2 else []
-    table = new_table(name, *columns, left=[*columns, "task"])
+    rows = [[name, *columns]]
     for group in groups:
         verdicts = [v[group] for v in by_step]
         cells = [accuracy_cell(list(v.values())) for v in verdicts]
-        table.add_row(str(group), *cells, *([gained_cell(*verdicts)] if len(steps) == 2 else []))
-    return table
+        rows.append([str(group), *cells, *([gained_cell(*verdicts)] if len(steps) == 2 else [])])
+    return rows
 
 
 def verdicts_by(key: Callable[[Graded], Any], data: RunData, step: int) -> dict[Any, dict[str, list[bool]]]:

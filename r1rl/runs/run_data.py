@@ -28,12 +28,13 @@ class Graded:
     @classmethod
     def from_line(cls, line: dict[str, Any]) -> Graded:
         """Returns the grade in a line of eval/step_N.jsonl, which has the fields of GRADED."""
+        task = line.get("task")
         return cls(
             line["problem_id"],
             line["correct"],
             line.get("reward"),
             line.get("level"),
-            line.get("task", ""),
+            task if isinstance(task, str) else "",
             line.get("answer"),
         )
 

@@ -21,6 +21,7 @@ from r1rl.runs.dump import (
     Dump,
     append_lines,
     evaluation_tokens,
+    read_lines,
     write_json,
 )
 from r1rl.runs.stats import wilson
@@ -74,6 +75,21 @@ def add_tokens(folder: Path) -> None:
             dump.add_tokens(GAPS, gap_lines(line["step"], {place: [-0.25] * len(lengths)}, 4))
 
 
+def set_tasks(folder: Path, verdicts: dict[int, dict[str, str]]) -> None:
+    """Makes the evaluations those of a mixture; `verdicts`: by step and task, "1" for each correct problem, else "0"."""
+    (folder / EVALUATIONS).unlink()
+    for step, tasks in verdicts.items():
+        path = folder / "eval" / f"step_{step}.jsonl"
+        lines = list(read_lines(path))
+        path.unlink()
+        marked = [(task, verdict) for task, part in tasks.items() for verdict in part]
+        changed = [
+            {**line, "task": task, "correct": verdict == "1", "reward": float(verdict)}
+            for line, (task, verdict) in zip(lines, marked, strict=True)
+        ]
+        write_evaluation(folder, step, changed)
+
+
 def write_run_json(folder: Path, **changes: Any) -> Config:
     """Writes the run.json of the tiny recipe with changed flags, and returns its config."""
     config = Config(**{**overrides("tiny"), "dumps": str(folder.parent), "exp_name": folder.name, **changes})
@@ -108,7 +124,11 @@ def train_step(folder: Path, step: int, worked: list[WorkedProblem], works: floa
 
 def evaluation(folder: Path, step: int, worked: list[WorkedProblem], works: float, rng: random.Random) -> None:
     """The lines of one evaluation, and its summary."""
-    lines = [completion(step, "eval", i, 0, w, works, rng) for i, w in enumerate(worked)]
+    write_evaluation(folder, step, [completion(step, "eval", i, 0, w, works, rng) for i, w in enumerate(worked)])
+
+
+def write_evaluation(folder: Path, step: int, lines: list[dict[str, Any]]) -> None:
+    """The files of one evaluation."""
     (folder / "eval").mkdir(exist_ok=True)
     append_lines(folder / "eval" / f"step_{step}.jsonl", lines)
     right, n = sum(line["correct"] for line in lines), len(lines)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import open_browser, open_page
-from fake_run import PIECES, add_tokens, make_run
+from fake_run import PIECES, add_tokens, make_run, set_tasks
 
 from r1rl.commands import report
 from r1rl.config.parser import Parser
@@ -27,6 +27,14 @@ HOSTILE = [
     "x" * 100_000,
     "Let me check: 3 * 4 = 12. <b onclick=alert(1)>" * 50,
 ]
+HOSTILE_TASK = "</script><img src=x onerror='window.owned = 1'>\u202e"
+# Wilson's interval for 2 of 10: ((0.2 + 1.92 / 10) -+ 1.96 * sqrt(0.016 + 0.96 / 100)) / (1 + 3.84 / 10) = 0.057 and 0.510.
+# McNemar's p for 6 gained and 0 lost is 2 / 2^6 = 0.031; for 1 and 1 it is 1.
+BY_TASK = [
+    ["task", "step 0 (95 % interval)", "step 8 (95 % interval)", "gained, lost"],
+    [HOSTILE_TASK, "5 / 10, 50% (24% to 76%)", "5 / 10, 50% (24% to 76%)", "1, 1 (p = 1)"],
+    ["gcd", "2 / 10, 20% (6% to 51%)", "8 / 10, 80% (49% to 94%)", "6, 0 (p = 0.031)"],
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,16 @@ def folder(tmp_path_factory):
     ]  # fmt: skip
     append_lines(made / ROLLOUTS, lines)
     add_tokens(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def mixture(tmp_path_factory):
+    """A run on two tasks: 2 and 5 of 10 correct before, 8 and 5 of 10 after. The name of one is hostile."""
+    made = make_run(tmp_path_factory.mktemp("dumps") / "mixed", steps=8, eval_steps=8, problems=20)
+    before = {"reasoning-gym:gcd": "1100000000", HOSTILE_TASK: "1111100000"}
+    after = {"reasoning-gym:gcd": "1111111100", HOSTILE_TASK: "0111110000"}
+    set_tasks(made, {0: before, 8: after})
     return made
 
 
@@ -218,6 +236,47 @@ def test_several_runs_are_overlaid_with_a_paired_test(browser, folder, tmp_path)
     assert "two against <b>one: " in shown and "exact McNemar" in shown
     choose(browser, "f-run", "two")
     assert "two" in browser.execute_script("return document.querySelector('tr.row').textContent")
+
+
+def tables_by_task(browser) -> list[list[list[str]]]:
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#by-task table')].map((t) => [...t.rows].map((r) => [...r.cells].map((c) => c.textContent)))"
+    )
+
+
+def test_the_data_of_the_page_have_accuracy_by_task(folder, mixture):
+    assert build.describe("mixed", build.pass_over(RunData(mixture)), 1)["tasks"] == BY_TASK
+    assert build.describe("one", build.pass_over(RunData(folder)), 1)["tasks"] == []
+
+
+def test_a_mixture_has_a_table_by_task(browser, folder, mixture, page, tmp_path):
+    shown = [BY_TASK[0], [BY_TASK[1][0].replace("\u202e", "\\u202e"), *BY_TASK[1][1:]], BY_TASK[2]]
+    build.write_report([mixture], tmp_path / "mixed.html")
+    for width in (1280, 390):
+        open_page(browser, tmp_path / "mixed.html", width)
+        assert tables_by_task(browser) == [shown] and browser.get_log("browser") == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script("return window.owned") is None
+    assert browser.execute_script("return document.querySelectorAll('#by-task img').length") == 0
+    build.write_report([folder, mixture], tmp_path / "both.html")  # the first has one task
+    open_page(browser, tmp_path / "both.html")
+    assert tables_by_task(browser) == [shown]
+    names = browser.execute_script("return [...document.querySelectorAll('#by-task h3')].map((h) => h.textContent)")
+    assert names == ["mixed"]
+    open_page(browser, page)
+    assert browser.execute_script("return document.getElementById('by-task')") is None
+    assert "Accuracy by task" not in browser.execute_script("return document.body.innerText")
+
+
+def test_a_task_that_is_no_text_is_unnamed(tmp_path):
+    made = make_run(tmp_path / "damaged", steps=1, eval_steps=1, problems=2)
+    set_tasks(made, {step: {"a": "1", "b": "0"} for step in (0, 1)})
+    for path in (made / "eval").iterdir():
+        lines = [line | {"task": ["a"] if line["task"] == "a" else "b"} for line in read_lines(path)]
+        path.unlink()
+        append_lines(path, lines)
+    _, *rows = build.describe("damaged", build.pass_over(RunData(made)), 1)["tasks"]
+    assert [row[0] for row in rows] == ["", "b"]
 
 
 def test_it_prints(browser, page):

@@ -14,7 +14,7 @@ from r1rl.reports.highlights import BUDGET, RULE, Sampler
 from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.summary import against_first, damage, state, summary_lines
 from r1rl.reports.survey import Survey, survey
-from r1rl.reports.tables import CHECK_COLUMNS, check_lines, check_rows
+from r1rl.reports.tables import CHECK_COLUMNS, check_lines, check_rows, task_rows
 from r1rl.reports.tokens import BUDGET as TOKEN_BUDGET
 from r1rl.reports.tokens import SCALES, with_tokens
 from r1rl.runs.run_data import RunData
@@ -92,6 +92,7 @@ def describe(name: str, run: Surveyed, runs: int) -> dict[str, Any]:
         "name": name,
         "state": state(run.data),
         "learned": [line.partition(" ") for line in [*summary_lines(run.data), *check_lines(run.found)]],
+        "tasks": task_rows(run.data),
         "selfcheck": {"head": [*CHECK_COLUMNS, *OUTCOMES], "rows": list(check_rows(run.found))},
         "settings": settings | run.data.config,
         "damaged": damage(run.found.damaged),

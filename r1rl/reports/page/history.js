@@ -62,6 +62,7 @@ function differences(before, after) {
 }
 
 showHead();
+showTasks();
 showPhases();
 fillFilters();
 fillColours();

@@ -72,11 +72,20 @@ async function showCharts() {
   }
 }
 
+function showTable(place, run, label, head, rows) {
+  if (several) place.append(element("h3", {}, run.name));
+  place.append(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, table(head, rows)));
+}
+
+// Only mixtures have tasks. A hidden heading would mislead live.js about the reader's place, so the section is removed.
+function showTasks() {
+  const mixtures = data.runs.filter((run) => run.tasks.length);
+  for (const run of mixtures) showTable(byId("task-tables"), run, "Accuracy by task", run.tasks[0], run.tasks.slice(1));
+  if (!mixtures.length) byId("by-task").remove();
+}
+
 function showPhases() {
-  for (const run of data.runs) {
-    if (several) byId("phases").append(element("h3", {}, run.name));
-    byId("phases").append(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Self-verification by phase" }, table(["", ...run.selfcheck.head], run.selfcheck.rows)));
-  }
+  for (const run of data.runs) showTable(byId("phases"), run, "Self-verification by phase", ["", ...run.selfcheck.head], run.selfcheck.rows);
 }
 
 function showSettings() {
