@@ -185,6 +185,10 @@ def check_processes(config: Config) -> None:
 def shown(config: Config, recipe: str, given: dict[str, Any]) -> dict[str, Any]:
     """Returns the resolved run for --print-config; for a pipeline with the differences of each stage."""
     whole = {"recipe": recipe, **recorded(config)}
+    if config.mode == "rl":
+        from r1rl.pipeline.modes import loaded_in_4bit
+
+        return whole | loaded_in_4bit(config)
     if not config.pipeline or config.stage is not None:
         return whole
     from r1rl.pipeline.stage_configs import differences

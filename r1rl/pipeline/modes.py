@@ -67,11 +67,16 @@ def reinforcement(config: Config, recipe: str) -> Config:
             f"--mode rl begins with a fine-tuned model, and the fine-tuning in {folder} {state}. Run `{command}` "
             f"first (with --resume to finish an incomplete one), or name its folder with --sft-output."
         )
-    # What fine-tuning learned is not quantized again (see weights.MERGED_FROM_4BIT).
-    start = {"model_name": str(folder / MERGED), "load_in_4bit": False}
-    if config.resume:
-        start |= begun_in_4bit(rl_folder(config))
+    start = {"model_name": str(folder / MERGED), **loaded_in_4bit(config)}
     return dataclasses.replace(placed(config, rl_folder(config)), **start)
+
+
+def loaded_in_4bit(config: Config) -> dict[str, bool]:
+    """Returns load_in_4bit of the run of --mode rl: what fine-tuning learned is not quantized again.
+
+    See weights.MERGED_FROM_4BIT. A run from before this rule goes on as it began.
+    """
+    return {"load_in_4bit": False} | (begun_in_4bit(rl_folder(config)) if config.resume else {})
 
 
 def both(config: Config, recipe: str) -> int:

@@ -214,6 +214,23 @@ def test_what_fine_tuning_learned_is_not_quantized_again(tmp_path):
     assert reinforcement(dataclasses.replace(config, resume=True), RECIPE).load_in_4bit
 
 
+def test_print_config_shows_whether_the_run_is_in_4_bit(tmp_path, capsys):
+    """As `reinforcement` decides it, also before there is a merged model, without which no run starts."""
+    from r1rl.commands.dispatch import train_command
+
+    def in_4bit(*flags):
+        arguments = ["--recipe", RECIPE, "--dumps", str(tmp_path), "--load-in-4bit", *flags, "--print-config"]
+        assert train_command(arguments, None) == 0
+        return json.loads(capsys.readouterr().out)["load_in_4bit"]
+
+    assert in_4bit("--mode", "sft") and in_4bit("--mode", "both")
+    assert not in_4bit("--mode", "rl")
+    (tmp_path / "word-problems-rl").mkdir()
+    for begun in (True, False):
+        (tmp_path / "word-problems-rl" / "run.json").write_text(json.dumps({"config": {"load_in_4bit": begun}}))
+        assert in_4bit("--mode", "rl", "--resume") == begun
+
+
 @pytest.mark.slow
 def test_all_four_modes_from_the_command_line(program, tmp_path):
     """sft, rl and eval one by one, as a user types them; both with --resume finds the first two done."""
