@@ -281,7 +281,7 @@ def check_server_flags(config: Config) -> None:
                 f"{option(name)} {getattr(config, name)} with --engine vllm-server: vLLM's server takes at most "
                 f"{SERVER_MAX_TEMPERATURE}, as OpenAI's does. Use {SERVER_MAX_TEMPERATURE}, or another --engine."
             )
-    if config.load_in_4bit:
+    if config.load_in_4bit and config.mode != "rl":  # which loads its merged model in 16 or 32 bit
         raise UserError(
             "--engine vllm-server with --load-in-4bit (the default): the server samples from the unquantized base weights, "
             "so the trainer's 4-bit weights would be a different model. Add --no-load-in-4bit."

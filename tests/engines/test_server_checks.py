@@ -5,6 +5,7 @@ A stand-in answers in vLLM 0.31.0's own words; the right server itself is in tes
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -17,6 +18,7 @@ from vllm_server import free_port
 from r1rl.config.flags import TINY_MODELS, Config
 from r1rl.config.recipes import overrides
 from r1rl.engines.server_checks import API_KEY, check_server, serve_line
+from r1rl.pipeline.modes import reinforcement
 from r1rl.system import json_http
 from r1rl.system.errors import UserError
 from r1rl.system.json_http import NoAnswer, Refused, Server
@@ -176,6 +178,21 @@ def test_flags_that_do_not_go_with_a_server(tmp_path, changes, parts):
         config_at(8000, tmp_path, **changes)
     for part in parts:
         assert part in str(error.value)
+
+
+def test_4_bit_goes_with_a_server_where_the_run_is_not_in_4_bit(tmp_path):
+    """--mode rl begins with a merged model in 16 or 32 bit; the command of the server names this model."""
+    config = config_at(8000, tmp_path, load_in_4bit=True, mode="rl", exp_name="x")
+    folder = tmp_path / "x-sft"
+    (folder / "model").mkdir(parents=True)
+    for name in ("summary.json", "model/config.json"):
+        (folder / name).write_text("{}")
+    run = reinforcement(config, "tiny")
+    assert (run.engine, run.load_in_4bit) == ("vllm-server", False)
+    assert f"vllm serve {folder / 'model'} " in serve_line(run, on_gpu=True)
+    for mode in (None, "sft", "both", "eval"):
+        with pytest.raises(UserError, match=r"--engine vllm-server with --load-in-4bit"):
+            dataclasses.replace(config, mode=mode)
 
 
 @pytest.fixture
