@@ -95,5 +95,7 @@ def suggestion_text(config: Config, shape: Shape, memory: MemoryPlan) -> str:
 def time_words(time: TimePlan, price: float | None) -> str:
     """Returns seconds per step, time and cost of the whole run, and the source of the estimate."""
     cost = "" if price is None else f", ${time.seconds / 3600 * price:.2f} at ${price:.2f} an hour"
-    longest = f" ({time.longest:.3g} if all completions run to the limit)" if time.longest > time.step else ""
-    return f"about {time.step:.3g} s a step{longest}, {duration(time.seconds)} in all{cost} ({time.source})"
+    longest = f"{time.longest:.3g} if all completions run to the limit" if time.longest > time.step else ""
+    first = f"{time.first_step:.3g} in the first {time.first}, which the teacher samples" if time.first else ""
+    others = f" ({'; '.join(filter(None, (longest, first)))})" if longest or first else ""
+    return f"about {time.step:.3g} s a step{others}, {duration(time.seconds)} in all{cost} ({time.source})"

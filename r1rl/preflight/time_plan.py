@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from statistics import median
 
 from r1rl.config.flags import Config
 from r1rl.models.shape import Shape
-from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once
+from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once, sampled_rows
 from r1rl.preflight.memory_plan import MemoryPlan, teacher_shape
 from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
 from r1rl.system.errors import unknown_name
@@ -33,11 +34,14 @@ class TimePlan:
     steps: int
     evaluations: int
     source: str
+    first: int = 0  # steps whose completions the teacher samples
+    first_step: float = 0.0  # one of them
 
     @property
     def seconds(self) -> float:
         """The seconds of the whole run."""
-        return self.start + self.steps * self.step + self.evaluations * self.evaluation
+        steps = self.first * self.first_step + (self.steps - self.first) * self.step
+        return self.start + steps + self.evaluations * self.evaluation
 
 
 def evaluations_of(config: Config) -> int:
@@ -61,7 +65,11 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
     step, longest = (step_seconds(config, memory, speed, share) for share in (TYPICAL, 1.0))
     problems = config.eval_count or 1000
     evaluation = sampling_seconds(config, memory, speed, TYPICAL, problems, problems * config.eval_samples)
-    return TimePlan(step, longest, evaluation, start, steps, count, speed.source)
+    plan = TimePlan(step, longest, evaluation, start, steps, count, speed.source)
+    if not config.teacher_steps or (teacher := teacher_shape(config)) is None:
+        return plan
+    first_step = step + teachers_extra(config, memory, speed, teacher)
+    return dataclasses.replace(plan, first=min(config.teacher_steps, steps), first_step=first_step)
 
 
 # ---- the seconds of a step
@@ -120,6 +128,20 @@ def sampling_seconds(
     useful = int((1 + math.sqrt(1 + 4 * arithmetic / calls)) / 2)  # see engines/transformers.py, useful_threads
     threads = min(speed.threads, prompts, useful)
     return threads * calls + arithmetic / threads
+
+
+def teachers_extra(config: Config, memory: MemoryPlan, speed: Speed, teacher: Shape) -> float:
+    """Returns by how many seconds a step changes if the teacher samples its completions instead of the student.
+
+    The teacher samples by the transformers engine, whatever the student's engine is, and not in 4 bit.
+    """
+    place = dataclasses.replace(memory.place, engine="transformers")
+    teachers_memory = dataclasses.replace(memory, place=place, sequences=sampled_rows(config)[0])
+    teachers_speed = speed_of(dataclasses.replace(config, load_in_4bit=False), teacher, place)
+    completions = config.generation_batch_size
+    counts = TYPICAL, completions // config.num_generations, completions
+    theirs = sampling_seconds(config, teachers_memory, teachers_speed, *counts)
+    return theirs - sampling_seconds(config, memory, speed, *counts)
 
 
 def passes_of(config: Config, place: Place) -> float:

@@ -2,7 +2,8 @@
 
 A run that fits today's samples can run out of memory at step 120 with the first long one. So the trial needs what any
 step can need: its batch has the longest prompts, and completions of the greatest length. The lengths that the engine
-really sampled correct the time plan.
+really sampled correct the time plan. They are the student's in a distillation: the teacher that samples the first steps
+(--teacher-steps) has no engine yet, so neither its time nor its memory is tried.
 """
 
 from __future__ import annotations

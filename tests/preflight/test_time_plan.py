@@ -14,10 +14,14 @@ from r1rl.config.recipes import resolve
 from r1rl.models.shape import KNOWN
 from r1rl.preflight.memory_parts import GIB, Place
 from r1rl.preflight.memory_plan import plan_memory
-from r1rl.preflight.prepare import place_of_card
+from r1rl.preflight.prepare import place_of_card, time_words
 from r1rl.preflight.time_plan import (
     CARDS,
+    DEQUANTIZED,
+    LEARNED_AT,
+    LEAST_DECODE,
     PUBLISHED,
+    SAMPLED_AT,
     TYPICAL,
     card_named,
     passes_of,
@@ -89,6 +93,40 @@ def test_a_16_bit_model_is_limited_by_reading_its_weights_or_by_calls(card):
     config = Config(load_in_4bit=False, unsloth=False)
     shape, place = KNOWN["Qwen2.5-7B"], place_of_card(config, card)
     assert speed_of(config, shape, place).decode == max(0.003, 2 * shape.weights / (card.bandwidth * 1e9))
+
+
+def test_the_first_steps_take_the_time_of_the_teachers_sampling():
+    """A student of 3B in 4 bit with vLLM's engine, a teacher of 7B in 16 bit with the transformers engine."""
+    flags = {"algorithm": "distill", "teacher_model": "Qwen/Qwen2.5-7B", "teacher_steps": 3}
+    config = Config(**flags, max_steps=10, eval_steps=10)
+    student, teacher = KNOWN["Qwen2.5-3B"], KNOWN["Qwen2.5-7B"]
+    place = place_of_card(config, card_named("H100"))
+    memory = plan_memory(config, student, place)
+    plan = plan_time(config, student, memory, None)
+    n, prompt, completion = 16, 0.45 * 256, 0.45 * 750
+
+    def sampling(shape, decode):
+        forward = 2 * (shape.linear + shape.vocab * shape.hidden) / 989e12
+        return 750 * decode + n * completion * forward / SAMPLED_AT + 2 * prompt * forward / LEARNED_AT
+
+    assert memory.fits and memory.sequences >= n
+    by_student = sampling(student, max(LEAST_DECODE, DEQUANTIZED * student.linear / 989e12))
+    by_teacher = sampling(teacher, max(LEAST_DECODE, 2 * teacher.weights / 3350e9))  # each decoding step reads them
+    assert plan.first == 3 and plan.first_step == pytest.approx(plan.step - by_student + by_teacher)
+    rest = plan.start + plan.evaluations * plan.evaluation
+    assert plan.seconds == pytest.approx(rest + 3 * plan.first_step + 7 * plan.step)
+    assert f"{plan.first_step:.3g} in the first 3, which the teacher samples), " in time_words(plan, None)
+    without = plan_time(dataclasses.replace(config, teacher_steps=0), student, memory, None)
+    assert without.step == plan.step and without.seconds == pytest.approx(rest + 10 * plan.step)
+    # Of a shorter run all steps.
+    assert plan_time(dataclasses.replace(config, max_steps=2), student, memory, None).first == 2
+
+
+def test_a_teacher_like_the_student_samples_in_the_same_time_on_a_cpu():
+    config = Config(algorithm="distill", teacher_model="Qwen/Qwen2.5-0.5B", teacher_steps=3, load_in_4bit=False)
+    shape = KNOWN["Qwen2.5-0.5B"]
+    plan = plan_time(config, shape, plan_memory(config, shape, CPU), None)
+    assert plan.first == 3 and plan.first_step == pytest.approx(plan.step)
 
 
 def test_passes():
