@@ -27,6 +27,8 @@ from r1rl.system.errors import UserError
 
 MAGIC = b"GGUF"
 SOURCE = "source.json"  # in the converted folder: the file and what was done
+TAGS = "general.tags"  # llama.cpp keeps them when it quantizes a file
+MARK = "r1rl_"  # begins the tags that are marks in config.json, such as weights.MERGED_FROM_4BIT
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 FLOAT32_UP_TO = 2**30  # weights; larger models are stored in bfloat16, in which a GPU loads them in any case
 MOST_VALUES = 10_000_000  # read one by one; Gemma 3's file has about 2 million
@@ -140,6 +142,8 @@ def convert(file: Path, folder: Path, status: Waiting) -> str:
     dtype = "float32" if count <= FLOAT32_UP_TO else "bfloat16"
     check_space(folder, count * (4 if dtype == "float32" else 2))
     config = {**config, **numbers, "dtype": dtype}
+    tags = fields.get(TAGS)
+    config |= {tag: True for tag in (tags if isinstance(tags, list) else ()) if str(tag).startswith(MARK)}
     save_json(folder / "config.json", config)
     ends = [ids[token] for token in special.ends]
     save_json(folder / "generation_config.json", {**numbers, "eos_token_id": ends if len(ends) > 1 else ends[0]})

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from r1rl.config.flags import SMOLLM2, SMOLLM2_FILE, TINY_MODELS, Config
 from r1rl.models.gguf import converted
 from r1rl.models.shape import KNOWN, Shape, read_shape
-from r1rl.models.weights import ADAPTER, adapter_base, is_checkpoint
+from r1rl.models.weights import ADAPTER, adapter_base, is_checkpoint, was_in_4bit
 from r1rl.system.errors import UserError
 
 HUB_TIMEOUT = 1.0  # seconds
@@ -88,6 +88,11 @@ def installed_smollm2() -> Path | None:
     spec = importlib.util.find_spec(SMOLLM2_PACKAGE)
     files = [Path(place) / SMOLLM2_FILE for place in (spec.submodule_search_locations or ())] if spec else []
     return next((file for file in files if file.is_file()), None)
+
+
+def is_merged_from_4bit(name: str) -> bool:
+    """Returns whether a model was merged from 4-bit weights; of a hub model this is known once it is loaded."""
+    return was_in_4bit(Path(locate(name) if is_gguf(name) else name))
 
 
 def origin(name: str) -> str:

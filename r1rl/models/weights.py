@@ -20,7 +20,7 @@ OLD_TINY_FOLDERS = {"tiny_base": "tiny", "tiny_kk": "tiny-kk", "tiny_safety": "t
 
 # Set in config.json of a model that was merged from 4-bit weights and an adapter. What an adapter learns is small against the
 # distance of two 4-bit values, so quantizing the sums again gives the old values: 1.6 % of the update of a fine-tuned
-# SmolLM2-135M was left.
+# SmolLM2-135M was left. In a GGUF file it is one of the tags.
 MERGED_FROM_4BIT = "r1rl_merged_from_4bit"
 
 ADAPTER, WHOLE = "adapter_model.safetensors", ("model.safetensors", "model.safetensors.index.json")

@@ -163,7 +163,7 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def used(place: Path) -> dict[str, float]:
-    """Returns what a run has cost in the units of the budget's flags; nothing before its first step."""
+    """Returns what a run has cost in the units of the budget's flags; nothing before its first step or stop."""
     try:
         meter = json.loads((place / METER).read_text(encoding="utf-8"))
         return {"max_minutes": meter["seconds"] / 60, "max_tokens": meter["sampled"], "budget": meter["dollars"] or 0.0}

@@ -17,7 +17,17 @@ from r1rl.config.data_rules import is_hub_name
 from r1rl.config.flags import SMOLLM2, TINY_MODELS, Config
 from r1rl.config.names import SERVER, SMALL_TALK, option, trackers
 from r1rl.engines.server_checks import check_server
-from r1rl.models.source import cached, hub_answers, hub_endpoint, is_gguf, is_local, locate, shape_of, teacher_of
+from r1rl.models.source import (
+    cached,
+    hub_answers,
+    hub_endpoint,
+    is_gguf,
+    is_local,
+    is_merged_from_4bit,
+    locate,
+    shape_of,
+    teacher_of,
+)
 from r1rl.models.tokenizer import check_same_tokens, numbered_tokens, tokenizer_file
 from r1rl.models.weights import check_weights, not_again, was_in_4bit
 from r1rl.runs.inputs import base_of, describe_changes, differences, model_record, place_of
@@ -106,7 +116,7 @@ def check_4bit(config: Config) -> None:
 
     A run from before this check goes on as it began.
     """
-    if config.load_in_4bit and not config.resume and was_in_4bit(Path(config.model_name)):
+    if config.load_in_4bit and not config.resume and is_merged_from_4bit(config.model_name):
         flag = "--student-model" if config.model_name == config.student_model else "--model-name"
         raise not_again(config.model_name, flag, "--load-in-4bit")
     if config.teacher_in_4bit and config.teacher_model is not None:

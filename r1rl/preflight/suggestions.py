@@ -10,7 +10,7 @@ from pathlib import Path
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
 from r1rl.models.shape import KNOWN, Shape
-from r1rl.models.source import shape_of, teacher_of
+from r1rl.models.source import is_merged_from_4bit, shape_of, teacher_of
 from r1rl.models.weights import was_in_4bit
 from r1rl.preflight.memory_parts import GIB, Place, micro_batch
 from r1rl.preflight.memory_plan import MemoryPlan, place_here, plan_memory
@@ -142,7 +142,7 @@ def sleeping_cache(config: Config, place: Place) -> Iterator[Change]:
 def four_bit(config: Config, place: Place) -> Iterator[Change]:
     """Yields the base weights in 4 bit, on a GPU; on a CPU this saves very little."""
     new = changed(config, load_in_4bit=True)
-    whole = config.load_in_4bit or config.begins_merged or was_in_4bit(Path(config.model_name))
+    whole = config.load_in_4bit or config.begins_merged or is_merged_from_4bit(config.model_name)
     if not whole and place.on_gpu and new is not None:
         yield "--load-in-4bit", "base weights in 4 bit", new
 

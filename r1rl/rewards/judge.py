@@ -93,6 +93,7 @@ class Judge:
         self.noted: dict[int, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
         self.owed: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._in_a_row = 0  # completions without a verdict
 
     def __call__(self, rollout: Rollout, problem: Problem) -> float | None:
@@ -107,12 +108,11 @@ class Judge:
             return []
         at_once = min(self.config.judge_requests, len(asked))
         try:
-            replies = dict(zip(asked, in_threads(lambda text: self.ask(*text, stopped), asked, at_once, stopped)))
+            replies = dict(zip(asked, in_threads(lambda text: self._counted(*text, stopped), asked, at_once, stopped)))
         except NoAnswer as error:
             raise self._gone(f"has not answered for {RETRY_SECONDS:.0f} s ({error})") from None
         except Refused as refusal:
             raise self._gone(f"refuses to go on: {refusal}") from None
-        self._count(replies.values())
         for rollout, text in zip(rollouts, texts):
             self.noted[id(rollout)] = {"judge_reason": replies[text].reason}
             self._in_a_row = 0 if replies[text].score is not None else self._in_a_row + 1
@@ -154,13 +154,15 @@ class Judge:
                 else:
                     raise
 
-    def _count(self, replies: Iterator[Reply]) -> None:
-        """Counts tokens and their cost, once per request."""
-        for reply in replies:
-            tokens_in, tokens_out = reply.tokens_in or 0, reply.tokens_out or 0
+    def _counted(self, question: str, reference: str, completion: str, stopped: threading.Event) -> Reply:
+        """Returns the reply of `ask`; counts its tokens and their cost at once, as a later request may end the step."""
+        reply = self.ask(question, reference, completion, stopped)
+        tokens_in, tokens_out = reply.tokens_in or 0, reply.tokens_out or 0
+        millionths = tokens_in * self.config.judge_price_in + tokens_out * self.config.judge_price_out
+        with self._counting:
             self.counts.update({"judge_tokens_in": tokens_in, "judge_tokens_out": tokens_out})
-            millionths = tokens_in * self.config.judge_price_in + tokens_out * self.config.judge_price_out
             self.owed["dollars"] += millionths / 1e6
+        return reply
 
     def _gone(self, why: str) -> JudgeGone:
         return JudgeGone(

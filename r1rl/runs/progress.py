@@ -163,7 +163,7 @@ class Meter:
 
 
 def spent(dump: Dump) -> Cost:
-    """Returns the cost of the run so far, lost steps included; zero for a new run and for one older than meter.json."""
+    """Returns the cost of the run so far, unfinished steps included; zero for a new run and for one older than meter.json."""
     try:
         meter = json.loads((dump.folder / METER).read_text(encoding="utf-8"))
         return Cost(meter["seconds"], meter["sampled"], meter.get("judge_dollars", 0.0))

@@ -59,8 +59,13 @@ class RunTrainer(WholeCheckpoints):
         with self.meter:
             try:
                 yield
+                self.pay_rest()
             except Stopped:
+                self.pay_rest()
                 self.save_stopped()
+            except Exception:
+                self.pay_rest(together=False)
+                raise
         self.trackers.close(self)
         self.interrupt.deferred = False
 
@@ -111,10 +116,25 @@ class RunTrainer(WholeCheckpoints):
         self.trackers.evaluated(self, result)
         return result
 
-    def pay_judge(self) -> None:
-        """Adds to the cost of the run what its judge has cost since the last call, in all processes."""
+    def pay_judge(self, together: bool = True) -> None:
+        """Adds to the cost of the run what its judge has cost since the last call.
+
+        `together`: all processes call this at the same point, and the fees of all are added.
+        """
         if self.run.judge_price_in or self.run.judge_price_out:
-            self.meter.paid(sum(distributed.all_gather(take_fees(self.rewards))))
+            with self.interrupt.uninterruptible():
+                fees = take_fees(self.rewards)
+                self.meter.paid(sum(distributed.all_gather(fees)) if together else fees)
+
+    def pay_rest(self, together: bool = True) -> None:
+        """Counts what a step or an evaluation that was broken off has cost.
+
+        All processes take part after Ctrl-C and a guard's stop, which they act on together. An error may end one of them
+        alone, so it must not wait for the others: then the first process counts its own fees.
+        """
+        self.pay_judge(together)
+        with contextlib.suppress(OSError):  # a full disk may be what ended the run
+            self.meter.write()
 
     def keep_best(self, result: Evaluation) -> None:
         """Saves the adapter if this evaluation is the best so far; not all trainers do."""

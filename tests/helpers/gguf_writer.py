@@ -1,4 +1,7 @@
-"""Replaces llama.cpp's convert_hf_to_gguf.py in the tests: FOLDER --outfile FILE --outtype f32, for small models."""
+"""Replaces llama.cpp's convert_hf_to_gguf.py in the tests, for small models.
+
+FOLDER --outfile FILE --outtype f32 [--metadata FILE]
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ GEMMA = {
 }  # fmt: skip
 
 
-def write(folder: Path, outfile: Path | str, quantized: bool = False, **more: Any) -> None:
+def write(
+    folder: Path, outfile: Path | str, quantized: bool = False, tags: list[str] | None = None, **more: Any
+) -> None:
     """Writes the model as llama.cpp's converter does. `quantized`: matrices in Q8_0. `more`: metadata strings to add."""
     config = json.loads((folder / "config.json").read_text())
     family = {"gemma3_text": "gemma3"}.get(config["model_type"], config["model_type"])
@@ -47,6 +52,8 @@ def write(folder: Path, outfile: Path | str, quantized: bool = False, **more: An
         writer.add_final_logit_softcapping(config["final_logit_softcapping"])
     writer.add_vocab_size(config["vocab_size"])
     add_tokenizer(writer, folder, config["vocab_size"])
+    if tags:
+        writer.add_tags(tags)
     for key, value in more.items():
         writer.add_string(key.replace("__", "."), value)
     for name, weight in load_file(folder / "model.safetensors").items():
@@ -120,4 +127,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), sys.argv[sys.argv.index("--outfile") + 1])
+    override = gguf.Metadata.load_metadata_override(
+        Path(sys.argv[sys.argv.index("--metadata") + 1]) if "--metadata" in sys.argv else None
+    )
+    write(Path(sys.argv[1]), sys.argv[sys.argv.index("--outfile") + 1], tags=override.get("general.tags"))

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import ROOT
 
+from r1rl.commands.export import forms
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
 from r1rl.engines import proof
@@ -101,6 +103,29 @@ def test_what_was_merged_is_not_quantized_again(policy, tmp_path):
     make_student(teacher_of(taught), 1, tmp_path / "student")
     with pytest.raises(UserError, match=r"--model-name .* Add --no-load-in-4bit"):
         check_4bit(dataclasses.replace(CONFIG, model_name=str(tmp_path / "student")))
+
+
+def test_a_gguf_file_says_that_it_was_merged_from_4_bit(policy, tmp_path, monkeypatch):
+    pytest.importorskip("gguf")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(forms, "converter", lambda: ROOT / "tests" / "helpers" / "gguf_writer.py")
+    plain = load_policy(dataclasses.replace(CONFIG, load_in_4bit=False), has_gpu=False, shared_engine=False)
+    for name, exported in (("plain", plain), ("merged", policy)):
+        (tmp_path / name).mkdir()
+        forms.write_gguf(exported, tmp_path / name)
+        assert not list((tmp_path / name).glob("*metadata*"))
+    place = SimpleNamespace(on_gpu=True)
+    config = dataclasses.replace(CONFIG, load_in_4bit=False, model_name=str(tmp_path / "plain" / forms.GGUF_FILE))
+    check_4bit(dataclasses.replace(config, load_in_4bit=True))
+    assert [flag for flag, *_ in four_bit(config, place)] == ["--load-in-4bit"]
+    config = dataclasses.replace(config, model_name=str(tmp_path / "merged" / forms.GGUF_FILE))
+    check_4bit(config)
+    assert not list(four_bit(config, place))
+    with pytest.raises(UserError, match=r"model\.gguf' was merged from 4-bit weights .* Add --no-load-in-4bit"):
+        check_4bit(dataclasses.replace(config, load_in_4bit=True))
+    with pytest.raises(UserError, match=r"--teacher-model .* Add --no-teacher-in-4bit"):
+        teacher = {"teacher_model": config.model_name, "teacher_in_4bit": True, "model_name": "tiny"}
+        check_4bit(dataclasses.replace(config, **teacher))
 
 
 def test_a_model_that_was_merged_before_there_was_a_mark(tmp_path):

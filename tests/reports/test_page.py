@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from browser import open_browser, open_page
@@ -14,6 +15,7 @@ from r1rl.reports.charts import Point, point_text
 from r1rl.reports.curves import charts
 from r1rl.reports.highlights import CRITERIA, Sampler, within
 from r1rl.reports.page import build
+from r1rl.reports.selfcheck import OUTCOMES
 from r1rl.reports.survey import survey
 from r1rl.reports.tokens import for_page, with_tokens
 from r1rl.runs.dump import METRICS, ROLLOUTS, append_lines, read_lines
@@ -35,6 +37,12 @@ BY_TASK = [
     [HOSTILE_TASK, "5 / 10, 50% (24% to 76%)", "5 / 10, 50% (24% to 76%)", "1, 1 (p = 1)"],
     ["gcd", "2 / 10, 20% (6% to 51%)", "8 / 10, 80% (49% to 94%)", "6, 0 (p = 0.031)"],
 ]
+
+
+def data_of(page):
+    """The data in a page."""
+    text = page.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text).group(1))
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +188,8 @@ def test_filters_search_and_sorting(browser, page):
     wrong = int(count(browser).split()[0])
     choose(browser, "f-right", "correct")
     assert wrong + int(count(browser).split()[0]) == everything
+    choices = browser.execute_script("return [...document.getElementById('f-check').options].map((o) => o.textContent)")
+    assert choices == ["all", "any", *OUTCOMES, "none"]
     choose(browser, "f-check", "corrected")
     assert "corrected" in browser.execute_script("return document.querySelector('tr.row').textContent")
     choose(browser, "f-text", "no completion says this")
@@ -291,6 +301,12 @@ def test_the_page_stays_small():
     """Rows that do not fit are left out, however long the texts are; the most instructive ones are kept longest."""
     rows = [{"text": "\ud800" * 6000, "question": "q"}] * 2000
     assert 0 < len(within(rows, 2_600_000)) * 36_000 < 2_600_000 * 1.05
+
+
+def test_the_outcomes_of_checks_are_those_of_selfcheck(page):
+    assert data_of(page)["outcomes"] == list(OUTCOMES)
+    scripts = "".join((build.PAGE / name).read_text(encoding="utf-8") for name in build.SCRIPTS)
+    assert not [name for name in OUTCOMES if f'"{name}"' in scripts]
 
 
 def test_samples_follow_the_rule(folder):

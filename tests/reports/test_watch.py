@@ -140,3 +140,26 @@ def test_the_open_page_updates_and_keeps_the_readers_place(tmp_path):
         browser.execute_script("window.stays = 1")
         time.sleep(2.5)
         assert browser.execute_script("return window.stays") == 1 and look()[:5] == before[:5]
+
+
+@pytest.mark.slow
+def test_a_hidden_heading_is_not_the_readers_place(tmp_path):
+    folder = make_run(tmp_path / "run", steps=30, eval_steps=40, problems=20)  # one evaluation: no pairs to show
+    page = folder / "report.html"
+    build.write_report([folder], page, every=1)
+    with open_browser() as browser:
+        open_page(browser, page)
+        assert browser.execute_script("return document.getElementById('before-after').hidden")
+        browser.execute_script("""
+            document.getElementById("completions").scrollIntoView({behavior: "instant"});
+            scrollBy({top: 1200, behavior: "instant"}); window.isFirst = true;""")
+        place = "return [scrollY, Math.round(document.getElementById('completions').getBoundingClientRect().top)]"
+        time.sleep(0.2)
+        before = browser.execute_script(place)
+        assert before[1] == -1200
+        end = time.monotonic() + 30
+        while browser.execute_script("return window.isFirst || document.body.dataset.ready !== 'yes'"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        after = browser.execute_script(place)
+        assert after[0] > 1200 and abs(after[1] - before[1]) <= 2

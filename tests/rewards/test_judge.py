@@ -234,6 +234,14 @@ def test_a_judge_that_fails_ends_the_run_as_a_guard_does(stand, answer, message)
     assert KEY not in str(gone.value)
 
 
+def test_replies_before_the_judge_fails_are_paid(stand):
+    stand.answer = lambda body: verdict(1) if completion_in(body) != "c" else (401, {})
+    rewards = load_rewards(config_of(stand, judge_requests=1, judge_price_in=3.0, judge_price_out=15.0))
+    with pytest.raises(CannotGoOn):
+        rate(rewards["judge"], [rollout(text) for text in "abcd"], [OPEN] * 4)
+    assert take_fees(rewards) == pytest.approx(2 * (100 * 3 + 10 * 15) / 1e6)
+
+
 def test_many_completions_without_a_verdict_end_the_run(stand, monkeypatch):
     monkeypatch.setattr(module, "MOST_IN_A_ROW", 3)
     stand.answer = lambda body: verdict(1) if completion_in(body) == "good" else "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,13 +13,14 @@ import time
 import pytest
 import torch
 from conftest import ROOT
+from judge_server import judge_server, verdict
 from safetensors.torch import load_file
 from small_run import check_gaps, learned_from, tokens_and_lines, with_gaps, without_times
 
 from r1rl.commands.dispatch import check_processes
 from r1rl.config.flags import Config
 from r1rl.runs import checkpoints
-from r1rl.runs.dump import EVALUATIONS, METRICS, ROLLOUTS, read_lines, read_run
+from r1rl.runs.dump import EVALUATIONS, METER, METRICS, ROLLOUTS, read_lines, read_run
 from r1rl.system import distributed
 from r1rl.system.errors import UserError
 from r1rl.trainers.batches import deal
@@ -181,6 +183,27 @@ def test_an_error_in_one_process_ends_both_with_its_message(dumps, tmp_path):
     assert codes == [2, 2], said
     assert said.count("error:") == 1 and said.count("no more") == 1 and "rewards.py" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_the_fees_of_both_are_counted_when_the_judge_goes_away(tmp_path):
+    answered = []
+
+    def answer(body):
+        if len(answered) >= 14:  # in the first step
+            return 401, {}
+        answered.append(body)
+        return verdict(len(answered) % 10 / 10)
+
+    with judge_server() as stand:
+        stand.answer = answer
+        judge = ["--judge-url", stand.url, "--judge-model", "m", "--judge-price-in", "2", "--judge-requests", "1"]
+        codes, said = ended(start(tmp_path, "judged", "--reward", "judge", "--max-steps", "1", *judge))
+    assert codes == [3, 3], said
+    assert said.count("by guard judge:") == 1 and "Traceback" not in said
+    cost = json.loads((tmp_path / "judged" / METER).read_text())
+    paid = len(answered) - 1  # without the one that the first process tries before the run
+    assert cost["judge_dollars"] == pytest.approx(paid * 100 * 2 / 1e6)
 
 
 def test_shares_are_whole_groups_of_about_the_same_size(monkeypatch):

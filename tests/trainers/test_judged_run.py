@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+
 import pytest
 from judge_server import judge_server, verdict
 from small_run import make_trainer
@@ -9,7 +14,8 @@ from transformers import TrainerCallback
 from vllm_server import free_port
 
 from r1rl.runs import folder
-from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
+from r1rl.runs.dump import METER, METRICS, ROLLOUTS, read_lines
+from r1rl.system.errors import UserError
 
 KEY = "a-key-of-the-judge-58261"
 pytestmark = pytest.mark.slow
@@ -58,6 +64,35 @@ def test_a_run_that_its_judge_leaves_continues_with_another_one(tmp_path, monkey
     assert again.state.global_step == 2 and again.guarding.why_stopped is None
     assert [line["step"] for line in read_lines(run / METRICS)] == [1, 2]
     assert not [path for path in run.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("by", ["its judge", "Ctrl-C", "an error"])
+def test_the_fees_of_a_step_that_is_broken_off_are_counted(tmp_path, by):
+    answered = []
+
+    def answer(body):
+        if len(answered) >= 5 and by == "its judge":
+            return 401, {}
+        answered.append(body)
+        if len(answered) == 5 and by == "Ctrl-C":
+            os.kill(os.getpid(), signal.SIGINT)
+        return by_length(body)
+
+    reward = "judge"
+    if by == "an error":
+        (tmp_path / "own.py").write_text("def fails(rollout, problem):\n    raise ValueError('no')\n")
+        reward = f"judge,{tmp_path / 'own.py'}:fails"
+    with judge_server() as stand:
+        stand.answer = answer
+        flags = {"judge_url": stand.url, "judge_model": "m", "judge_price_in": 2.0, "judge_requests": 1}
+        trainer = make_trainer(tmp_path, reward=reward, **flags)
+        trainer.meter.file = tmp_path / "run" / METER
+        with trainer.interrupt, pytest.raises(UserError) if by == "an error" else contextlib.nullcontext():
+            trainer.fit(None, [])
+    assert trainer.state.global_step == 0 and len(answered) >= 5
+    cost = json.loads(trainer.meter.file.read_text())
+    assert cost["judge_dollars"] == pytest.approx(len(answered) * 100 * 2 / 1e6)
+    assert cost["sampled"] > 0
 
 
 def test_no_judge_no_run(program, tmp_path):

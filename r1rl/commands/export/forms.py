@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from r1rl.models.gguf import TAGS
+from r1rl.models.weights import MERGED_FROM_4BIT, was_in_4bit
 from r1rl.system.errors import UserError
 
 FORMS = ("adapter", "merged", "gguf")
@@ -112,6 +114,10 @@ def write_gguf(policy, folder: Path) -> None:
     write_merged(policy, merged)
     kind = "bf16" if policy.on_gpu else "f32"
     command = [sys.executable, converter(), merged, "--outfile", folder / GGUF_FILE, "--outtype", kind]
+    if was_in_4bit(merged):
+        mark = merged / "metadata.json"
+        mark.write_text(json.dumps({TAGS: [MERGED_FROM_4BIT]}), encoding="utf-8")
+        command += ["--metadata", mark]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode or not (folder / GGUF_FILE).is_file():
         last = (done.stderr.strip().splitlines() or ["it wrote no file"])[-1]

@@ -58,6 +58,7 @@ def write_page(runs: dict[str, Surveyed], target: Path, every: float | None = No
         "against": against_first([run.data for run in runs.values()]),
         "charts": [chart_data(chart, len(runs) > 1) for chart in drawn],
         "rule": RULE,
+        "outcomes": OUTCOMES,
         "live": None if every is None else {"every": every, "written": time.strftime("%H:%M:%S")},
     }
     save(target, page(data, " and ".join(runs)), "choose another file with -o")

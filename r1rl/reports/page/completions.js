@@ -15,7 +15,7 @@ function fillFilters() {
   const options = (id, values) => byId(id).append(element("option", { value: "" }, "all"), ...values.map((v) => element("option", {}, v)));
   options("f-run", data.runs.map((run) => run.name));
   byId("f-run").parentElement.hidden = !several;
-  options("f-check", ["any", "confirmed", "corrected", "broke", "missed", "empty talk", "none"]);
+  options("f-check", ["any", ...data.outcomes, "none"]);
   const levels = [...new Set(rows.map((row) => row.level).filter((level) => level !== null))].sort((a, b) => a - b);
   options("f-level", levels);
   byId("f-level").parentElement.hidden = levels.length === 0;

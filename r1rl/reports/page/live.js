@@ -11,7 +11,8 @@ const parts = () => [...document.querySelectorAll("details")].map((part) => [par
 
 // What the reader looks at: the last heading or chart above the middle of the window, and how far it is from the top.
 function place() {
-  const marks = [...document.querySelectorAll("h2[id], figure[id]")].map((mark) => [mark.id, mark.getBoundingClientRect().top]);
+  const visible = [...document.querySelectorAll("h2[id], figure[id]")].filter((mark) => mark.getClientRects().length); // hidden ones have the top 0
+  const marks = visible.map((mark) => [mark.id, mark.getBoundingClientRect().top]);
   return marks.filter(([, top]) => top < innerHeight / 2).sort((a, b) => a[1] - b[1]).at(-1) ?? null;
 }
 

@@ -77,7 +77,7 @@ function showTable(place, run, label, head, rows) {
   place.append(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, table(head, rows)));
 }
 
-// Only mixtures have tasks. A hidden heading would mislead live.js about the reader's place, so the section is removed.
+// Only mixtures have tasks; on other pages the section is removed.
 function showTasks() {
   const mixtures = data.runs.filter((run) => run.tasks.length);
   for (const run of mixtures) showTable(byId("task-tables"), run, "Accuracy by task", run.tasks[0], run.tasks.slice(1));
