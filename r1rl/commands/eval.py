@@ -27,6 +27,7 @@ from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 from r1rl.tasks import registry
+from r1rl.tasks.custom.evaluation import evaluation_task
 from r1rl.tasks.prompts import Builder
 
 OF_A_TASK = ("dataset_options", *STAGE_FLAGS)  # a run's flags that its task alone has
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         )
     config = resolve(args.adapter, args.recipe, given)
     session = Session(config, adapter=args.adapter)
-    task = registry.load_task(config)
+    task = evaluation_task(config, inherited(args.adapter, args.recipe, given))
     problems = registry.evaluation_problems(task, config)
     check_judge(config, problems)
     dump = session.open_run(config, "eval")

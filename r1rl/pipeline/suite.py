@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1rl.config.data_rules import is_custom
 from r1rl.config.flags import Config
 from r1rl.config.names import is_task, load_task_class, option
 from r1rl.config.scope import check_given
@@ -29,7 +28,7 @@ from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError
 from r1rl.tasks import registry
-from r1rl.tasks.custom.evaluation import EvaluationData
+from r1rl.tasks.custom.evaluation import evaluation_task
 from r1rl.tasks.prompts import Builder
 
 # The flags that come from the model's run: not those of its problems, of its training, or of its rewards.
@@ -167,8 +166,7 @@ def load_parts(
     for task, config in zip(tasks, configs):
         try:
             check_data_source(config)
-            whole = is_custom(config) and not same_data(config, trained)
-            source = EvaluationData(config) if whole else registry.load_task(config)
+            source = evaluation_task(config, trained)
             problems = [p for p in source.load("test") if not task.levels or p.level in task.levels]
             if not problems:
                 raise UserError(f"no problem has the level {' or '.join(map(str, task.levels))}: change levels.")
@@ -183,14 +181,6 @@ def load_parts(
             "(docs/evaluation.md)."
         )
     return parts
-
-
-def same_data(config: Config, trained: dict[str, Any]) -> bool:
-    """Returns whether a task has the data that the model was trained on: then only what was held out is evaluated."""
-    path, other = config.dataset_path, trained.get("dataset_path")
-    if path is None or other is None:
-        return path == other and config.dataset_name == trained.get("dataset_name")
-    return Path(path).resolve() == Path(other).resolve()
 
 
 def read_before(folder: Path, parts: Sequence[Part]) -> dict[str, Measured]:

@@ -8,7 +8,7 @@ import pytest
 
 from r1rl.config.flags import Config
 from r1rl.system.errors import UserError
-from r1rl.tasks.custom.evaluation import EvaluationData
+from r1rl.tasks.custom.evaluation import EvaluationData, evaluation_task
 from r1rl.tasks.registry import load_task
 
 
@@ -27,6 +27,15 @@ def test_all_rows_of_a_file_where_training_would_keep_nine_tenths(tmp_path):
     found = problems(path)
     assert len(found) == 30 and found[3].id == "test/3" and found[3].answer == "4"
     assert len(load_task(Config(dataset_path=str(path))).load("test")) == 3
+
+
+def test_only_what_was_held_out_is_evaluated_of_the_data_that_the_model_was_trained_on(tmp_path):
+    path, other = (write(tmp_path / name, 30) for name in ("mine.jsonl", "other.jsonl"))
+    config = Config(dataset_path=str(path))
+    assert len(evaluation_task(config, {"dataset_path": str(tmp_path / "." / "mine.jsonl")}).load("test")) == 3
+    for trained in ({}, {"dataset_path": str(other)}, {"dataset_name": "gsm8k"}):
+        assert len(evaluation_task(config, trained).load("test")) == 30
+    assert len(evaluation_task(Config(dataset_name="word-problems"), {}).load("test")) == 200
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-from r1rl.config.data_rules import eval_split_in
+from r1rl.config.data_rules import eval_split_in, is_custom
+from r1rl.config.flags import Config
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.tasks import registry
+from r1rl.tasks.base import Task
 from r1rl.tasks.custom import CustomData, Part, first_option, part_of
 from r1rl.tasks.custom.layouts import files_by_split, files_of
 from r1rl.tasks.custom.rows import Rows, hub_split, load_hub, read_files
@@ -41,3 +45,21 @@ class EvaluationData(CustomData):
                 f"{self.source}: which of {', '.join(splits)} is for the evaluation? Name it with --eval-split."
             )
         return chosen or next(iter(splits))
+
+
+def evaluation_task(config: Config, trained: dict[str, Any]) -> Task:
+    """Returns the task of an evaluation without a training; `trained`: the flags of the run that trained the model.
+
+    Custom data are evaluated whole, as nothing is trained, unless the model was trained on them. Raises UserError.
+    """
+    return (
+        EvaluationData(config) if is_custom(config) and not same_data(config, trained) else registry.load_task(config)
+    )
+
+
+def same_data(config: Config, trained: dict[str, Any]) -> bool:
+    """Returns whether a task has the data that the model was trained on: then only what was held out is evaluated."""
+    path, other = config.dataset_path, trained.get("dataset_path")
+    if path is None or other is None:
+        return path == other and config.dataset_name == trained.get("dataset_name")
+    return Path(path).resolve() == Path(other).resolve()
