@@ -33,7 +33,7 @@ def learned(program, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_reward_rises_as_checks_become_the_rule(learned):
-    """Three seeds and other rounding need 25 to 38 steps for it; from 5 % of checks to 75 % and more."""
+    """Three seeds need less than 20 steps for it; from 5 % of checks to 75 % and more."""
     metrics = list(read_lines(learned[0] / METRICS))
     rewards = [m["reward"] for m in metrics]
     n = 5 * 64  # completions in the first and in the last five steps
