@@ -19,7 +19,7 @@ def points() -> list[tuple[str, dict[str, Any]]]:
 
 
 def sampler_of(point: dict[str, Any]) -> str:
-    """Returns the precision of a point's sampler; the points of 2026-11-22 do not name it, and all were in float32."""
+    """Returns the precision of a point's sampler; no name means float32."""
     return "bfloat16" if point.get("sampler", "").startswith("products in bfloat16") else "float32"
 
 

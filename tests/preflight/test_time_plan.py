@@ -7,7 +7,7 @@ import json
 
 import pytest
 from conftest import ROOT
-from scaling_points import points, run_of
+from scaling_points import points, run_of, sampler_of
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import resolve
@@ -153,7 +153,7 @@ def test_a_full_engine_samples_the_rest_afterwards():
 @pytest.mark.parametrize(("name", "point"), points(), ids=lambda x: x if isinstance(x, str) else "")
 def test_measured_steps_of_five_model_sizes(name, point):
     """Full completions on the processor that the constants are for."""
-    config, shape = run_of(point)
+    config, shape = run_of(point, sampler_dtype=sampler_of(point))
     memory = plan_memory(config, shape, CPU)
     planned = step_seconds(config, memory, speed_of(config, shape, CPU), 1.0)
     assert planned == pytest.approx(point["seconds"]["step"], rel=0.25)
