@@ -1,11 +1,14 @@
-"""The wordings of the pretraining text: every form is complete, and none is a question of the task."""
+"""The wordings of the pretraining text: every form is complete, and the questions of the benchmark are other ones."""
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import string
 
 import pytest
+from conftest import ROOT
 
 from r1rl.commands.pretrain import stories
 from r1rl.commands.pretrain.stories import draw_numbers, draw_words, steps_of, write_question
@@ -69,11 +72,9 @@ def test_a_wording_is_written_with_articles_spaces_and_capitals():
     assert write_question("[{a}|{b}] or", {"a": 1, "b": 2}, words, random.Random(0)) in ("1 or", "2 or")
 
 
-def test_wordings_are_many_and_differ_from_each_other_and_from_the_task():
+def test_wordings_are_many_and_differ_from_each_other():
     wordings = [wording for relation in RELATIONS for wording in relation.wordings]
     assert len(wordings) >= 1000 and len(set(wordings)) == len(wordings)
-    task = {CHOICE.sub("", template.question) for template in TEMPLATES}
-    assert not task & set(wordings)
     calculations = {relation.calculations for relation in RELATIONS}
     assert {len(c) for c in calculations} == {1, 2} and len(calculations) >= 20
 
@@ -85,3 +86,33 @@ def test_each_wording_is_drawn_about_as_often_as_any_other(monkeypatch):
     drawn = [stories.draw_problem(rng, i).problem.question for i in range(400)]
     counts = [sum(f"W{i}" in question for question in drawn) for i in range(4)]
     assert all(70 < count < 130 for count in counts)
+
+
+def pattern(wording: str) -> re.Pattern[str]:
+    """Returns what matches each question in a wording, whatever its numbers and words are."""
+
+    def literal(text: str) -> str:
+        parts = re.split(r"(\{\w+\})", text)
+        return "".join(
+            (r"\$?\w+" if part[1:-1] in "abde" else ".{1,25}?") if part.startswith("{") else re.escape(part)
+            for part in parts
+        )
+
+    parts = re.split(r"(\[[^\[\]]*\])", wording)
+    choices = [
+        f"(?:{'|'.join(map(literal, part[1:-1].split('|')))})" if part[:1] == "[" else literal(part) for part in parts
+    ]
+    return re.compile(re.sub(r"(\\ )+", r"\\s*", "".join(choices)), re.IGNORECASE)
+
+
+def test_the_questions_of_the_benchmark_are_in_other_wordings():
+    """One of the hundred is in a wording of the text by chance, and none in one of the task."""
+    lines = (ROOT / "benchmarks" / "questions" / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = [json.loads(line)["question"] for line in lines]
+    known = [pattern(wording) for relation in RELATIONS for wording in relation.wordings]
+    assert known[0].fullmatch(
+        write_question(RELATIONS[0].wordings[0], {"a": 3, "b": 4}, draw_words(random.Random(2)), random.Random(2))
+    )
+    assert len(questions) == 100 and sum(any(k.fullmatch(q) for k in known) for q in questions) <= 1
+    task = [pattern(template.question) for template in TEMPLATES]
+    assert not [q for q in questions if any(t.fullmatch(q) for t in task)]

@@ -16,7 +16,7 @@ class Relation:
     choices: "[buys|gets] {b} [more|]" has four forms.
     """
 
-    calculations: tuple[str, ...]  # as in Story: "a + b", then "#1 - d"; the last one gives the answer
+    calculations: tuple[str, ...]  # "a + b", then "#1 - d" with the first result; the last one gives the answer
     ranges: dict[str, tuple[int, int]]  # of each number: smallest, largest
     wordings: tuple[str, ...]
 
