@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 
 import pytest
 import torch
@@ -54,12 +55,12 @@ def trainer_on(config, problems, evaluated, rewards=None):
     )
 
 
-def pays_letters(rollout, problem) -> float:
-    """A reward that differs within any group, so that each step changes the adapter."""
-    return float(rollout.completion.count("a"))
+def pays_checksum(rollout, problem) -> float:
+    """Reward in [0, 1) that differs between any two texts, so that each step whose groups are not all equal learns."""
+    return zlib.crc32(rollout.completion.encode()) / 2**32
 
 
-LETTERS = {"letters": pays_letters}
+CHECKSUM = {"checksum": pays_checksum}
 
 
 def make_float32_trainer(tmp_path, **changes):

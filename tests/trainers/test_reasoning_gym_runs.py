@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("reasoning_gym")
 
-from small_run import LETTERS, SMALL, AskToStop, trainer_on, without_times
+from small_run import CHECKSUM, SMALL, AskToStop, trainer_on, without_times
 
 from r1rl.commands.export.other_frameworks import read_run_export
 from r1rl.config.flags import Config
@@ -61,7 +61,7 @@ def fit(tmp_path, *args, **changes):
 @pytest.mark.parametrize("generator", TEN)
 def test_a_generator_trains(tmp_path, generator):
     name = f"reasoning-gym:{generator}"
-    run = fit(tmp_path, "run", LETTERS, dataset_name=name)
+    run = fit(tmp_path, "run", CHECKSUM, dataset_name=name)
     metrics, rollouts = list(read_lines(run / METRICS)), list(read_lines(run / ROLLOUTS))
     assert [m["step"] for m in metrics] == [1, 2] and all(math.isfinite(m["loss"]) for m in metrics)
     assert all(0 < m["grad_norm"] < math.inf for m in metrics)
@@ -70,7 +70,7 @@ def test_a_generator_trains(tmp_path, generator):
 
 
 def test_a_mixture_trains_and_resumes(tmp_path, capsys):
-    whole = fit(tmp_path, "whole", LETTERS, dataset_name=MIXED)
+    whole = fit(tmp_path, "whole", CHECKSUM, dataset_name=MIXED)
     rollouts = list(read_lines(whole / ROLLOUTS))
     tasks = {"reasoning-gym:chain_sum", "reasoning-gym:gcd", "word-problems"}
     assert {line["task"] for line in rollouts} <= tasks and len({line["task"] for line in rollouts}) > 1
@@ -89,10 +89,10 @@ def test_a_mixture_trains_and_resumes(tmp_path, capsys):
     assert {p.problem.task for p in exported.train} == {p.problem.task for p in exported.test} == tasks
     assert exported.answer_type == NUMBER and exported.reward_settings()["dataset_name"] == MIXED
 
-    stopped, _ = make_trainer(tmp_path, "parts", LETTERS, dataset_name=MIXED)
+    stopped, _ = make_trainer(tmp_path, "parts", CHECKSUM, dataset_name=MIXED)
     stopped.add_callback(AskToStop(stopped.interrupt, after=1))
     stopped.fit(None, [])
-    parts = fit(tmp_path, "parts", LETTERS, dataset_name=MIXED, resume=True)
+    parts = fit(tmp_path, "parts", CHECKSUM, dataset_name=MIXED, resume=True)
     for name in (ROLLOUTS, METRICS, EVALUATIONS, "eval/step_2.jsonl"):
         assert without_times(parts / name) == without_times(whole / name)
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("trl")
 
 from safetensors.torch import load_file
-from small_run import LETTERS, AskToStop, trainer_on, without_times
+from small_run import CHECKSUM, AskToStop, trainer_on, without_times
 
 from r1rl.config.flags import Config
 from r1rl.config.recipes import overrides
@@ -54,7 +54,7 @@ def make_trainer(tmp_path, name="run", rewards=None, **changes):
 def whole(tmp_path_factory):
     """The folder of a run through both stages."""
     dumps = tmp_path_factory.mktemp("dumps")
-    make_trainer(dumps, "whole", LETTERS).fit(None, [])
+    make_trainer(dumps, "whole", CHECKSUM).fit(None, [])
     return dumps / "whole"
 
 
@@ -85,13 +85,13 @@ def test_the_checkpoint_holds_the_stage_and_its_pass_rates(whole):
 
 @pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_run_resumed_in_a_stage_equals_the_unbroken_one(whole, tmp_path, after):
-    stopped = make_trainer(tmp_path, "parts", LETTERS)
+    stopped = make_trainer(tmp_path, "parts", CHECKSUM)
     stopped.add_callback(AskToStop(stopped.interrupt, after=after))
     stopped.fit(None, [])
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", "resume": True})
     checkpoint = folder.continue_from(folder.open_run(config, "test", {"gpu": None}))
     assert checkpoint.name == f"checkpoint-{after}"
-    make_trainer(tmp_path, "parts", LETTERS, resume=True).fit(checkpoint, [])
+    make_trainer(tmp_path, "parts", CHECKSUM, resume=True).fit(checkpoint, [])
     for name in (ROLLOUTS, METRICS, "evaluations.jsonl", "eval/step_4.jsonl"):
         assert without_times(tmp_path / "parts" / name) == without_times(whole / name)
 

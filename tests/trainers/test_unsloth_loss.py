@@ -14,7 +14,7 @@ make_unsloths_trainer()
 
 import pytest
 import torch
-from small_run import LETTERS, make_float32_trainer
+from small_run import CHECKSUM, make_float32_trainer
 from worked_batch import (
     FLAGS,
     check_bounds,
@@ -193,7 +193,7 @@ def test_a_second_pass_has_the_ratio_to_the_policy_that_sampled(tmp_path, monkey
         assert distance(found, expected[1]) < 1e-2
         return loss
 
-    trainer.rewards, trainer.rows_with_gradient = LETTERS, all_rows  # TRL's loss counts groups without a signal
+    trainer.rewards, trainer.rows_with_gradient = CHECKSUM, all_rows  # TRL's loss counts groups without a signal
     trainer.update = checked
     trainer.fit(None, [])
     assert moved[0] < 1e-2 < moved[1]
