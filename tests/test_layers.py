@@ -19,7 +19,7 @@ ORDER = (
 HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "vllm", "accelerate", "bitsandbytes", "datasets"}
 # Modules that may import a model library at load; all others open on any laptop in a fraction of a second.
 MAY_BE_HEAVY = (
-    "models.logprobs", "models.shared_prompts", "engines.decoder", "engines.draw", "engines.proof", "engines.transformers",
+    "models.fused_adapter", "models.logprobs", "models.shared_prompts", "engines.decoder", "engines.draw", "engines.proof", "engines.transformers",
     "trainers.arguments", "trainers.base", "trainers.batches", "trainers.callbacks", "trainers.distillation.divergence", "trainers.distillation.teacher",
     "trainers.distillation.trainer", "trainers.grpo", "trainers.guards.callback",
     "trainers.ppo", "trainers.saving", "trainers.sft", "trainers.trial", "trainers.update",

@@ -41,7 +41,7 @@ def completion_states(
         place = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owner = [place[tuple(p)] for p in prompts]
         with policy.autocast():
-            return shared_states(policy.base.model, list(place), completions, owner)
+            return shared_states(policy.base.model, list(place), completions, owner, policy.large)
     rows = [[*p, *c] for p, c in zip(prompts, completions)]
     length = -(-max(map(len, rows)) // 32) * 32  # each new shape makes a CPU build new kernels
     # Padded on the right, where causal attention never looks, so no mask is needed.

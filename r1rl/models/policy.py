@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.models.chat_template import turn_end
+from r1rl.models.shape import LARGE_ENOUGH
 from r1rl.models.source import absolute_place
 from r1rl.models.weights import MERGED_FROM_4BIT, load_error, load_options, not_again
 from r1rl.system import distributed
@@ -52,6 +54,15 @@ class Policy:
     def base(self):
         """The model without PEFT's wrapper."""
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @functools.cached_property
+    def large(self) -> bool:
+        """Whether a token is multiplied by LARGE_ENOUGH weights or more, those of an adapter left out."""
+        from torch import nn
+
+        linear = [(n.split("."), m) for n, m in self.model.named_modules() if isinstance(m, nn.Linear)]
+        sizes = [m.in_features * m.out_features for path, m in linear if not {"lora_A", "lora_B"} & set(path)]
+        return sum(sizes) >= LARGE_ENOUGH
 
     @property
     def targets(self) -> list[str]:
@@ -155,6 +166,10 @@ def load_policy(config: Config, has_gpu: bool, shared_engine: bool, adapter: str
     mixed, trusted = mixed_precision(has_gpu), config.trust_remote_code
     policy = Policy(model, tokenizer, model_path(config), has_gpu, mixed, backend, False, trusted, config.is_chat)
     policy.shares_prompts = not has_gpu and can_share(getattr(policy.base, "model", None))
+    if config.lora_rank and mixed and policy.large and not has_gpu and not use_unsloth(config):
+        from r1rl.models.fused_adapter import fuse_adapter
+
+        fuse_adapter(model)
     return policy
 
 

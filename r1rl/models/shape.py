@@ -10,6 +10,7 @@ PACKED_AT_MOST = 2 * 2**30  # bytes; of larger models the CPU's decoder keeps no
 # Weights that each token is multiplied by. The embedded models (2 M) stay in float32 everywhere, so that a seed gives
 # the same completions on every machine.
 LARGE_ENOUGH = 20e6
+ROW_STEP = 256  # the update's rows have multiples of this length, or of a smaller one
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,16 @@ class Shape:
 def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
     """Returns whether --sampler-dtype, the number of weights and the processor (`fast` in bfloat16) leave it possible."""
     return asked == "bfloat16" or (asked == "auto" and fast and weights >= LARGE_ENOUGH)
+
+
+def row_length(tokens: int, large: bool) -> int:
+    """Returns the length of the row in which a CPU's update reads so many tokens: padded, as each length needs kernels.
+
+    A large model, whose weights reach LARGE_ENOUGH, takes longer to compute padding than to build kernels: its rows of 512
+    tokens or more are at most a sixteenth longer than their tokens.
+    """
+    step = min(ROW_STEP, max(32, 2 ** (tokens.bit_length() - 1) // 16)) if large else ROW_STEP
+    return -(-tokens // step) * step
 
 
 # By size. Source: config.json of each on the hub. tests/preflight/test_memory_plan.py compares the number of weights with

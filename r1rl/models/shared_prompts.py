@@ -16,8 +16,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from r1rl.models.shape import row_length
+
 NAME = "r1rl_shared_prompts"  # of the attention in transformers' registry
-STEP = 32  # blocks have multiples of this length, the row multiples of 8 times it: a CPU compiles kernels per shape
+STEP = 32  # blocks have multiples of this length: a CPU compiles kernels per shape
 OTHER_KINDS = ("sliding_window", "softcap", "s_aux")  # attention options of some models, not supported here
 SAME = 1e-3  # largest difference of float32 states that counts as rounding
 
@@ -50,9 +52,13 @@ def round_up(count: int, step: int) -> int:
 
 
 def make_layout(
-    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], owner: Sequence[int], device: Any = "cpu"
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    owner: Sequence[int],
+    device: Any = "cpu",
+    large: bool = False,
 ) -> Layout:
-    """Returns the layout of prompts and completions; `owner[i]` is the prompt of completion i."""
+    """Returns the layout of prompts and completions; `owner[i]` is the prompt of completion i, `large` see `row_length`."""
     g, p = len(prompts), round_up(max(len(x) for x in prompts), STEP)
     b, c = len(completions), round_up(max(len(x) for x in completions), STEP)
     prompt_lengths = torch.tensor([len(x) for x in prompts])
@@ -67,7 +73,7 @@ def make_layout(
     positions = torch.cat(
         [torch.arange(p).expand(g, p)[prompt_real], (prompt_lengths[owners, None] + torch.arange(c))[real]]
     )
-    padding = round_up(len(order), 8 * STEP) - len(order)
+    padding = row_length(len(order), large) - len(order)
     tokens = torch.tensor([t for x in (*prompts, *completions) for t in x] + [0] * padding)
     future = torch.ones(c, c, dtype=torch.bool).triu(1)
     unseen = torch.cat([~prompt_real[owners, None].expand(b, c, p), future.expand(b, c, c)], -1)
@@ -126,10 +132,14 @@ def rows(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def shared_states(
-    body: Any, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], owner: Sequence[int]
+    body: Any,
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    owner: Sequence[int],
+    large: bool = False,
 ) -> torch.Tensor:
     """Returns the states (completion tokens, H) that predict each completion token; `body`: model without output layer."""
-    layout = make_layout(prompts, completions, owner, body.embed_tokens.weight.device)
+    layout = make_layout(prompts, completions, owner, body.embed_tokens.weight.device, large)
     with replaced_attention(body.config):
         row = body(input_ids=layout.ids, position_ids=layout.positions, use_cache=False, layout=layout)[0]
     return rows(row[0], layout.before)

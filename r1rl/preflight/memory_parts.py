@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from r1rl.config.flags import Config
 from r1rl.config.names import SERVER
-from r1rl.models.shape import Shape, may_use_bfloat16
+from r1rl.models.shape import LARGE_ENOUGH, Shape, may_use_bfloat16, row_length
 
 GIB = 2**30
 CUDA_CONTEXT = GIB  # context, kernels, workspaces of the linear algebra: assumed, not yet measured
@@ -21,7 +21,6 @@ CPU_LIBRARIES, CPU_UNSLOTH = int(0.6 * GIB), int(0.25 * GIB)
 # On a CPU freed blocks are kept (machine.keep_memory), and what a layer keeps lies between what it frees: update and
 # sampling take this share in addition. Source: benchmarks/RESULTS.md, plan and measured peak of seven models.
 CPU_HEAP = 0.6
-ROW_STEP = 256  # of models/shared_prompts.py: rows have multiples of this length
 LOGITS_AT_ONCE = 2**25  # of models/logprobs.py
 ALWAYS, UPDATE, SAMPLING, ENGINE = "always", "in the update", "while sampling", "engine"
 
@@ -232,7 +231,7 @@ def one_shared_pass(config: Config, shape: Shape, place: Place, prompt: int, row
         room = config.tokens_per_micro_batch or rows * (config.max_prompt_length + c)
         groups = max(1, min(config.completions_learned // size, room // (prompt + size * c)))
         rows = groups * size
-    tokens = -(-(groups * prompt + rows * c) // ROW_STEP) * ROW_STEP
+    tokens = row_length(groups * prompt + rows * c, shape.multiplied >= LARGE_ENOUGH)
     h, i, r, a = shape.hidden, shape.inner, config.lora_rank, shape.queries
     each = 18 * h + 8 * i + 14 * r + 10 * a + 4 * shape.heads + 4 * shape.keys + 8
     if not place.mixed:

@@ -288,11 +288,10 @@ def test_worked_arithmetic_of_the_update_on_a_cpu():
 
 @pytest.mark.parametrize("vocab", [640, 49_152, 151_936])
 def test_the_plan_counts_the_chunks_that_the_update_computes(vocab):
-    from r1rl.models import logprobs, shared_prompts
+    from r1rl.models import logprobs
     from r1rl.preflight import memory_parts
 
     assert memory_parts.LOGITS_AT_ONCE == logprobs.LOGITS_AT_ONCE
-    assert memory_parts.ROW_STEP == 8 * shared_prompts.STEP
     config = Config(unsloth=False, load_in_4bit=False, per_device_train_batch_size=1024, max_completion_length=64)
     shape = dataclasses.replace(KNOWN["SmolLM2-135M"], vocab=vocab)
     size = next(p.size for p in plan_memory(config, shape, CPU).parts if p.name == "logits")
