@@ -59,7 +59,7 @@ def test_the_proof_changes_no_weight_no_random_state_and_no_sample(begun, capsys
     assert lines == ["model", "engine", "proof"]
 
 
-def test_the_quick_proof_disturbs_one_kind_of_projection(begun, capsys):
+def test_the_quick_proof_perturbs_one_kind_of_projection(begun, capsys):
     made, prompts, status = begun(trains=True, quiet=True)
     (proof,) = made.prove(prompts, status, quick=True)
     shown = capsys.readouterr().out

@@ -73,7 +73,7 @@ def load_answerer(args: argparse.Namespace) -> Callable[[str], Answers]:
     def answer(question: str) -> Answers:
         prompt = build.prompt(asked_problem(question, config))
         if len(prompt.ids) > (longest := config.max_seq_length - config.max_completion_length):
-            raise UserError(f"the question has {len(prompt.ids)} tokens with its prompt, at most {longest} fit.")
+            raise UserError(f"the question has {len(prompt.ids)} tokens with its prompt, but at most {longest} fit.")
         seed = config.seed + next(numbers)
         sampling = Sampling(1, config.max_completion_length, args.temperature, seed=seed)
         answers = {}

@@ -55,7 +55,7 @@ def run_folders(given: list[Path]) -> list[Path]:
     if not given:
         found = sorted(Path("dumps").glob("*/run.json"), key=lambda path: -path.stat().st_mtime)
         if not found:
-            raise UserError("dumps holds no run, that is no folder with a run.json: name the folder of a run.")
+            raise UserError("dumps holds no run (a folder with a run.json): name the folder of a run.")
         return [path.parent for path in found]
     folders = expanded(given)
     for folder in folders:

@@ -157,27 +157,27 @@ def check_processes(config: Config) -> None:
         )
     if config.distills:
         raise UserError(
-            f"{started} --algorithm distill runs in one: only it would have the teacher's states of all completions. Run it "
+            f"{started} --algorithm distill runs in one process: only it would have the teacher's states of all completions. Run it "
             "without torchrun or accelerate launch."
         )
     if config.has_value_head:
         raise UserError(
-            f"{started} --algorithm {config.algorithm} runs in one: its value head takes several optimizer steps on one "
+            f"{started} --algorithm {config.algorithm} runs in one process: its value head takes several optimizer steps on one "
             "batch. Use --algorithm grpo, or run it without torchrun or accelerate launch."
         )
     if config.top_entropy_share < 1:
         raise UserError(
-            f"{started} --top-entropy-share {config.top_entropy_share} compares all tokens of a step in one: leave it out, or "
+            f"{started} --top-entropy-share {config.top_entropy_share} compares all tokens of a step in one process: leave it out, or "
             "run it without torchrun or accelerate launch."
         )
     if config.engine == SERVER:
         raise UserError(
-            f"{started} --engine vllm-server takes the adapter of one: each process needs its own engine. Use another "
+            f"{started} --engine vllm-server takes the adapter of one process: each process needs its own engine. Use another "
             "--engine, or run it without torchrun or accelerate launch."
         )
     if (groups := config.generation_batch_size // config.num_generations) < distributed.size():
         raise UserError(
-            f"{started} a step has {groups} groups of {config.num_generations} completions: groups are not divided, so some "
+            f"{started} a step has {groups} groups of {config.num_generations} completions: groups are not split, so some "
             "processes would have no work. Use a larger --gradient-accumulation-steps, or fewer processes."
         )
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the files; returns the exit code. Raises UserError for a folder that is no run, or a target in use."""
+    """Writes the files; returns the exit code. Raises UserError for a folder that is not a run, or a target in use."""
     check_run(args.run)
     if args.action == "to-parquet":
         for path, rows in to_parquet(args.run, args.output or args.run / "parquet"):

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the screen or the completions; returns the exit code. Raises UserError for a folder that is no run."""
+    """Prints the screen or the completions; returns the exit code. Raises UserError for a folder that is not a run."""
     sweeps = [folder for folder in args.runs if (folder / SWEEP).is_file()]
     suites = [folder for folder in args.runs if (folder / SUITE).is_file()]
     alone = [folder for folder in args.runs if folder not in (*sweeps, *suites)]

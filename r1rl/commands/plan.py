@@ -85,7 +85,7 @@ def known_shape(config: Config) -> Shape:
     shape = shape_of(config.model_name)
     if shape is None:
         raise UserError(
-            f"--model-name {config.model_name!r}: its shape is not known, so nothing can be planned. Known are "
+            f"--model-name {config.model_name!r}: its shape is not known, so nothing can be planned. The known ones are "
             f"{', '.join(KNOWN)}, models in the hub's cache, and local folders with a config.json of "
             f"{', '.join(sorted(FAMILIES))}."
         )

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the page; returns the exit code. Raises UserError for a folder that is no run or cannot be written."""
+    """Writes the page; returns the exit code. Raises UserError for a folder that is not a run or cannot be written."""
     target = args.output or args.runs[0] / "report.html"
     args.runs = expanded(args.runs)
     for folder in args.runs:

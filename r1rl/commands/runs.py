@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints one line per run; returns the exit code. Raises UserError if the folder holds no run."""
     described = sorted(args.folder.glob("*/run.json"), key=lambda path: -path.stat().st_mtime)
     if not described:
-        raise UserError(f"{args.folder} holds no run, that is no folder with a run.json: name the folder of --dumps.")
+        raise UserError(f"{args.folder} holds no run (a folder with a run.json): name the folder of --dumps.")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
         table.add_column(column, no_wrap=column in ("run", "begun", "recipe"))

@@ -57,7 +57,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def resolve_given(given: dict[str, Any]) -> tuple[Config, str, dict[str, Any]]:
     """Returns (config, recipe, settings) of parsed arguments: flags override --config, which overrides the recipe.
 
-    `settings` are those of file and flags together. Removes what is no flag from `given`. Raises UserError, also for a flag
+    `settings` are those of file and flags together. Removes entries that are not flags from `given`. Raises UserError, also for a flag
     that has no effect on the run.
     """
     recipe, path, resolved = given.pop("recipe", None), given.pop("config", None), given.pop("resolved", False)

@@ -48,7 +48,7 @@ RANGES = (
     ("gamma", 0, 1, False, "it is a discount factor"),
     ("gae_lambda", 0, 1, True, "it weights between one step and the whole completion"),
     ("distill_kl", 0, 1, True, "the rest is the weight of the texts"),
-    ("distill_beta", 0, 1, True, "it weighs between two directions of the KL divergence"),
+    ("distill_beta", 0, 1, True, "it interpolates between two directions of the KL divergence"),
     ("sft_direct", 0, 1, True, "it is a share of the worked solutions"),
     ("mix_ratio", 0, 0.9, True, "it is a share, and the rest are problems"),
     ("max_seq_length", 2, None, True, ""),

@@ -69,7 +69,7 @@ def has_groups(c: Config) -> bool:
 
 
 def distills(c: Config) -> bool:
-    """Returns Config.distills, also for settings that are no Config yet: a dropped scope reads it of them."""
+    """Returns Config.distills, also for settings that are not yet a Config, as a dropped scope reads them."""
     return c.algorithm == DISTILL
 
 
@@ -120,7 +120,7 @@ TABLE = (
     Scope("without --stages, whose prompts are those of a level", lambda c: c.stages is None, ("difficulty_pool",)),
     Scope("with --advance-at", lambda c: c.advance_at is not None, ("advance_window",)),
     Scope(
-        "to puzzles that --dataset-name knights_knaves makes up",
+        "to puzzles that --dataset-name knights_knaves generates",
         lambda c: c.dataset_name == PUZZLES and c.dataset_path is None,
         ("claim_depth",),
     ),

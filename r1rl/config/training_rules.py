@@ -189,7 +189,7 @@ def check_ratio(config: Config) -> None:
     if config.importance_level == "sequence" and loss not in SEQUENCE_LOSSES:
         raise UserError(
             f"--importance-level sequence with --loss-type {loss}: the objective is a mean over completions, and this loss "
-            "weighs a completion by its tokens or has a ratio of its own. Use --loss-type grpo, or luspo to weigh by length."
+            "weights a completion by its tokens or has a ratio of its own. Use --loss-type grpo, or luspo to weight by length."
         )
     if config.importance_correction and loss == "vespo" and config.importance_mode.startswith("sequence"):
         raise UserError(
@@ -260,7 +260,7 @@ def check_server_flags(config: Config) -> None:
     host = config.vllm_server_host
     if not host or any(c in host for c in "/@ ") or host.count(":") == 1:
         raise UserError(
-            f"--vllm-server-host {host!r} must be a host name or address alone, as 127.0.0.1: the protocol is http, and "
+            f"--vllm-server-host {host!r} must be a host name or address alone, such as 127.0.0.1: the protocol is http, and "
             "the port is given by --vllm-server-port."
         )
     if config.engine != SERVER:

@@ -121,7 +121,7 @@ class FusedModel:
         self.model, body = model, model.model
         attention = body.layers[0].self_attn
         if any(getattr(layer.self_attn, "sliding_window", None) is not None for layer in body.layers):
-            raise ValueError("a layer that forgets looks the same only while texts are short")
+            raise ValueError("sliding-window attention gives the same results only for short texts")
         self.head_dim = attention.head_dim
         self.scale = attention.scaling
         self.heads = attention.q_proj.weight.shape[0] // self.head_dim

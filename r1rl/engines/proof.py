@@ -1,7 +1,7 @@
 """The proof: does the engine really sample from the trained adapter?
 
 Rollouts can silently come from the base model (unsloth#8701), or lack one projection of the adapter
-(unsloth-zoo#942), with a finite loss and exit code 0. So before training each kind of projection is disturbed on
+(unsloth-zoo#942), with a finite loss and exit code 0. So before training each kind of projection is perturbed on
 its own, the engine samples a few tokens, and its logprobs are compared with the trainer's own for the same tokens,
 with and without the adapter.
 """
@@ -45,7 +45,7 @@ class Refuted(UserError):
 
 @dataclass(frozen=True)
 class Proof:
-    """The measurement for one disturbed kind of projection; gaps are mean |logprob difference| in nats."""
+    """The measurement for one perturbed kind of projection; gaps are mean |logprob difference| in nats."""
 
     target: str
     gap_to_policy: float
@@ -82,9 +82,9 @@ def prove_adapter(
         read = [r for r in engine.generate(prompts, sampling) if r.completion_ids]
         base = flat(completion_logprobs(policy, read, TEMPERATURE))  # the adapter has no effect yet
         for target in targets or policy.targets:
-            weights = disturbed(policy, target)
+            weights = perturbed(policy, target)
             before = [w.detach().clone() for w in weights]
-            doublings = disturb(policy, weights, read, base, seed, doublings)
+            doublings = perturb(policy, weights, read, base, seed, doublings)
             engine.sync()
             rollouts = engine.generate(prompts, sampling)
             with_it = flat(completion_logprobs(policy, rollouts, TEMPERATURE))
@@ -101,7 +101,7 @@ def prove_adapter(
             f"{worst.largest_gap:.3f}, and {worst.gap_to_base:.3f} from the base model's (refuted for "
             f"{', '.join(p.target for p in refuted)}). The run would not learn from its own samples, so it stops. "
             "Check the versions of unsloth, unsloth_zoo, vllm and bitsandbytes, or use --engine transformers or "
-            "--no-load-in-4bit. --guard sync=warn goes on in spite of it."
+            "--no-load-in-4bit. --guard sync=warn continues nevertheless."
         )
         error.proofs = proofs
         raise error
@@ -132,7 +132,7 @@ def rounding_gap(policy: Policy) -> float:
 def compare(
     rollouts: Sequence[Rollout], with_adapter: list[float], without: list[float], target: str, largest_gap: float
 ) -> Proof:
-    """Compares the engine's logprobs with the trainer's, with and without the disturbance."""
+    """Compares the engine's logprobs with the trainer's, with and without the perturbation."""
     engine = [x for r in rollouts for x in r.sampler_logprobs]
     to_policy = [abs(e - w) for e, w in zip(engine, with_adapter)]
     to_base = [abs(e - b) for e, b in zip(engine, without)]
@@ -147,8 +147,8 @@ def lora_b(policy: Policy, target: str = "") -> list:
     return [p for n, p in policy.model.named_parameters() if f"{target}.lora_B." in n]
 
 
-def disturbed(policy: Policy, target: str) -> list:
-    """Returns the weights to disturb: lora_B, or the layers' own weights if these are trained."""
+def perturbed(policy: Policy, target: str) -> list:
+    """Returns the weights to perturb: lora_B, or the layers' own weights if these are trained."""
     if policy.base is not policy.model:
         return lora_b(policy, target)
     return [p for n, p in policy.model.named_parameters() if n.endswith(f".{target}.weight")]
@@ -173,7 +173,7 @@ def adapter_at_zero(policy: Policy) -> Iterator[None]:
         put_back(weights, before)
 
 
-def disturb(
+def perturb(
     policy: Policy, weights: list, read: Sequence[Rollout], base: list[float], seed: int, doublings: int
 ) -> int:
     """Adds noise, doubled from SMALLEST_NOISE until the logprobs shift by WANTED_SHIFT.
@@ -247,6 +247,6 @@ def base_gap(
             f"the engine ({engine.name}) does not sample from the model: its logprobs are {gap:.3f} nats per token from the "
             f"model's own, where rounding explains at most {allowed:.3f} (temperature {temperature:g}, top-p {top_p:g}). "
             "Its completions would say nothing about the model. Check the versions of unsloth, unsloth_zoo, vllm and "
-            "bitsandbytes, or use --engine transformers or --no-load-in-4bit. --guard sync=warn goes on in spite of it."
+            "bitsandbytes, or use --engine transformers or --no-load-in-4bit. --guard sync=warn continues nevertheless."
         )
     return gap, largest

@@ -82,14 +82,14 @@ def byte_level(fields: dict[str, Any]) -> Any:
     name = fields.get("tokenizer.ggml.pre", "default")
     if name not in SPLITS:
         raise UserError(
-            f"its tokenizer splits text as {name!r}, and known are {', '.join(SPLITS)}: with another split the model would "
+            f"its tokenizer splits text as {name!r}, and only these splits are known: {', '.join(SPLITS)}. With another split the model would "
             "read other tokens than it learned. Use the model's safetensors from the hub instead."
         )
     merges = [tuple(pair.split(" ")) for pair in fields.get("tokenizer.ggml.merges", ())]
     vocabulary = {t: i for i, t in enumerate(fields["tokenizer.ggml.tokens"])}
     if wrong := [m for m in merges if len(m) != 2 or not {*m, "".join(m)} <= vocabulary.keys()]:
         raise UserError(
-            f"{len(wrong)} of its tokenizer's merges are not of its tokens, as {wrong[0]}: download it again."
+            f"{len(wrong)} of its tokenizer's merges are not of its tokens, such as {wrong[0]}: download it again."
         )
     whole_words = SPLITS[name] == SPLITS["llama-bpe"]  # Llama 3's tokenizer takes a word that is a token as it is
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=whole_words))
@@ -112,7 +112,7 @@ def sentence_piece(fields: dict[str, Any], special: SpecialTokens, normal: list[
     kind = fields.get("tokenizer.ggml.model")
     if kind != "llama":
         raise UserError(
-            f"its tokenizer is a {kind!r}, and known are 'gpt2' and 'llama': use the model's safetensors instead."
+            f"its tokenizer is a {kind!r}, and only 'gpt2' and 'llama' are supported: use the model's safetensors instead."
         )
     vocabulary = {t: i for i, t in enumerate(fields["tokenizer.ggml.tokens"])}
     scores = fields.get("tokenizer.ggml.scores", ())

@@ -36,7 +36,7 @@ def config_of(fields: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]
     family = fields["general.architecture"]
     if family not in FAMILIES:
         raise UserError(
-            f"its architecture is {family!r}, and known are {', '.join(FAMILIES)}: use the model's safetensors from the hub."
+            f"its architecture is {family!r}, and only these are supported: {', '.join(FAMILIES)}. Use the model's safetensors from the hub."
         )
 
     def value(key: str, default: Any = None) -> Any:
@@ -100,7 +100,7 @@ def rope_scaling(fields: dict[str, Any], family: str, tensors: dict[str, Any], h
         return {"rope_type": "default"}
     if kind != "linear" or not isinstance(factor, float):
         raise UserError(
-            f"its rope scaling is {kind!r} by {factor}, and known are none, linear and Llama 3's: use safetensors instead."
+            f"its rope scaling is {kind!r} by {factor}, and only none, linear and Llama 3's are supported: use safetensors instead."
         )
     return {"rope_type": "linear", "factor": factor}
 
@@ -161,10 +161,10 @@ def check_tensors(tensors: dict[str, Any], wanted: dict[str, tuple[str, tuple[in
     from gguf.quants import _type_traits  # the kinds that `dequantize` knows
 
     if missing := [name for name in wanted if name not in tensors]:
-        raise UserError(f"it lacks {len(missing)} of {len(wanted)} weights, as {missing[0]}: download it again.")
+        raise UserError(f"it lacks {len(missing)} of {len(wanted)} weights, such as {missing[0]}: download it again.")
     if extra := [name for name in tensors if name not in wanted and name != FREQUENCIES]:
         raise UserError(
-            f"it has {len(extra)} weights that its architecture does not know, as {extra[0]}: use safetensors."
+            f"it has {len(extra)} weights that its architecture does not know, such as {extra[0]}: use safetensors."
         )
     for name, (_, shape) in wanted.items():
         found = tuple(int(n) for n in reversed(tensors[name].shape))

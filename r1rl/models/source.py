@@ -147,7 +147,7 @@ def teacher_of(config: Config) -> Teacher:
     folder = Path(name).expanduser()
     if name in TINY_MODELS or not folder.is_dir():
         if name.startswith((".", "/", "~")) and not is_gguf(name):
-            raise UserError(f"--teacher-model {name!r} is no folder on this machine. Check the path.")
+            raise UserError(f"--teacher-model {name!r} is not a folder on this machine. Check the path.")
         return Teacher(name)
     found = saved_in(folder, is_checkpoint)
     if found is None and not (folder / "config.json").is_file():

@@ -96,7 +96,7 @@ def not_again(model: str, flag: str, four_bit: str) -> UserError:
     """Returns the error for such a model that would be quantized again; `flag` names it, `four_bit` quantizes it."""
     return UserError(
         f"{flag} {model!r} was merged from 4-bit weights and an adapter, and {four_bit} would round what the adapter learned "
-        f"away: it is small against the distance of two 4-bit values. Add {four_bit.replace('--', '--no-', 1)}."
+        f"away: it is small compared with the distance between two 4-bit values. Add {four_bit.replace('--', '--no-', 1)}."
     )
 
 

@@ -74,7 +74,7 @@ def reinforcement(config: Config, recipe: str) -> Config:
 def loaded_in_4bit(config: Config) -> dict[str, bool]:
     """Returns load_in_4bit of the run of --mode rl: what fine-tuning learned is not quantized again.
 
-    See weights.MERGED_FROM_4BIT. A run from before this rule goes on as it began.
+    See weights.MERGED_FROM_4BIT. A run from before this rule continues as it began.
     """
     return {"load_in_4bit": False} | (begun_in_4bit(rl_folder(config)) if config.resume else {})
 

@@ -165,7 +165,7 @@ def read_settings(config: Config) -> dict[str, dict[str, Any]]:
     except ValueError as error:
         raise UserError(f"--stage-settings {path} is not JSON: {error}.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise UserError(f'--stage-settings {path} must be flags by stage, as {{"zero": {{"max_steps": 100}}}}.')
+        raise UserError(f'--stage-settings {path} must be flags by stage, such as {{"zero": {{"max_steps": 100}}}}.')
     types = get_type_hints(Config)
     for stage, flags in content.items():
         if stage not in STAGES:

@@ -104,11 +104,11 @@ def check_model_name(name: str) -> None:
         folders = [str(p) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(name, folders, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "give a folder with config.json, or a hub name."
-        raise UserError(f"--model-name {name!r} is no folder on this machine: {hint}")
+        raise UserError(f"--model-name {name!r} is not a folder on this machine: {hint}")
     if "/" not in name:
         near = difflib.get_close_matches(name, [*TINY_MODELS, SMOLLM2, *(str(p) for p in Path().glob("*/"))], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "hub names look like 'Qwen/Qwen2.5-3B'."
-        raise UserError(f"--model-name {name!r} is no folder and no hub name: {hint}")
+        raise UserError(f"--model-name {name!r} is neither a folder nor a hub name: {hint}")
 
 
 def check_4bit(config: Config) -> None:
@@ -248,7 +248,7 @@ def check_teacher(config: Config) -> None:
     was = None if teacher.adapter is None else base_of(teacher.adapter)
     if was is not None and (differing := differences(was, model_record(teacher.model))):
         raise UserError(
-            f"--teacher-model {config.teacher_model!r} has an adapter for {place_of(was)} as it was then, and {teacher.model} has "
+            f"--teacher-model {config.teacher_model!r} has an adapter for {place_of(was)} as it was in training, and {teacher.model} has "
             f"other content ({describe_changes({'teacher_model': differing})}): on other weights the adapter's answers mean "
             "nothing. Restore it, or export the run with `python main.py export --to merged` where it has its model, and name "
             "that folder."

@@ -248,12 +248,14 @@ def bad_pairs(facts: Facts) -> Iterator[Line]:
             found = installed(canonicalize_name(requirement.name))
             if found is not None and not requirement.specifier.contains(found, prereleases=True):
                 yield in_the_way(
-                    f"{package} {probes.version(package)} needs {requirement}, and {found} is here{VENV}", "pair"
+                    f"{package} {probes.version(package)} needs {requirement}, but {found} is installed{VENV}", "pair"
                 )
     trl, vllm = probes.version("trl"), installed("vllm")
     for requirement in parsed([r for r in probes.requires("trl") if 'extra == "vllm"' in r]).get("vllm", []):
         if vllm is not None and not requirement.specifier.contains(vllm, prereleases=True):
-            yield in_the_way(f"trl {trl} works with vllm {requirement.specifier}, and {vllm} is here{VENV}", "pair")
+            yield in_the_way(
+                f"trl {trl} works with vllm {requirement.specifier}, but {vllm} is installed{VENV}", "pair"
+            )
     torchao = probes.version("torchao")
     if torchao is not None and probes.version("peft") and Version(torchao) < Version(OLDEST_TORCHAO):
         yield in_the_way(

@@ -147,7 +147,7 @@ def curve_lines(folder: Path, width: int) -> list[str]:
 def chosen(index: Index, words: str, by: str = "step", descending: bool = False) -> list[int]:
     """Returns the rows that a line of filters asks for, sorted: "wrong tokens:200: check:any let me check".
 
-    All that is no filter is one text to find. Raises UserError for a filter that cannot be read.
+    Everything that is not a filter is one text to search for. Raises UserError for a filter that cannot be read.
     """
     settings: dict[str, object] = {}
     tokens, reward, text = (0.0, math.inf), None, []
@@ -174,7 +174,7 @@ def chosen(index: Index, words: str, by: str = "step", descending: bool = False)
 
 
 def numbers(name: str, value: str, reward: float | None, level: object) -> tuple[float | None, object]:
-    """Returns reward and level with one of them replaced. Raises UserError if it is no number."""
+    """Returns reward and level with one of them replaced. Raises UserError if it is not a number."""
     try:
         return (float(value), level) if name == "reward" else (reward, int(value))
     except ValueError:

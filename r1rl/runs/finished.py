@@ -37,7 +37,7 @@ def check_run(folder: Path) -> None:
         return
     runs = sorted(p.parent.name for p in folder.parent.glob("*/run.json"))
     hint = f"runs in {folder.parent}: {', '.join(runs)}" if runs else f"{folder.parent} holds no runs"
-    raise UserError(f"{folder} is no run, it has no run.json; {hint}.")
+    raise UserError(f"{folder} is not a run, because it has no run.json; {hint}.")
 
 
 def settings_of(folder: Path) -> dict[str, Any]:

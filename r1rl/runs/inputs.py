@@ -304,6 +304,6 @@ def check_base(adapter: Path, config: Config) -> None:
     if differing:
         raise UserError(
             f"--model-name {config.model_name!r} is not the base model of {adapter}, which is {place_of(was)} as it was "
-            f"then ({describe_changes({'model_name': differing})}): on other weights the adapter's answers mean nothing. "
+            f"in training ({describe_changes({'model_name': differing})}): on other weights the adapter's answers mean nothing. "
             "Name a folder with the same files by --model-name."
         )

@@ -1,7 +1,7 @@
 """The logprob of every sampled token, in the folder tokens/ of a run: its lines, and how they are read again.
 
 A line belongs to the completion of the same step, group and sample. Numbers are float16 and lengths are bytes, both in
-base64: 4 bytes of the file per token. They are no part of rollouts.jsonl, whose lines stay readable. `gaps` are stored as
+base64: 4 bytes of the file per token. They are not part of rollouts.jsonl, whose lines stay readable. `gaps` are stored as
 differences: those of two rounded logprobs would be rounding.
 """
 

@@ -99,7 +99,9 @@ def rows_of_files(path: Path) -> list[tuple[str, Any]]:
     files = next((by_split[name] for name in SPLITS if name in by_split), None)
     if files is None:
         found = ", ".join(by_split) or "no data"
-        raise UserError(f"{path} has {found} and none of {', '.join(SPLITS)}: name a file, or a folder with such.")
+        raise UserError(
+            f"{path} has {found} and none of {', '.join(SPLITS)}: name a file, or a folder with one of them."
+        )
     rows = read_files(files)
     if rows.bad:
         place, reason = rows.bad[0]

@@ -95,7 +95,7 @@ def find_collapse(
     4
     """
     if len(lengths) != len(rewards):
-        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of both")
+        raise ValueError(f"{len(lengths)} lengths and {len(rewards)} rewards: each step needs one of each")
     if len(lengths) < 2 * window:
         return None
     start_length, start_reward = fmean(lengths[:window]), fmean(rewards[:window])

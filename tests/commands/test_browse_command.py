@@ -24,7 +24,7 @@ def test_without_textual_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[browse\]'"):
         browse.run(arguments(folder))
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         browse.run(arguments(tmp_path))
 
 

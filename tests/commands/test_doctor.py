@@ -137,11 +137,11 @@ BROKEN = {
     "a missing package": ({"packages": {"peft": None}}, "not installed: peft. Run pip install -e . in the checkout."),
     "a package that is too new": (
         {"packages": {"transformers": "5.20.0"}, "requires": {"unsloth": ["transformers<=5.17.0,>=4.51.3"]}},
-        "unsloth 2026.10.9 needs transformers<=5.17.0,>=4.51.3, and 5.20.0 is here. Make a fresh virtual environment",
+        "unsloth 2026.10.9 needs transformers<=5.17.0,>=4.51.3, but 5.20.0 is installed. Make a fresh virtual environment",
     ),
     "vLLM out of TRL's range": (
         {"packages": {"vllm": "0.12.0"}, "requires": {"trl": ['vllm<=0.31.0,>=0.21.0; extra == "vllm"']}},
-        "trl 1.15.0 works with vllm <=0.31.0,>=0.21.0, and 0.12.0 is here",
+        "trl 1.15.0 works with vllm <=0.31.0,>=0.21.0, but 0.12.0 is installed",
     ),
     "halves of two releases": (
         {"packages": {"unsloth-zoo": "2026.9.1"}},

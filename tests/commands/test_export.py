@@ -189,7 +189,7 @@ def test_mistakes_are_reported_before_anything_is_loaded(run, tmp_path, here, mo
 
 
 def test_no_run_no_export(tmp_path):
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         export.run(arguments(tmp_path, "--to", "merged", "-o", tmp_path / "out"))
 
 

@@ -274,7 +274,7 @@ def test_wrong_folders_and_flags_are_refused(tmp_path, program):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     done = program("export", tmp_path / "full", "--to", "verl", "-o", tmp_path / "out")
-    assert done.returncode == 2 and "is no run, it has no run.json" in done.stderr
+    assert done.returncode == 2 and "is not a run, because it has no run.json" in done.stderr
     assert not (tmp_path / "out").exists() and "Traceback" not in done.stderr
     with pytest.raises(UserError, match="not empty"):
         export(run, "--to", "verl", "-o", tmp_path / "full")

@@ -178,7 +178,7 @@ def test_step_ranges():
 
 
 def test_a_folder_that_is_no_run(folder, inspect):
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         inspect(folder.parent / "none")
 
 

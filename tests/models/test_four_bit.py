@@ -70,7 +70,7 @@ def test_training_goes_on_after_a_pass_without_gradients(policy):
 
 
 def test_what_was_merged_is_not_quantized_again(policy, tmp_path):
-    """A learned update is small against the distance of two 4-bit values, so quantizing the sum would round it away."""
+    """A learned update is small compared with the distance between two 4-bit values, so quantizing the sum would round it away."""
     layer = policy.base.get_submodule("model.layers.0.mlp.down_proj")
     learned = layer.lora_B["default"].weight
     before = dict(merged_weights(policy))["model.layers.0.mlp.down_proj.weight"].float()

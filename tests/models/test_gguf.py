@@ -387,7 +387,7 @@ def test_damaged_headers_end_in_an_error_or_in_a_model(tmp_path, llama):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"general__architecture": "rwkv6"}, "its architecture is 'rwkv6', and known are llama, qwen2"),
+        ({"general__architecture": "rwkv6"}, "its architecture is 'rwkv6', and only these are supported: llama, qwen2"),
         ({"llama__rope__scaling__type": "yarn"}, "its rope scaling is 'yarn'"),
         ({"llama__rope__scaling__type": "linear"}, "its rope scaling is 'linear' by None"),
         ({"llama__expert_count": 8}, "a mixture of 8 experts"),
@@ -412,8 +412,10 @@ def test_missing_further_and_misshapen_weights_are_refused(llama, monkeypatch):
         return checked(llama)
 
     some = tensors["blk.3.attn_q.weight"]
-    assert "it lacks 1 of 65 weights, as blk.3.attn_q.weight" in said(**{"blk.3.attn_q.weight": None})
-    assert "1 weights that its architecture does not know, as blk.3.attn_q.bias" in said(**{"blk.3.attn_q.bias": some})
+    assert "it lacks 1 of 65 weights, such as blk.3.attn_q.weight" in said(**{"blk.3.attn_q.weight": None})
+    assert "1 weights that its architecture does not know, such as blk.3.attn_q.bias" in said(
+        **{"blk.3.attn_q.bias": some}
+    )
     assert "blk.3.attn_k.weight has the shape (64, 64), and its settings say (32, 64)" in said(
         **{"blk.3.attn_k.weight": some}
     )

@@ -351,7 +351,7 @@ def test_report_of_a_run_without_any_lines(tmp_path):
 def test_wrong_arguments(folder, tmp_path):
     parser = Parser()
     report.add_arguments(parser)
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         report.run(parser.parse_args([str(tmp_path)]))
     with pytest.raises(UserError, match="named twice"):
         report.run(parser.parse_args([str(folder), str(folder)]))

@@ -285,7 +285,7 @@ def test_a_teacher_that_is_not_there_is_refused(tmp_path, trained):
 
     with pytest.raises(UserError, match="none is named: add --teacher-model with the folder of a run"):
         teacher(None)
-    with pytest.raises(UserError, match="is no folder on this machine"):
+    with pytest.raises(UserError, match="is not a folder on this machine"):
         teacher(str(tmp_path / "none"))
     with pytest.raises(UserError, match="holds neither a run with a checkpoint, nor an adapter, nor a model"):
         teacher(str(tmp_path))

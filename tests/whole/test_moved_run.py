@@ -67,7 +67,7 @@ def test_moved_edited_and_extended(program, tmp_path):
 
     (there / "base").rename(tmp_path / "base model")
     lost = program("ask", run, QUESTION, cwd=trap)
-    assert lost.returncode == 2 and "is no folder on this machine" in lost.stderr and "--model-name" in lost.stderr
+    assert lost.returncode == 2 and "is not a folder on this machine" in lost.stderr and "--model-name" in lost.stderr
     other = program("ask", run, QUESTION, "--model-name", "base", cwd=trap)
     assert other.returncode == 2 and "is not the base model of" in other.stderr
     found = program(

@@ -97,7 +97,7 @@ class RunExport:
 
 
 def read_run_export(folder: Path, trust_remote_code: bool = False, **changes: Any) -> RunExport:
-    """Reads a run and builds its prompts. Raises UserError if it is no run or has no counterpart elsewhere."""
+    """Reads a run and builds its prompts. Raises UserError if it is not a run or has no counterpart elsewhere."""
     check_run(folder)
     settings = settings_of(folder)
     check_counterpart(settings)
@@ -127,11 +127,11 @@ def check_counterpart(settings: dict[str, Any]) -> None:
         raise UserError(f"the run is a fine-tuning, not reinforcement learning: {NO_COUNTERPART}")
     if found["algorithm"] == DISTILL:
         raise UserError(
-            f"--algorithm distill learns from a teacher's probabilities, and they from rewards: {NO_COUNTERPART}"
+            f"--algorithm distill learns from a teacher's probabilities, not from rewards: {NO_COUNTERPART}"
         )
     if found["algorithm"] != "grpo":
         raise UserError(
-            f"--algorithm {found['algorithm']} has a value head on the policy's states, and they use a second model: "
+            f"--algorithm {found['algorithm']} has a value head on the policy's states instead of a second model: "
             f"{NO_COUNTERPART}"
         )
     if owner(found["dataset_name"]).answer_type == VERDICT:
@@ -145,12 +145,12 @@ def check_counterpart(settings: dict[str, Any]) -> None:
             f"reward.py compares one: {NO_COUNTERPART}"
         )
     if found["stages"] is not None:
-        raise UserError(f"--stages {found['stages']} is a curriculum, they have one set of problems: {NO_COUNTERPART}")
+        raise UserError(f"--stages {found['stages']} is a curriculum, not one set of problems: {NO_COUNTERPART}")
     if found["general_data"] is not None:
-        raise UserError(f"--general-data has its own rewards, they have one function: {NO_COUNTERPART}")
+        raise UserError(f"--general-data has its own rewards, not those of the problems: {NO_COUNTERPART}")
     if found["loss_type"] not in LOSSES:
         raise UserError(
-            f"--loss-type {found['loss_type']} weighs or clips the ratio differently ({', '.join(LOSSES)} are exported): "
+            f"--loss-type {found['loss_type']} weights or clips the ratio differently ({', '.join(LOSSES)} are exported): "
             f"{NO_COUNTERPART}"
         )
 

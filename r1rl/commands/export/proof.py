@@ -29,7 +29,7 @@ class Comparison:
 
     live: list[bool]  # right or wrong
     export: list[bool]
-    other_prompts: int  # prompts that have other tokens with the export's tokenizer
+    other_prompts: int  # prompts that have different tokens with the export's tokenizer
     other_completions: int
     largest_gap: float  # largest difference of a token's logprob, where the completions are equal
 
@@ -133,7 +133,7 @@ def check_equal(comparison: Comparison, on_gpu: bool) -> None:
     n = len(comparison.live)
     if comparison.other_prompts:
         raise UserError(
-            f"{comparison.other_prompts} of {n} prompts have other tokens with the export's tokenizer than with the run's. "
+            f"{comparison.other_prompts} of {n} prompts have different tokens with the export's tokenizer than with the run's. "
             "It was not kept: has the base model's folder changed since the run?"
         )
     if not comparison.same and not on_gpu:

@@ -43,7 +43,7 @@ def text(value: str) -> str:
 
 
 def in_folder(name: str) -> str:
-    """Returns a file beside launch.sh as one word of bash, quoted for hydra."""
+    """Returns a file next to launch.sh as one word of bash, quoted for hydra."""
     return rf'"\"$HERE/{name}\""'
 
 

@@ -1,10 +1,10 @@
-r"""Says whether two LaTeX answers mean the same, exactly, by value and kind, within a deadline, whatever a model wrote.
+r"""Compares two LaTeX answers exactly, by value and kind, within a deadline that holds whatever a model wrote.
 
 In this order, because the first ones are exact and cost nothing:
 
 1. a formula copied from the question is no answer, unless the gold answer is in the question, too;
 2. the same text, once the wrapping is gone: right;
-3. both are read by the grammar of `latex_values`. What it has not is no answer. Rational numbers are compared here;
+3. both are read by the grammar of `latex_values`. What the grammar does not have is no answer. Rational numbers are compared here;
 4. everything else is compared by sympy, in a process that can be killed (`latex_worker`). Where the gold answer is one
    number as written, the answer has to be one too: a grader that calculates would reward repeating the question's sum.
    An answer may use no function that the gold answer does not use.

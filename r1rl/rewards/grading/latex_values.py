@@ -1,4 +1,4 @@
-r"""Reads LaTeX by a grammar of what an answer is, into values of a kind; whatever the grammar has not is no answer.
+r"""Reads LaTeX by a grammar of what an answer is, into values of a kind; anything else is no answer.
 
 A value is a nested list, so that it can be sent to another process:
 
@@ -8,7 +8,7 @@ A value is a nested list, so that it can be sent to another process:
 - ["time", hour, minute, "am"], ["ratio", node, ...], ["text", words]
 
 A node is ["n", "1/2"] (exact), ["d", "0.50"] (a decimal as written), ["v", name], ["c", "pi"], ["+", node, ...], ["*", ...],
-["/", a, b], ["^", a, b], ["f", name, node, ...] or ["base", digits, base]. Numbers side by side are refused, but for a mixed
+["/", a, b], ["^", a, b], ["f", name, node, ...] or ["base", digits, base]. Numbers side by side are refused, except for a mixed
 number (1\frac{1}{2}) and a product with brackets or letters.
 """
 

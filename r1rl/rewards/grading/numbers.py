@@ -2,7 +2,7 @@ r"""Reads the one number of an answer by a grammar, and compares it with the gol
 
 An answer is one number with an optional sign, currency, scale word, unit or counted noun, in at most a few plain
 sentences: "72", "$72.0", "The answer is 72 clips.", "x = 72", "72 (seventy-two)". Every word must be of the vocabulary
-(`vocabulary`) or of the question, and at a place where the grammar has it. Everything else is no answer: training
+(`vocabulary`) or of the question, and at a place where the grammar allows it. Everything else is no answer: training
 finds, and rewards, whatever a lenient grader lets by.
 
 - Two different numbers are no answer ("72 or 73", "3 + 4 = 7"). The same number twice is one where the text between

@@ -38,7 +38,7 @@ NAMED = 5  # rows in a message
 class Part:
     """One split: its problems, and the rows that are left out, as (place, reason).
 
-    Rows with a placeholder such as "proof" for an answer are left out, too, but are no mistake of the flags.
+    Rows with a placeholder such as "proof" for an answer are left out, too, but are not a mistake in the flags.
     """
 
     problems: list[Problem] = field(default_factory=list)

@@ -44,7 +44,7 @@ def files_by_split(path: Path, config: str | None) -> dict[str, list[Path]]:
     """Returns the files of each split of a folder, at least one. Raises UserError."""
     if not path.is_dir():
         raise UserError(
-            f"--dataset-path {str(path)!r} does not exist: it must be a file ({', '.join(SUFFIXES)}) or a folder of such."
+            f"--dataset-path {str(path)!r} does not exist: it must be a file ({', '.join(SUFFIXES)}) or a folder of such files."
         )
     by_split = splits_in(configured(path, config))
     if not by_split:

@@ -185,7 +185,7 @@ class Guards:
         if self.high_entropy.complete(surprise > max(HIGH_ENTROPY, HIGH_ENTROPY_TIMES * start)):
             return Finding(
                 "entropy",
-                f"completions have {surprise:.2f} nats of entropy a token, {start:.3f} at the start, for "
+                f"completions have {surprise:.2f} nats of entropy per token, {start:.3f} at the start, for "
                 f"{self.high_entropy.count} steps: the model is losing its language, and its reward follows. Use a smaller "
                 "--learning-rate, --beta 0.01, or an earlier checkpoint",
             )
@@ -193,7 +193,7 @@ class Guards:
             return None
         return Finding(
             "entropy",
-            f"completions have {surprise:.4f} nats of entropy a token, {start:.3f} at the start, for "
+            f"completions have {surprise:.4f} nats of entropy per token, {start:.3f} at the start, for "
             f"{self.entropy.count} steps: completions of a prompt hardly differ. Use a smaller --learning-rate, a larger "
             "--temperature, or an earlier checkpoint",
         )
