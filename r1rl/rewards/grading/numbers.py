@@ -79,10 +79,44 @@ def grade(
     if found.trouble:
         return verdict(found.text, None, False, found.trouble)
     reading = read_number(found.sentence or found.text, question, remove_comma)
+    if reading.value is None and found.after is not None and not is_changed(found.sentence, found.after):
+        reading = read_number(found.text, question, remove_comma)
     correct = reading.value is not None and reading.value == _gold_value(gold, remove_comma)
     if tolerance and not correct and reading.value is not None:
         correct = is_near(reading.value, gold, tolerance, remove_comma)
     return verdict(found.text, reading.value, correct, reading.reason)
+
+
+_TAKES_BACK = (vocabulary.DENIALS | vocabulary.HEDGES | vocabulary.ALTERNATIVES) - {"however", "although", "though"}
+_CHANGES = {
+    word
+    for words in (vocabulary.OPERATIONS, vocabulary.OTHER_SCALES, SCALES, vocabulary.SMALL, vocabulary.TENS)
+    for word in words
+    if len(word) > 1 and word not in vocabulary.ORDINALS | {"also"}
+}
+_ASIDE = re.compile(
+    r"\$[^$\n]*[a-z=<>\\][^$\n]*\$|\\pmod\s?(?:\d|\{\d+\})"
+    r"|\b(?:in|for|of|from|with|at|on|after|every|per|than|over)\s+(?:(?:the|his|her|their|its|these|those|all|each|first|last|next"
+    rf"|past|other)\s+)*\\?[$€£]?(?:\d[\d.,]*|(?:{vocabulary.NUMBER_WORDS})\b)"
+)
+_SHORT_SCALE = re.compile(r"[\s$\\]*(?:text\s?\{)?\s*[MBTG]\b")
+
+
+def is_changed(sentence: str, after: str) -> bool:
+    """Whether a box's sentence, which is no form of an answer, may change the number in the box or take it back.
+
+    It may have any words but those that deny, doubt or offer another answer. After the box, it may have no word that
+    calculates, and another number only with a preposition ("in 6 hours") or in a formula.
+
+    >>> is_changed("By adding we obtain 72 in 6 hours", " in 6 hours"), is_changed("I obtain 72 and 73", " and 73")
+    (False, True)
+    """
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", sentence.lower())
+    if any(word in _TAKES_BACK or word.endswith(("n't", "n’t")) for word in words):
+        return True
+    rest = _ASIDE.sub(" ", after.lstrip(" .,").removeprefix("$").lower())
+    changes = not _CHANGES.isdisjoint(re.findall(r"[^\W\d_]+", rest))
+    return changes or has_digit(rest) or _SHORT_SCALE.match(after) is not None
 
 
 @lru_cache(maxsize=4096)
