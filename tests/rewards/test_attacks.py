@@ -240,6 +240,7 @@ def test_choices(a, b):
 def test_the_words_of_an_option_must_be_its_own():
     question = "Which one?\n(A) red\n(B) blue\n(C) not red"
     assert right("B) blue", "B", "choice", question) and right("(C) not red", "C", "choice", question)
+    assert right("**B.** blue", "B", "choice", question) and not right("**B.** red", "B", "choice", question)
     assert not right("B) red", "B", "choice", question)
 
 

@@ -290,7 +290,7 @@ class _Plain(dict):
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # they would show digits in another order
 _SIGNS = {
     **dict.fromkeys("−﹣‐‑‒–－", "-"), **dict.fromkeys("“”„«»‟", '"'), **dict.fromkeys("‘’‚", "'"),
-    **dict.fromkeys("\u00a0\u2007\u2009\u202f", "\u2009"), "⁄": "/", "∕": "/", "…": "...", "≈": "≈", "√": "√",
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f", "\u2009"), "⁄": "/", "∕": "/", "…": "...", "。": ".", "≈": "≈", "√": "√",
 }  # fmt: skip
 
 

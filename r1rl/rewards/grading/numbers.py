@@ -203,6 +203,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
         r"\1\2",
     ),
     (re.compile(r"\bdifference between\b", re.IGNORECASE), "difference of"),
+    (re.compile(r"\b(it|that|there|here|this|he|she)'s\b", re.IGNORECASE), r"\1 is"),
     (re.compile(r"°\s?[CF]\b"), "° "),
     (re.compile(r"\bper second\b", re.IGNORECASE), "per hour"),
     (
@@ -213,7 +214,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
         " items",
     ),
 )
-_MAY_BE_SHORT = re.compile(r"\b(?:rs|approx|ans)\.| over| up\b|between|°|second|times", re.IGNORECASE)
+_MAY_BE_SHORT = re.compile(r"\b(?:rs|approx|ans)\.| over| up\b|between|°|second|times|'s\b", re.IGNORECASE)
 _STRAY_DOLLAR = re.compile(r"\$(?!\s?-?\.?\d)")  # of math, or behind the number
 _TAGS = re.compile(r"</?answer>|<\|\w{1,20}\|>|</s>")
 _MARKUP = str.maketrans(dict.fromkeys('`"', " "))

@@ -158,7 +158,7 @@ TOTALS = _set(
     " score age length width height weight speed value number count change revenue income perimeter area volume salary"
     " balance discount tip bill"
 )
-ANSWERS = _set("answer total totals ans solution result cost costs 答案")
+ANSWERS = _set("answer total totals ans solution result cost costs 答案 答案是 答案为")
 RESULTS = _set("sum difference product remainder quotient")
 PLACES = _set("in for at with after by")
 TOS = _set("comes come came amounts amounted adds up equal totals rounds rounded goes")
