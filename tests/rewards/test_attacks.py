@@ -160,7 +160,8 @@ EQUAL = [
     (r"x \in [-2,7]", "[-2,7]"), (r"3 \text{ and } 5", "5, 3"), ("5, 7", r"x = 5 \text{ or } x = 7"), ("13000000", r"13\text{ million}"),
     ("1080", r"1,080\text{ cm}^2"), ("1080", "N = 1,080"), ("1080", r"\text{Area} = 1080"), (r"1080\pi", r"1,080\pi"), ("(1,2)", "(x, y) = (1, 2)"),
     (r"[0,\infty)", "[0, ∞)"), ("1,2", r"x_1 = 1, \quad x_2 = 2"), ("1,2", r"x = 1 \quad \text{or} \quad x = 2"), (r"2\sqrt{3}", r"2\sqrt{3} cm"),
-    (r"\frac{3}{4}", r"\frac{3}{4} cups"), (r"\text{no solution}", "No solution"),
+    (r"\frac{3}{4}", r"\frac{3}{4} cups"), (r"\text{no solution}", "No solution"), (r"2\sqrt5", r"\sqrt{20}"), (r"16\pi", r"4^2\pi"),
+    (r"3+2\sqrt2", r"(1+\sqrt2)^2"), ("2^{100}+1", "1+2^{100}"),
     (r"\frac{5}{11}", r"0.\overline{45}"), ("32349", r"32,\! 349"),
 ]  # fmt: skip
 # (gold, answer): another value, or another kind
@@ -174,7 +175,7 @@ UNEQUAL = [
     (r"\angle ABC", r"\angle ACB"), ("312_7", "312"), ("312_7", "312_4"), (r"10:30\text{ a.m.}", r"10:30\text{ p.m.}"), ("2x", "x^2"), ("1,2", "1,2,3"),
     ("1080", "2x = 1,080"), ("1080", r"\text{Half} = 1080"), ("1080", "1,080x"), ("1080", "1, 080"), ("(1,2)", "(x,y) = (2,1)"),
     ("(1,2)", "(x,x) = (1,2)"), ("(1,2)", "(2x,y) = (1,2)"), ("12", r"1\quad 2"), ("1,2", r"1\quad 2"), (r"8\pi", r"8\pi million"),
-    (r"\text{no solution}", "solution"),
+    (r"\text{no solution}", "solution"), (r"2\sqrt5", r"\sqrt{(5-1)^2+(4-2)^2}"), (r"16\pi", r"(9+7)\pi"), ("x^2+5", "x^2+2+3"),
 ]  # fmt: skip
 
 

@@ -746,6 +746,14 @@ def is_finished(node: Node) -> bool:
     return False
 
 
+def has_sum_of_numbers(node: Any) -> bool:
+    r"""Whether a node adds or subtracts numbers anywhere, which is left to work out: \sqrt{(5-1)^2+2^2}."""
+    if not isinstance(node, list) or not node:
+        return False
+    numbers = sum(rational(part) is not None for part in node[1:]) if node[0] == "+" else 0
+    return numbers > 1 or any(map(has_sum_of_numbers, node[1:]))
+
+
 def operations(node: Any) -> set[str]:
     """The functions that a node or value has, without those that are part of a usual answer."""
     if not isinstance(node, list) or not node:

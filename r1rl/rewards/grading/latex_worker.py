@@ -16,7 +16,16 @@ import sys
 from fractions import Fraction
 from typing import Any
 
-from r1rl.rewards.grading.latex_values import Node, NotRead, Value, is_finished, operations, rational, read_value
+from r1rl.rewards.grading.latex_values import (
+    Node,
+    NotRead,
+    Value,
+    has_sum_of_numbers,
+    is_finished,
+    operations,
+    rational,
+    read_value,
+)
 from r1rl.rewards.grading.vocabulary import NEVER
 from r1rl.system.subprocesses import open_connection, requests, send
 
@@ -166,6 +175,8 @@ def compare_formulas(gold: Value, said: Value) -> str:
     if right_unit and left_unit and right_unit != left_unit:
         return "another unit"
     if is_finished(right) and right[0] != "base" and not is_finished(left):
+        return UNDONE
+    if has_sum_of_numbers(left) and not has_sum_of_numbers(right):
         return UNDONE
     if operations(left) - operations(right):
         return f"{UNDONE}: {sorted(operations(left) - operations(right))[0][:20]}"
