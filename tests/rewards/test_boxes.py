@@ -49,6 +49,7 @@ CHANGED = (
     r"**not** \boxed{72}", r"**It is not \boxed{72}**", r"**-\boxed{72}**", "\\boxed{72}\n- 5", r"x > \boxed{72}", r"x >= \boxed{72}",
     r"x_\boxed{72}", r"The answer is \boxed{72} and 73.", r"\boxed{72}, 73", r"\boxed{72},000", r"(\boxed{72}, 3)", r"negative \boxed{72}",
     r"\text{not }\boxed{72}", r"\boxed{72}\pi", r"\boxed{72}:1", r"1:\boxed{72}", r"\boxed{72} less one", r"the opposite of \boxed{72}",
+    "\u2212\\boxed{72}", "\\boxed{72}\u00b2", "\\boxed{72}\u0336", r"\boxed{72} ❌",
 )  # fmt: skip
 
 
@@ -65,6 +66,9 @@ def test_what_changes_the_answer_in_a_box_is_refused(text, kind):
         r"The glorious result is \boxed{72} muffins or 73 muffins.", r"The glorious result is \boxed{72} muffins and 73 muffins.",
         r"The glorious result is \boxed{72} muffins minus one.", r"The glorious result is \boxed{72} muffins and sixty.",
         r"The glorious result is $\boxed{72}$ M.",
+        r"The glorious result is close to \boxed{72}.", r"The glorious result is a third of \boxed{72}.", r"The glorious result exceeds \boxed{72}.",
+        r"The glorious result is \boxed{72} over seven.", r"The glorious result is \boxed{72} and up.", r"The glorious result is \boxed{72} at least.",
+        r"The glorious result used to be \boxed{72}.", r"The glorious result is plus \boxed{72}.", r"The glorious result is \boxed{72} apples, is it?",
         r"The glorious result isn't \boxed{72}.", r"The glorious result is \boxed{72} muffins, divided by a friend.",
     ],
 )  # fmt: skip

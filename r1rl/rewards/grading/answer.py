@@ -202,7 +202,7 @@ _NEAR_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _NEAR_AFTER = re.compile(
-    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,?\s?and [$\s]*\d|[,:]\s?\d|less (?:{vocabulary.NUMBER_WORDS}|\d)|\\pi(?![a-z])|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|bn|mn|mil|ppm"
+    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,?\s?and [$\s]*\d|[,:]\s?\d|less (?:{vocabulary.NUMBER_WORDS}|\d)|\\pi(?![a-z])|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π❌✗\u0300-\u036f\u202a-\u202e\u2066-\u2069]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|bn|mn|mil|ppm"
     rf"|lakh|crore|lac|cr|mio|mrd|tsd|{vocabulary.SCALE_WORDS}|squared|cubed|halves|halved|doubled|tripled|factorial|choose|point|mod"
     rf"|base|perhaps|maybe|possibly|than|otherwise|alternatively|respectively|increased|decreased|excluded|something|(?:st|nd|rd|th) root"
     rf"|pi|i|e\d|and (?:a|one|{vocabulary.NUMBER_WORDS})|{vocabulary.NUMBER_WORDS}|or|{vocabulary.FRACTION_WORDS})(?![\w-]))",
@@ -244,7 +244,8 @@ def in_box(text: str) -> Found | None:
     sentence, rest = "", None
     if len(together) == 1:
         plain_before = before if not re.search(r"[=\\]|\d", before.replace("\\(", "")) else ""
-        rest = _SENTENCE_END.split(after, maxsplit=1)[0]
+        end = _SENTENCE_END.search(after)
+        rest = after[: end.start() + (end[0] == "?")] if end else after
         sentence = (plain_before.replace("$", "") if "$" in rest else plain_before) + together[0].text + rest
     return Found(answer, trouble, sentence, rest)
 
@@ -255,7 +256,7 @@ def _neighbours(before: str, after: str) -> tuple[str, str]:
     >>> _neighbours("So **the sum is $", "$** apples."), _neighbours("<b>", "</b>\n- next")
     (('So  the sum is $', '$  apples.'), (' ', ' '))
     """
-    before, after = _EMPHASISED.sub(r"\2", before[-300:]), _NEXT_ITEM.split(after[:300], maxsplit=1)[0]
+    before, after = _EMPHASISED.sub(r"\2", plain(before[-300:])), _NEXT_ITEM.split(plain(after[:300]), maxsplit=1)[0]
     opened = _EMPHASIS.search(before)
     closed = opened and re.match(rf"([^\n]*?\S)?{re.escape(opened[1])}(?![\w(\\*])", after)
     if closed:

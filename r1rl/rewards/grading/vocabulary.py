@@ -94,7 +94,7 @@ SCALES = {
 }  # fmt: skip
 OTHER_SCALES = _set(
     "hundreds thousands millions billions trillions quadrillion quintillion milliard lakh lakhs lac crore crores gross score"
-    " myriad tens ones k m b bn mn mm mil mio mrd tsd cr g t"
+    " myriad tens ones млн млрд тыс 万 亿 億 千 k m b bn mn mm mil mio mrd tsd cr g t"
 )
 NEVER = (
     DENIALS
