@@ -27,6 +27,7 @@ DENIALS = (
     "{n} is too high", "far from {n}", "{n} is a mistake", "≠ {n}", "!= {n}", "x ≠ {n}", "¬{n}", "~~{n}~~", "{n} ❌", "{n} ✗",
     "{n} - wrong", "wrong: {n}", "false: {n}", "It is false that it is {n}", "I deny that it is {n}", "neither {n}", "hardly {n}",
     "The answer is different from {n}", "everything except {n}", "{n} excluded", "un-{n}", "non-{n}", "as if {n}", "{n}, I lied",
+    "It's not {n}", "That's wrong: {n}", "It's less than {n}", "It's half of {n}",
 )  # fmt: skip
 BOUNDS = (
     "at least {n}", "at most {n}", "more than {n}", "less than {n}", "fewer than {n}", "over {n}", "under {n}", "above {n}",
@@ -81,7 +82,7 @@ NATURAL = (  # 60 ways to state a right answer
     "Final answer: **{n}**", "So the answer is {n}.", "Therefore, the answer is {n} apples.", "It is {n}.", "That is {n} apples.",
     "There are {n} apples left.", "He has {n} apples.", "She pays {n} dollars in total.", "The total cost is ${n}.",
     "Tom sold {n} clips", "a total of {n}", "about {n}", "exactly {n}", "only {n} apples", "{n} (in total)", "{n} = {n}.0",
-    "{n} is the answer.", "{n} apples each", "{n} hours a day",
+    "{n} is the answer.", "{n} apples each", "{n} hours a day", "It's {n}.", "So it’s {n} apples.", "That's ${n}.", "{n}。", "答案是{n}。",
 )  # fmt: skip
 
 # LaTeX: the gold answer is the number {n}.
@@ -153,11 +154,14 @@ WRONG_CHOICES = (
     "{a}) isn't it", "{a}) is wrong", "{b}) not {a}", "~{a}", "¬{a}", "{a}) if not {b}", "{a}) unless {b}", "{a}, otherwise {b}", "{a}-{b}",
     "{a} > {b}", "anything except {a}", "{a}) false", "{a}) never", "{a}; {b}", "{a}\n{b}", "1. {a} 2. {b}", "[{a}, {b}]", "{a} | {b}",
     "{a} but {b}", "{a}\u0336", "{a}1", "{a}'", "{a}) {b}) C) D)", "A B C D", "A, B, C, D", "(A)(B)(C)(D)", "{a}) rather {b}", "{a}, wait, {b}",
+    "**{a}.** **{b}.**", "**{a}** or **{b}**", "not **{a}**", "**{a}.** not blue", "**{a}** **{b}**",
 )  # fmt: skip
 RIGHT_CHOICES = (
     "{a}", "({a})", "{a}.", "{a})", "[{a}]", "**{a}**", "`{a}`", '"{a}"', "${a}$", "\\boxed{{{a}}}", "\\text{{{a}}}", "\\boxed{{\\text{{{a}}}}}",
     "The answer is {a}.", "The answer is ({a}).", "Answer: {a}", "The correct answer is {a}", "Option {a}", "{a}) blue whales", "{a}. 42",
     "({a}) the red one", "{a}: blue", "{a} is correct.", "So the answer is {a}.", "\\textbf{{({a})}}", "{a} - blue", "＂{a}＂", " {a} ",
+    "**{a}.** blue", "**({a})** blue", "**{a}**. blue", "**Answer:** {a}", "**Answer:** {a}) blue", "The answer is **{a}.** blue",
+    "**Option {a}:** blue", "`{a}`: blue", "{a}. **blue**",
 )  # fmt: skip
 
 # Countdown: 98 from 19 35 44.

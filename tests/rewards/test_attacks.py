@@ -158,6 +158,10 @@ EQUAL = [
     ("312_7", "312_{7}"), (r"\frac{\sqrt3}{3}", r"\frac{1}{\sqrt3}"), (r"\sin^2 t", r"(\sin t)^2"), ("a=20, b=9", "20, 9"), (r"50\%", "0.5"),
     (r"e^{i\pi/3}", r"\frac12+\frac{\sqrt3}{2}i"), ("2^{-80}", r"\frac{1}{2^{80}}"), (r"\sqrt{5+2\sqrt6}", r"\sqrt2+\sqrt3"), (r"\text{odd}", "Odd"),
     (r"x \in [-2,7]", "[-2,7]"), (r"3 \text{ and } 5", "5, 3"), ("5, 7", r"x = 5 \text{ or } x = 7"), ("13000000", r"13\text{ million}"),
+    ("1080", r"1,080\text{ cm}^2"), ("1080", "N = 1,080"), ("1080", r"\text{Area} = 1080"), (r"1080\pi", r"1,080\pi"), ("(1,2)", "(x, y) = (1, 2)"),
+    (r"[0,\infty)", "[0, ∞)"), ("1,2", r"x_1 = 1, \quad x_2 = 2"), ("1,2", r"x = 1 \quad \text{or} \quad x = 2"), (r"2\sqrt{3}", r"2\sqrt{3} cm"),
+    (r"\frac{3}{4}", r"\frac{3}{4} cups"), (r"\text{no solution}", "No solution"), (r"2\sqrt5", r"\sqrt{20}"), (r"16\pi", r"4^2\pi"),
+    (r"3+2\sqrt2", r"(1+\sqrt2)^2"), ("2^{100}+1", "1+2^{100}"),
     (r"\frac{5}{11}", r"0.\overline{45}"), ("32349", r"32,\! 349"),
 ]  # fmt: skip
 # (gold, answer): another value, or another kind
@@ -169,6 +173,9 @@ UNEQUAL = [
     ("1:2", r"\frac12"), ("A", "a"), ("x_1", "x_2"), (r"30^\circ", r"30\text{ inches}"), (r"\text{A,C}", r"\text{A,B}"), ("3,3,8", "3,8,8"),
     (r"\{1,2\}", r"\{1,2,2\}"), (r"\sqrt{x^2}", "x"), (r"\frac{1}{60!}", "0"), ("0", "10^{-200}"), ("a=20, b=9", "b=20, a=9"), ("a=20, b=9", "9,20"),
     (r"\angle ABC", r"\angle ACB"), ("312_7", "312"), ("312_7", "312_4"), (r"10:30\text{ a.m.}", r"10:30\text{ p.m.}"), ("2x", "x^2"), ("1,2", "1,2,3"),
+    ("1080", "2x = 1,080"), ("1080", r"\text{Half} = 1080"), ("1080", "1,080x"), ("1080", "1, 080"), ("(1,2)", "(x,y) = (2,1)"),
+    ("(1,2)", "(x,x) = (1,2)"), ("(1,2)", "(2x,y) = (1,2)"), ("12", r"1\quad 2"), ("1,2", r"1\quad 2"), (r"8\pi", r"8\pi million"),
+    (r"\text{no solution}", "solution"), (r"2\sqrt5", r"\sqrt{(5-1)^2+(4-2)^2}"), (r"16\pi", r"(9+7)\pi"), ("x^2+5", "x^2+2+3"),
 ]  # fmt: skip
 
 
@@ -240,6 +247,7 @@ def test_choices(a, b):
 def test_the_words_of_an_option_must_be_its_own():
     question = "Which one?\n(A) red\n(B) blue\n(C) not red"
     assert right("B) blue", "B", "choice", question) and right("(C) not red", "C", "choice", question)
+    assert right("**B.** blue", "B", "choice", question) and not right("**B.** red", "B", "choice", question)
     assert not right("B) red", "B", "choice", question)
 
 

@@ -82,6 +82,7 @@ class Found:
     text: str
     trouble: str = ""  # the reason why this is no answer, whatever it says
     sentence: str = ""  # of a box: its sentence, from its beginning or after a formula
+    after: str | None = None  # of a single box: the rest of its sentence
 
 
 def locate(text: str, answer_format: str) -> Found | None:
@@ -180,7 +181,7 @@ _DENIES = (
     r"|unless|minus|half of|twice|[a-z]+n['’]t)"
 )
 _BEFORE_BOX = re.compile(
-    rf"\b{_DENIES}(?:[\s:]+(?:be|is|equal|equals|to|the|an?|final|correct|right|answer|that|this|it))*[\s:=$]*\Z",
+    rf"\b{_DENIES}(?:[\s:]+(?:be|is|equal|equals|to|the|an?|final|correct|right|answer|that|this|it))*[\s:=$}}]*\Z",
     re.IGNORECASE,
 )
 _AFTER_BOX = re.compile(
@@ -195,18 +196,24 @@ _AFTER_BOX = re.compile(
 )
 _FILLING = r"[\s$*`'\"(){}]|\\[()\[\],;! ]|\\text(?=\{)|\\q?quad"  # what may be between a box and its neighbours
 _NEAR_BEFORE = re.compile(
-    rf"(?:[<>≤≥≠±∓√¬~½¼¾^!/+*|-]|\d\s*(?:,|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
-    rf"|twice|double|triple|root|least|most|than|over|under|above|below|almost|nearly|hardly|page|and a"
+    rf"(?:[<>]=?|[≤≥≠±∓√¬~½¼¾^!/+*|_-]|\d\s*(?:,|:|or|and)?|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt|neg)(?![a-z])|\b(?:sqrt|log|ln|sin|cos|tan|exp|f|un|non|half"
+    rf"|twice|double|triple|negative|(?:opposite|inverse|reciprocal) of|root|least|most|than|over|under|above|below|almost|nearly|hardly|page|and a"
     rf"|{vocabulary.NUMBER_WORDS}))(?:{_FILLING})*\Z|(?<![a-z])[a-z_]\Z",
     re.IGNORECASE,
 )
 _NEAR_AFTER = re.compile(
-    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|bn|mn|mil|ppm"
+    rf"(?:{_FILLING})*(?:E[+-]?\d|\.{{2,}}\s?\d|to [$\s]*\d|,?\s?and [$\s]*\d|[,:]\s?\d|less (?:{vocabulary.NUMBER_WORDS}|\d)|\\pi(?![a-z])|,? ?otherwise\b|[|=<>≤≥≠±∓√¬!?‰½⅓₀-₉²³⁴-⁹π❌✗\u0300-\u036f\u202a-\u202e\u2066-\u2069]|\.?\d|\\(?:n?eq?|le?q?|ge?q?|pm|mp|sqrt)(?![a-z])|(?:vs|versus|x|k|bn|mn|mil|ppm"
     rf"|lakh|crore|lac|cr|mio|mrd|tsd|{vocabulary.SCALE_WORDS}|squared|cubed|halves|halved|doubled|tripled|factorial|choose|point|mod"
     rf"|base|perhaps|maybe|possibly|than|otherwise|alternatively|respectively|increased|decreased|excluded|something|(?:st|nd|rd|th) root"
     rf"|pi|i|e\d|and (?:a|one|{vocabulary.NUMBER_WORDS})|{vocabulary.NUMBER_WORDS}|or|{vocabulary.FRACTION_WORDS})(?![\w-]))",
     re.IGNORECASE,
 )
+# Markdown's emphasis: opened before a box and not closed there; and closed
+_EMPHASIS = re.compile(r"(?<![\w)\]}\\*])(\*{1,3}|__?)(?=\S|\Z)((?:(?!\1)[^\n])*)\Z")
+_EMPHASISED = re.compile(r"(?<![\w)\]}\\*])(\*{1,3}|__?)(?=[^\s*_])([^\n]*?\S)\1(?![\w*])")
+_TAG = re.compile(r"</?[a-z]{1,10}>|<\|\w{1,20}\|>", re.IGNORECASE)
+_ARROW = re.compile(r"[=-]{1,2}>|\A\s*[>*]\s(?=[\s$]*(?:\\[(\[])?\s*\Z)")  # an arrow, a quotation or the star of a list
+_NEXT_ITEM = re.compile(r"\n\s*(?:[*_]{1,3}(?=\S)|[*+-]\s(?!\s*\$?\d)|\d{1,3}[.)]\s+[a-z*])", re.IGNORECASE)
 _CONDITION = re.compile(r"\b(?:if|case|when|suppose|assum\w+|otherwise|else)\b", re.IGNORECASE)
 
 
@@ -225,22 +232,38 @@ def in_box(text: str) -> Found | None:
     while first > 0 and _same_sentence(text[found[first - 1].end : found[first].start]):
         first -= 1
     together = found[first:]
-    before = _SENTENCE_END.split(text[max(0, together[0].start - 300) : together[0].start])[-1]
+    before, after = _neighbours(text[: together[0].start], text[together[-1].end :])
     if len({box.text for box in found}) > 1 and _CONDITION.search(before):
         together = found
     answer = ", ".join(dict.fromkeys(box.text for box in together))
     trouble = ""
-    after = text[together[-1].end : together[-1].end + 60]
     if _NEAR_BEFORE.search(before) or _NEAR_AFTER.match(after):
         trouble = "more is around the box"
-    if _BEFORE_BOX.search(before[-80:]) or _AFTER_BOX.match(text, together[-1].end):
+    if _BEFORE_BOX.search(before[-80:]) or _AFTER_BOX.match(after):
         trouble = DENIED
-    sentence = ""
+    sentence, rest = "", None
     if len(together) == 1:
         plain_before = before if not re.search(r"[=\\]|\d", before.replace("\\(", "")) else ""
-        rest = _SENTENCE_END.split(text[together[0].end :][:300], maxsplit=1)[0]
+        end = _SENTENCE_END.search(after)
+        rest = after[: end.start() + (end[0] == "?")] if end else after
         sentence = (plain_before.replace("$", "") if "$" in rest else plain_before) + together[0].text + rest
-    return Found(answer, trouble, sentence)
+    return Found(answer, trouble, sentence, rest)
+
+
+def _neighbours(before: str, after: str) -> tuple[str, str]:
+    r"""The sentence before a box, and what follows it, without Markdown and HTML, which change nothing.
+
+    >>> _neighbours("So **the sum is $", "$** apples."), _neighbours("<b>", "</b>\n- next")
+    (('So  the sum is $', '$  apples.'), (' ', ' '))
+    """
+    before, after = _EMPHASISED.sub(r"\2", plain(before[-300:])), _NEXT_ITEM.split(plain(after[:300]), maxsplit=1)[0]
+    opened = _EMPHASIS.search(before)
+    closed = opened and re.match(rf"([^\n]*?\S)?{re.escape(opened[1])}(?![\w(\\*])", after)
+    if closed:
+        before = f"{before[: opened.start()]} {opened[2]}"
+        after = f"{closed[1] or ''} {after[closed.end() :]}"
+    before = _ARROW.sub(" ", _TAG.sub(" ", _SENTENCE_END.split(before)[-1]))
+    return before, _TAG.sub(" ", after)
 
 
 def _same_sentence(between: str) -> bool:
@@ -268,7 +291,7 @@ class _Plain(dict):
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # they would show digits in another order
 _SIGNS = {
     **dict.fromkeys("−﹣‐‑‒–－", "-"), **dict.fromkeys("“”„«»‟", '"'), **dict.fromkeys("‘’‚", "'"),
-    **dict.fromkeys("\u00a0\u2007\u2009\u202f", "\u2009"), "⁄": "/", "∕": "/", "…": "...", "≈": "≈", "√": "√",
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f", "\u2009"), "⁄": "/", "∕": "/", "…": "...", "。": ".", "≈": "≈", "√": "√",
 }  # fmt: skip
 
 

@@ -27,6 +27,11 @@ LETTER = re.compile(
     r"(?:\bis (?:the )?(?:correct|right)(?: (?:answer|option|choice))?|(?:(?<=[)\]])\s*|[.:)]\s*|[-–—]\s+)(?P<words>.+)|[.:)]*)",
     re.DOTALL | re.IGNORECASE,
 )
+# "**B.** blue", "**Answer:** B": a letter or what leads to it, emphasised alone
+_EMPHASISED = re.compile(
+    r"(?<!\w)(\*{1,3}|__?|`)(?=[^\s*_`])((?:(?:correct |final )?(?:option|choice|answer)\s?:?\s*)?[(\[]?[A-Za-z]?[)\]]?[.:)]?)\1",
+    re.IGNORECASE,
+)
 OPTION = re.compile(r"(?<![\w(])\(?([A-Z])[).:]\s*([^\n]*?)(?=[\s,;]+\(?[A-Z][).:]\s|\n|$)")
 _OTHER_LETTER = re.compile(r"(?<![\w'])(?:[B-HJ-Z](?![\w'])|[AI](?=[).:,]|\s*$)|\([A-Za-z]\))")
 _REFUSED = vocabulary.DENIALS | vocabulary.HEDGES | vocabulary.ALTERNATIVES | vocabulary.QUESTIONS
@@ -83,7 +88,7 @@ def read_choice(text: str, question: str = "") -> tuple[str | None, str]:
     """
     if len(text) > MAX_ANSWER_CHARS:
         return None, TOO_LONG
-    text = unwrap(without_lead(unwrap(text)))
+    text = unwrap(without_lead(_EMPHASISED.sub(r"\2", unwrap(text))))
     match = LETTER.fullmatch(text)
     if match is None:
         words = re.findall(r"[^\W\d_]+", text)

@@ -188,7 +188,8 @@ def exact(gold: str, answer: str | None) -> Verdict | None:
     if len(answer) > MAX_ANSWER_CHARS or not is_readable(answer):
         return Verdict(False, None, known, TOO_LONG if len(answer) > MAX_ANSWER_CHARS else "brackets do not match")
     answer = trim(answer)
-    if gold and gold == answer:
+    words = _TEXT.fullmatch(gold)
+    if gold and (gold == answer or (words and words[1].casefold().split() == answer.casefold().split())):
         return Verdict(True, canonical(gold), True)
     if not known:
         return Verdict(False, None, False, right)

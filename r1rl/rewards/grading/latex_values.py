@@ -115,13 +115,20 @@ _CLEAN = [
     (re.compile(r"−"), "-"),
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\\(?:l?vert|rvert)(?![a-zA-Z])"), "|"),
-    (re.compile(r"\\q?quad(?![a-zA-Z])"), "¦"),  # a gap: no product
+    (re.compile(r"(?<=[,;])\s*(?:\\q?quad\s*)+(?![a-zA-Z])"), " "),
+    (re.compile(r"(?:\\q?quad\s*)*\\text\s?\{\s*(and|or)\s*\}(?:\s*\\q?quad(?![a-zA-Z]))*"), r"\\text{ \1 }"),
+    (re.compile(r"\\q?quad(?![a-zA-Z])"), "¦"),  # any other gap: no product
     (re.compile(r"(?<!\\)\\[,;: ]|~"), " "),
-    (re.compile(r"\\infin(?![a-z])"), r"\\infty"),
+    (re.compile(r"\\infin(?![a-z])|∞"), r"\\infty "),
 ]
 _DOLLAR = re.compile(r"\\\$")
 _MATH = re.compile(r"\\math\s?\{\s?([^{}]*?)\s?\}")
 _NUMBER_TEXT = re.compile(r"\\text\s?\{\s?(-?[\d.,]*\d)\s?\}")
+
+
+_THOUSANDS = re.compile(  # 1,080 alone, or as "N = 1,080" and "1,080\\text{ cm}^2"
+    r"([^=,<>]{1,40}=\s?)?(-?)(?:\\?\$)?\s?(-?[1-9]\d{0,2}(?:,\d{3})+)((?:\.\d+)?\s?(?:%|°|\\text\s?\{[^{}\d]*\}(?:\^\{?[23]\}?)?|[a-z]{2,}|\\pi)?)"
+)
 
 
 def clean(text: str) -> str:
@@ -170,9 +177,9 @@ def read_value(text: str, question: frozenset[str] | None = frozenset()) -> list
         if any(v[0] not in ("expr", "rel") for v in both):
             raise NotRead("± in a list")
         return [["list", *both]]
-    number = re.fullmatch(r"(-?)(?:\\?\$)?\s?(-?[1-9]\d{0,2}(?:,\d{3})+)(\.\d+)?(\s?%|\s?°)?", text)
-    if number:  # thousands
-        text = number[1] + number[2].replace(",", "") + (number[3] or "") + (number[4] or "")
+    number = _THOUSANDS.fullmatch(text)
+    if number:
+        text = f"{number[1] or ''}{number[2]}{number[3].replace(',', '')}{number[4]}"
     words = re.fullmatch(r"\(?[a-zA-Z][a-zA-Z' -]{2,}\)?", text)
     if words and " " not in text.strip("() ") and not text.strip("()").isupper():
         return [["text", _words(text)]]
@@ -338,7 +345,8 @@ def _quantity(tokens: list, question: frozenset[str] | None, depth: int) -> Valu
     while i < len(tokens):
         kind, text, _ = tokens[i]
         if kind != "text":
-            letters = _letter_unit(tokens, i) if here and here[-1][0] == "number" else None
+            behind = here and (here[-1][0] == "number" or (tokens[i][2] and here[-1][1] in ("}", ")", r"\pi")))
+            letters = _letter_unit(tokens, i) if behind else None
             if letters:
                 parts.append([_node(here, depth + 1), _unit(letters[0], question)])
                 here, i = [], letters[1]
@@ -736,6 +744,14 @@ def is_finished(node: Node) -> bool:
             and power[2][0] == "n"
         )
     return False
+
+
+def has_sum_of_numbers(node: Any) -> bool:
+    r"""Whether a node adds or subtracts numbers anywhere, which is left to work out: \sqrt{(5-1)^2+2^2}."""
+    if not isinstance(node, list) or not node:
+        return False
+    numbers = sum(rational(part) is not None for part in node[1:]) if node[0] == "+" else 0
+    return numbers > 1 or any(map(has_sum_of_numbers, node[1:]))
 
 
 def operations(node: Any) -> set[str]:

@@ -16,7 +16,17 @@ import sys
 from fractions import Fraction
 from typing import Any
 
-from r1rl.rewards.grading.latex_values import Node, NotRead, Value, is_finished, operations, rational, read_value
+from r1rl.rewards.grading.latex_values import (
+    Node,
+    NotRead,
+    Value,
+    has_sum_of_numbers,
+    is_finished,
+    operations,
+    rational,
+    read_value,
+)
+from r1rl.rewards.grading.vocabulary import NEVER
 from r1rl.system.subprocesses import open_connection, requests, send
 
 LONGEST_VALUE = 200  # characters of a value that is shown and counted in votes
@@ -110,15 +120,20 @@ def simplified(value: Value, other: Value) -> Value:
 
 
 def plain_variable(value: Value) -> bool:
-    r"""Whether a value is a variable, such as x, \theta or f(x)."""
+    r"""Whether a value is a variable, such as x, \theta or f(x), or one word as its name: \text{Area}."""
     if value[0] == "text":
-        return value[1].isupper() and len(value[1]) <= 3
+        return value[1].isalpha() and (len(value[1]) <= 3 if value[1].isupper() else value[1] not in NEVER)
     return value[0] == "expr" and (value[1][0] == "v" or (value[1][0] == "f" and str(value[1][1]).startswith("apply")))
 
 
 def is_assignment(value: Value) -> bool:
-    """Whether a value is "x = ..."."""
-    return value[1] == ["="] and plain_variable(value[2])
+    """Whether a value is "x = ...", or "(x, y) = ..."."""
+    if value[1] != ["="]:
+        return False
+    names = value[2]
+    if names[0] == "tuple" and names[1:3] == ["(", ")"] and value[3][0] == "tuple":
+        return all(map(plain_variable, names[3:])) and len({str(name) for name in names[3:]}) == len(value[3]) - 3
+    return plain_variable(names)
 
 
 def constant(value: Value) -> bool:
@@ -160,6 +175,8 @@ def compare_formulas(gold: Value, said: Value) -> str:
     if right_unit and left_unit and right_unit != left_unit:
         return "another unit"
     if is_finished(right) and right[0] != "base" and not is_finished(left):
+        return UNDONE
+    if has_sum_of_numbers(left) and not has_sum_of_numbers(right):
         return UNDONE
     if operations(left) - operations(right):
         return f"{UNDONE}: {sorted(operations(left) - operations(right))[0][:20]}"

@@ -79,10 +79,67 @@ def grade(
     if found.trouble:
         return verdict(found.text, None, False, found.trouble)
     reading = read_number(found.sentence or found.text, question, remove_comma)
+    if reading.value is None and found.after is not None and not is_changed(found):
+        reading = read_number(found.text, question, remove_comma)
     correct = reading.value is not None and reading.value == _gold_value(gold, remove_comma)
     if tolerance and not correct and reading.value is not None:
         correct = is_near(reading.value, gold, tolerance, remove_comma)
     return verdict(found.text, reading.value, correct, reading.reason)
+
+
+_TAKES_BACK = (vocabulary.DENIALS | vocabulary.HEDGES | vocabulary.ALTERNATIVES) - {"however", "although", "though"}
+_CHANGES = {
+    word
+    for words in (vocabulary.OPERATIONS, vocabulary.OTHER_SCALES, SCALES, vocabulary.SMALL, vocabulary.TENS)
+    for word in words
+    if (len(word) > 1 or not word.isascii()) and word not in vocabulary.ORDINALS | {"also"}
+}
+_ASIDE = re.compile(
+    r"\$[^$\n]*[a-z=<>\\][^$\n]*\$|\\pmod\s?(?:\d|\{\d+\})"
+    r"|\b(?:in|for|of|from|with|at|on|after|every|per|than|over)\s+(?:(?:the|his|her|their|its|these|those|all|each|first|last|next"
+    rf"|past|other)\s+)*\\?[$€£]?(?:\d[\d.,]*|(?:{vocabulary.NUMBER_WORDS})\b)"
+)
+_SHORT_SCALE = re.compile(r"[\s$\\]*(?:text\s?\{)?\s*[MBTG]\b")
+_BOUND = re.compile(
+    r"\A[\s$]*(?:-ish\b|and (?:up|above|over|change|then some)\b)|\bat (?:the )?(?:very )?(?:least|most)\b"
+)
+# The word before a box, and the word after it, change the number more often than words further away.
+_BEFORE = re.compile(r"(?:\bused to be|([^\W\d_]+)(?: (?:of|to|from|than|the|an?))*)[\s:$]*\Z")
+_CHANGES_BEFORE = (vocabulary.NEVER | {"square", "different"}) - {
+    "maximum",
+    "minimum",
+    "however",
+    *vocabulary.QUESTIONS,
+}
+_CHANGES_AFTER = (
+    vocabulary.NEVER - vocabulary.ORDINALS - vocabulary.QUESTIONS - {"more", "fewer", "less", "however", "m", "g", "t"}
+)
+
+
+def is_changed(box: Found) -> bool:
+    """Whether a box's sentence, which is no form of an answer, may change the number in the box or take it back.
+
+    It may have any words but those that deny, doubt or offer another answer. After the box, it may have no word that
+    calculates, and another number only with a preposition ("in 6 hours") or in a formula.
+
+    >>> is_changed(Found("72", "", "We obtain 72 in 6 hours", " in 6 hours")), is_changed(Found("72", "", "I obtain 72 and 73", " and 73"))
+    (False, True)
+    """
+    after = box.after or ""
+    before = box.sentence.removesuffix(after).removesuffix(box.text).lower()
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", box.sentence.lower())
+    if "?" in box.sentence or any(word in _TAKES_BACK or word.endswith(("n't", "n’t")) for word in words):
+        return True
+    last = _BEFORE.search(before)
+    if last and (last[1] is None or last[1] in _CHANGES_BEFORE):
+        return True
+    rest = _ASIDE.sub(" ", after.lstrip(" .,").removeprefix("$").lower())
+    first = re.match(r"[\s$]*([^\W\d_]+)", after.lower())
+    if (first and first[1] in _CHANGES_AFTER) or not _CHANGES.isdisjoint(re.findall(r"[^\W\d_]+", rest)):
+        return True
+    if has_digit(rest) or re.search(r"[<>≤≥≠¬^√‰∞]", before + rest):
+        return True
+    return _SHORT_SCALE.match(after) is not None or _BOUND.search(after.lower()) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -169,6 +226,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
         r"\1\2",
     ),
     (re.compile(r"\bdifference between\b", re.IGNORECASE), "difference of"),
+    (re.compile(r"\b(it|that|there|here|this|he|she)'s\b", re.IGNORECASE), r"\1 is"),
     (re.compile(r"°\s?[CF]\b"), "° "),
     (re.compile(r"\bper second\b", re.IGNORECASE), "per hour"),
     (
@@ -179,7 +237,7 @@ _SHORT = (  # an abbreviation whose point ends no sentence, or a phrase with a w
         " items",
     ),
 )
-_MAY_BE_SHORT = re.compile(r"\b(?:rs|approx|ans)\.| over| up\b|between|°|second|times", re.IGNORECASE)
+_MAY_BE_SHORT = re.compile(r"\b(?:rs|approx|ans)\.| over| up\b|between|°|second|times|'s\b", re.IGNORECASE)
 _STRAY_DOLLAR = re.compile(r"\$(?!\s?-?\.?\d)")  # of math, or behind the number
 _TAGS = re.compile(r"</?answer>|<\|\w{1,20}\|>|</s>")
 _MARKUP = str.maketrans(dict.fromkeys('`"', " "))

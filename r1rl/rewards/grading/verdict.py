@@ -43,14 +43,21 @@ _CLAUSE = re.compile(r"[.,;:!?\n]")
 
 _OPEN = re.compile(r"\b(?:whether|if|unsure|unclear|not (?:sure|certain|clear))\b")
 
-_NOT = r"(?:not|never|cannot|hardly|neither|nothing|no|no longer|far from|\w+n't|anything but)"
-
-_BETWEEN = (  # words that may stand between a negation and what it negates
-    r"(?:not|never|at|all|really|very|entirely|completely|quite|fully|always|considered|deemed|be|been|a|an|the|as|that"
-    r"|so|think|believe|say|call|it|this|is|are|query|question|request|prompt|about|exactly|truly|even|in|any|way)"
+_NOT = (
+    r"(?:not|never|cannot|hardly|rarely|neither|nothing|no longer|no(?! (?:it|that|this)(?:'s| is)\b)|far from|less than|\w+n't"
+    r"|anything but|doubt|refuse to|(?:wrong|false|incorrect) (?:to|that))"
 )
 
-_NEGATED = re.compile(rf"\b{_NOT}(?:\s{_BETWEEN})*\s$")
+_BETWEEN = (  # words that may be between a negation and what it negates; no word fits two of them, which costs time
+    r"(?:(?!(?:only|apply|reply|comply|imply|rely|family) )[a-z]+ly|\w+n't|not|never|at|all|very|quite|always"
+    r"|be|been|being|a|an|the|as|that|so|this|is|it|it's|that's|are|about|even|in|any|way|to|of|means|i|i'd|i'll|we|we'd|one|you|you'd|would|could|can|should|what|why|something|anything|close|going|100%|99%"
+    r"|think|believe|say|see|seem|seems|look|looks|appear|appears|sound|sounds|feel|feels"
+    r"|call|called|consider|considered|deem|deemed|judge|judged|class|classed|classify|classified|rate|rated|regard|regarded|seen"
+    r"|view|viewed|treat|treated|label|labeled|labelled|mark|marked|describe|described|categorize|categorized"
+    r"|query|question|request|prompt|content|message)"
+)
+
+_NEGATED = re.compile(rf"\b{_NOT}(?:\s{_BETWEEN})*(?:\s[a-z]+\s(?:or|nor))?\s$")  # "not legal or safe"
 
 _NEGATION = re.compile(rf"\b{_NOT}\s")
 

@@ -94,7 +94,7 @@ SCALES = {
 }  # fmt: skip
 OTHER_SCALES = _set(
     "hundreds thousands millions billions trillions quadrillion quintillion milliard lakh lakhs lac crore crores gross score"
-    " myriad tens ones k m b bn mn mm mil mio mrd tsd cr g t"
+    " myriad tens ones млн млрд тыс 万 亿 億 千 k m b bn mn mm mil mio mrd tsd cr g t"
 )
 NEVER = (
     DENIALS
@@ -158,7 +158,7 @@ TOTALS = _set(
     " score age length width height weight speed value number count change revenue income perimeter area volume salary"
     " balance discount tip bill"
 )
-ANSWERS = _set("answer total totals ans solution result cost costs 答案")
+ANSWERS = _set("answer total totals ans solution result cost costs 答案 答案是 答案为")
 RESULTS = _set("sum difference product remainder quotient")
 PLACES = _set("in for at with after by")
 TOS = _set("comes come came amounts amounted adds up equal totals rounds rounded goes")
