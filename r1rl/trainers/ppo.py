@@ -79,6 +79,9 @@ class ValueTrainer(Trainer):
         """Sets the step's experience and diagnostics. Returns all positions and each mean advantage, for the dump."""
         kept = [i for i, s in enumerate(step.scored) if s.reward is not None]
         rollouts = [step.rollouts[i] for i in kept]
+        if not rollouts:
+            step.experience = Experience([], [], [], [], [])
+            return step.taken, [0.0] * len(step.taken)
         with torch.no_grad():
             logprobs, values, _ = self.evaluate_tokens(rollouts)
             reference = None
@@ -163,7 +166,7 @@ class ValueTrainer(Trainer):
         So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
         """
         step.line["groups_without_signal"] = 0  # equal rewards teach the values
-        parts = self.minibatches(step)
+        parts, loss = self.minibatches(step), torch.zeros((), device=self.policy.model.device)
         for number, rows in enumerate(parts, start=1):
             loss = self.learn_minibatch(model, step, rows)
             if number < len(parts) and self.guarding.is_finite(model):

@@ -174,6 +174,18 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
     assert flat.std().item() == pytest.approx(1, abs=1e-4)
 
 
+def test_a_step_without_rewards_changes_nothing(tmp_path, monkeypatch):
+    """A judge that gives no verdict, for example."""
+    trainer = make_trainer(tmp_path, **PPO, max_steps=1)
+    monkeypatch.setattr(trainer, "rewards", {"none": lambda rollout, problem: None})
+    before = {name: p.detach().clone() for name, p in trainer.trained().items()}
+    trainer.fit(None, [])
+    assert trainer.state.global_step == 1
+    for name, parameter in trainer.trained().items():
+        assert torch.equal(parameter, before[name]), name
+    assert all(line["advantage"] == 0.0 and not line["learned"] for line in read_lines(tmp_path / "run" / ROLLOUTS))
+
+
 @pytest.mark.slow
 def test_reward_weighted_updates_raise_what_was_rewarded(tmp_path, monkeypatch):
     """Rewarding short completions makes them shorter, by the weighted likelihood alone."""
