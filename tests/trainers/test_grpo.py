@@ -10,6 +10,7 @@ import torch
 from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
+from r1rl.models.logprobs import completion_logprobs
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.trainers.advantages import group_advantages
@@ -206,3 +207,11 @@ def test_with_top_p_trainer_and_sampler_score_the_same_nucleus(tmp_path):
         batch["completion_ids"].shape[1],
     )
     assert torch.cat(trainer.step.gaps).mean() < 0.02
+
+
+def test_with_top_p_the_reference_is_scored_over_all_tokens(tmp_path):
+    trainer = make_trainer(tmp_path, top_p=0.6, beta=0.1)
+    batch = sampled_batch(trainer)  # of the initial policy, which is the reference
+    expected = completion_logprobs(trainer.policy, trainer.step.rollouts, trainer.run.temperature)
+    for row, logprobs in zip(batch["ref_per_token_logps"], expected):
+        assert row[: len(logprobs)].tolist() == pytest.approx(logprobs, abs=0.05)
