@@ -175,10 +175,14 @@ def row_logprobs(policy: Policy, rollout: Rollout, temperature: float, top_p: fl
 
 
 def adapter_is_on(policy: Policy) -> bool:
-    """Returns whether the model computes with its adapter; True for a model without one."""
+    """Returns whether the model computes with the trained adapter; True for a model without one.
+
+    The reference model of --beta has none, or TRL's copy of the initial one, "ref".
+    """
     from peft.tuners.lora import LoraLayer
 
-    return not any(x.disable_adapters for x in policy.model.modules() if isinstance(x, LoraLayer))
+    layers = [x for x in policy.model.modules() if isinstance(x, LoraLayer)]
+    return all(not x.disable_adapters and "default" in x.active_adapters for x in layers)
 
 
 def batch_logprobs(
@@ -194,7 +198,7 @@ def batch_logprobs(
     completions = [ids[mask].tolist() for ids, mask in zip(input_ids[:, -c:], real[:, -c:])]
     states = completion_states(trainer.policy, prompts, completions)  # (N, H)
     tokens = input_ids[:, -c:][real[:, -c:]]  # (N,)
-    # The reference model, read with the adapter switched off, is scored over all tokens: the KL divergence needs no more.
+    # The reference model is scored over all tokens: the KL divergence needs no more.
     top_p = trainer.run.top_p if adapter_is_on(trainer.policy) else 1.0
     learns_entropy = trainer.run.entropy_bonus > 0
     values = token_logprobs(trainer.policy, states, tokens, trainer.temperature, top_p, learns_entropy)

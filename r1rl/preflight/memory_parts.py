@@ -290,7 +290,7 @@ def sequence_bytes(config: Config, shape: Shape, place: Place, prompt: int) -> i
 
 def sampled_rows(config: Config) -> tuple[int, int]:
     """Returns the completions that the transformers engine samples at once in training, and in evaluation."""
-    step = config.generation_batch_size
+    step = config.generation_batch_size * config.steps_per_generation
     if config.generation_chunk is not None:
         step = min(step, config.generation_chunk * config.num_generations)
     evaluated = config.per_device_eval_batch_size

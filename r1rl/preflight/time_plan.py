@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Any
 
 from r1rl.config.flags import Config
 from r1rl.models.shape import Shape
@@ -20,7 +22,7 @@ from r1rl.system.machine import usual_price
 # the results of YixuanEvenXu/pods @ 187f43b, 213 to 250 of 512 tokens on GSM8K. The trial before step 1 replaces it.
 TYPICAL = 0.45
 START_GPU, START_CPU = 180.0, 15.0  # seconds from the command to the first step, assumed
-NEWEST = 20  # steps of an earlier part of the run from which the median is taken
+NEWEST = 20  # generations of an earlier part of the run from which the median is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
     """Returns the time plan; `folder`: the run's, if it has begun. None for a card that is not in the table."""
     start = START_GPU if memory.place.on_gpu else START_CPU
     steps, count = config.max_steps, evaluations_of(config)
-    if folder is not None and (lines := list(read_lines(folder / METRICS))[-NEWEST:]):
-        step = median(line["step_seconds"] for line in lines)
+    newest = NEWEST * config.updates_per_generation
+    if folder is not None and (lines := list(read_lines(folder / METRICS))[-newest:]):
+        step = measured_step(lines, config.updates_per_generation)
         known = [e["evaluation_seconds"] for e in read_lines(folder / EVALUATIONS)]
         evaluation = max(known, default=step)
         source = f"the last {len(lines)} steps of {folder.name}"
@@ -70,6 +73,18 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
         return plan
     first_step = step + teachers_extra(config, memory, speed, teacher)
     return dataclasses.replace(plan, first=min(config.teacher_steps, steps), first_step=first_step)
+
+
+def measured_step(lines: Sequence[dict[str, Any]], every: int) -> float:
+    """Returns the seconds of a step by its lines of metrics: the median of whole generations, which have `every` steps.
+
+    The first step of a generation samples for all of them.
+    """
+    generations: dict[int, list[float]] = {}
+    for line in lines:
+        generations.setdefault((line["step"] - 1) // every, []).append(line["step_seconds"])
+    whole = [seconds for seconds in generations.values() if len(seconds) == every]
+    return median(map(fmean, whole or generations.values()))
 
 
 # ---- the seconds of a step

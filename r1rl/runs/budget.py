@@ -12,7 +12,7 @@ from r1rl.config.run_rules import BUDGET_FLAGS, check_price
 from r1rl.system.errors import UserError
 
 MARGIN = 1.25  # the next step, evaluation or saving may take longer than any before
-WINDOW = 20  # steps over which maximum and mean are taken: the first step of a process is slow
+WINDOW = 20  # generations over whose steps maximum and mean are taken: the first step of a process is slow
 # The last screen and the report: seconds, and seconds per completion. Source: benchmarks/RESULTS.md, 200,000 completions
 # in 30 s for the page and 27 s for the screen.
 CLOSING, CLOSING_A_COMPLETION = 6.0, 3e-4
@@ -62,12 +62,13 @@ class Budget:
         evaluated = evaluated or config.eval_count * config.eval_samples or config.generation_batch_size
         # An evaluation in steps, as long as none was measured.
         self.share = max(1.0, evaluated / config.generation_batch_size)
-        self.steps: deque[Cost] = deque(maxlen=WINDOW)
+        # The first step of a generation samples for all of its steps, so the window has whole generations.
+        self.steps: deque[Cost] = deque(maxlen=WINDOW * config.updates_per_generation)
         self.expected = Cost()  # of a step, as long as none was measured
         self.completions = 0
-        self.length = 0.0  # mean tokens of the newest step's completions
+        self.length = 0.0  # mean tokens of the completions sampled last
         self.last_evaluation: Cost | None = None
-        self.evaluated_length = 0.0  # mean tokens of the step before the last evaluation
+        self.evaluated_length = 0.0  # the same before the last evaluation
         self.longest_saving = 0.0
         self.ended: str | None = None  # why the run ended, if the budget ended it
 
@@ -100,7 +101,8 @@ class Budget:
         """Records one training step."""
         self.steps.append(cost)
         self.completions += completions
-        self.length = cost.tokens / completions if completions else 0.0
+        if completions:  # a step may learn from earlier ones alone
+            self.length = cost.tokens / completions
 
     def evaluation(self, cost: Cost) -> None:
         """Records one evaluation, including what it saved."""

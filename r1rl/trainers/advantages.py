@@ -32,6 +32,8 @@ def group_advantages(
     for group in groups:
         known = [r for r in group if r is not None]
         mean = math.fsum(known) / len(known) if known else 0.0
+        if len(set(known)) == 1:
+            mean = known[0]  # the sum of six times 0.1, divided by 6, is less than 0.1
         std = {"group": deviation(known), "batch": batch_std, "advantages": None, "none": None}[scale]
         divisor = 1.0 if std is None else std + EPSILON
         advantages += [0.0 if r is None else (r - mean) / divisor for r in group]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import importlib
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -241,10 +242,12 @@ class Stages(TrainerCallback, ExportableState):
         """Returns the positions of the current step's prompts, all of one level."""
         return draw(self.rows[self.level], count, self.now.steps, f"stages/{self.seed}/{self.level}")
 
-    def draw_more(self, count: int) -> list[int]:
-        """Returns the positions of more prompts of this level; a repeated step gets the same."""
-        rows = self.rows[self.level]
-        return draw(rows, min(count, len(rows)), self.now.steps, f"more/{self.seed}/{self.level}")
+    def draw_more(self, count: int, but: Collection[int]) -> list[int]:
+        """Returns at most `count` positions of this level other than `but`; a repeated step gets the same."""
+        taken = set(but)
+        left = [i for i in self.rows[self.level] if i not in taken]
+        chance = random.Random(f"more/{self.seed}/{self.level}/{self.now.steps}/{len(but)}")
+        return chance.sample(left, min(count, len(left)))
 
     def record(self, correct: Sequence[bool], group_size: int) -> None:
         """Keeps the pass rate of each group of the current step."""

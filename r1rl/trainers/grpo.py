@@ -221,7 +221,7 @@ class Trainer(RunTrainer, PolicyUpdate, GRPOTrainer):
         while left and (missing := len(step.drawn) - step.count_with_signal()) > 0:
             count = min(missing, left)
             if self.stages is not None:
-                fresh = self.stages.draw_more(count)
+                fresh = self.stages.draw_more(count, used)
             elif self.pool is not None:
                 fresh = self.pool.draw_more(count, used)
             else:

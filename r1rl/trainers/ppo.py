@@ -10,9 +10,11 @@ Policy and value share the model (detail 13 of the 37); TRL provides sampling, e
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +31,7 @@ from r1rl.system.out_of_memory import CannotGoOn
 from r1rl.trainers.advantages import adapted_beta, gae, token_rewards, whitened
 from r1rl.trainers.batches import Batch
 from r1rl.trainers.grpo import Trainer
+from r1rl.trainers.saving import REFERENCE
 from r1rl.trainers.step import Step
 
 KL_HORIZON = 10_000  # completions; source: arXiv:1909.08593 section 2.2
@@ -65,6 +68,8 @@ class ValueTrainer(Trainer):
     def __init__(self, config, policy: Policy, *others):
         self.head = ValueHead(policy.model.config.hidden_size, policy.model.device)
         policy.model.value_head = self.head  # so that optimizer and gradient clipping see it
+        if config.beta and config.init_from is not None:
+            copy_adapter(policy.model, REFERENCE)
         self.kl_weight = config.beta
         super().__init__(config, policy, *others)
         self.num_generations = config.num_generations  # TRL itself refuses groups of one
@@ -79,11 +84,14 @@ class ValueTrainer(Trainer):
         """Sets the step's experience and diagnostics. Returns all positions and each mean advantage, for the dump."""
         kept = [i for i, s in enumerate(step.scored) if s.reward is not None]
         rollouts = [step.rollouts[i] for i in kept]
+        if not rollouts:
+            step.experience = Experience([], [], [], [], [])
+            return step.taken, [0.0] * len(step.taken)
         with torch.no_grad():
             logprobs, values, _ = self.evaluate_tokens(rollouts)
             reference = None
             if self.kl_weight:
-                with self.policy.model.disable_adapter():
+                with start_adapter(self.policy.model):
                     reference, _, _ = self.evaluate_tokens(rollouts)
         estimates = []
         for row, i in enumerate(kept):
@@ -163,7 +171,7 @@ class ValueTrainer(Trainer):
         So a step of the run is one batch of rollouts, whatever --ppo-epochs and --minibatches are.
         """
         step.line["groups_without_signal"] = 0  # equal rewards teach the values
-        parts = self.minibatches(step)
+        parts, loss = self.minibatches(step), torch.zeros((), device=self.policy.model.device)
         for number, rows in enumerate(parts, start=1):
             loss = self.learn_minibatch(model, step, rows)
             if number < len(parts) and self.guarding.is_finite(model):
@@ -300,6 +308,29 @@ class ValueTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.kl_weight = self.head.load(resume_from_checkpoint)
+
+
+def copy_adapter(model: Any, name: str) -> None:
+    """Adds a copy of the trained adapter that is not trained; as TRL does for GRPO."""
+    model.add_adapter(name, model.peft_config["default"])
+    for path, weight in list(model.named_parameters()):
+        if ".default." in path:
+            model.get_parameter(path.replace(".default.", f".{name}.")).data.copy_(weight.data)
+    model.set_adapter("default")
+
+
+@contextlib.contextmanager
+def start_adapter(model: Any) -> Iterator[None]:
+    """Lets the model compute with the adapter with which the run began: a copy of it, or none, as a new one has no effect."""
+    if REFERENCE not in model.peft_config:
+        with model.disable_adapter():
+            yield
+        return
+    model.set_adapter(REFERENCE)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")
 
 
 def on_cpu(state: Any) -> Any:

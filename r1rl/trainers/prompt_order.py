@@ -26,7 +26,7 @@ class Draw:
 
     def record(self, problem_id: str, rewards: Collection[float | None]) -> None:
         """Records one group."""
-        if len(set(rewards)) > 1:
+        if len({r for r in rewards if r is not None}) > 1:
             self.idle.discard(problem_id)
         else:
             self.idle.add(problem_id)

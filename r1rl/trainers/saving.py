@@ -26,6 +26,7 @@ from r1rl.trainers.batches import Batch
 
 OTHER_FILES = 16 * 2**20  # bytes; tokenizer and settings, before the first checkpoint shows their size
 TENSORS = "generation.safetensors"
+REFERENCE = "ref"  # TRL's name for its copy of the initial adapter, with --beta
 
 
 class WholeCheckpoints:
@@ -114,6 +115,13 @@ class WholeCheckpoints:
             return
         self._load_from_checkpoint(str(checkpoint))
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Loads the weights. Where TRL's reference adapter is in a subfolder, transformers loads that one alone."""
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if (Path(resume_from_checkpoint) / REFERENCE).is_dir():
+            model = self.model if model is None else model
+            model.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
 
     def save_stopped(self) -> None:
         """Saves the last complete step after a stop, unless it is saved already."""

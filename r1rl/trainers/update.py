@@ -165,9 +165,10 @@ class PolicyUpdate:
         # The loss has the ratio to the policy before the first step on these completions; the correction has the rest.
         old = part.get("old_per_token_logps")
         log_ratio = ((logprobs if old is None else old) - sampled) * mask
-        part["importance_sampling_ratio"] = correction(
-            log_ratio, self.run.importance_mode, self.run.importance_threshold
-        )
+        if self.run.importance_correction:  # TRL's vespo uses the ratio wherever there is one
+            part["importance_sampling_ratio"] = correction(
+                log_ratio, self.run.importance_mode, self.run.importance_threshold
+            )
         self.step.gaps.append(log_ratio[mask.bool()].abs())
         if self.token_texts is not None and "place" in part and self.knows_gap(old is not None):
             for place, row, real in zip(part["place"].tolist(), log_ratio.float().cpu(), mask.bool().cpu()):

@@ -29,6 +29,18 @@ def found(guards: Guards, lines: list[dict]) -> list[tuple[int, str, bool]]:
     ]
 
 
+def test_a_step_on_the_same_completions_is_no_news_of_them():
+    again = {"completions": 0, "tokens": 0, "groups": 0, "groups_without_signal": 0}
+    for guard, bad in (
+        ("truncated", {"truncated": 0.6}),
+        ("entropy", {"sampler_entropy": 0.02}),
+        ("entropy", {"sampler_entropy": 3.0}),
+    ):
+        assert found(Guards(steps=4), [{}] * 4 + [bad, bad | again] * 4) == [(11, guard, False)]
+    guards = Guards()
+    assert found(guards, [{}, again, again, {}]) == [] and [step for step, _ in guards.rewards] == [1, 4]
+
+
 def test_nothing_is_found_in_a_sound_run():
     assert found(Guards(steps=3), [{}] * 40) == []
 

@@ -38,7 +38,7 @@ def make_trainer(tmp_path, name="run", **changes):
 
 def trainer_on(config, problems, evaluated, rewards=None):
     """A trainer on these problems, whose dump is open; `rewards`: instead of those of the config."""
-    policy = load_policy(config, has_gpu=False, shared_engine=False)
+    policy = load_policy(config, has_gpu=False, shared_engine=False, adapter=config.init_from)
     build = Builder(policy.tokenizer, config)
     folder.check_folder(config)
     dump = folder.open_run(config, "test", {"gpu": None})

@@ -29,6 +29,7 @@ from r1rl.preflight.memory_parts import (
     Place,
     kv_token,
     one_shared_pass,
+    sampled_rows,
     saved,
     standing,
 )
@@ -316,6 +317,19 @@ def test_the_cache_of_a_token():
         cache.update(keys, keys.clone(), layer)
     stored = sum(t.nbytes for layer in cache.layers for t in (layer.keys, layer.values))
     assert kv_token(shape, CPU) == stored
+
+
+def test_the_completions_of_several_steps_are_sampled_at_once():
+    at_once = {"steps_per_generation": 4, "max_steps": 40, "eval_steps": 40, "save_steps": 40}
+    flags = {"num_generations": 8, "per_device_train_batch_size": 16, "eval_count": 1}
+    assert sampled_rows(Config(**flags)) == (16, 1) and sampled_rows(Config(**flags, **at_once)) == (64, 1)
+    assert sampled_rows(Config(**flags, **at_once, generation_chunk=3)) == (24, 1)
+    once, four = (
+        plan_memory(config, shape_of("tiny"), CPU) for config in (Config(**flags), Config(**flags, **at_once))
+    )
+    cache = "cache of the completions"
+    sizes = [next(part.size for part in plan.parts if part.name == cache) for plan in (once, four)]
+    assert sizes[1] == pytest.approx(4 * sizes[0])
 
 
 def test_four_bit_weights_on_a_gpu():

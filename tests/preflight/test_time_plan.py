@@ -30,6 +30,7 @@ from r1rl.preflight.time_plan import (
     speed_of,
     step_seconds,
 )
+from r1rl.runs.dump import METRICS
 
 CPU = Place("2 CPU cores", 16 * GIB, 16 * GIB, False, "transformers", "", False, cores=2)
 # YixuanEvenXu/pods @ 187f43b, config/train.yaml. Its trainer computes the reference's logprobs also with beta 0.
@@ -120,6 +121,17 @@ def test_the_first_steps_take_the_time_of_the_teachers_sampling():
     assert without.step == plan.step and without.seconds == pytest.approx(rest + 10 * plan.step)
     # Of a shorter run all steps.
     assert plan_time(dataclasses.replace(config, max_steps=2), student, memory, None).first == 2
+
+
+def test_the_steps_of_a_continued_run_share_the_time_of_their_sampling(tmp_path):
+    steps = [12.0, 1.0, 1.0, 1.0] * 5 + [12.0, 1.0]  # stopped within a generation
+    lines = [{"step": i, "step_seconds": seconds} for i, seconds in enumerate(steps, start=1)]
+    (tmp_path / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    shape, sizes = KNOWN["Qwen2.5-0.5B"], {"max_steps": 40, "eval_steps": 20, "save_steps": 20, "load_in_4bit": False}
+    for flags in ({"steps_per_generation": 4}, {"steps_per_generation": 2, "num_iterations": 2}):
+        config = Config(**sizes, **flags)
+        assert plan_time(config, shape, plan_memory(config, shape, CPU), tmp_path).step == 15 / 4
+    assert plan_time(Config(**sizes), shape, plan_memory(Config(**sizes), shape, CPU), tmp_path).step == 1
 
 
 def test_a_teacher_like_the_student_samples_in_the_same_time_on_a_cpu():

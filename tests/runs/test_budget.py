@@ -70,6 +70,22 @@ def test_an_evaluation_grows_with_the_completions():
     assert found.next_evaluation == Cost(5.0, 3000)
 
 
+def test_steps_that_learn_from_earlier_completions_do_not_hide_their_length_and_cost():
+    found = Budget(Config(**SIZES, num_iterations=2, steps_per_generation=5))  # ten steps per generation
+    for tokens in (1000, 3000):
+        for number in range(10):
+            found.step(Cost(2.0) if number else Cost(20.0, tokens * 16), 0 if number else 16)
+        if tokens == 1000:
+            found.evaluation(Cost(5.0, 3000))
+    assert found.next_evaluation == Cost(15.0, 9000)  # the completions are three times as long
+    assert found.mean.seconds == pytest.approx((20 + 9 * 2) / 10)
+    long = {"max_steps": 120, "eval_steps": 30, "save_steps": 30, "steps_per_generation": 30}
+    found = Budget(Config(**SIZES | long))
+    for number in range(30):
+        found.step(Cost(2.0 if number else 60.0), 0 if number else 480)
+    assert found.longest.seconds == 60  # the next step samples again
+
+
 def test_an_evaluation_that_was_never_seen():
     found = Budget(Config(**SIZES))  # 32 completions, a step has 16
     found.step(Cost(2.0, 1000), 16)

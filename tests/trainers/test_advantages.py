@@ -27,6 +27,8 @@ def test_worked_example_batch():
 def test_equal_rewards_teach_nothing():
     assert group_advantages([1.0] * 4 + [0.0] * 4, 4) == [0.0] * 8
     assert groups_without_signal([1.0] * 4 + [0.0] * 4 + [1.0, 0.0, 0.0, 0.0], 4) == 2
+    for reward in (0.1, 0.3, 1.1):  # their mean is rounded
+        assert group_advantages([reward] * 6, 6) == group_advantages([None, *[reward] * 6], 7)[1:] == [0.0] * 6
 
 
 def test_a_reward_that_does_not_apply_is_left_out():

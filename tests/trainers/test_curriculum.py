@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from r1rl.records import reasoning_text
-from r1rl.trainers.prompt_order import Plan, State, after_step, describe, draw, level
+from r1rl.trainers.callbacks import Stages
+from r1rl.trainers.prompt_order import Draw, Plan, State, after_step, describe, draw, level
 from r1rl.trainers.step_metrics import Watch, find_collapse
 
 
@@ -103,6 +105,28 @@ def test_draws_go_through_all_items_before_one_comes_again():
     assert drawn[:7] != drawn[7:14]
     assert draw(range(7), 3, 5, "seed") == drawn[15:18]  # a step needs no others before it
     assert [x for step in range(14) for x in draw(range(7), 3, step, "other")] != drawn
+
+
+def test_a_refill_takes_other_prompts_of_the_level():
+    prompts = [SimpleNamespace(problem=SimpleNamespace(level=n)) for n in (2, 2, 2, 2, 2, 2, 2, 2, 3, 3)]
+    stages = Stages(Plan((2, 3), steps_per_stage=9), prompts, 1, lambda level: None)
+    used = stages.draw(3)
+    for count, left in ((2, 5), (2, 3), (9, 1)):
+        fresh = stages.draw_more(count, used)
+        assert stages.draw_more(count, used) == fresh  # a repeated step
+        assert len(fresh) == min(count, left) and not set(fresh) & set(used)
+        used += fresh
+        left -= len(fresh)
+    assert sorted(used) == list(range(8)) and stages.draw_more(1, used) == []
+    stages.now = State(steps=1)
+    assert stages.draw_more(8, ()) != Stages(stages.plan, prompts, 1, print).draw_more(8, ())
+
+
+def test_a_missing_reward_is_no_difference():
+    draws = Draw([SimpleNamespace(problem=SimpleNamespace(id=name)) for name in "abc"], seed=1)
+    for name, rewards in (("a", [1.0, None]), ("b", [1.0, None, 0.0]), ("c", [None, None])):
+        draws.record(name, rewards)
+    assert draws.idle == {"a", "c"}
 
 
 def test_more_than_there_are_come_again():

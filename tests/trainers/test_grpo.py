@@ -7,9 +7,11 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
+from r1rl.models.logprobs import completion_logprobs
 from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.trainers.advantages import group_advantages
@@ -125,8 +127,25 @@ def test_a_seeded_run_repeats_itself(tmp_path):
     assert without_times(tmp_path / "a" / METRICS) == without_times(tmp_path / "b" / METRICS)
 
 
-def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
-    settings = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "learning_rate": 1e-3}
+def test_with_beta_a_checkpoint_loads_both_adapters(tmp_path):
+    """The trained one is in the checkpoint's folder, TRL's copy of the initial one in a subfolder."""
+    settings = {"max_steps": 1, "eval_steps": 1, "save_steps": 1, "learning_rate": 1e-3, "beta": 0.05}
+    make_trainer(tmp_path, "first", **settings).fit(None, [])
+    checkpoint = tmp_path / "first" / "checkpoints" / "checkpoint-1"
+    resumed = make_trainer(tmp_path, "second", **settings)
+    resumed._load_from_checkpoint(str(checkpoint))
+    weights, trained = dict(resumed.model.named_parameters()), 0.0
+    for adapter, folder in (("default", checkpoint), ("ref", checkpoint / "ref")):
+        for name, saved in load_file(folder / "adapter_model.safetensors").items():
+            weight = weights[name.replace(".weight", f".{adapter}.weight")]
+            assert torch.equal(weight, saved) and weight.requires_grad == (adapter == "default"), name
+            trained = max(trained, saved.abs().max().item() * ("lora_B" in name and adapter == "default"))
+    assert trained > 0 and resumed.model.active_adapters == ["default"]
+
+
+@pytest.mark.parametrize("more", [{}, pytest.param({"beta": 0.05}, marks=pytest.mark.slow)])
+def test_a_resumed_run_equals_the_unbroken_one(tmp_path, more):
+    settings = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "learning_rate": 1e-3, **more}
     make_trainer(tmp_path, "whole", **settings).fit(None, [])
 
     stopped = make_trainer(tmp_path, "parts", **settings)
@@ -206,3 +225,11 @@ def test_with_top_p_trainer_and_sampler_score_the_same_nucleus(tmp_path):
         batch["completion_ids"].shape[1],
     )
     assert torch.cat(trainer.step.gaps).mean() < 0.02
+
+
+def test_with_top_p_the_reference_is_scored_over_all_tokens(tmp_path):
+    trainer = make_trainer(tmp_path, top_p=0.6, beta=0.1)
+    batch = sampled_batch(trainer)  # of the initial policy, which is the reference
+    expected = completion_logprobs(trainer.policy, trainer.step.rollouts, trainer.run.temperature)
+    for row, logprobs in zip(batch["ref_per_token_logps"], expected):
+        assert row[: len(logprobs)].tolist() == pytest.approx(logprobs, abs=0.05)

@@ -13,6 +13,7 @@ from small_run import make_trainer
 from worked_batch import (
     FLAGS,
     check_bounds,
+    check_equal,
     check_flag,
     distance,
     gradients,
@@ -96,6 +97,11 @@ def test_the_weights_of_the_correction_equal_trls(trainer, monkeypatch, mode):
     used = made["completion_mask"].bool() if got.shape[1] > 1 else torch.ones_like(got, dtype=torch.bool)
     torch.testing.assert_close(got[used], expected[used])
     assert expected[used].unique().numel() > 1
+
+
+def test_without_a_correction_vespo_does_not_see_the_sampler(trainer, batch, monkeypatch):
+    use(trainer, monkeypatch, loss_type="vespo")
+    check_equal(trainer, batch, monkeypatch)
 
 
 def test_truncated_completions_are_masked_as_in_trl(trainer, monkeypatch):

@@ -155,6 +155,21 @@ def test_the_kl_to_the_start_is_in_the_rewards(tmp_path, monkeypatch):
     assert [x["beta"] for x in lines] == [0.1] * 3
 
 
+def test_the_start_is_the_adapter_that_a_run_begins_with(tmp_path):
+    first = make_trainer(tmp_path, "first", **PPO)
+    for i, (name, weight) in enumerate(first.trained().items()):
+        if "lora_B" in name:
+            weight.data.normal_(std=0.05, generator=torch.Generator().manual_seed(i))
+    first.save_adapter("start")
+    start = tmp_path / "first" / "checkpoints" / "start"
+    trainer = make_trainer(tmp_path, "second", **PPO, beta=0.1, max_steps=1, init_from=str(start))
+    names = set(trainer.trained())
+    trainer.fit(None, [])
+    (line,) = read_lines(tmp_path / "second" / METRICS)
+    assert line["kl"] == pytest.approx(0, abs=1e-3)
+    assert names == set(trainer.trained()) == set(first.trained())
+
+
 def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
     """A completion without a reward takes no part in the update."""
     trainer = make_trainer(tmp_path, **{**PPO, "num_generations": 1, "minibatches": 1, "ppo_epochs": 1})
@@ -172,6 +187,18 @@ def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
     flat = torch.cat(trainer.step.experience.advantages)
     assert flat.mean().item() == pytest.approx(0, abs=1e-5)
     assert flat.std().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_step_without_rewards_changes_nothing(tmp_path, monkeypatch):
+    """A judge that gives no verdict, for example."""
+    trainer = make_trainer(tmp_path, **PPO, max_steps=1)
+    monkeypatch.setattr(trainer, "rewards", {"none": lambda rollout, problem: None})
+    before = {name: p.detach().clone() for name, p in trainer.trained().items()}
+    trainer.fit(None, [])
+    assert trainer.state.global_step == 1
+    for name, parameter in trainer.trained().items():
+        assert torch.equal(parameter, before[name]), name
+    assert all(line["advantage"] == 0.0 and not line["learned"] for line in read_lines(tmp_path / "run" / ROLLOUTS))
 
 
 @pytest.mark.slow

@@ -71,10 +71,13 @@ class Guards:
         self.best: tuple[int, Mapping[str, float]] | None = None  # evaluation: step, share by problem
 
     def step(self, line: Mapping[str, Any]) -> list[Finding]:
-        """Adds a line of metrics.jsonl and returns the findings; rules whose metrics it lacks are skipped."""
+        """Adds a line of metrics.jsonl and returns the findings; rules whose metrics it lacks are skipped.
+
+        A line without completions is of a step that learned from earlier ones again: it repeats their metrics.
+        """
         rules = (self._sync, self._no_signal, self._truncated, self._non_finite, self._kl, self._collapse,
                  self._entropy)  # fmt: skip
-        if line.get("reward") is not None:
+        if line.get("reward") is not None and line.get("completions", 1):
             self.rewards.append((line["step"], line["reward"]))
         return [found for rule in rules if (found := rule(line)) is not None]
 
@@ -124,7 +127,7 @@ class Guards:
         )
 
     def _truncated(self, line: Mapping[str, Any]) -> Finding | None:
-        if line.get("truncated") is None:
+        if line.get("truncated") is None or not line["completions"]:
             return None
         cut = round(line["truncated"] * line["completions"])
         self.cuts.append((line["completions"], cut, line["tokens"]))
@@ -177,7 +180,7 @@ class Guards:
 
     def _entropy(self, line: Mapping[str, Any]) -> Finding | None:
         surprise = line.get("sampler_entropy")
-        if surprise is None:
+        if surprise is None or not line.get("completions", 1):
             return None
         if len(self.surprises) < self.window:
             self.surprises.append(surprise)
