@@ -12,7 +12,7 @@ from r1rl.config.flags import Config
 from r1rl.models.shape import Shape
 from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once, sampled_rows
 from r1rl.preflight.memory_plan import MemoryPlan, teacher_shape
-from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.runs.dump import EVALUATIONS, METRICS, NUMBER, has_needed, read_lines
 from r1rl.system.errors import unknown_name
 from r1rl.system.machine import usual_price
 
@@ -53,11 +53,10 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
     """Returns the time plan; `folder`: the run's, if it has begun. None for a card that is not in the table."""
     start = START_GPU if memory.place.on_gpu else START_CPU
     steps, count = config.max_steps, evaluations_of(config)
-    if folder is not None and (lines := list(read_lines(folder / METRICS))[-NEWEST:]):
-        step = median(line["step_seconds"] for line in lines)
-        known = [e["evaluation_seconds"] for e in read_lines(folder / EVALUATIONS)]
-        evaluation = max(known, default=step)
-        source = f"the last {len(lines)} steps of {folder.name}"
+    if folder is not None and (measured := numbers_in(folder / METRICS, "step_seconds")[-NEWEST:]):
+        step = median(measured)
+        evaluation = max(numbers_in(folder / EVALUATIONS, "evaluation_seconds"), default=step)
+        source = f"the last {len(measured)} steps of {folder.name}"
         return TimePlan(step, step, evaluation, start, steps, count, source)
     speed = speed_of(config, shape, memory.place)
     if speed is None:
@@ -70,6 +69,11 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
         return plan
     first_step = step + teachers_extra(config, memory, speed, teacher)
     return dataclasses.replace(plan, first=min(config.teacher_steps, steps), first_step=first_step)
+
+
+def numbers_in(path: Path, name: str) -> list[float]:
+    """Returns a field of all lines of a dump file, without the lines in which it is no number."""
+    return [line[name] for line in read_lines(path) if has_needed(line, {name: NUMBER})]
 
 
 # ---- the seconds of a step
