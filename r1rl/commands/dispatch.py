@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import importlib
 import json
 import pickle
@@ -44,6 +45,18 @@ COMMANDS = {
     "grade": "grade a file of completions",
     "completion": "print a script for bash or zsh with which the TAB key completes flags",
     "pretrain-tiny": "train an embedded base model again",
+}
+
+# Why the system refuses to work with a path, by the error's number.
+UNUSABLE = {
+    errno.EISDIR: "is a folder, and must be a file",
+    errno.EEXIST: "is a file, and must be a folder",
+    errno.ENOTDIR: "leads through a file, and only a folder has files in it",
+    errno.EACCES: "may not be read or written by this user",
+    errno.EPERM: "may not be read or written by this user",
+    errno.EROFS: "is on a disk that may only be read",
+    errno.ENAMETOOLONG: "is a longer name than this system allows",
+    errno.ELOOP: "is a link that leads to itself",
 }
 
 
@@ -105,9 +118,16 @@ def dispatch(arguments: Sequence[str], run: Run) -> int:
     except (UserError, BrokenPipeError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename is not None:
+            raise unusable(error) from error
         if terminal() is sys.stderr or not hasattr(args, "run"):
             raise
         raise command_failed(command, error, args.run) from error  # its traceback would only be in the log
+
+
+def unusable(error: OSError) -> UserError:
+    """Returns the error for a path with which the system refuses to work."""
+    return UserError(f"{error.filename} {UNUSABLE[error.errno]}: move it away or repair it, or name another path.")
 
 
 def load_command(name: str):
