@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import errno
 import importlib
+import io
 import json
 import pickle
 import sys
@@ -62,6 +63,7 @@ UNUSABLE = {
 
 def command_line(run: Run) -> int:
     """Runs the command in sys.argv. Returns the exit code."""
+    print_any_text()
     try:
         with Interrupt():  # SIGTERM is reported, too, and leaves nothing half written
             distributed.start()
@@ -83,6 +85,13 @@ def command_line(run: Run) -> int:
     finally:
         unlock_runs()
         distributed.leave()
+
+
+def print_any_text() -> None:
+    """Makes the output write what its encoding does not have as an escape, instead of failing: an umlaut in the locale C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or stream.encoding.lower() != "utf-8"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def report(message: str) -> None:

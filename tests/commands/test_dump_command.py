@@ -133,3 +133,13 @@ def test_the_example_in_the_repository():
     assert {"run.json", "rollouts.jsonl", "report.png"} <= {p.name for p in files}
     damaged: list[str] = []
     assert len(list(read_completions(example, damaged=damaged))) > 50 and damaged == []
+
+
+def test_a_reader_that_leaves_does_not_end_the_work(folder, tmp_path):
+    """The pipe of `| head -1` closes after the first line; all tables are written, and the exit code is 0."""
+    command = [sys.executable, str(ROOT / "main.py"), "dump", "to-parquet", str(folder), "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (0, b"")
+    assert len(list((tmp_path / "out").glob("*.parquet"))) == 3

@@ -240,3 +240,9 @@ def test_a_folder_that_is_no_run(folder, inspect):
 def test_sparkline():
     assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█" and sparkline([3, 3]) == "▁▁"
     assert len(sparkline(range(1000), width=40)) == 40
+
+
+def test_an_encoding_without_the_characters_gets_escapes(folder, program):
+    done = program("inspect", folder, "--contains", "a", "-n", 1, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "\\xb7 eval/step_0.jsonl:1" in done.stdout
