@@ -10,6 +10,7 @@ import importlib.util
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,8 +47,19 @@ def run(args: argparse.Namespace) -> int:
             "browse needs the package textual, which is not installed: run `pip install -e '.[browse]'`. `python main.py "
             "inspect RUN` and `python main.py report RUN` show the same without it."
         )
+    check_terminal()
     make_app(folders).run()
     return 0
+
+
+def check_terminal() -> None:
+    """Raises UserError where there are no keys to read or no screen to draw on."""
+    for name, stream in (("input", sys.stdin), ("output", sys.stdout)):
+        if stream is None or not stream.isatty():
+            raise UserError(
+                f"browse draws screens and reads keys, and its {name} is not a terminal: give the command without a pipe or a "
+                "redirection. `python main.py inspect RUN` prints text."
+            )
 
 
 def run_folders(given: list[Path]) -> list[Path]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import importlib
+import io
 import json
 import pickle
 import sys
@@ -46,9 +48,22 @@ COMMANDS = {
     "pretrain-tiny": "train an embedded base model again",
 }
 
+# Why the system refuses to work with a path, by the error's number.
+UNUSABLE = {
+    errno.EISDIR: "is a folder, and must be a file",
+    errno.EEXIST: "is a file, and must be a folder",
+    errno.ENOTDIR: "leads through a file, and only a folder has files in it",
+    errno.EACCES: "may not be read or written by this user",
+    errno.EPERM: "may not be read or written by this user",
+    errno.EROFS: "is on a disk that may only be read",
+    errno.ENAMETOOLONG: "is a longer name than this system allows",
+    errno.ELOOP: "is a link that leads to itself",
+}
+
 
 def command_line(run: Run) -> int:
     """Runs the command in sys.argv. Returns the exit code."""
+    print_any_text()
     try:
         with Interrupt():  # SIGTERM is reported, too, and leaves nothing half written
             distributed.start()
@@ -70,6 +85,13 @@ def command_line(run: Run) -> int:
     finally:
         unlock_runs()
         distributed.leave()
+
+
+def print_any_text() -> None:
+    """Makes the output write what its encoding does not have as an escape, instead of failing: an umlaut in the locale C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or stream.encoding.lower() != "utf-8"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def report(message: str) -> None:
@@ -105,9 +127,16 @@ def dispatch(arguments: Sequence[str], run: Run) -> int:
     except (UserError, BrokenPipeError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename is not None:
+            raise unusable(error) from error
         if terminal() is sys.stderr or not hasattr(args, "run"):
             raise
         raise command_failed(command, error, args.run) from error  # its traceback would only be in the log
+
+
+def unusable(error: OSError) -> UserError:
+    """Returns the error for a path with which the system refuses to work."""
+    return UserError(f"{error.filename} {UNUSABLE[error.errno]}: move it away or repair it, or name another path.")
 
 
 def load_command(name: str):

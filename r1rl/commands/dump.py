@@ -9,11 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from r1rl.config.parser import user_path
 from r1rl.reports.charts import write_overview
-from r1rl.reports.completions import Completion, evaluation_files, read_completions
+from r1rl.reports.completions import FIELDS, Completion, evaluation_files, read_completions
 from r1rl.reports.curves import charts
 from r1rl.reports.highlights import Picker
+from r1rl.reports.summary import damage
 from r1rl.reports.survey import survey
 from r1rl.runs.dump import (
     EVALUATIONS,
@@ -24,6 +27,7 @@ from r1rl.runs.dump import (
     TOKENS,
     append_lines,
     evaluation_tokens,
+    has_needed,
     numbered_lines,
     read_lines,
     read_run,
@@ -33,6 +37,7 @@ from r1rl.runs.finished import check_run
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
+from r1rl.system.files import unfinished
 
 BATCH = 10_000  # completions in memory at once
 EXCERPT = 140_000  # bytes of completions in an excerpt
@@ -49,25 +54,39 @@ def run(args: argparse.Namespace) -> int:
     """Writes the files; returns the exit code. Raises UserError for a folder that is not a run, or a target in use."""
     check_run(args.run)
     if args.action == "to-parquet":
-        for path, rows in to_parquet(args.run, args.output or args.run / "parquet"):
+        damaged: list[str] = []
+        for path, rows in to_parquet(args.run, args.output or args.run / "parquet", damaged):
             console.print(f"parquet  {path}: {rows:,} rows")
+        print_damage(damaged)
         return 0
     if args.output is None:
         raise UserError("dump excerpt needs -o DIR, the folder to write to.")
     if args.output.exists():
         raise UserError(f"-o {args.output} exists: an excerpt needs a folder that does not exist yet.")
-    size = excerpt(args.run, args.output)
+    damaged = []
+    with unfinished(args.output) as new:
+        size = excerpt(args.run, new, damaged)
     console.print(f"excerpt  {args.output}: {size / 1000:.0f} kB")
+    print_damage(damaged)
     return 0
 
 
-def to_parquet(folder: Path, target: Path) -> Iterator[tuple[Path, int]]:
-    """Writes completions (with their checks), steps and evaluations as three tables; yields each path and its rows."""
+def print_damage(damaged: list[str]) -> None:
+    """Prints the places of the lines that are left out because they cannot be read."""
+    for line in damage(damaged):
+        console.print(Text(line))
+
+
+def to_parquet(folder: Path, target: Path, damaged: list[str]) -> Iterator[tuple[Path, int]]:
+    """Writes completions (with their checks), steps and evaluations as three tables; yields each path and its rows.
+
+    The places of lines that cannot be read are appended to `damaged`.
+    """
     target.mkdir(parents=True, exist_ok=True)
-    completions = (flat(c) for c in read_completions(folder))
+    completions = (flat(c) for c in read_completions(folder, damaged=damaged))
     yield write_parquet(target / "completions.parquet", completions)
     for name in (METRICS, EVALUATIONS):
-        lines = (encodable(line) for line in read_lines(folder / name))
+        lines = (encodable(line) for line in read_lines(folder / name, damaged))
         yield write_parquet(target / name.replace(".jsonl", ".parquet"), lines)
 
 
@@ -112,13 +131,12 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> tuple[Path, int
     return path, count
 
 
-def excerpt(folder: Path, target: Path) -> int:
-    """Writes a small part of a run that reads like a whole one; returns its size in bytes.
+def excerpt(folder: Path, target: Path, damaged: list[str]) -> int:
+    """Writes a small part of a run that reads like a whole one into an empty folder; returns its size in bytes.
 
     It has run.json without the places of the inputs on this machine, all steps and evaluations, the ten most instructive
     completions, and every k-th problem of the evaluations and group of training, with the smallest k that keeps it small.
     """
-    target.mkdir(parents=True)
     for name in (METRICS, EVALUATIONS, PROOFS, "summary.json"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
@@ -132,10 +150,11 @@ def excerpt(folder: Path, target: Path) -> int:
         for path in paths:
             copy = target / path.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)
-            lines = list(thinned(path, wanted, every))
+            lines = list(thinned(path, wanted, every, damaged))
             append_lines(copy, lines)
             copy_tokens(folder, target, path, lines)
     write_overview(charts([(folder.name, data, found)]), target / "report.png")
+    damaged += data.damaged
     return sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
 
 
@@ -150,10 +169,16 @@ def copy_tokens(folder: Path, target: Path, path: Path, lines: list[dict[str, An
             append_lines(target / name, found)
 
 
-def thinned(path: Path, wanted: set[str], every: int) -> Iterator[dict[str, Any]]:
-    """Yields every k-th group as a whole, and the lines whose places are in `wanted`."""
+def thinned(path: Path, wanted: set[str], every: int, damaged: list[str]) -> Iterator[dict[str, Any]]:
+    """Yields every k-th group as a whole, and the lines whose places are in `wanted`.
+
+    The places of lines that cannot be read are appended to `damaged`.
+    """
     groups: dict[tuple[int, int], int] = {}
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, damaged):
+        if not has_needed(line, FIELDS):
+            damaged.append(Completion(path, number, line).place)
+            continue
         group = groups.setdefault((line["step"], line["group"]), len(groups))
         if group % every == 0 or Completion(path, number, line).place in wanted:
             yield line

@@ -34,6 +34,7 @@ from r1rl.system.errors import UserError
 
 # Style, opening and closing mark of changed words; the marks are for output without colours.
 MARKS = {"same": ("", "", ""), "gone": ("strike red", "[-", "-]"), "new": ("bold green", "{+", "+}")}
+SHOWN = 5  # completions, unless -n is given
 HINTS = """\
 completions: --show --step A:B --split --correct --wrong --contains --selfcheck --level --longest -n
 one problem: --problem ID     the ten most instructive: --cherry-pick     for programs: --csv --json"""
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", action="store_true", help="show completions; any filter implies it")
     add_filters(parser)
     parser.add_argument("--longest", action="store_true", help="the longest completions first")
-    parser.add_argument("-n", type=int, default=5, help="completions to show (default: 5)")
+    parser.add_argument("-n", type=int, help=f"completions to show (default: {SHOWN}); implies --show")
     parser.add_argument("--problem", metavar="ID", help="one problem, such as test/17, at each evaluation")
     parser.add_argument("--cherry-pick", action="store_true", help="the ten most instructive completions")
     form = parser.add_mutually_exclusive_group()
@@ -61,9 +62,8 @@ def run(args: argparse.Namespace) -> int:
     args.runs = expanded(args.runs)
     for folder in args.runs:
         check_run(folder)
-    if args.n < 0:
-        raise UserError(f"-n {args.n} must be at least 0: it is the number of completions to show.")
     wanted = filter_of(args)
+    check_flags(args, wanted)
     if args.csv or args.json:
         export(args, wanted)
     elif args.problem:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.cherry_pick:
         for folder in args.runs:
             show_picked(folder)
-    elif args.show or args.longest or wanted != Filter():
+    elif args.show or args.longest or args.n is not None or wanted != Filter():
         show_filtered(args, wanted)
     else:
         for folder in sweeps:
@@ -85,6 +85,21 @@ def run(args: argparse.Namespace) -> int:
         if others := [folder for folder in alone if folder not in pipelines]:
             show_runs([RunData(folder) for folder in others])
     return 0
+
+
+def check_flags(args: argparse.Namespace, wanted: Filter) -> None:
+    """Checks -n, and that no flag is given that the chosen output does not read. Raises UserError."""
+    if args.n is not None and not 0 <= args.n <= sys.maxsize:
+        raise UserError(f"-n {args.n} must be from 0 to {sys.maxsize}: it is the number of completions to show.")
+    chosen = {"--longest": args.longest, "-n": args.n is not None, "a filter": wanted != Filter()}
+    given = [name for name, is_given in chosen.items() if is_given]
+    if args.cherry_pick and (given := [*(["--problem"] if args.problem else []), *given]):
+        raise UserError(f"{given[0]} with --cherry-pick would have no effect: the ten are chosen from all completions.")
+    if args.problem and not (args.csv or args.json) and given:
+        raise UserError(
+            f"{given[0]} with --problem would have no effect: it shows one completion of each evaluation. Add --json or --csv "
+            "for all completions of the problem that pass, or leave one of the two out."
+        )
 
 
 def show_runs(runs: list[RunData]) -> None:
@@ -122,7 +137,8 @@ def show_filtered(args: argparse.Namespace, wanted: Filter) -> None:
     damaged: list[str] = []
     counter = itertools.count()
     stream = (c for c, _ in zip(matching(args, wanted, damaged), counter))
-    first = longest(stream, args.n) if args.longest else list(itertools.islice(stream, args.n))
+    count = SHOWN if args.n is None else args.n
+    first = longest(stream, count) if args.longest else list(itertools.islice(stream, count))
     for completion in first:
         show(completion, completion.check)
     for _ in stream:  # counts the rest
@@ -151,12 +167,18 @@ def show(completion: Completion, check: Check | None) -> None:
     if line.get("reason") not in (None, "", "right", "wrong"):
         words.append(f"reason: {printable(str(line['reason']))}")
     words += [f"{check.kind} check: {check.outcome}"] if check else []
-    console.print(Rule(Text(" · ".join(words)), align="left"))
+    console.print(headline(" · ".join(words)))
     console.print(Text(printable(completion.question), style="cyan"))
     text, start, end = line["completion"], *((check.start, check.end) if check else (0, 0))
     shown = Text(printable(text[:start]))
     shown.append(printable(text[start:end]), style="bold yellow")
     console.print(shown.append(printable(text[end:])))
+
+
+def headline(words: str) -> Rule | Text:
+    """Returns a rule that begins with the words, or the words alone where a rule would cut them off."""
+    text = Text(words)
+    return Rule(text, align="left") if text.cell_len + 2 <= console.width else text
 
 
 def show_history(folder: Path, problem: str) -> None:
@@ -173,7 +195,7 @@ def show_history(folder: Path, problem: str) -> None:
     for completion in completions:
         line = completion.line
         title = f"step {line['step']}: {printable(str(line['extracted']))}, {completion.verdict}"
-        console.print(Rule(Text(title), align="left"))
+        console.print(headline(title))
         text = Text()
         for kind, words in differences(before, line["completion"]):
             style, opening, closing = MARKS[kind]
@@ -188,7 +210,7 @@ def show_history(folder: Path, problem: str) -> None:
 
 def export(args: argparse.Namespace, wanted: Filter) -> None:
     """Prints matching completions; without a filter the steps, as JSON also the evaluations."""
-    if args.show or args.longest or args.cherry_pick or args.problem or wanted != Filter():
+    if args.show or args.longest or args.cherry_pick or args.problem or args.n is not None or wanted != Filter():
         wanted = dataclasses.replace(wanted, problem=args.problem)
         rows = (exported(c) for c in exportable(args, wanted))
     else:
@@ -203,9 +225,9 @@ def exportable(args: argparse.Namespace, wanted: Filter) -> Iterator[Completion]
         for folder in args.runs:
             yield from (completion for _, completion, _ in picked(folder))
     elif args.longest:
-        yield from longest(matching(args, wanted, []), args.n)
+        yield from longest(matching(args, wanted, []), SHOWN if args.n is None else args.n)
     else:
-        yield from matching(args, wanted, [])
+        yield from itertools.islice(matching(args, wanted, []), args.n)
 
 
 def exported(completion: Completion) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.runs:
         check_run(folder)
     check_every(args)
+    check_page(target)
     if args.watch:
         drawn = watch(args.runs, target, args.every or EVERY)
     else:
@@ -56,6 +57,18 @@ def run(args: argparse.Namespace) -> int:
         for path in write_plots(drawn, args.plots):
             console.print(f"picture  {path}")
     return 0
+
+
+def check_page(target: Path) -> None:
+    """Checks that the page replaces nothing but an earlier page. Raises UserError."""
+    if target.is_dir():
+        raise UserError(f"-o {target} is a folder, and the page is a file: choose another file with -o.")
+    if (
+        target.is_file()
+        and (content := target.read_bytes()[:100])
+        and not content.lower().startswith(b"<!doctype html")
+    ):
+        raise UserError(f"-o {target} exists and is no page, so it is not overwritten: choose another file with -o.")
 
 
 def check_every(args: argparse.Namespace) -> None:

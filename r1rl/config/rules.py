@@ -174,5 +174,5 @@ def check_lengths(config: Config) -> None:
 
 
 def is_folder_name(name: str) -> bool:
-    """Returns whether a text names one folder inside another: not a path, not the folder itself or its parent."""
-    return Path(name).name == name and name not in ("", "..") and "\0" not in name
+    """Returns whether a text names one folder inside another, in one line: not a path, not the folder itself or its parent."""
+    return Path(name).name == name and name not in ("", "..") and name.isprintable()

@@ -81,7 +81,18 @@ def read_sweep(path: Path) -> Sweep:
             )
         check_given(config, common | settings, f"{path}: ")
         made.append(Row(name, settings, config))
+    check_different(path, made)
     return Sweep(folder, recipe, tuple(made), limits)
+
+
+def check_different(path: Path, rows: list[Row]) -> None:
+    """Raises UserError for two runs with the same settings: the second would repeat the first and count in its mean."""
+    for first, second in itertools.combinations(rows, 2):
+        if dataclasses.replace(second.config, exp_name=first.config.exp_name) == first.config:
+            raise UserError(
+                f"{path}: {first.name} and {second.name} have the same settings, so the second would repeat the first, and the "
+                "table would count it as another seed: leave one of them out."
+            )
 
 
 def rows_in(path: Path, grid: Any, listed: Any) -> Iterator[dict[str, Any]]:

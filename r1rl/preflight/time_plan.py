@@ -14,7 +14,7 @@ from r1rl.config.flags import Config
 from r1rl.models.shape import Shape
 from r1rl.preflight.memory_parts import GIB, Place, base_weights, decodes_in_bfloat16, reads_prompts_once, sampled_rows
 from r1rl.preflight.memory_plan import MemoryPlan, teacher_shape
-from r1rl.runs.dump import EVALUATIONS, METRICS, read_lines
+from r1rl.runs.dump import EVALUATIONS, METRICS, NUMBER, has_needed, read_lines
 from r1rl.system.errors import unknown_name
 from r1rl.system.machine import usual_price
 
@@ -55,10 +55,10 @@ def plan_time(config: Config, shape: Shape, memory: MemoryPlan, folder: Path | N
     """Returns the time plan; `folder`: the run's, if it has begun. None for a card that is not in the table."""
     start = START_GPU if memory.place.on_gpu else START_CPU
     steps, count = config.max_steps, evaluations_of(config)
-    newest = NEWEST * config.updates_per_generation
-    if folder is not None and (lines := list(read_lines(folder / METRICS))[-newest:]):
-        step = measured_step(lines, config.updates_per_generation)
-        known = [e["evaluation_seconds"] for e in read_lines(folder / EVALUATIONS)]
+    every = config.updates_per_generation
+    if folder is not None and (lines := lines_with(folder / METRICS, "step", "step_seconds")[-NEWEST * every :]):
+        step = measured_step(lines, every)
+        known = [line["evaluation_seconds"] for line in lines_with(folder / EVALUATIONS, "evaluation_seconds")]
         evaluation = max(known, default=step)
         source = f"the last {len(lines)} steps of {folder.name}"
         return TimePlan(step, step, evaluation, start, steps, count, source)
@@ -85,6 +85,11 @@ def measured_step(lines: Sequence[dict[str, Any]], every: int) -> float:
         generations.setdefault((line["step"] - 1) // every, []).append(line["step_seconds"])
     whole = [seconds for seconds in generations.values() if len(seconds) == every]
     return median(map(fmean, whole or generations.values()))
+
+
+def lines_with(path: Path, *names: str) -> list[dict[str, Any]]:
+    """Returns the lines of a dump file in which these fields are numbers: a damaged one has none."""
+    return [line for line in read_lines(path) if has_needed(line, dict.fromkeys(names, NUMBER))]
 
 
 # ---- the seconds of a step

@@ -125,6 +125,10 @@ def step_range(text: str | None) -> tuple[float, float]:
         high = (int(last) if last else float("inf")) if colon else low
     except ValueError:
         raise UserError(f"--step {text!r} is neither a step nor a range such as 120, 100:200 or 100:") from None
+    if not 0 <= low <= high or text == ":":
+        raise UserError(
+            f"--step {text!r} names no step: a step is at least 0, and a range goes from the smaller to the larger."
+        )
     return low, high
 
 

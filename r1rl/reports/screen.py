@@ -33,7 +33,7 @@ def screen(data: RunData, found: Survey) -> Lines:
         *(Text(line) for line in [*curves(data), *summary_lines(data), *check_lines(found)]),
         *score_tables(data),
         check_table(found),
-        *(Text(line, style="yellow") for line in damage(found.damaged)),
+        *(Text(line, style="yellow") for line in damage([*found.damaged, *data.damaged])),
     ]
     return Lines(*parts)
 

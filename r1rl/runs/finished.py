@@ -12,7 +12,8 @@ from r1rl.config.parser import value_type
 from r1rl.models.weights import check_weights, current_base, is_checkpoint
 from r1rl.runs import checkpoints
 from r1rl.runs.checkpoints import PREFIX
-from r1rl.runs.dump import EVALUATIONS, read_json, read_lines, read_run
+from r1rl.runs.dump import read_json, read_run
+from r1rl.runs.run_data import RunData
 from r1rl.runs.scores import score_of
 from r1rl.system.errors import UserError
 
@@ -35,6 +36,8 @@ def check_run(folder: Path) -> None:
     """Raises UserError for a folder that is not a run, with the runs next to it."""
     if (folder / "run.json").is_file():
         return
+    if folder.is_file():
+        raise UserError(f"{folder} is a file, and a run is a folder with a run.json: name the folder.")
     runs = sorted(p.parent.name for p in folder.parent.glob("*/run.json"))
     hint = f"runs in {folder.parent}: {', '.join(runs)}" if runs else f"{folder.parent} holds no runs"
     raise UserError(f"{folder} is not a run, because it has no run.json; {hint}.")
@@ -99,6 +102,6 @@ def step_of(checkpoint: Path, folder: Path) -> int | None:
     """Returns the optimizer step of a checkpoint; None if it is not known."""
     if checkpoint.name.startswith(PREFIX):
         return checkpoints.step_of(checkpoint)
-    lines = list(read_lines(folder / EVALUATIONS))
+    lines = RunData(folder).evaluations
     scores = [score_of(line) for line in lines]
     return lines[scores.index(max(scores))]["step"] if lines and checkpoint.name == "best" else None

@@ -8,10 +8,34 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, Fields, has_needed, read_lines, read_run
+from r1rl.runs.dump import (
+    EVALUATIONS,
+    GUARDS,
+    METRICS,
+    NUMBER,
+    REQUIRED,
+    Fields,
+    has_needed,
+    numbered_lines,
+    read_lines,
+    read_run,
+)
 from r1rl.system.redact import redact_all
 
 GRADED: Fields = {"problem_id": (str,), "correct": (bool,)}  # a line without them is left out
+# The fields that the tables, lines and curves of a run take for granted; a line without one of them counts as damaged.
+READ: dict[str, Fields] = {
+    METRICS: {
+        "step": (int,), "completions": (int,), "tokens": (int,), "groups": (int,), "groups_without_signal": (int,),
+        "reward": (*NUMBER, type(None)), "seconds": NUMBER, "dollars": (*NUMBER, type(None)),
+    },
+    EVALUATIONS: {
+        "step": (int,), "problems": (int,), "samples": (int,), "correct": (int,), "accuracy": NUMBER,
+        "mean_tokens": NUMBER, "seconds": NUMBER,
+    },
+    GUARDS: REQUIRED[GUARDS],
+}  # fmt: skip
+INTERVAL: Fields = {"low": NUMBER, "high": NUMBER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +68,12 @@ class RunData:
     """A run's folder. What is read is kept; rollouts.jsonl is not in it, as `reports.survey` streams it.
 
     `graded` holds the evaluations that were read, by step. `reports.survey` adds those that it passes, so that
-    nobody reads their files a second time.
+    nobody reads their files a second time. `damaged` has the places of the lines that were left out.
     """
 
     folder: Path
     graded: dict[int, list[Graded]] = field(default_factory=dict, repr=False, compare=False)
+    damaged: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @cached_property
     def run(self) -> dict[str, Any]:
@@ -63,17 +88,27 @@ class RunData:
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
         """metrics.jsonl: one line per step."""
-        return list(read_lines(self.folder / METRICS))
+        return self._whole(METRICS)
 
     @cached_property
     def evaluations(self) -> list[dict[str, Any]]:
         """evaluations.jsonl: one line per evaluation."""
-        return list(read_lines(self.folder / EVALUATIONS))
+        return self._whole(EVALUATIONS)
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
         """guards.jsonl: one line per finding of a guard."""
-        return list(read_lines(self.folder / GUARDS))
+        return self._whole(GUARDS)
+
+    def _whole(self, name: str) -> list[dict[str, Any]]:
+        """Returns the lines of a file that have what readers need; the places of the others go to `damaged`."""
+        found = []
+        for number, line in numbered_lines(self.folder / name, self.damaged):
+            if has_needed(line, READ[name]) and (name != EVALUATIONS or has_interval(line)):
+                found.append(line)
+            else:
+                self.damaged.append(f"{name}:{number}")
+        return found
 
     @property
     def is_complete(self) -> bool:
@@ -105,3 +140,9 @@ class RunData:
             if (value := getattr(graded, name)) is not None:
                 values.setdefault(graded.problem_id, []).append(value)
         return {problem: fmean(known) for problem, known in values.items()}
+
+
+def has_interval(line: dict[str, Any]) -> bool:
+    """Returns whether a line of evaluations.jsonl has its 95 % interval: of the accuracy, or for several samples of pass@1."""
+    bounded = line if line["samples"] == 1 else line.get("pass@1")
+    return isinstance(bounded, dict) and has_needed(bounded, INTERVAL)

@@ -15,7 +15,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from r1rl.system import redact
 
 LOG_SECONDS = 2  # how long the end of a run waits for its log
-console = Console(highlight=False, soft_wrap=True)
+
+
+class Terminal(Console):
+    """A console that goes on without output when nobody reads it any longer, as after `| head`: rich's own would exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Sends the rest of the output to nowhere, so that a run or a file that is being written is completed."""
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - no path
+            os.dup2(nothing.fileno(), self.file.fileno())
+
+
+console = Terminal(highlight=False, soft_wrap=True)
 
 
 def divert(log: Path) -> None:

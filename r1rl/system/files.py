@@ -1,10 +1,11 @@
-"""Reads the user's files (JSONL, CSV, parquet, Arrow); errors name the file and the line."""
+"""Reads the user's files (JSONL, CSV, parquet, Arrow), with errors that name file and line; writes folders whole."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,26 @@ from r1rl.system.errors import UserError
 
 LFS = b"version https://git-lfs"  # the beginning of a pointer in place of a file
 SAVING = ".saving-"  # prefix of a folder that is still being written
+
+
+@contextlib.contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """Yields a folder that becomes the target on success and is removed on failure. Raises UserError."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"-o {str(target)!r} is not empty: choose another folder, nothing was changed.")
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # left by a process that was killed
+    try:
+        new.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"-o {str(target)!r} cannot be written ({error.strerror}): choose another folder.") from None
+    try:
+        yield new
+        if target.exists():
+            target.rmdir()
+        new.replace(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def read_jsonl(path: Path, form: str = "one object", errors: str = "strict") -> list[tuple[str, dict[str, Any]]]:

@@ -28,6 +28,15 @@ def test_without_textual_the_message_says_how_to_get_it(tmp_path, monkeypatch):
         browse.run(arguments(tmp_path))
 
 
+def test_without_a_terminal_nothing_is_drawn(tmp_path, monkeypatch, capsys):
+    folder = make_run(tmp_path / "dumps" / "run", steps=1, eval_steps=1, problems=1)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(browse, "make_app", lambda folders: pytest.fail("the screens were begun"))
+    with pytest.raises(UserError, match="is not a terminal"):
+        browse.run(arguments(folder))
+    assert capsys.readouterr().out == ""
+
+
 def test_without_names_all_runs_in_dumps_are_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="dumps holds no run"):

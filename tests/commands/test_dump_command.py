@@ -89,6 +89,26 @@ def test_an_excerpt_reads_like_a_run(folder, tmp_path):
         run_command("excerpt", folder, "-o", tmp_path / "part")
 
 
+def test_damaged_lines_are_left_out_and_reported(tmp_path, capsys):
+    folder = make_run(tmp_path / "hurt", steps=2, eval_steps=2, problems=4)
+    append_lines(folder / ROLLOUTS, [{"completion": "no step"}])
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write("{broken\n")
+    for action in ("to-parquet", "excerpt"):
+        assert run_command(action, folder, "-o", tmp_path / action) == 0
+        shown = "".join(capsys.readouterr().out.split())
+        assert "damaged2lines" in shown and "rollouts.jsonl:17" in shown and "metrics.jsonl:3" in shown
+
+
+def test_a_failed_excerpt_leaves_no_folder(tmp_path):
+    folder = make_run(tmp_path / "hurt", steps=1, eval_steps=1, problems=2)
+    (folder / "run.json").write_text("{")
+    for _ in range(2):
+        with pytest.raises(UserError, match="cannot be read"):
+            run_command("excerpt", folder, "-o", tmp_path / "part")
+    assert [path.name for path in tmp_path.iterdir()] == ["hurt"]
+
+
 def test_an_excerpt_has_the_tokens_of_its_completions(tmp_path, monkeypatch, capsys):
     folder = make_run(tmp_path / "run", steps=6, eval_steps=3, problems=10)
     add_tokens(folder)
@@ -113,3 +133,13 @@ def test_the_example_in_the_repository():
     assert {"run.json", "rollouts.jsonl", "report.png"} <= {p.name for p in files}
     damaged: list[str] = []
     assert len(list(read_completions(example, damaged=damaged))) > 50 and damaged == []
+
+
+def test_a_reader_that_leaves_does_not_end_the_work(folder, tmp_path):
+    """The pipe of `| head -1` closes after the first line; all tables are written, and the exit code is 0."""
+    command = [sys.executable, str(ROOT / "main.py"), "dump", "to-parquet", str(folder), "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (0, b"")
+    assert len(list((tmp_path / "out").glob("*.parquet"))) == 3

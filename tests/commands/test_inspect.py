@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 from fake_run import make_run
@@ -16,7 +17,7 @@ from r1rl.reports.completions import Filter, differences, read_completions, step
 from r1rl.reports.highlights import CRITERIA, Picker
 from r1rl.reports.screen import sparkline
 from r1rl.reports.survey import accuracy, check_rate, phases, survey
-from r1rl.runs.dump import ROLLOUTS, append_lines
+from r1rl.runs.dump import EVALUATIONS, GUARDS, METRICS, ROLLOUTS, append_lines
 from r1rl.runs.run_data import RunData
 from r1rl.system.console import console
 from r1rl.system.errors import UserError
@@ -153,6 +154,58 @@ def test_damaged_lines_are_reported_and_the_rest_is_used(inspect, tmp_path):
     assert "24 completions" in shown
 
 
+def test_damaged_metrics_and_evaluations_are_reported_too(inspect, tmp_path):
+    folder = make_run(tmp_path / "hurt", steps=3, eval_steps=3, problems=10)
+    whole = inspect(folder)
+    evaluation = json.loads((folder / EVALUATIONS).read_text().splitlines()[0])
+    torn = {name: value for name, value in evaluation.items() if name != "low"}
+    append_lines(folder / EVALUATIONS, [{}, {**evaluation, "accuracy": "high"}, torn, {**evaluation, "samples": 2}])
+    append_lines(folder / METRICS, [{"step": 4}])
+    append_lines(folder / GUARDS, [{"guard": "kl"}])
+    shown = inspect(folder)
+    places = [f"{EVALUATIONS}:{n}" for n in (3, 4, 5, 6)] + [f"{METRICS}:4", f"{GUARDS}:1"]
+    (line,) = (line for line in shown.splitlines() if line.startswith("damaged"))
+    assert line.startswith("damaged  6 lines could not be read") and all(place in line for place in places)
+    assert shown.replace(f"{line}\n", "").replace(" ", "") == whole.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--cherry-pick", "--wrong"], "a filter with --cherry-pick would have no effect"),
+        (["--cherry-pick", "--longest"], "--longest with --cherry-pick would have no effect"),
+        (["--cherry-pick", "--problem", "test/1"], "--problem with --cherry-pick would have no effect"),
+        (["--problem", "test/1", "--step", "3"], "a filter with --problem would have no effect"),
+        (["--problem", "test/1", "-n", "1"], "-n with --problem would have no effect"),
+        (["-n", "-1"], "-n -1 must be from 0"),
+        (["-n", "9" * 30, "--wrong"], "must be from 0 to"),
+        (["--step", "5:1"], "--step '5:1' names no step"),
+        (["--step", "-1"], "--step '-1' names no step"),
+        (["--step", ":"], "--step ':' names no step"),
+    ],
+)
+def test_flags_that_would_have_no_effect(folder, inspect, flags, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        inspect(folder, *flags)
+
+
+def test_n_alone_shows_completions_and_limits_what_is_exported(folder, inspect):
+    assert "2 of " in inspect(folder, "-n", 2).splitlines()[-1]
+    assert len(inspect(folder, "--wrong", "-n", 2, "--json").splitlines()) == 2
+    assert len(inspect(folder, "-n", 3, "--json").splitlines()) == 3
+
+
+def test_the_place_of_a_completion_is_shown_at_any_width(folder, monkeypatch):
+    monkeypatch.setattr(console, "_width", 60)
+    words = " · ".join(["step 20"] * 9 + ["eval/step_20.jsonl:1"])
+    with console.capture() as shown:
+        console.print(commands_inspect.headline(words))
+    assert "".join(shown.get().split()) == "".join(words.split())
+    with console.capture() as shown:
+        console.print(commands_inspect.headline("step 3"))
+    assert shown.get().startswith("step 3 ───")
+
+
 def test_hostile_output_is_inert(inspect, tmp_path):
     folder = make_run(tmp_path / "evil", steps=1, eval_steps=1, problems=5)
     line = json.loads((folder / ROLLOUTS).read_text().splitlines()[0])
@@ -180,8 +233,16 @@ def test_step_ranges():
 def test_a_folder_that_is_no_run(folder, inspect):
     with pytest.raises(UserError, match="is not a run"):
         inspect(folder.parent / "none")
+    with pytest.raises(UserError, match="is a file, and a run is a folder"):
+        inspect(folder / "run.json")
 
 
 def test_sparkline():
     assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█" and sparkline([3, 3]) == "▁▁"
     assert len(sparkline(range(1000), width=40)) == 40
+
+
+def test_an_encoding_without_the_characters_gets_escapes(folder, program):
+    done = program("inspect", folder, "--contains", "a", "-n", 1, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "\\xb7 eval/step_0.jsonl:1" in done.stdout

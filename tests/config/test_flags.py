@@ -98,6 +98,8 @@ def test_a_flag_beats_the_recipe(program):
         ({"engine": "vlm"}, "did you mean 'vllm'"),
         ({"max_completion_length": 900}, "is more than --max-seq-length 1024"),
         ({"exp_name": "../x"}, "must be one folder name"),
+        ({"exp_name": "a\nb"}, "must be one folder name"),
+        ({"exp_name": "a\x1b[2Jb"}, "must be one folder name"),
         ({"resume": True}, "--resume needs --exp-name"),
         ({"eval_samples": 4}, "Add --eval-temperature 1.0"),
         ({**KK, "stages": "2,3"}, "nothing would end the first stage"),

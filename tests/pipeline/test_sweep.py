@@ -111,6 +111,8 @@ def test_a_list_of_settings(tmp_path):
         ("recipe: tiny\nmode: sft\ngrid: {seed: [1]}", "a sweep compares single runs"),
         ("recipe: r1-tiny\ngrid: {seed: [1]}", "a sweep compares single runs"),
         ("recipe: tiny\nexp_name: a/b\ngrid: {seed: [1]}", "--exp-name 'a/b' must be one folder name"),
+        ("recipe: tiny\ngrid: {seed: [1, 2, 1]}", "01-seed-1 and 03-seed-1 have the same settings"),
+        ("recipe: tiny\nruns: [{}, {seed: 3407}]", "01 and 02-seed-3407 have the same settings"),
         ("- 1", "sweep .* holds a list"),
     ],
 )

@@ -355,5 +355,18 @@ def test_wrong_arguments(folder, tmp_path):
         report.run(parser.parse_args([str(tmp_path)]))
     with pytest.raises(UserError, match="named twice"):
         report.run(parser.parse_args([str(folder), str(folder)]))
-    with pytest.raises(UserError, match="cannot be written"):
-        report.run(parser.parse_args([str(folder), "-o", str(tmp_path)]))
+    for place in (str(tmp_path), ""):
+        with pytest.raises(UserError, match="is a folder, and the page is a file"):
+            report.run(parser.parse_args([str(folder), "-o", place]))
+
+
+def test_a_page_replaces_nothing_but_a_page(tmp_path):
+    folder = make_run(tmp_path / "run", steps=1, eval_steps=1, problems=2)
+    before = (folder / "run.json").read_bytes()
+    parser = Parser()
+    report.add_arguments(parser)
+    with pytest.raises(UserError, match="exists and is no page, so it is not overwritten"):
+        report.run(parser.parse_args([str(folder), "-o", str(folder / "run.json")]))
+    assert (folder / "run.json").read_bytes() == before
+    for _ in range(2):
+        assert report.run(parser.parse_args([str(folder), "-o", str(tmp_path / "page.html")])) == 0

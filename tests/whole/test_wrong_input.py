@@ -313,3 +313,15 @@ def test_a_damaged_tokenizer(wrong, tiny_copy):
     (tiny_copy / "tokenizer.json").write_text('{"model": {')
     message = wrong(*TINY, "--model-name", tiny_copy)
     assert "tokenizer.json cannot be read" in message and "whole copy" in message
+
+
+def test_a_file_in_place_of_a_folder_and_the_reverse(wrong, tmp_path):
+    """Where the system refuses to work with a path, the message names it."""
+    run = tmp_path / "run"
+    shutil.copytree(ROOT / "dumps" / "example", run)
+    assert "run.json is a file, and must be a folder" in wrong("dump", "to-parquet", run, "-o", run / "run.json")
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").mkdir()
+    for command in ("inspect", "report"):
+        assert "metrics.jsonl is a folder, and must be a file" in wrong(command, run)
+    assert "allows" in wrong("dump", "to-parquet", ROOT / "dumps" / "example", "-o", tmp_path / ("x" * 300))

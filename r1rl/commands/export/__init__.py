@@ -25,6 +25,7 @@ from r1rl.runs.inputs import digest, model_record, write_base
 from r1rl.session import Session
 from r1rl.system.console import Waiting, console
 from r1rl.system.errors import UserError, unknown_name
+from r1rl.system.files import unfinished
 from r1rl.system.out_of_memory import free_memory
 from r1rl.tasks import registry
 from r1rl.tasks.prompts import Builder
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     hub.check_push(args.push_to_hub, args.dry_run)
     if args.push_to_hub and args.to == "adapter":
         check_base_is_public(config)
-    with forms.unfinished(args.output) as new:
+    with unfinished(args.output) as new:
         comparison = make(args, config, checkpoint, new)
     for line in comparison.describe():
         console.print(line)
@@ -97,7 +98,7 @@ def run_elsewhere(args: argparse.Namespace) -> int:
             )
     module = {"verl": verl, "openrlhf": openrlhf}[args.to]
     changes = {} if args.eval_count is None else {"eval_count": args.eval_count}
-    with forms.unfinished(args.output) as new:
+    with unfinished(args.output) as new:
         exported = read_run_export(args.run, args.trust_remote_code, **changes)
         module.write(exported, new)
     console.print(f"data     {len(exported.train)} problems to train on, {len(exported.test)} to evaluate", markup=False)  # fmt: skip

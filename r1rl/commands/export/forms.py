@@ -8,8 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from r1rl.models.gguf import TAGS
@@ -50,26 +48,6 @@ def converter() -> Path | None:
     found = Path(os.environ.get("LLAMA_CPP", "llama.cpp")) / CONVERTER
     on_path = shutil.which(CONVERTER)
     return found if found.is_file() else Path(on_path) if on_path else None
-
-
-@contextmanager
-def unfinished(target: Path) -> Iterator[Path]:
-    """Yields a folder that becomes the target on success and is removed on failure. Raises UserError."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"-o {str(target)!r} is not empty: choose another folder, nothing was changed.")
-    new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)  # left by an export that was killed
-    try:
-        new.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"-o {str(target)!r} cannot be written ({error.strerror}): choose another folder.") from None
-    try:
-        yield new
-        if target.exists():
-            target.rmdir()
-        new.replace(target)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def write(form: str, policy, checkpoint: Path, folder: Path) -> None:

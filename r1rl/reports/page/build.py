@@ -96,7 +96,7 @@ def describe(name: str, run: Surveyed, runs: int) -> dict[str, Any]:
         "tasks": task_rows(run.data),
         "selfcheck": {"head": [*CHECK_COLUMNS, *OUTCOMES], "rows": list(check_rows(run.found))},
         "settings": settings | run.data.config,
-        "damaged": damage(run.found.damaged),
+        "damaged": damage([*run.found.damaged, *run.data.damaged]),
         "pairs": [with_tokens(folder, list(pair), TOKEN_BUDGET) for pair in pairs],
         "samples": with_tokens(folder, rows, TOKEN_BUDGET // runs),
     }
