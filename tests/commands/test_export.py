@@ -14,7 +14,7 @@ import torch
 from conftest import ROOT
 from fake_hub import hub
 from safetensors.torch import load_file, save_file
-from small_run import SMALL, make_trainer
+from small_run import CHECKSUM, SMALL, make_trainer
 
 from r1rl import session
 from r1rl.commands import ask, export
@@ -40,7 +40,7 @@ TOKEN = "hf_" + "a1B2" * 8
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of two steps whose adapter does something."""
-    trainer = make_trainer(tmp_path_factory.mktemp("dumps"), "run")
+    trainer = make_trainer(tmp_path_factory.mktemp("dumps"), "run", CHECKSUM)
     problems = evaluation_subset(WordProblems(trainer.run.seed).load("test"), 8, trainer.run.seed)
     trainer.eval_prompts = Builder(trainer.policy.tokenizer, trainer.run)(problems, "test")
     trainer.fit(None, [])

@@ -7,7 +7,7 @@ import json
 import shutil
 
 import pytest
-from small_run import make_trainer, tokens_and_lines
+from small_run import CHECKSUM, make_trainer, tokens_and_lines
 
 from r1rl import session
 from r1rl.commands import eval, export
@@ -32,8 +32,8 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
 
 @pytest.fixture(scope="module")
 def old_run(tmp_path_factory):
-    """A run of two steps, with the base model that version 0.1 wrote into its adapters."""
-    trainer = make_trainer(tmp_path_factory.mktemp("dumps"), "run")
+    """A run of two steps that learn, with the base model that version 0.1 wrote into its adapters."""
+    trainer = make_trainer(tmp_path_factory.mktemp("dumps"), "run", CHECKSUM)
     trainer.fit(None, [])
     for path in trainer.dump.folder.glob("checkpoints/*/adapter_config.json"):
         settings = json.loads(path.read_text()) | {"base_model_name_or_path": "/gone/r1rl/tiny_base"}

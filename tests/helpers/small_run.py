@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
+import itertools
 
 import pytest
 import torch
+from checksum import pays_checksum
 from transformers import TrainerCallback
 
 from r1rl.config.flags import Config
@@ -29,11 +30,11 @@ SMALL = {**overrides("tiny"), "add_reasoning_prefix": True, "unsloth": False, "m
          "trial": False}  # fmt: skip
 
 
-def make_trainer(tmp_path, name="run", **changes):
-    """A trainer on 40 problems, and its dump."""
+def make_trainer(tmp_path, name="run", rewards=None, **changes):
+    """A trainer on 40 problems, and its dump; `rewards`: instead of those of the config."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": name, **changes})
     task = WordProblems(config.seed)
-    return trainer_on(config, task.load("train")[:40], task.load("test")[: config.eval_count])
+    return trainer_on(config, task.load("train")[:40], task.load("test")[: config.eval_count], rewards)
 
 
 def trainer_on(config, problems, evaluated, rewards=None):
@@ -55,12 +56,18 @@ def trainer_on(config, problems, evaluated, rewards=None):
     )
 
 
-def pays_checksum(rollout, problem) -> float:
-    """Reward in [0, 1) that differs between any two texts, so that each step whose groups are not all equal learns."""
-    return zlib.crc32(rollout.completion.encode()) / 2**32
-
-
 CHECKSUM = {"checksum": pays_checksum}
+
+
+def by_number(pays):
+    """Rewards by the number of the group of 8 and the place in it, counted from 0 as they come, whatever is sampled."""
+    numbers = itertools.count()
+    return {"by number": lambda rollout, problem: float(pays(*divmod(next(numbers), 8)))}
+
+
+def unequal():
+    """Rewards that differ within each group of 8. For runs that are not resumed: these would count from 0 again."""
+    return by_number(lambda group, place: place % 3 == 0)
 
 
 def make_float32_trainer(tmp_path, **changes):

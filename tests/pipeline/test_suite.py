@@ -326,9 +326,9 @@ def test_damaged_results(tmp_path):
 
 @pytest.mark.slow
 def test_a_trained_adapter_in_the_program_and_in_the_card_of_its_export(program, tmp_path):
-    from small_run import make_trainer  # which imports torch
+    from small_run import CHECKSUM, make_trainer  # which imports torch
 
-    trainer = make_trainer(tmp_path, "run")
+    trainer = make_trainer(tmp_path, "run", CHECKSUM, learning_rate=1e-2)  # so large that the answers change
     problems = evaluation_subset(WordProblems(trainer.run.seed).load("test"), 8, trainer.run.seed)
     trainer.eval_prompts = Builder(trainer.policy.tokenizer, trainer.run)(problems, "test")
     trainer.fit(None, [])

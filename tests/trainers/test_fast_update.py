@@ -12,12 +12,14 @@ from cost import slow_except
 from random_model import small_model
 from small_run import (
     SMALL,
+    by_number,
     check_gaps,
     learned_from,
     make_float32_trainer,
     make_trainer,
     sampled_batch,
     tokens_and_lines,
+    unequal,
     with_gaps,
     without_times,
 )
@@ -190,7 +192,7 @@ def test_split_keeps_within_the_budget_and_goes_by_length():
 
 
 def test_the_gap_comes_from_the_update(tmp_path):
-    trainer = make_trainer(tmp_path, max_steps=2, learning_rate=1e-3)
+    trainer = make_trainer(tmp_path, rewards=unequal(), max_steps=2, learning_rate=1e-3)
     trainer.fit(None, [])
     lines = list(read_lines(tmp_path / "run" / METRICS))
     assert all(0 <= m["sampler_gap"] < 0.05 for m in lines)
@@ -202,10 +204,12 @@ def test_the_gap_comes_from_the_update(tmp_path):
 
 
 def test_refill_samples_fresh_prompts_for_groups_without_signal(tmp_path):
-    trainer = make_trainer(tmp_path, max_steps=3, refill=2.0, learning_rate=1e-3)
+    """Groups 0 and 1 are idle, 2 and 3 not; then 4, but none of 5 to 9, the limit; then 10 is idle, 11 and 12 are not."""
+    rewards = by_number(lambda group, place: place % 3 == 0 and group in (2, 3, 4, 11, 12))
+    trainer = make_trainer(tmp_path, rewards=rewards, max_steps=3, refill=2.0, learning_rate=1e-3)
     trainer.fit(None, [])
     lines = list(read_lines(tmp_path / "run" / ROLLOUTS))
-    refilled = 0
+    refilled = []
     for metrics in read_lines(tmp_path / "run" / METRICS):
         step = [x for x in lines if x["step"] == metrics["step"]]
         groups = [step[i : i + 8] for i in range(0, len(step), 8)]
@@ -218,8 +222,8 @@ def test_refill_samples_fresh_prompts_for_groups_without_signal(tmp_path):
         assert sum(learned) == min(2, len(groups) - sum(idle))
         assert learned[:2] == sorted(learned[:2], reverse=True) or sum(learned) < 2
         assert len(groups) == 2 + 4 or sum(learned) == 2  # it stops when the step is full or the limit reached
-        refilled += metrics["groups_refilled"]
-    assert refilled > 0
+        refilled.append(metrics["groups_refilled"])
+    assert refilled == [2, 4, 1]
     check_gaps(tmp_path / "run", tokens_and_lines(tmp_path / "run"))
 
 
@@ -294,8 +298,9 @@ def test_how_small_a_pass_becomes():
 
 def test_several_steps_learn_from_one_generation(tmp_path):
     trainer = make_trainer(
-        tmp_path, max_steps=4, eval_steps=2, steps_per_generation=2, learning_rate=1e-3, importance_correction=True
-    )
+        tmp_path, rewards=unequal(), max_steps=4, eval_steps=2, steps_per_generation=2, learning_rate=1e-3,
+        importance_correction=True,
+    )  # fmt: skip
     calls = []
     generate = trainer.engine.generate
     trainer.engine.generate = lambda prompts, sampling: calls.append(len(prompts)) or generate(prompts, sampling)

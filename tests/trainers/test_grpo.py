@@ -8,7 +8,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_run import SMALL, AskToStop, make_trainer, sampled_batch, without_times
+from small_run import CHECKSUM, SMALL, AskToStop, make_trainer, sampled_batch, without_times
 
 from r1rl.config.flags import Config
 from r1rl.models.logprobs import completion_logprobs
@@ -83,9 +83,7 @@ def test_loss_and_gradient_equal_the_formula(trainer, kind, monkeypatch):
 
 
 def test_a_run_moves_every_adapter_weight_and_nothing_else(tmp_path):
-    trainer = make_trainer(
-        tmp_path, max_steps=3, learning_rate=1e-3, max_completion_length=96, per_device_train_batch_size=64
-    )
+    trainer = make_trainer(tmp_path, rewards=CHECKSUM, max_steps=3, learning_rate=1e-3, temperature=1.5)
     before = {n: p.detach().clone() for n, p in trainer.model.named_parameters()}
     trainer.fit(None, [])
     moved = {n for n, p in trainer.model.named_parameters() if not torch.equal(p, before[n])}

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from small_run import SMALL, make_trainer, without_times
+from small_run import SMALL, make_trainer, unequal, without_times
 
 from r1rl.config.flags import Config
 from r1rl.records import Rollout
@@ -45,11 +45,11 @@ def fired(tmp_path, folder="run"):
     return [(x["step"], x["guard"], x["action"]) for x in lines(tmp_path, GUARDS, folder)]
 
 
-def resumed(tmp_path, **settings):
+def resumed(tmp_path, rewards, **settings):
     """The run's continuation, and the checkpoint it begins with."""
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "run", **settings, "resume": True})
     checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
-    return make_trainer(tmp_path, **settings, resume=True), checkpoint
+    return make_trainer(tmp_path, "run", rewards, **settings, resume=True), checkpoint
 
 
 # ---- found in the numbers
@@ -80,13 +80,14 @@ def test_an_engine_that_takes_no_weights_is_found(tmp_path, own, capsys):
 
 def test_no_signal_and_truncation_also_across_a_resume(tmp_path):
     settings = {**QUIET, "max_completion_length": 20, "guard_steps": 2, "max_steps": 5}
-    stopped = make_trainer(tmp_path, **settings, guard="truncated=stop")
+    nothing = {"nothing": lambda rollout, problem: 0.0}
+    stopped = make_trainer(tmp_path, "run", nothing, **settings, guard="truncated=stop")
     stopped.fit(None, [])
     assert fired(tmp_path) == [(2, "no-signal", "warn"), (2, "truncated", "stop")]
     (words,) = [x["words"] for x in lines(tmp_path, GUARDS) if x["guard"] == "truncated"]
     assert "of 32 completions of 2 steps were cut off" in words
     assert "try --max-completion-length 40" in words
-    trainer, checkpoint = resumed(tmp_path, **settings, guard="truncated=warn,no-signal=off")
+    trainer, checkpoint = resumed(tmp_path, nothing, **settings, guard="truncated=warn,no-signal=off")
     assert checkpoint.name == "checkpoint-2"
     trainer.fit(checkpoint, [])
     assert trainer.guarding.why_stopped is None
@@ -156,10 +157,10 @@ LEARNS = {**QUIET, "learning_rate": 1e-3, "max_completion_length": 32}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [{}, {"algorithm": "ppo", "ppo_epochs": 2}])
-def test_a_step_with_an_infinite_gradient_is_left_out(tmp_path, own, algorithm):
-    settings = {**LEARNS, **algorithm, "reward": own("brief")}
-    make_trainer(tmp_path, "two", **settings, max_steps=2).fit(None, [])
-    trainer = make_trainer(tmp_path, **settings, max_steps=3)
+def test_a_step_with_an_infinite_gradient_is_left_out(tmp_path, algorithm):
+    settings = {**LEARNS, **algorithm}
+    make_trainer(tmp_path, "two", unequal(), **settings, max_steps=2).fit(None, [])
+    trainer = make_trainer(tmp_path, "run", unequal(), **settings, max_steps=3)
     spoil(trainer, {2})
     trainer.fit(None, [])
     assert fired(tmp_path) == [(2, "non-finite", "fix")]
@@ -172,8 +173,8 @@ def test_a_step_with_an_infinite_gradient_is_left_out(tmp_path, own, algorithm):
     assert without_times(tmp_path / "run" / METRICS)[0] == without_times(tmp_path / "two" / METRICS)[0]
 
 
-def test_nothing_moves_in_steps_that_are_left_out_and_three_in_a_row_stop_the_run(tmp_path, own):
-    trainer = make_trainer(tmp_path, **LEARNS, reward=own("brief"), max_steps=9, weight_decay=0.1)
+def test_nothing_moves_in_steps_that_are_left_out_and_three_in_a_row_stop_the_run(tmp_path):
+    trainer = make_trainer(tmp_path, "run", unequal(), **LEARNS, max_steps=9, weight_decay=0.1)
     spoil(trainer, range(99), float("nan"))
     before = weights(trainer)
     trainer.fit(None, [])
@@ -184,9 +185,9 @@ def test_nothing_moves_in_steps_that_are_left_out_and_three_in_a_row_stop_the_ru
     assert "3 in a row" in trainer.guarding.why_stopped
 
 
-def test_broken_weights_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path, own):
-    settings = {**LEARNS, "reward": own("brief"), "max_steps": 8, "save_steps": 1, "save_total_limit": 2}
-    trainer = make_trainer(tmp_path, **settings)
+def test_broken_weights_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path):
+    settings = {**LEARNS, "max_steps": 8, "save_steps": 1, "save_total_limit": 2}
+    trainer = make_trainer(tmp_path, "run", unequal(), **settings)
     ruined = next(p for n, p in trainer.model.named_parameters() if "lora_B" in n)
     learn = trainer.training_step
 
@@ -205,9 +206,8 @@ def test_broken_weights_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path,
     assert "trained weights are not finite" in trainer.guarding.why_stopped
 
 
-def test_off_and_stop(tmp_path, own):
-    settings = {**LEARNS, "reward": own("brief"), "max_steps": 3}
-    trainer = make_trainer(tmp_path, **settings, guard="non-finite=stop")
+def test_off_and_stop(tmp_path):
+    trainer = make_trainer(tmp_path, "run", unequal(), **LEARNS, max_steps=3, guard="non-finite=stop")
     spoil(trainer, {1})
     trainer.fit(None, [])
     assert fired(tmp_path) == [(1, "non-finite", "stop")]

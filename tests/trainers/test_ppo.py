@@ -7,7 +7,16 @@ from statistics import fmean
 
 import pytest
 import torch
-from small_run import SMALL, AskToStop, check_gaps, make_trainer, sampled_batch, tokens_and_lines, without_times
+from small_run import (
+    CHECKSUM,
+    SMALL,
+    AskToStop,
+    check_gaps,
+    make_trainer,
+    sampled_batch,
+    tokens_and_lines,
+    without_times,
+)
 
 from r1rl.config.flags import Config
 from r1rl.models.logprobs import completion_logprobs
@@ -94,7 +103,7 @@ def vars_of(config: Config) -> dict:
 
 
 def test_a_run_moves_head_and_adapter_and_nothing_else(tmp_path):
-    trainer = make_trainer(tmp_path, **PPO, max_completion_length=96, per_device_train_batch_size=64)
+    trainer = make_trainer(tmp_path, rewards=CHECKSUM, **PPO)
     before = {n: p.detach().clone() for n, p in trainer.model.named_parameters()}
     trainer.fit(None, [])
     moved = {n for n, p in trainer.model.named_parameters() if not torch.equal(p, before[n])}
@@ -122,10 +131,10 @@ def test_a_step_is_one_batch_of_rollouts(tmp_path):
 @pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
     settings = {**PPO, "max_steps": 4, "eval_steps": 2, "save_steps": 2, "beta": 0.05, "target_kl": 1.0}
-    whole = make_trainer(tmp_path, "whole", **settings)
+    whole = make_trainer(tmp_path, "whole", CHECKSUM, **settings)
     whole.fit(None, [])
 
-    stopped = make_trainer(tmp_path, "parts", **settings)
+    stopped = make_trainer(tmp_path, "parts", CHECKSUM, **settings)
     stopped.add_callback(AskToStop(stopped.interrupt, after=3))
     stopped.fit(None, [])
     head = stopped.head.weight.detach().clone()
@@ -134,7 +143,7 @@ def test_a_resumed_run_equals_the_unbroken_one(tmp_path):
 
     config = Config(**{**SMALL, "dumps": str(tmp_path), "exp_name": "parts", **settings, "resume": True})
     checkpoint = runs_folder.continue_from(runs_folder.open_run(config, "test", {"gpu": None}))
-    resumed = make_trainer(tmp_path, "parts", **settings, resume=True)
+    resumed = make_trainer(tmp_path, "parts", CHECKSUM, **settings, resume=True)
     resumed._load_from_checkpoint(str(checkpoint))
     assert torch.equal(resumed.head.weight, head)
     resumed.fit(checkpoint, [])

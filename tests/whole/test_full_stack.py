@@ -165,7 +165,7 @@ def test_vllm_seeds_and_stops(engine, prompts):
     first = engine.generate(prompts, Sampling(n=8, max_tokens=128, seed=1))
     again = engine.generate(prompts, Sampling(n=8, max_tokens=128, seed=1))
     assert [r.completion_ids for r in first] == [r.completion_ids for r in again]
-    assert len({r.completion_ids for r in first[:8]}) > 1
+    assert len({(r.prompt_ids, r.completion_ids) for r in first}) > len(prompts)  # some prompts have one answer
     assert any(r.completion.endswith(STOP_TEXT) for r in first)
     for r in first:
         assert r.completion.startswith("<reasoning>")
