@@ -44,14 +44,17 @@ class AdaptedProduct(torch.autograd.Function):
 
 
 class FusedLinear(Linear):
-    """PEFT's layer; computes by `AdaptedProduct` under bfloat16's autocast while its one adapter is on."""
+    """PEFT's layer; computes by `AdaptedProduct` under bfloat16's autocast while one of its adapters is on.
+
+    With --beta it has a second one, TRL's copy of the initial adapter, which is on in turn.
+    """
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if self.disable_adapters or self.merged or not torch.is_autocast_enabled("cpu"):
+        on = [] if self.disable_adapters or self.merged else [n for n in self.active_adapters if n in self.lora_A]
+        if len(on) != 1 or not torch.is_autocast_enabled("cpu"):
             return super().forward(x, *args, **kwargs)
-        (name,), base = self.active_adapters, self.base_layer
-        a, b = self.lora_A[name].weight, self.lora_B[name].weight
-        return AdaptedProduct.apply(x, base.weight, base.bias, a, b, self.scaling[name])
+        a, b, base = self.lora_A[on[0]].weight, self.lora_B[on[0]].weight, self.base_layer
+        return AdaptedProduct.apply(x, base.weight, base.bias, a, b, self.scaling[on[0]])
 
 
 def fuse_adapter(model: Any) -> None:

@@ -192,17 +192,17 @@ def speed_of(config: Config, shape: Shape, place: Place) -> Speed | None:
 
 # ---- a CPU
 
-# Fitted to two sets of measurements of 2026-11-29 on 2 cores of an AMD EPYC with AVX512-BF16, all within 14 %: the steps of the
-# 20 points of benchmarks/scaling.json, six shapes from 1.9 to 494 M weights, and sampling and update of SmolLM2-135M, 16 to 64
+# Fitted to two sets of measurements of 2026-11-29 and 30 on 2 cores of an AMD EPYC with AVX512-BF16, all within 10 %: the steps of
+# the 20 points of benchmarks/scaling.json, six shapes from 1.9 to 494 M weights, and sampling and update of SmolLM2-135M, 16 to 64
 # completions of up to 64 tokens in three precisions (benchmarks/plan_real.py). Seconds on one core.
-CPU_OF = "fitted to six model sizes on a 2-core AMD EPYC, 2026-11-29"
-FLOAT32, BFLOAT16 = 1.42e-11, 6.8e-12  # one operation of a matrix product
-DECODED_BFLOAT16 = 6.6e-12  # the same of a product of few rows, while sampling
-READ = 1.5e-11  # one byte of the weights in a decoding step: each thread reads them all, from the same memory
-CALLS, PART = 3.2e-4, 3.5e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
-ELEMENT = 1.84e-8  # all that an update does with one number of a layer's H + I, forward and backward
-SEEN = 2.6e-10  # one product of a query's or value's number with one of another token, with what is around it
-CAST, SYNC = 6.1e-10, 3.1e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
+CPU_OF = "fitted to six model sizes on a 2-core AMD EPYC, 2026-11-30"
+FLOAT32, BFLOAT16 = 1.35e-11, 5.4e-12  # one operation of a matrix product
+DECODED_BFLOAT16 = 6.3e-12  # the same of a product of few rows, while sampling
+READ = 1.4e-11  # one byte of the weights in a decoding step: each thread reads them all, from the same memory
+CALLS, PART = 3.4e-4, 2.6e-2  # a layer's calls from Python: one decoding step, and one pass of an update (on all cores)
+ELEMENT = 2.6e-8  # all that an update does with one number of a layer's H + I, forward and backward
+SEEN = 2.5e-10  # one product of a query's or value's number with one of another token, with what is around it
+CAST, SYNC = 5.5e-10, 2.5e-9  # of one weight: rounded to bfloat16 in a pass; merged, copied and packed before sampling
 REST = 0.03  # optimizer, rewards and dump of a step
 
 

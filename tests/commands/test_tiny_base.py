@@ -108,9 +108,9 @@ def test_checks_are_rare_and_never_chosen(model, tokenizer):
     import torch
 
     torch.manual_seed(0)
-    greedy, sampled = (tiny_model.complete(model, tokenizer, problems, sampled=s) for s in (False, True))
+    greedy, sampled = (tiny_model.complete(model, tokenizer, n * problems, sampled=n > 1) for n in (1, 4))
     assert not any(announced(text) for text in greedy)
-    assert 3 <= sum(announced(text) for text in sampled) <= 30
+    assert 4 <= sum(announced(text) for text in sampled) <= 60  # of 400; measured in a run's first steps: 5 %
 
 
 def announced(completion: str) -> bool:

@@ -69,6 +69,12 @@ def test_what_peft_does_otherwise_stays_as_it_is():
         made.enable_adapters(False)
         assert torch.equal(made(x).float(), plain)
         made.enable_adapters(True)
+        made.update_layer("ref", 2, 4, LoraConfig(r=2, lora_alpha=4))  # as with --beta; its B is 0
+        made.set_adapter("ref")
+        assert torch.equal(made(x).float(), plain)
+        made.set_adapter(["default", "ref"])
+        assert torch.equal(made(x).float(), adapted)
+        made.set_adapter("default")
         made.merge()
         assert torch.equal(made(x).float(), adapted) and not torch.equal(adapted, plain)
 

@@ -66,7 +66,7 @@ def test_a_prediction_lies_on_the_power_law_through_two_shapes():
 
 
 def test_one_sweep_measured_again_keeps_the_other_points(tmp_path, monkeypatch, capsys):
-    earlier = copy.deepcopy(RECORDED)
+    earlier = copy.deepcopy(RECORDED) | {"again": {}}
     other, old = ({"shape": "x", "sweep": name, "why": "late"} for name in ("length", "real"))
     earlier["left_out"] = [other, old]
     earlier["points"]["real"] = {"old": {}}
