@@ -131,7 +131,10 @@ def step_seconds(
     tokens = prompts * p + learned * c
     parts = -(-tokens // config.tokens_a_pass)
     update = tokens * speed.learned + learned * c * (p + c) * speed.learned_seen + parts * speed.part
-    sampling = sampling_seconds(config, memory, speed, share, groups, sampled) / config.num_iterations
+    # The completions of several steps are sampled at once.
+    at_once = config.steps_per_generation
+    sampling = sampling_seconds(config, memory, speed, share, at_once * groups, at_once * sampled)
+    sampling /= config.updates_per_generation
     return speed.step + sampling + update
 
 
@@ -158,10 +161,10 @@ def teachers_extra(config: Config, memory: MemoryPlan, speed: Speed, teacher: Sh
     place = dataclasses.replace(memory.place, engine="transformers")
     teachers_memory = dataclasses.replace(memory, place=place, sequences=sampled_rows(config)[0])
     teachers_speed = speed_of(dataclasses.replace(config, load_in_4bit=False), teacher, place)
-    completions = config.generation_batch_size
+    completions = config.generation_batch_size * config.steps_per_generation
     counts = TYPICAL, completions // config.num_generations, completions
     theirs = sampling_seconds(config, teachers_memory, teachers_speed, *counts)
-    return theirs - sampling_seconds(config, memory, speed, *counts)
+    return (theirs - sampling_seconds(config, memory, speed, *counts)) / config.updates_per_generation
 
 
 def passes_of(config: Config, place: Place) -> float:

@@ -134,6 +134,18 @@ def test_the_steps_of_a_continued_run_share_the_time_of_their_sampling(tmp_path)
     assert plan_time(Config(**sizes), shape, plan_memory(Config(**sizes), shape, CPU), tmp_path).step == 1
 
 
+def test_steps_share_what_is_sampled_at_once():
+    """Of 64 completions in one call each of four steps takes a quarter: less than a call for its own 16."""
+    shape = KNOWN["SmolLM2-135M"]
+    sizes = {"load_in_4bit": False, "max_steps": 8, "eval_steps": 8, "save_steps": 8, "per_device_train_batch_size": 16}
+    one, four = (Config(**sizes, steps_per_generation=k) for k in (1, 4))
+    memory = plan_memory(four, shape, CPU)
+    speed = speed_of(four, shape, CPU)
+    alone, together = (sampling_seconds(four, memory, speed, 0.5, n // 8, n) for n in (16, 64))
+    steps = [step_seconds(config, memory, speed, 0.5) for config in (one, four)]
+    assert steps[0] - steps[1] == pytest.approx(alone - together / 4) and together / 4 < 0.8 * alone
+
+
 def test_a_teacher_like_the_student_samples_in_the_same_time_on_a_cpu():
     config = Config(algorithm="distill", teacher_model="Qwen/Qwen2.5-0.5B", teacher_steps=3, load_in_4bit=False)
     shape = KNOWN["Qwen2.5-0.5B"]
