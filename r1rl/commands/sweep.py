@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from r1rl.config.parser import user_path
-from r1rl.pipeline.sweep import read_sweep, run_sweep
+from r1rl.pipeline.sweep import checked_rows, read_sweep, run_sweep
 from r1rl.system.console import console
 from r1rl.system.redact import hide
 
@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     for address in {row.config.notify for row in sweep.rows} - {None}:
         hide(address)
     if args.dry_run:
+        checked_rows(sweep)
         for row in sweep.rows:
             console.print(sweep.folder / row.name, markup=False)
         return 0

@@ -124,7 +124,9 @@ def folder_name(number: int, settings: dict[str, Any]) -> str:
 
 def run_sweep(sweep: Sweep) -> int:
     """Runs what is not done, each run in its own process, and prints the table. Returns the exit code. Raises UserError."""
-    write_rows(sweep)
+    rows = checked_rows(sweep)
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    write_json(sweep.folder / SWEEP, {"schema_version": 1, "recipe": sweep.recipe, "rows": rows})
     code = 0
     for number, row in enumerate(sweep.rows, start=1):
         place, left = sweep.folder / row.name, left_for(sweep, row)
@@ -145,11 +147,10 @@ def run_sweep(sweep: Sweep) -> int:
     return code
 
 
-def write_rows(sweep: Sweep) -> None:
-    """Writes sweep.json; the rows of a sweep that was begun must be the first ones. Raises UserError."""
+def checked_rows(sweep: Sweep) -> list[dict[str, Any]]:
+    """Returns the rows for sweep.json; those of a sweep that was begun must be the first ones. Raises UserError."""
     rows = redact_all([{"name": row.name, "settings": row.settings} for row in sweep.rows])
-    path = sweep.folder / SWEEP
-    if path.is_file():
+    if (sweep.folder / SWEEP).is_file():
         before = read_rows(sweep.folder)
         if rows[: len(before)] != before:
             raise UserError(
@@ -160,8 +161,7 @@ def write_rows(sweep: Sweep) -> None:
         raise UserError(
             f"{sweep.folder} is not empty and holds no sweep. Nothing was changed; choose another exp_name."
         )
-    sweep.folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"schema_version": 1, "recipe": sweep.recipe, "rows": rows})
+    return rows
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:

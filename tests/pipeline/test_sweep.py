@@ -177,8 +177,9 @@ def test_rows_may_be_added_at_the_end_only(rates, started, tmp_path, capsys):
         command(arguments(path))
     (tmp_path / "dumps" / "other").mkdir()
     (tmp_path / "dumps" / "other" / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="is not empty and holds no sweep"):
-        command(arguments(rates("exp_name: other")))
+    for dry_run in (False, True):
+        with pytest.raises(UserError, match="is not empty and holds no sweep"):
+            command(arguments(rates("exp_name: other"), dry_run))
 
 
 def test_a_dry_run_starts_nothing(rates, started, capsys, tmp_path):
