@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from r1rl.models.logprobs import completion_states, token_logprobs
+from r1rl.models.logprobs import adapter_is_on, completion_states, token_logprobs
 from r1rl.models.policy import Policy
 from r1rl.records import Rollout
 from r1rl.system.out_of_memory import CannotGoOn
@@ -160,7 +160,8 @@ class ValueTrainer(Trainer):
         completions = [r.completion_ids for r in rollouts]
         states = completion_states(self.policy, [r.prompt_ids for r in rollouts], completions)  # (N, H)
         tokens = torch.tensor([t for c in completions for t in c], device=states.device)  # (N,)
-        chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature, self.run.top_p)
+        top_p = self.run.top_p if adapter_is_on(self.policy) else 1.0  # of the reference all tokens count, as in GRPO
+        chosen, entropies = token_logprobs(self.policy, states, tokens, self.run.temperature, top_p)
         return tuple(list(x.split(counts)) for x in (chosen, self.head(states), entropies))
 
     # ---- update

@@ -24,7 +24,7 @@ from r1rl.runs import folder as runs_folder
 from r1rl.runs.dump import METRICS, ROLLOUTS, read_lines
 from r1rl.runs.evaluation import score
 from r1rl.system.errors import UserError
-from r1rl.trainers.ppo import FILE
+from r1rl.trainers.ppo import FILE, start_adapter
 
 PPO = {"algorithm": "ppo", "ppo_epochs": 2, "minibatches": 2, "num_generations": 4, "learning_rate": 1e-3}
 
@@ -177,6 +177,21 @@ def test_the_start_is_the_adapter_that_a_run_begins_with(tmp_path):
     (line,) = read_lines(tmp_path / "second" / METRICS)
     assert line["kl"] == pytest.approx(0, abs=1e-3)
     assert names == set(trainer.trained()) == set(first.trained())
+
+
+def test_with_top_p_the_reference_is_scored_over_all_tokens(tmp_path, monkeypatch):
+    """The policy begins as the reference: what is between their logprobs is the mass of the policy's nucleus."""
+    trainer = make_trainer(tmp_path, **PPO, beta=0.1, top_p=0.6)
+    in_full_precision(trainer, monkeypatch)
+    sampled_batch(trainer)
+    rollouts = trainer.step.rollouts
+    with torch.no_grad(), start_adapter(trainer.policy.model):
+        reference, _, _ = trainer.evaluate_tokens(rollouts)
+    expected = completion_logprobs(trainer.policy, rollouts, trainer.run.temperature)
+    for row, logprobs in zip(reference, expected):
+        assert row.tolist() == pytest.approx(logprobs, abs=2e-4)
+    mass = torch.cat(reference) - torch.cat(trainer.step.experience.logprobs)
+    assert mass.max() < 1e-3 and mass.min() < -0.1
 
 
 def test_groups_of_one_and_rewards_that_do_not_apply(tmp_path, monkeypatch):
