@@ -164,5 +164,5 @@ def test_nothing_to_sample_is_nothing_to_prove(begun, capsys):
 
 def test_flags_and_files_are_checked_before_anything_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(Session, "load_tokenizer", None)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         Session(Config(**{**overrides("tiny"), "model_name": str(tmp_path / "none")}))

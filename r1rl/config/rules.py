@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -173,6 +174,9 @@ def check_lengths(config: Config) -> None:
         )
 
 
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # they end a line, or steer a terminal
+
+
 def is_folder_name(name: str) -> bool:
     """Returns whether a text names one folder inside another, in one line: not a path, not the folder itself or its parent."""
-    return Path(name).name == name and name not in ("", "..") and name.isprintable()
+    return Path(name).name == name and name not in ("", "..") and not CONTROLS.search(name)
