@@ -94,10 +94,10 @@ def may_use_bfloat16(asked: str, weights: int, fast: bool) -> bool:
 
 
 def row_length(tokens: int, large: bool) -> int:
-    """Returns the length of the row in which a CPU's update reads so many tokens: padded, as each length needs kernels.
+    """Returns the padded length of the row in which a CPU's update reads this many tokens.
 
-    A large model, whose weights reach LARGE_ENOUGH, takes longer to compute padding than to build kernels: its rows of 512
-    tokens or more are at most a sixteenth longer than their tokens.
+    The CPU compiles kernels for each length, so there must not be many. A large model, whose weights reach LARGE_ENOUGH, takes
+    longer to compute padding than to compile: a row of 512 tokens or more has at most a sixteenth of padding.
     """
     step = min(ROW_STEP, max(32, 2 ** (tokens.bit_length() - 1) // 16)) if large else ROW_STEP
     return -(-tokens // step) * step
